@@ -1,0 +1,36 @@
+// How jest runs the specs: TypeScript through swc as ES modules, libs read from their source.
+const shared = {
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['@roam/source', 'node', 'import', 'default'] },
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+          target: 'es2023',
+        },
+        module: { type: 'es6' },
+      },
+    ],
+  },
+};
+
+export default {
+  projects: [
+    // No server needed: fast, run at every save.
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.spec.ts'],
+      testPathIgnorePatterns: ['\\.mysql\\.spec\\.ts$', '/dist/'],
+    },
+    // Real MySQL servers, one stack per file.
+    { ...shared, displayName: 'mysql', testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.mysql.spec.ts'] },
+    // Real MySQL, web servers, nginx and browser.
+    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.ts'] },
+  ],
+};

@@ -1,0 +1,83 @@
+// The outside of the cluster: what its users may call and what it promises them.
+import type { RowDataPacket } from 'mysql2';
+
+export interface ClusterOptions {
+  /** `mysql://user:password@host:port/database`, one per node. */
+  readonly urls: readonly string[];
+  /** Milliseconds after which a read has failed in all (default 300): all attempts on all nodes together. */
+  readonly readTimeoutMs?: number;
+  /** Milliseconds after which a write has failed in all (default 800). */
+  readonly writeTimeoutMs?: number;
+  /** Connections per node (default 10). */
+  readonly connectionsPerNode?: number;
+  /** Milliseconds between two looks at each node (default 250). */
+  readonly watchIntervalMs?: number;
+  /** Receives one line per event that an operator wants to know (a node fenced, back, refused). */
+  readonly log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+}
+
+/** What is known of one node. */
+export interface NodeStatus {
+  /** `host:port`. */
+  readonly name: string;
+  /** `server_uuid`, the same on every web server; undefined until the node has answered once. */
+  readonly uuid: string | undefined;
+  /** `online`: may be used; `fenced`: missed a deadline or lags, passed over until caught up; `down`: cannot be reached. */
+  readonly state: 'online' | 'fenced' | 'down';
+  readonly role: 'primary' | 'replica';
+  /** True when it accepts writes. */
+  readonly writable: boolean;
+  /** Milliseconds by which it is behind the others, as last seen; undefined when unknown. */
+  readonly lagMs: number | undefined;
+  /** Why it is not `online`, in words; undefined when it is. */
+  readonly reason: string | undefined;
+}
+
+export interface ReadOptions<T> {
+  /** Chooses the home node. Default: the commonly ranked node. */
+  readonly key?: string;
+  /**
+   * Tells whether these rows can be the answer. Where not (a row missing or older than the reader's mark), the next
+   * node is asked, then all again until the read's time is up or every healthy node has been asked `rounds` times;
+   * the last rows are then returned as they are.
+   */
+  readonly acceptable?: (rows: readonly T[]) => boolean;
+  /** How often all nodes are asked at most (default 1): more than 1 waits for replication between rounds. */
+  readonly rounds?: number;
+}
+
+export interface WriteOptions {
+  /** Chooses the home node. Default: the commonly ranked node. */
+  readonly key?: string;
+  /**
+   * When true, returns only after every healthy node has applied the write; a node that has not within 0.5 s is
+   * fenced on this server. For what must be seen everywhere at once (a logout).
+   */
+  readonly everywhere?: boolean;
+}
+
+export interface WriteSummary {
+  /** Rows that matched, as MySQL counts them (found rows). */
+  readonly affectedRows: number;
+  /** True when an earlier attempt had an unknown outcome: the write may have been applied twice, or be its own conflict. */
+  readonly repeated: boolean;
+}
+
+export type Parameter = string | number | bigint | boolean | null | Buffer | Date;
+
+/**
+ * Several MySQL servers as one. Each key has a home node, the same for every web server that sees the same nodes as
+ * healthy; statements of a key go there, and to the next in its rank when that node fails.
+ *
+ * Statements must be such that repeating them is harmless (compare-and-set, `INSERT` with a fresh key): a write whose
+ * answer was lost is repeated on the next node, and `repeated` says so. A statement past its deadline always destroys
+ * its connection. Throws `ClusterUnavailableError` when no node could answer in time; MySQL's own errors (a duplicate
+ * key, a syntax error) are passed on as mysql2 gives them. 1205, 1213, 1180 and 3101 are retried within the time.
+ */
+export interface Cluster {
+  read<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[], options?: ReadOptions<T>): Promise<T[]>;
+  write(sql: string, parameters: readonly Parameter[], options?: WriteOptions): Promise<WriteSummary>;
+  /** The rows of every healthy node, one array per node; nodes that fail meanwhile are left out, at least one answers. */
+  readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
+  nodes(): readonly NodeStatus[];
+}

@@ -1,0 +1,124 @@
+// The port: what a place that keeps sessions must do. Merging, retries, limits, hashing and cookies are the module's.
+
+/** A JSON value: all that a session may hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** A session's content, one entry per top-level key of `req.session`. */
+export type SessionData = Readonly<Record<string, Json>>;
+
+/**
+ * The stored form of a session. All times are milliseconds since 1970 by a web server's clock.
+ * Stores keep every field and give each meaning only where this comment says so.
+ */
+export interface SessionRecord {
+  /** 16 random-looking bytes as 32 hex digits, the creation time first, so that inserts append. Not a secret. */
+  readonly id: string;
+  /** 1 at creation, raised by exactly one at every `update`. */
+  readonly version: number;
+  /** SHA-256 of the token's secret, base64url; the token itself is never stored. */
+  readonly secrets: SessionSecrets;
+  /** The encoded content (see `codec.ts`): to the store a string that it does not look into. */
+  readonly payload: string;
+  readonly createdAt: number;
+  /** The idle limit's end: moved forward by `touch` and `update`, never backward. */
+  readonly idleEndsAt: number;
+  /** The absolute limit's end: fixed at creation. */
+  readonly endsAt: number;
+  /** Whose session this is; null for a visitor. The key of `SessionIndex`. */
+  readonly userId: string | null;
+  /** The user's epoch when the session began; a session of an older epoch than its user's is over. */
+  readonly epoch: number;
+  /** The write ids of the last few writes, newest last: a repeated write finds itself here. */
+  readonly writes: readonly string[];
+}
+
+/** The hashes of the secrets that open a session: one, and around a timed renewal its neighbour. */
+export interface SessionSecrets {
+  readonly current: string;
+  /** Handed out by a renewal and not yet seen back from the browser. */
+  readonly next?: string;
+  /** Replaced by a renewal: opens until `previousUntil`; after it, its use is theft. */
+  readonly previous?: string;
+  readonly previousUntil?: number;
+}
+
+/** What a read found: the record and, for a signed-in one, its user's epoch as it is now. */
+export interface Found {
+  readonly record: SessionRecord;
+  readonly userEpoch: number;
+}
+
+/** How a compare-and-set ended. `conflict` brings the record as it is now; `gone` means ended or never there. */
+export type WriteResult =
+  | { readonly status: 'done' }
+  | { readonly status: 'conflict'; readonly current: SessionRecord }
+  | { readonly status: 'gone' };
+
+/**
+ * Keeps sessions and shares them between servers.
+ *
+ * Every method either answers or throws `StoreUnavailableError`; it never reports a fault as an absence. Every write
+ * may be repeated by the caller or by the store when its answer was lost: writes are recognised by the last entry of
+ * `record.writes`, so they count once. Nothing waits on a lock.
+ */
+export interface SessionStore {
+  /** What this store promises: its row of the promise table. The contract kit asserts exactly this. */
+  readonly capabilities: SessionCapabilities;
+
+  /**
+   * The live record, or undefined when it was ended, has passed `endsAt`/`idleEndsAt` long enough to be cleaned up,
+   * or never was. A store that can answer from several copies must not return one older than `atLeast`: it asks the
+   * next copy, and throws when none is new enough.
+   */
+  find(id: string, atLeast?: number): Promise<Found | undefined>;
+
+  /** Adds a record with a fresh id. Creating the same record again (same id, same write id) is done, not an error. */
+  create(record: SessionRecord): Promise<void>;
+
+  /**
+   * Replaces the record if it is live and its version is `record.version - 1`; otherwise changes nothing and says why.
+   * `idleEndsAt` never moves backward.
+   */
+  update(record: SessionRecord): Promise<WriteResult>;
+
+  /** Moves `idleEndsAt` forward; does nothing when the session is ended or already later. Does not raise the version. */
+  touch(id: string, idleEndsAt: number): Promise<void>;
+
+  /**
+   * Ends the session for good: when this has returned, `find` gives undefined everywhere and no write brings it back;
+   * the tombstone stays until `endsAt` of the record. Ending an ended or unknown session is done.
+   * With `ifVersion` it ends only that version, else `conflict`.
+   */
+  destroy(id: string, ifVersion?: number): Promise<WriteResult>;
+
+  /** Removes what ended before `before`, at most `limit` records; returns how many. Safe on all servers at once. */
+  sweep(before: number, limit: number): Promise<number>;
+}
+
+/** A store that knows which sessions a user has. Optional: `isSessionIndex` tells. */
+export interface SessionIndex {
+  /** The user's live records, newest first, none that was created before this call missing. */
+  listByUser(userId: string): Promise<SessionRecord[]>;
+  /** The user's epoch now; 0 when never raised. */
+  epochOf(userId: string): Promise<number>;
+  /** Ends every session of the user that began under an earlier epoch, also one that is being created just now. */
+  raiseEpoch(userId: string): Promise<number>;
+}
+
+export function isSessionIndex(store: SessionStore): store is SessionStore & SessionIndex {
+  return 'listByUser' in store && 'epochOf' in store && 'raiseEpoch' in store;
+}
+
+/** A row of the promise table (DESIGN.md): what an app may rely on with this store. */
+export interface SessionCapabilities {
+  /** The method's name as the pages show it. */
+  readonly method: string;
+  /** Two requests that change different keys of one session both win. */
+  readonly mergesKeys: boolean;
+  /** `session.update(key, fn)` is atomic; where false it throws. */
+  readonly atomicUpdate: boolean;
+  /** Within how many milliseconds of an acknowledged logout every server refuses the session; 0: at once. */
+  readonly logoutWithinMs: number;
+  /** A request never sees a session older than the last response the browser stored. */
+  readonly readsWhatYouSaw: boolean;
+}
