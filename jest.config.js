@@ -1,7 +1,7 @@
 // How jest runs the specs: TypeScript through swc as ES modules, libs read from their source.
 const shared = {
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['@roam/source', 'node', 'import', 'default'] },
+  testEnvironmentOptions: { customExportConditions: ['@roam/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
