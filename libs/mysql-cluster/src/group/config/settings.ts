@@ -1,0 +1,62 @@
+// The keeper's settings, read from the environment once.
+import { readFileSync } from 'node:fs';
+import type { GroupOptions } from '../keeper.js';
+import type { GroupNode } from '../node.js';
+
+/** Thrown with all faults of the settings at once. */
+export class GroupSettingsError extends Error {
+  readonly code = 'group_settings';
+  constructor(readonly faults: readonly string[]) {
+    super(`The group keeper's settings are wrong:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.name = 'GroupSettingsError';
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** See the list at the top of `main.ts`. Throws `GroupSettingsError`. */
+export function readSettings(env: Environment = process.env): GroupOptions {
+  const faults: string[] = [];
+  const required = (name: string, value: string | undefined): string => {
+    if (value === undefined || value === '') faults.push(`${name} is missing`);
+    return value ?? '';
+  };
+  const secret = (name: string): string | undefined => {
+    const file = env[`${name}_FILE`];
+    if (file === undefined || file === '') return env[name];
+    try {
+      return readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      faults.push(`${name}_FILE: ${(error as Error).message}`);
+      return 'unreadable';
+    }
+  };
+
+  const nodes: GroupNode[] = [];
+  for (const part of required('GROUP_NODES', env.GROUP_NODES).split(',')) {
+    const text = part.trim();
+    if (text === '') continue;
+    const [, host, port = '3306'] = /^([^:\s]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
+    if (host === undefined || Number(port) < 1 || Number(port) > 65_535)
+      faults.push(`GROUP_NODES: "${text}" is not host:port`);
+    else nodes.push({ name: text, host, port: Number(port) });
+  }
+  const admin = {
+    user: env.GROUP_USER ?? 'root',
+    password: required('GROUP_PASSWORD or GROUP_PASSWORD_FILE', secret('GROUP_PASSWORD')),
+  };
+  const replication = {
+    user: env.REPLICATION_USER ?? 'replication',
+    password: required('REPLICATION_PASSWORD or REPLICATION_PASSWORD_FILE', secret('REPLICATION_PASSWORD')),
+  };
+  const app =
+    env.APP_USER === undefined || env.APP_USER === ''
+      ? undefined
+      : {
+          user: env.APP_USER,
+          password: required('APP_PASSWORD or APP_PASSWORD_FILE', secret('APP_PASSWORD')),
+          database: env.APP_DATABASE ?? 'roam',
+        };
+  if (faults.length > 0) throw new GroupSettingsError(faults);
+  return { nodes, admin, accounts: app ? { replication, app } : { replication }, createAccounts: true };
+}

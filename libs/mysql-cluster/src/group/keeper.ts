@@ -1,0 +1,180 @@
+// Forms a group and keeps it: looks at every node, applies the rule, carries out what it allows.
+import { accountStatements, type ClusterAccounts } from './accounts.js';
+import {
+  describe,
+  nameOf,
+  observe,
+  withConnection,
+  type Credentials,
+  type GroupNode,
+  type Observation,
+} from './node.js';
+import { decide } from './rule.js';
+
+export interface GroupOptions {
+  /** All nodes of the group: the rule waits for every one of them before it starts a group. */
+  readonly nodes: readonly GroupNode[];
+  /** An account with all rights, present on every node. */
+  readonly admin: Credentials;
+  /** The recovery channel's account; with `createAccounts` it and the app's are made on nodes outside of the group. */
+  readonly accounts: ClusterAccounts;
+  /** Default false: the accounts are there already. */
+  readonly createAccounts?: boolean;
+  /** Receives one line per event. */
+  readonly log?: (message: string) => void;
+  /** Milliseconds within which a node must answer a look (default 2000). */
+  readonly answerTimeoutMs?: number;
+}
+
+export interface GroupView {
+  readonly observations: readonly Observation[];
+  /** Names of the nodes that are ONLINE. */
+  readonly online: readonly string[];
+  /** For whom or what is waited, one sentence each. */
+  readonly waiting: readonly string[];
+}
+
+/** Thrown by `until` and `formGroup` when the time is up; the message says for whom was waited. */
+export class GroupTimeoutError extends Error {
+  readonly code = 'group_timeout';
+  constructor(what: string, seconds: number, waiting: readonly string[]) {
+    super(`${what} within ${seconds} s: ${waiting.length > 0 ? waiting.join('; ') : 'nodes are still joining'}`);
+    this.name = 'GroupTimeoutError';
+  }
+}
+
+const LOOK_INTERVAL_MS = 250;
+const RETRY_PAUSE_MS = 2000;
+/** START GROUP_REPLICATION returns only after the node has joined or given up. */
+const START_TIMEOUT_MS = 180_000;
+
+/** Never splits a group: see `decide`. Holds no state that matters, so it may be restarted at any time. */
+export class GroupKeeper {
+  /** Nodes on which something is being carried out: left alone until that has ended. */
+  private readonly busy = new Set<string>();
+  private readonly retryAfter = new Map<string, number>();
+  private readonly faults = new Map<string, string>();
+  /** Nodes whose accounts are made. */
+  private readonly prepared = new Set<string>();
+
+  constructor(private readonly options: GroupOptions) {}
+
+  /** Looks once at every node and begins what the rule allows; does not wait until that is done. */
+  async round(): Promise<GroupView> {
+    const { nodes, admin, answerTimeoutMs = 2000 } = this.options;
+    const observations = await Promise.all(nodes.map((node) => observe(node, admin, answerTimeoutMs)));
+    const decision = decide(observations);
+    const waiting = [...decision.waiting];
+    for (const { node, answer } of observations) {
+      if (answer?.state === 'ONLINE') {
+        this.faults.delete(nameOf(node));
+      } else {
+        const fault = this.faults.get(nameOf(node));
+        if (fault !== undefined) waiting.push(`${nameOf(node)} could not join (${fault})`);
+      }
+    }
+    for (const { node, answer } of observations)
+      if (answer?.state === 'OFFLINE') this.prepare(node, answer.superReadOnly);
+    // Nodes that are being prepared are busy; their turn comes with the next round.
+    if (decision.bootstrap) this.begin(decision.bootstrap, true);
+    for (const node of decision.join) this.begin(node, false);
+    const online = observations.filter(({ answer }) => answer?.state === 'ONLINE').map(({ node }) => nameOf(node));
+    return { observations, online, waiting };
+  }
+
+  /**
+   * Rounds until `done`, one every 250 ms. Rejects with `GroupTimeoutError` ("WHAT within N s: …") after `timeoutMs`.
+   * What is waited for is logged when it changes.
+   */
+  async until(done: (view: GroupView) => boolean, what: string, timeoutMs: number): Promise<GroupView> {
+    const end = Date.now() + timeoutMs;
+    let said = '';
+    for (;;) {
+      const view = await this.round();
+      if (done(view)) return view;
+      if (Date.now() > end) throw new GroupTimeoutError(what, timeoutMs / 1000, view.waiting);
+      const waiting = view.waiting.join('; ');
+      if (waiting !== '' && waiting !== said) this.log(`waiting: ${waiting}`);
+      said = waiting;
+      await pause(LOOK_INTERVAL_MS);
+    }
+  }
+
+  /**
+   * A node outside of the group must not accept writes, or it could never join again; its accounts are made before.
+   * The accounts once per run for each node, the rest whenever a node is found writable.
+   */
+  private prepare(node: GroupNode, superReadOnly: boolean): void {
+    const name = nameOf(node);
+    const accountsDue = this.accountsDue(name);
+    if (superReadOnly && !accountsDue) return;
+    this.run(node, async (query) => {
+      if (accountsDue) {
+        // Nobody else may write while the door is open for the accounts.
+        await query('SET GLOBAL offline_mode = ON');
+        await query('SET GLOBAL super_read_only = OFF');
+        for (const statement of accountStatements(this.options.accounts)) await query(statement);
+        this.log(`${name}: accounts are in place`);
+      }
+      await query('SET GLOBAL super_read_only = ON');
+      if (accountsDue) await query('SET GLOBAL offline_mode = OFF');
+      this.prepared.add(name);
+    });
+  }
+
+  private accountsDue(name: string): boolean {
+    return this.options.createAccounts === true && !this.prepared.has(name);
+  }
+
+  private begin(node: GroupNode, bootstrap: boolean): void {
+    const name = nameOf(node);
+    const { user, password } = this.options.accounts.replication;
+    this.run(node, async (query) => {
+      this.log(bootstrap ? `${name}: starts the group` : `${name}: joins the group`);
+      // Whatever an earlier attempt left behind: a group half stopped, or a wish to start another one.
+      await query('SET GLOBAL group_replication_bootstrap_group = OFF');
+      await query('STOP GROUP_REPLICATION');
+      await query(
+        "CHANGE REPLICATION SOURCE TO SOURCE_USER = ?, SOURCE_PASSWORD = ? FOR CHANNEL 'group_replication_recovery'",
+        [user, password],
+      );
+      if (bootstrap) await query('SET GLOBAL group_replication_bootstrap_group = ON');
+      try {
+        await query('START GROUP_REPLICATION');
+      } finally {
+        // Where even this fails, the next attempt does it first.
+        if (bootstrap) await query('SET GLOBAL group_replication_bootstrap_group = OFF').catch(() => undefined);
+      }
+    });
+  }
+
+  /** Runs statements on a node in the background, one job per node, with a pause after a failure. */
+  private run(
+    node: GroupNode,
+    job: (query: (sql: string, values?: string[]) => Promise<unknown>) => Promise<void>,
+  ): void {
+    const name = nameOf(node);
+    if (this.busy.has(name) || (this.retryAfter.get(name) ?? 0) > Date.now()) return;
+    this.busy.add(name);
+    void withConnection(node, this.options.admin, START_TIMEOUT_MS, (connection) =>
+      job((sql, values) => connection.query(sql, values)),
+    )
+      .then(
+        () => this.faults.delete(name),
+        (error: unknown) => {
+          this.faults.set(name, describe(error));
+          this.retryAfter.set(name, Date.now() + RETRY_PAUSE_MS);
+          this.log(`${name}: ${describe(error)}`);
+        },
+      )
+      .finally(() => this.busy.delete(name));
+  }
+
+  private log(message: string): void {
+    this.options.log?.(message);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,78 @@
+// The rule by which a group is started and joined. It never splits a group and never drops a transaction.
+import { GtidSet } from '../gtid.js';
+import { nameOf, type GroupNode, type NodeAnswer, type Observation } from './node.js';
+
+/** What may be done now. At most one of `bootstrap` and `join` is filled. */
+export interface Decision {
+  /** The node that starts the group. */
+  readonly bootstrap?: GroupNode;
+  /** Nodes that join the group that is ONLINE. */
+  readonly join: readonly GroupNode[];
+  /** For whom or what is waited, one sentence each; empty when every node is ONLINE or being handled. */
+  readonly waiting: readonly string[];
+}
+
+interface Answered {
+  readonly node: GroupNode;
+  readonly answer: NodeAnswer;
+}
+
+/**
+ * A group is started only when every configured node has answered, none is ONLINE (or on its way there), and the
+ * starter's executed and received transactions contain everyone's. While a group is ONLINE, the others join it.
+ * The same observations give the same decision everywhere, so two keepers never start two groups.
+ */
+export function decide(observations: readonly Observation[]): Decision {
+  const answered: Answered[] = [];
+  const waiting: string[] = [];
+  for (const { node, answer, failure } of observations) {
+    if (answer) answered.push({ node, answer });
+    else waiting.push(`${nameOf(node)} does not answer (${failure ?? 'no reason given'})`);
+  }
+  const online = answered.filter(({ answer }) => answer.state === 'ONLINE');
+  if (online.length > 0) return joinOnline(answered, online, waiting);
+
+  const recovering = answered.filter(({ answer }) => answer.state === 'RECOVERING');
+  for (const { node } of recovering) waiting.push(`${nameOf(node)} is recovering and may belong to a live group`);
+  if (waiting.length > 0) return { join: [], waiting };
+
+  const all = answered.reduce((sum, { answer }) => sum.union(answer.transactions), GtidSet.empty);
+  const [starter] = answered
+    .filter(({ answer }) => answer.transactions.contains(all))
+    .sort((a, b) => (a.answer.uuid < b.answer.uuid ? -1 : 1));
+  if (starter) return { bootstrap: starter.node, join: [], waiting: [] };
+  const sets = answered.map(({ node, answer }) => `${nameOf(node)} has ${answer.transactions.toString() || 'none'}`);
+  return {
+    join: [],
+    waiting: [`no node has the transactions of all others, an operator must choose: ${sets.join('; ')}`],
+  };
+}
+
+function joinOnline(answered: readonly Answered[], online: readonly Answered[], waiting: string[]): Decision {
+  const names = (some: readonly Answered[]) => some.map(({ node }) => nameOf(node)).join(', ');
+  const split = online.some(({ answer }) => online.some((other) => !answer.members.has(other.answer.uuid)));
+  // Also true for a moment while a view changes; the next look tells.
+  if (split) return { join: [], waiting: [...waiting, `${names(online)} are ONLINE in different groups`] };
+  const able = online.filter(({ answer }) => hasMajority(answer));
+  const others = answered.filter(({ answer }) => answer.state !== 'ONLINE');
+  if (able.length === 0) {
+    if (others.length > 0) waiting.push(`the group of ${names(online)} has lost its majority`);
+    return { join: [], waiting };
+  }
+  const known = online.reduce((sum, { answer }) => sum.union(answer.transactions), GtidSet.empty);
+  const join: GroupNode[] = [];
+  for (const { node, answer } of others) {
+    if (answer.state === 'RECOVERING') waiting.push(`${nameOf(node)} is catching up`);
+    else if (online.some((member) => member.answer.members.has(answer.uuid)))
+      waiting.push(`${nameOf(node)} is still listed by the group, which has not yet let go of it`);
+    else if (!known.contains(answer.transactions))
+      waiting.push(`${nameOf(node)} has transactions that the group lacks and must be rebuilt by an operator`);
+    else join.push(node);
+  }
+  return { join, waiting };
+}
+
+function hasMajority({ members }: NodeAnswer): boolean {
+  const reachable = [...members.values()].filter((state) => state === 'ONLINE' || state === 'RECOVERING').length;
+  return reachable * 2 > members.size;
+}
