@@ -11,7 +11,10 @@ export type SessionData = Readonly<Record<string, Json>>;
  * Stores keep every field and give each meaning only where this comment says so.
  */
 export interface SessionRecord {
-  /** 16 random-looking bytes as 32 hex digits, the creation time first, so that inserts append. Not a secret. */
+  /**
+   * 16 bytes as 32 hex digits: the creation time in milliseconds (6 bytes, so that inserts append), then random ones.
+   * It is not a secret: alone it opens nothing, so it may stand in logs and in the list of a user's sessions.
+   */
   readonly id: string;
   /** 1 at creation, raised by exactly one at every `update`. */
   readonly version: number;
@@ -19,7 +22,6 @@ export interface SessionRecord {
   readonly secrets: SessionSecrets;
   /** The encoded content (see `codec.ts`): to the store a string that it does not look into. */
   readonly payload: string;
-  readonly createdAt: number;
   /** The idle limit's end: moved forward by `touch` and `update`, never backward. */
   readonly idleEndsAt: number;
   /** The absolute limit's end: fixed at creation. */
@@ -35,6 +37,8 @@ export interface SessionRecord {
 /** The hashes of the secrets that open a session: one, and around a timed renewal its neighbour. */
 export interface SessionSecrets {
   readonly current: string;
+  /** When the last renewal (or the session) began; the next one is due an interval later. */
+  readonly since: number;
   /** Handed out by a renewal and not yet seen back from the browser. */
   readonly next?: string;
   /** Replaced by a renewal: opens until `previousUntil`; after it, its use is theft. */

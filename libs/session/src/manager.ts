@@ -1,0 +1,154 @@
+// The sessions of one server: opens each request's session, and ends, lists and sweeps sessions beside requests.
+import { Codec } from './codec.js';
+import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './options.js';
+import { RequestSession, type SessionContext } from './request-session.js';
+import { SessionUsageError } from './errors.js';
+import type { Session } from './session.js';
+import {
+  isSessionIndex,
+  type SessionCapabilities,
+  type SessionData,
+  type SessionIndex,
+  type SessionStore,
+} from './store.js';
+import { createdAt, Tokens } from './token.js';
+
+/** One session of a user, for a page that lists them. Times are milliseconds since 1970. */
+export interface SessionSummary {
+  /** Names the session in `end`; not a secret. */
+  readonly id: string;
+  readonly createdAt: number;
+  /** To within the touch interval. */
+  readonly lastSeenAt: number;
+  readonly expiresAt: number;
+  readonly data: SessionData;
+}
+
+/** Ended sessions stay this long before they are swept, so that servers' clocks may differ. */
+const SWEEP_DELAY = 10 * 60 * 1000;
+const SWEEP_BATCH = 500;
+
+export class SessionManager {
+  readonly tokenCookie: string;
+  readonly markCookie: string;
+  private readonly context: SessionContext;
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(readonly options: SessionOptions) {
+    const { secure, store, secrets, upcasters, limits, now = Date.now, onEvent = () => undefined } = options;
+    const prefix = secure ? '__Host-' : '';
+    this.tokenCookie = `${prefix}sid`;
+    this.markCookie = `${prefix}mark`;
+    this.context = {
+      store,
+      secure,
+      now,
+      tokens: new Tokens(secrets),
+      codec: new Codec(upcasters),
+      limits: checkedLimits({ ...defaultLimits, ...limits }),
+      emit: (event: SessionEvent) => onEvent(event),
+      background: (work) => this.track(work),
+    };
+  }
+
+  /** What the store in use promises. */
+  get capabilities(): SessionCapabilities {
+    return this.context.store.capabilities;
+  }
+
+  /**
+   * The session that these two cookies name: at most one read, none at all for what we did not issue.
+   * @throws StoreUnavailableError when the store cannot tell.
+   */
+  async open(token: string | undefined, mark: string | undefined, requestId?: string): Promise<RequestSession> {
+    const opened = token === undefined ? undefined : this.openToken(token);
+    const seen = opened ? this.context.tokens.openMark(mark, opened.id) : 0;
+    const session = new RequestSession(this.context, requestId, opened, seen);
+    if (opened) await session.load();
+    return session;
+  }
+
+  /** The user's epoch: read it before the password is checked, and give it to `session.bind`. */
+  epochOf(userId: string): Promise<number> {
+    // Without an index nothing can raise an epoch either.
+    return isSessionIndex(this.context.store) ? this.context.store.epochOf(userId) : Promise.resolve(0);
+  }
+
+  /** The user's live sessions, newest first. @throws SessionUsageError where the method keeps no list. */
+  async sessionsOf(userId: string): Promise<SessionSummary[]> {
+    const index = this.index();
+    const [records, epoch] = await Promise.all([index.listByUser(userId), index.epochOf(userId)]);
+    const { codec, limits, now } = this.context;
+    return records
+      .filter((record) => record.epoch >= epoch && now() < Math.min(record.idleEndsAt, record.endsAt))
+      .flatMap(({ id, payload, idleEndsAt, endsAt }) => {
+        const content = codec.decode(payload);
+        if (!content) return [];
+        const idle = content.remember ? limits.rememberIdle : limits.idle;
+        return [{ id, createdAt: createdAt(id), lastSeenAt: idleEndsAt - idle, expiresAt: endsAt, data: content.data }];
+      })
+      .sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  /** Ends this session of this user; false when the user has no such session. */
+  async end(userId: string, id: string): Promise<boolean> {
+    const sessions = await this.index().listByUser(userId);
+    if (!sessions.some((session) => session.id === id)) return false;
+    await this.context.store.destroy(id);
+    return true;
+  }
+
+  /** Ends all sessions of a user, also one that logs in just now; with `except`, that one lives on. */
+  async endAll(userId: string, except?: Session): Promise<void> {
+    const index = this.index();
+    if (!except) {
+      await index.raiseEpoch(userId);
+      return;
+    }
+    // First lifted above the bar, so that the parallel requests of this session are not logged out in between.
+    const expected = (await index.epochOf(userId)) + 1;
+    await except.bind({ userId, epoch: expected }).save();
+    const raised = await index.raiseEpoch(userId);
+    if (raised !== expected) await except.bind({ userId, epoch: raised }).save();
+  }
+
+  /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */
+  sweep(): Promise<number> {
+    return this.context.store.sweep(this.context.now() - SWEEP_DELAY, SWEEP_BATCH);
+  }
+
+  /** Resolves when nothing runs any more that outlives its request (touches). */
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  private openToken(token: string) {
+    const opened = this.context.tokens.open(token);
+    // Past the longest limit there is nothing to read.
+    const { lifetime, rememberLifetime } = this.context.limits;
+    const ended = opened && this.context.now() >= createdAt(opened.id) + Math.max(lifetime, rememberLifetime);
+    return ended ? undefined : opened;
+  }
+
+  private index(): SessionStore & SessionIndex {
+    const { store } = this.context;
+    if (isSessionIndex(store)) return store;
+    throw new SessionUsageError(
+      `The session method "${store.capabilities.method}" keeps no list of a user's sessions.`,
+    );
+  }
+
+  private track(work: Promise<void>): void {
+    const settled = work.catch(() => undefined).finally(() => this.running.delete(settled));
+    this.running.add(settled);
+  }
+}
+
+function checkedLimits(limits: SessionLimits): SessionLimits {
+  for (const [name, value] of Object.entries(limits) as [string, number][]) {
+    if (!Number.isFinite(value) || value < 0)
+      throw new TypeError(`The session limit "${name}" must be a duration, not ${value}.`);
+  }
+  if (limits.touch >= limits.idle) throw new TypeError('The touch interval must be shorter than the idle limit.');
+  return limits;
+}

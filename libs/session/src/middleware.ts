@@ -1,0 +1,118 @@
+// The request life cycle for Express (and anything with Node's request and response).
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parseCookie, stringifySetCookie } from 'cookie';
+import { SessionError, StoreUnavailableError } from './errors.js';
+import type { SessionManager } from './manager.js';
+import type { FailureAnswer } from './options.js';
+import type { RequestSession } from './request-session.js';
+import { gateResponse } from './response-gate.js';
+import type { Session } from './session.js';
+
+/** A request as a handler behind the middleware sees it; `session` is undefined after `session.destroy`. */
+export interface SessionRequest extends IncomingMessage {
+  session?: Session | undefined;
+  sessionID?: string | undefined;
+}
+
+/** How often an open response looks whether its session lives on: it ends within a second of it. */
+const STREAM_CHECK_MS = 700;
+
+/**
+ * Express middleware that puts the session at `req.session` and commits it before the first byte of the response.
+ * Put it behind what serves static files, and before everything that uses sessions.
+ */
+export function sessionMiddleware(manager: SessionManager) {
+  return function session(request: SessionRequest, response: ServerResponse, next: (error?: unknown) => void): void {
+    const cookies = parseCookie(request.headers.cookie ?? '');
+    const requestId = manager.options.requestId?.(request);
+    manager.open(cookies[manager.tokenCookie], cookies[manager.markCookie], requestId).then(
+      (opened) => {
+        attach(manager, opened, request, response);
+        next();
+      },
+      async (error: unknown) => {
+        const { status, headers, body } = await answerTo(manager, error, request);
+        response.writeHead(status, headers).end(request.method === 'HEAD' ? undefined : body);
+      },
+    );
+  };
+}
+
+function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
+  request.session = opened.session;
+  opened.onReplace = (replacement) => (request.session = replacement);
+  Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
+  gateResponse(response, {
+    before: () => opened.finish(),
+    onHeaders: () => {
+      setCookies(manager, opened, response);
+      if (opened.isStored) endWithSession(opened, response);
+    },
+    onFailure: (error) => answerTo(manager, error, request),
+  });
+}
+
+function setCookies(manager: SessionManager, opened: RequestSession, response: ServerResponse): void {
+  const { token, mark, maxAge } = opened.cookieChanges();
+  const set = (name: string, value: string | null | undefined) => {
+    if (value === undefined) return;
+    const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.floor(maxAge / 1000) };
+    const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure: manager.options.secure } as const;
+    response.appendHeader('Set-Cookie', stringifySetCookie(name, value ?? '', { ...attributes, ...lifetime }));
+  };
+  set(manager.tokenCookie, token);
+  set(manager.markCookie, mark);
+  // A cache that kept this answer would hand one person's session to another (RFC 9111, section 7.3).
+  if ((token || mark) && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
+}
+
+/** Ends a response that outlives its session: a stream must not go on after a logout. */
+function endWithSession(opened: RequestSession, response: ServerResponse): void {
+  let timer: NodeJS.Timeout;
+  const look = () =>
+    void opened.hasEnded().then(
+      (ended) => (ended ? response.destroy() : wait()),
+      // A store that cannot tell is a fault, not the session's end.
+      () => wait(),
+    );
+  const wait = () => {
+    if (!response.closed) timer = setTimeout(look, STREAM_CHECK_MS).unref();
+  };
+  wait();
+  response.once('close', () => clearTimeout(timer));
+}
+
+/** Never rejects: where the app's own answer fails, a short one serves. */
+async function answerTo(manager: SessionManager, error: unknown, request: IncomingMessage): Promise<FailureAnswer> {
+  const failure =
+    error instanceof SessionError ? error : new StoreUnavailableError('The session failed.', { cause: error });
+  const { failure: appAnswer = defaultAnswer } = manager.options;
+  const answer = await Promise.resolve()
+    .then(() => appAnswer(failure, request))
+    .catch(() => defaultAnswer(failure));
+  const length = String(Buffer.byteLength(answer.body));
+  return { ...answer, headers: { 'Cache-Control': 'no-store', ...answer.headers, 'Content-Length': length } };
+}
+
+/** 503 asks to come again; a session that ended meanwhile asks to log in. */
+const STATUS: Record<string, number> = {
+  session_store_unavailable: 503,
+  session_conflict: 503,
+  session_ended: 401,
+  session_usage: 500,
+};
+
+/** The status that fits this error. */
+export function failureStatus(error: SessionError): number {
+  return STATUS[error.code] ?? 500;
+}
+
+function defaultAnswer(error: SessionError): FailureAnswer {
+  const status = failureStatus(error);
+  const message = status === 500 ? 'The session could not be kept.' : error.message;
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json', ...(status === 503 && { 'Retry-After': '1' }) },
+    body: JSON.stringify({ error: { code: error.code, message } }),
+  };
+}

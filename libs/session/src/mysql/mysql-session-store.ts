@@ -1,0 +1,223 @@
+// The `mysql` method: each session in MySQL, read and written on its home node.
+import type { RowDataPacket } from 'mysql2';
+import { StoreUnavailableError } from '../errors.js';
+import type {
+  Found,
+  SessionCapabilities,
+  SessionIndex,
+  SessionRecord,
+  SessionSecrets,
+  SessionStore,
+  WriteResult,
+} from '../store.js';
+import { createdAt } from '../token.js';
+
+/** What the store asks of the cluster; `MysqlCluster` of @roam/mysql-cluster is one. */
+export interface SessionDatabase {
+  /** See `Cluster.read` there. */
+  read<T extends RowDataPacket>(
+    sql: string,
+    parameters: readonly Parameter[],
+    options: { key: string; acceptable?: (rows: readonly T[]) => boolean; rounds?: number },
+  ): Promise<T[]>;
+  /** See `Cluster.write` there. */
+  write(
+    sql: string,
+    parameters: readonly Parameter[],
+    options: { key: string; everywhere?: boolean },
+  ): Promise<{ affectedRows: number }>;
+  /** See `Cluster.readAll` there. */
+  readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
+}
+
+type Parameter = string | number | boolean | null | Buffer;
+
+interface Row extends RowDataPacket {
+  id: Buffer;
+  version: number;
+  ended: number;
+  head: string;
+  payload: string;
+  idle_ends_at: number;
+  ends_at: number;
+  user_id: string | null;
+  epoch: number;
+  user_epoch: number | null;
+}
+
+/** What few queries look at, in one column. */
+interface Head {
+  secrets: SessionSecrets;
+  writes: string[];
+}
+
+/** For this long a row may be missing on a node because it has not arrived there yet. */
+const MAY_BE_ON_ITS_WAY_MS = 60_000;
+/** How often all nodes are then asked. */
+const ROUNDS = 8;
+
+const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_at, s.user_id, s.epoch`;
+
+/**
+ * Sessions in MySQL. Promises its full row of the table: reads and writes of a session meet on its home node, and
+ * whoever is sent to another node for a moment is caught by version, mark and certification.
+ *
+ * Each statement may be repeated by the cluster on another node: `update` and `destroy` name the version that they
+ * expect or are the same the second time, and the caller finds its own write id in the record.
+ */
+export class MysqlSessionStore implements SessionStore, SessionIndex {
+  readonly capabilities: SessionCapabilities = {
+    method: 'mysql',
+    mergesKeys: true,
+    atomicUpdate: true,
+    logoutWithinMs: 0,
+    readsWhatYouSaw: true,
+  };
+
+  constructor(private readonly database: SessionDatabase) {}
+
+  async find(id: string, atLeast = 0): Promise<Found | undefined> {
+    const row = await this.row(id, atLeast);
+    if (!row || row.ended) return undefined;
+    if (row.version < atLeast) {
+      throw new StoreUnavailableError(`No node has version ${atLeast} of the session yet, only ${row.version}.`);
+    }
+    return { record: toRecord(id, row), userEpoch: row.user_epoch ?? 0 };
+  }
+
+  async create(record: SessionRecord): Promise<void> {
+    const sql = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
+    const sweepAt = Math.min(idleEndsAt, endsAt);
+    try {
+      await this.write(id, sql, [
+        bytes(id),
+        version,
+        head(record),
+        payload,
+        idleEndsAt,
+        endsAt,
+        sweepAt,
+        userId,
+        epoch,
+      ]);
+    } catch (error) {
+      // The id was drawn for this record: a row that has it is this one, written by a try whose answer was lost.
+      if (!isDuplicate(error)) throw error;
+    }
+  }
+
+  async update(record: SessionRecord): Promise<WriteResult> {
+    const sql = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
+      sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
+    const { id, version, payload, idleEndsAt, userId, epoch } = record;
+    const parameters = [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), version - 1];
+    const { affectedRows } = await this.write(id, sql, parameters);
+    return affectedRows > 0 ? { status: 'done' } : this.current(id);
+  }
+
+  async touch(id: string, idleEndsAt: number): Promise<void> {
+    const sql = `UPDATE sessions SET idle_ends_at = ?, sweep_at = LEAST(idle_ends_at, ends_at)
+      WHERE id = ? AND ended = 0 AND idle_ends_at < ?`;
+    await this.write(id, sql, [idleEndsAt, bytes(id), idleEndsAt]);
+  }
+
+  async destroy(id: string, ifVersion?: number): Promise<WriteResult> {
+    const sql = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
+      WHERE id = ? AND ended = 0 ${ifVersion === undefined ? '' : 'AND version = ?'}`;
+    const parameters = ifVersion === undefined ? [bytes(id)] : [bytes(id), ifVersion];
+    for (let attempt = 0; attempt < ROUNDS; attempt++) {
+      const { affectedRows } = await this.write(id, sql, parameters, true);
+      if (affectedRows > 0) return { status: 'done' };
+      const result = await this.current(id);
+      // A row that had not arrived when the write came by is there now: end that one.
+      if (result.status !== 'conflict' || ifVersion !== undefined) return result;
+    }
+    throw new StoreUnavailableError('The nodes do not agree on whether the session exists.');
+  }
+
+  async sweep(before: number, limit: number): Promise<number> {
+    // The oldest ones have the lowest keys; one common node for all servers, so that they do not work against each other.
+    const sql = `DELETE FROM sessions WHERE sweep_at < ? ORDER BY sweep_at LIMIT ${Math.trunc(limit)}`;
+    return (await this.write('sweep', sql, [before])).affectedRows;
+  }
+
+  async listByUser(userId: string): Promise<SessionRecord[]> {
+    const sql = `SELECT s.id, ${COLUMNS} FROM sessions s WHERE s.user_id = ?`;
+    const newest = new Map<string, Row>();
+    for (const row of (await guard(this.database.readAll<Row>(sql, [userId]))).flat()) {
+      const id = row.id.toString('hex');
+      const known = newest.get(id);
+      if (!known || row.version > known.version) newest.set(id, row);
+    }
+    const live = [...newest].filter(([, row]) => !row.ended);
+    return live.map(([id, row]) => toRecord(id, row)).sort((a, b) => createdAt(b.id) - createdAt(a.id));
+  }
+
+  async epochOf(userId: string): Promise<number> {
+    interface Epoch extends RowDataPacket {
+      epoch: number;
+    }
+    const sql = 'SELECT epoch FROM session_epochs WHERE user_id = ?';
+    const [row] = await guard(this.database.read<Epoch>(sql, [userId], { key: userId }));
+    return row?.epoch ?? 0;
+  }
+
+  async raiseEpoch(userId: string): Promise<number> {
+    await this.write(userId, 'INSERT IGNORE INTO session_epochs (user_id, epoch) VALUES (?, 0)', [userId]);
+    for (;;) {
+      const epoch = (await this.epochOf(userId)) + 1;
+      const sql = 'UPDATE session_epochs SET epoch = ? WHERE user_id = ? AND epoch = ?';
+      // Where somebody else was faster, or a first try of ours, one more step does no harm.
+      const { affectedRows } = await this.write(userId, sql, [epoch, userId, epoch - 1], true);
+      if (affectedRows > 0) return epoch;
+    }
+  }
+
+  private async current(id: string): Promise<WriteResult> {
+    const row = await this.row(id, 0);
+    return row && !row.ended ? { status: 'conflict', current: toRecord(id, row) } : { status: 'gone' };
+  }
+
+  private async row(id: string, atLeast: number): Promise<Row | undefined> {
+    const sql = `SELECT ${COLUMNS}, e.epoch AS user_epoch FROM sessions s
+      LEFT JOIN session_epochs e ON e.user_id = s.user_id WHERE s.id = ?`;
+    const acceptable = ([row]: readonly Row[]) => row !== undefined && (row.ended === 1 || row.version >= atLeast);
+    const rounds = atLeast > 1 || Date.now() - createdAt(id) < MAY_BE_ON_ITS_WAY_MS ? ROUNDS : 1;
+    const rows = await guard(this.database.read<Row>(sql, [bytes(id)], { key: id, acceptable, rounds }));
+    return rows[0];
+  }
+
+  private write(key: string, sql: string, parameters: readonly Parameter[], everywhere = false) {
+    return guard(this.database.write(sql, parameters, { key, everywhere }));
+  }
+}
+
+/** A duplicate key is an answer; whatever else MySQL or the cluster throws means that it could not answer. */
+async function guard<T>(query: Promise<T>): Promise<T> {
+  try {
+    return await query;
+  } catch (error) {
+    if (isDuplicate(error)) throw error;
+    throw new StoreUnavailableError(`MySQL could not answer: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function isDuplicate(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ER_DUP_ENTRY';
+}
+
+function toRecord(id: string, row: Row): SessionRecord {
+  const { secrets, writes } = JSON.parse(row.head) as Head;
+  const { version, payload, idle_ends_at: idleEndsAt, ends_at: endsAt, user_id: userId, epoch } = row;
+  return { id, version, secrets, payload, idleEndsAt, endsAt, userId, epoch, writes };
+}
+
+function head({ secrets, writes }: SessionRecord): string {
+  return JSON.stringify({ secrets, writes });
+}
+
+function bytes(id: string): Buffer {
+  return Buffer.from(id, 'hex');
+}

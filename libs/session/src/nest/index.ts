@@ -1,0 +1,3 @@
+// @roam/session/nest: the session module as a Nest module.
+export { SessionManager } from '../manager.js';
+export { SessionModule } from './session.module.js';

@@ -1,0 +1,49 @@
+// The session module for Nest: installs the middleware on every route and offers the SessionManager for injection.
+import {
+  ConfigurableModuleBuilder,
+  Global,
+  Inject,
+  Module,
+  type MiddlewareConsumer,
+  type NestModule,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { SessionManager } from '../manager.js';
+import { sessionMiddleware } from '../middleware.js';
+import type { SessionOptions } from '../options.js';
+
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<SessionOptions>({
+  moduleName: 'Session',
+})
+  .setClassMethodName('forRoot')
+  .build();
+
+/**
+ * `SessionModule.forRoot(options)` or `forRootAsync({ inject, useFactory })`, once, in the root module. Handlers then
+ * take the session by Nest's own `@Session()`.
+ */
+@Global()
+@Module({
+  providers: [
+    {
+      provide: SessionManager,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: SessionOptions) => new SessionManager(options),
+    },
+  ],
+  exports: [SessionManager],
+})
+export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+  constructor(@Inject(SessionManager) private readonly manager: SessionManager) {
+    super();
+  }
+
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(sessionMiddleware(this.manager)).forRoutes('{*path}');
+  }
+
+  /** Waits for the touches that still run. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.manager.settled();
+  }
+}

@@ -1,0 +1,567 @@
+// The life cycle: one request's session from the read at its start to the commit before its first byte.
+import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { toJson, type Codec, type Content } from './codec.js';
+import { SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
+import { applyChanges, changesBetween, sameJson, type Changes } from './merge.js';
+import type { SessionEvent, SessionLimits } from './options.js';
+import { Session } from './session.js';
+import type { Found, Json, SessionData, SessionRecord, SessionSecrets, SessionStore } from './store.js';
+import { createdAt, equal, hashSecret, newId, newSecret, type OpenToken, type Tokens } from './token.js';
+
+/** What every request of one server shares. */
+export interface SessionContext {
+  readonly store: SessionStore;
+  readonly tokens: Tokens;
+  readonly codec: Codec;
+  readonly limits: SessionLimits;
+  readonly secure: boolean;
+  readonly now: () => number;
+  readonly emit: (event: SessionEvent) => void;
+  /** Lets something run on after the response; the server waits for it before it closes. */
+  readonly background: (work: Promise<void>) => void;
+}
+
+/** Whose session it is. */
+export interface Bearer {
+  readonly userId: string;
+  /** The user's epoch, read before the proof of identity was checked: "end all sessions" then beats this login. */
+  readonly epoch: number;
+  /** "Keep me signed in". */
+  readonly remember?: boolean;
+}
+
+/** Milliseconds since 1970. */
+export interface SessionInfo {
+  readonly method: string;
+  readonly createdAt: number;
+  readonly idleExpiresAt: number;
+  readonly expiresAt: number;
+}
+
+/** What the response must carry: undefined leaves a cookie as it is, null expires it. */
+export interface CookieChanges {
+  readonly token?: string | null;
+  readonly mark?: string | null;
+  /** Milliseconds; null for a cookie that ends with the browser. */
+  readonly maxAge: number | null;
+}
+
+/** A record as it was read or written last. */
+class Stored {
+  readonly remember: boolean;
+  readonly schema: number;
+  private decoded: SessionData | undefined;
+
+  constructor(
+    readonly record: SessionRecord,
+    { remember, schema }: Content,
+    private readonly codec: Codec,
+  ) {
+    this.remember = remember;
+    this.schema = schema;
+  }
+
+  /** Its content, decoded once more: what the handler holds may have been changed in depth. */
+  get data(): SessionData {
+    return (this.decoded ??= this.codec.decode(this.record.payload)!.data);
+  }
+}
+
+/** How many write ids a record keeps: more than writers can come between a lost answer and its repetition. */
+const KEPT_WRITES = 16;
+const MAX_ATTEMPTS = 30;
+const NOTHING: Changes = new Map();
+
+/** One request's session. Made by `SessionManager.open`. */
+export class RequestSession {
+  /** What `req.session` is; undefined after `destroy`. */
+  session: Session | undefined;
+  /** Called when `regenerate` or `destroy` puts another one there. */
+  onReplace: (session: Session | undefined) => void = () => undefined;
+
+  private stored: Stored | undefined;
+  /** The session that `regenerate` left behind: ended when the new one is stored. */
+  private replaced: Stored | undefined;
+  /** Ids of sessions that must be over before the response may begin. */
+  private ending: string[] = [];
+  private fresh: { id: string; secret: Buffer } | undefined;
+  private bearer: { userId: string; epoch: number } | undefined;
+  private wantsRemember = false;
+  private wantsTouch = false;
+  private issued: string | null | undefined;
+  private touchedTo = 0;
+  private writeCount = 0;
+  private closed = false;
+  private queue: Promise<unknown> = Promise.resolve();
+  private pending = 0;
+  private readonly tokenHash: string;
+
+  constructor(
+    private readonly context: SessionContext,
+    private readonly requestId: string | undefined,
+    /** The authentic token that the browser sent; undefined as soon as another session took its place. */
+    private token?: OpenToken,
+    private readonly mark = 0,
+  ) {
+    this.session = new Session(this);
+    this.tokenHash = token ? hashSecret(token.secret) : '';
+  }
+
+  /** Reads the session of the token: one read. Leaves an empty session when there is none that may be used. */
+  async load(): Promise<void> {
+    if (!this.token) return;
+    const found = await this.context.store.find(this.token.id, this.mark);
+    const content = found && this.admit(found);
+    if (!content) {
+      this.token = undefined;
+      return;
+    }
+    this.stored = this.keep(found.record, content);
+    this.wantsRemember = content.remember;
+    Object.assign(this.session!, content.data);
+  }
+
+  get id(): string {
+    return this.stored?.record.id ?? this.freshIdentity().id;
+  }
+
+  get secure(): boolean {
+    return this.context.secure;
+  }
+
+  get info(): SessionInfo {
+    const { limits, now, store } = this.context;
+    const method = store.capabilities.method;
+    if (!this.stored) {
+      const start = now();
+      const [idle, lifetime] = this.wantsRemember
+        ? [limits.rememberIdle, limits.rememberLifetime]
+        : [limits.idle, limits.lifetime];
+      return { method, createdAt: start, idleExpiresAt: start + idle, expiresAt: start + lifetime };
+    }
+    const { id, idleEndsAt, endsAt } = this.stored.record;
+    const idleExpiresAt = Math.min(endsAt, Math.max(idleEndsAt, this.touchedTo));
+    return { method, createdAt: createdAt(id), idleExpiresAt, expiresAt: endsAt };
+  }
+
+  get cookieMaxAge(): number | null {
+    return this.wantsRemember ? Math.max(0, this.info.expiresAt - this.context.now()) : null;
+  }
+
+  bind({ userId, epoch, remember }: Bearer): void {
+    this.assertOpen();
+    this.bearer = { userId, epoch };
+    if (remember !== undefined) this.remember(remember);
+  }
+
+  /** The limits are fixed when a session is created: on a stored one this counts from its next `regenerate`. */
+  remember(on: boolean): void {
+    this.assertOpen();
+    if (!this.stored) this.wantsRemember = on;
+  }
+
+  touchNow(): void {
+    this.assertOpen();
+    this.wantsTouch = true;
+  }
+
+  regenerate(): void {
+    this.assertOpen();
+    if (this.replaced && this.stored) this.ending.push(this.stored.record.id);
+    this.replaced ??= this.stored;
+    this.become(new Session(this));
+    this.stored = undefined;
+    this.token = undefined;
+    this.fresh = undefined;
+    this.bearer = undefined;
+    this.wantsRemember = false;
+  }
+
+  destroy(): Promise<void> {
+    this.assertOpen();
+    for (const stored of [this.stored, this.replaced]) if (stored) this.ending.push(stored.record.id);
+    this.stored = this.replaced = this.token = undefined;
+    this.become(undefined);
+    this.issued = null;
+    return this.serially(() => this.endAll());
+  }
+
+  reload(): Promise<void> {
+    this.assertOpen();
+    return this.serially(async () => {
+      const { stored } = this;
+      if (!stored) throw new SessionUsageError('This session has never been saved, so it cannot be reloaded.');
+      const found = await this.context.store.find(stored.record.id, stored.record.version);
+      const content = found && this.isLive(found) ? this.decode(found.record) : undefined;
+      if (!content) throw new SessionEndedError('The session has ended.');
+      this.stored = this.keep(found!.record, content);
+      this.show(content.data);
+    });
+  }
+
+  async update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
+    this.assertOpen();
+    if (!this.context.store.capabilities.atomicUpdate) {
+      throw new SessionUsageError(
+        `The session method "${this.context.store.capabilities.method}" has no atomic update; ` +
+          `set session.${key} instead, and expect the last writer of this key to win.`,
+      );
+    }
+    if (!this.stored) {
+      const value = await change(this.session?.[key] as T | undefined);
+      this.session![key] = value;
+      return value;
+    }
+    await this.serially(() =>
+      this.write(async (data) => {
+        const value = toJson(key, await change(structuredClone(data[key]) as T | undefined));
+        this.session![key] = value;
+        return new Map([[key, value]]);
+      }),
+    );
+    return this.session![key] as T;
+  }
+
+  /** Commits what changed, if anything did. */
+  persist(): Promise<void> {
+    return this.serially(() => this.commitChanges());
+  }
+
+  /**
+   * What must happen before the first byte: undefined when that is nothing, which is what most requests need. Never
+   * changes the session afterwards: its content is frozen.
+   */
+  finish(): Promise<void> | undefined {
+    if (this.isIdle()) {
+      this.touchIfDue();
+      this.close();
+      return undefined;
+    }
+    return this.persist().finally(() => this.close());
+  }
+
+  /** The cookies of this response. Call after `finish`. */
+  cookieChanges(): CookieChanges {
+    if (this.issued === null) return { token: null, mark: null, maxAge: null };
+    const changes = { maxAge: this.cookieMaxAge, ...(this.issued !== undefined && { token: this.issued }) };
+    if (!this.stored) return changes;
+    const { id, version } = this.stored.record;
+    // A new token's browser has seen nothing of the session yet.
+    const seen = id === this.token?.id ? this.mark : 0;
+    return version > seen ? { ...changes, mark: this.context.tokens.sealMark(id, version) } : changes;
+  }
+
+  /** True when the stored session that this request used may no longer be used. @throws when the store cannot tell. */
+  async hasEnded(): Promise<boolean> {
+    if (!this.stored) return false;
+    const found = await this.context.store.find(this.stored.record.id, this.stored.record.version);
+    return !found || !this.isLive(found);
+  }
+
+  /** True when there is a stored session whose end would concern an open response. */
+  get isStored(): boolean {
+    return this.stored !== undefined;
+  }
+
+  // --- at the start: may this record be used with this token?
+
+  private admit(found: Found): Content | undefined {
+    const { record } = found;
+    if (!this.isLive(found)) return undefined;
+    const hash = this.tokenHash;
+    const { current, next, previous, previousUntil = 0 } = record.secrets;
+    const inGrace = previous !== undefined && equal(hash, previous) && this.context.now() <= previousUntil;
+    if (!equal(hash, current) && !(next && equal(hash, next)) && !inGrace) {
+      // Only we issue tokens for this id: this one was ours and has been replaced, so somebody kept a copy.
+      this.context.emit({ type: 'theft', id: record.id, userId: record.userId });
+      this.context.background(this.context.store.destroy(record.id).then(() => undefined));
+      return undefined;
+    }
+    return this.decode(record);
+  }
+
+  private isLive({ record, userEpoch }: Found): boolean {
+    const now = this.context.now();
+    return now < record.idleEndsAt && now < record.endsAt && !(record.userId !== null && record.epoch < userEpoch);
+  }
+
+  private decode(record: SessionRecord): Content | undefined {
+    const content = this.context.codec.decode(record.payload);
+    if (!content) this.context.emit({ type: 'damaged', id: record.id });
+    return content;
+  }
+
+  // --- at the end: what changed?
+
+  private isIdle(): boolean {
+    if (this.session === undefined || this.replaced || this.bearer || this.pending > 0 || this.ending.length > 0)
+      return false;
+    const { stored } = this;
+    if (!stored) return Object.keys(this.session).length === 0;
+    return this.secretsAfter(stored.record, stored.remember) === undefined && this.isUnchanged(stored);
+  }
+
+  /** One comparison of strings: only when they differ does anybody look at single keys. */
+  private isUnchanged({ record, remember, schema }: Stored): boolean {
+    for (const value of Object.values(this.session!)) {
+      if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
+    }
+    try {
+      const data = this.session as unknown as SessionData;
+      return this.context.codec.encode({ data, remember, schema }) === record.payload;
+    } catch {
+      return false;
+    }
+  }
+
+  private content(): SessionData {
+    const data: Record<string, Json> = {};
+    for (const [key, value] of Object.entries(this.session!)) {
+      const json = toJson(key, value);
+      if (json !== undefined) data[key] = json;
+    }
+    return data;
+  }
+
+  /** Keeps what could not be ended, so that the commit tries again what a handler did not wait for. */
+  private async endAll(): Promise<void> {
+    for (let id = this.ending[0]; id !== undefined; id = this.ending[0]) {
+      await this.context.store.destroy(id);
+      this.ending.shift();
+    }
+  }
+
+  private async commitChanges(): Promise<void> {
+    await this.endAll();
+    if (this.session === undefined) return;
+    const data = this.content();
+    if (!this.stored) {
+      if (Object.keys(data).length > 0 || this.bearer) await this.create(data);
+      else if (this.replaced) this.issued = null;
+      await this.endReplaced();
+      return;
+    }
+    const changes = changesBetween(this.stored.data, data);
+    if (changes.size > 0 || this.bearer) await this.write(() => changes);
+    else if (this.secretsAfter(this.stored.record, this.stored.remember)) await this.renew();
+    else this.touchIfDue();
+  }
+
+  private async create(data: SessionData): Promise<void> {
+    const { limits, now, codec, store, tokens } = this.context;
+    const { id, secret } = this.freshIdentity();
+    const remember = this.wantsRemember;
+    const start = now();
+    const content = { data, remember, schema: codec.schema };
+    const record: SessionRecord = {
+      id,
+      version: 1,
+      secrets: { current: hashSecret(secret), since: start },
+      payload: codec.encode(content),
+      idleEndsAt: start + (remember ? limits.rememberIdle : limits.idle),
+      endsAt: start + (remember ? limits.rememberLifetime : limits.lifetime),
+      userId: this.bearer?.userId ?? null,
+      epoch: this.bearer?.epoch ?? 0,
+      writes: [this.nextWriteId()],
+    };
+    await store.create(record);
+    this.stored = this.keep(record, content);
+    this.bearer = undefined;
+    this.issued = tokens.seal(id, secret);
+  }
+
+  /**
+   * Ends the session that `regenerate` left. Another request may have changed it since we read it: what was carried
+   * over is then brought up to date first, so that a login loses nothing that was acknowledged.
+   */
+  private async endReplaced(): Promise<void> {
+    let old = this.replaced;
+    const carried = new Set(old && Object.keys(old.data).filter((key) => this.carries(old!, key)));
+    while (old) {
+      const { record, data }: Stored = old;
+      const result = await this.context.store.destroy(record.id, carried.size > 0 ? record.version : undefined);
+      const content = result.status === 'conflict' ? this.decode(result.current) : undefined;
+      if (result.status !== 'conflict' || !content) break;
+      const late = [...changesBetween(data, content.data)].filter(
+        ([key]) => carried.has(key) || !Object.hasOwn(data, key),
+      );
+      if (late.length > 0) await this.write(() => new Map(late));
+      for (const [key] of late) carried.add(key);
+      old = this.keep(result.current, content);
+    }
+    this.replaced = undefined;
+  }
+
+  private carries(old: Stored, key: string): boolean {
+    const value = this.stored?.data[key];
+    return value !== undefined && sameJson(value, old.data[key]!);
+  }
+
+  /** Compare-and-set: lays the changes over the newest record until nobody was faster. */
+  private async write(changesTo: (data: SessionData) => Changes | Promise<Changes>): Promise<void> {
+    const { store, emit } = this.context;
+    const writeId = this.nextWriteId();
+    let base = this.stored!;
+    // A proxy repeated this request elsewhere and the first try had committed: it counts once.
+    if (base.record.writes.includes(writeId)) return;
+    const local = new Map(changesBetween(base.data, this.content()));
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const changes = await changesTo(base.data);
+      for (const key of changes.keys()) local.delete(key);
+      const next = this.successor(base, changes, writeId);
+      const result = await store.update(next.record);
+      if (result.status === 'done') return this.adopt(next, local);
+      const current = result.status === 'conflict' ? this.decode(result.current) : undefined;
+      if (result.status === 'gone' || !current) {
+        emit({ type: 'revival-refused', id: next.record.id });
+        throw new SessionEndedError('The session ended while this request ran.');
+      }
+      base = this.keep(result.current, current);
+      // The answer to our own write was lost.
+      if (base.record.writes.includes(writeId)) return this.adopt(base, local);
+      emit({ type: 'merged', id: base.record.id });
+      await sleep(Math.random() * Math.min(2 ** attempt, 32));
+    }
+    throw new SessionConflictError('Too many requests changed this session at once.');
+  }
+
+  /** Renewal alone is not worth failing or repeating a request for: the next one tries again. */
+  private async renew(): Promise<void> {
+    const next = this.successor(this.stored!, NOTHING, this.nextWriteId());
+    try {
+      const result = await this.context.store.update(next.record);
+      if (result.status === 'done') this.adopt(next, NOTHING);
+    } catch (error) {
+      this.context.emit({ type: 'touch-failed', id: next.record.id, error });
+    }
+  }
+
+  private successor({ record, remember, schema, data }: Stored, changes: Changes, writeId: string): Stored {
+    const { codec, now } = this.context;
+    const content = { data: applyChanges(data, changes), remember, schema };
+    return this.keep(
+      {
+        ...record,
+        ...this.bearer,
+        version: record.version + 1,
+        secrets: this.secretsAfter(record, remember) ?? record.secrets,
+        payload: codec.encode(content),
+        idleEndsAt: Math.max(record.idleEndsAt, now() + this.idleLimit(remember)),
+        writes: [...record.writes, writeId].slice(-KEPT_WRITES),
+      },
+      content,
+    );
+  }
+
+  private keep(record: SessionRecord, content: Content): Stored {
+    return new Stored(record, content, this.context.codec);
+  }
+
+  private adopt(stored: Stored, local: Changes): void {
+    this.stored = stored;
+    this.bearer = undefined;
+    this.show(applyChanges(stored.data, local));
+    this.announceSuccessor(stored.record.secrets);
+  }
+
+  /** Puts this content into the session; values that are the same keep their identity. */
+  private show(data: SessionData): void {
+    const { session } = this;
+    if (!session) return;
+    for (const key of Object.keys(session)) if (!Object.hasOwn(data, key)) delete session[key];
+    for (const [key, value] of Object.entries(data)) {
+      if (!Object.hasOwn(session, key) || !sameJson(session[key] as Json, value)) session[key] = structuredClone(value);
+    }
+  }
+
+  // --- renewal and touch
+
+  /**
+   * The secrets as they must become, or undefined when they stay. A renewal has two steps: the successor is handed
+   * out, and takes over when the browser comes back with it; so an answer that is lost logs nobody out.
+   */
+  private secretsAfter({ secrets, idleEndsAt }: SessionRecord, remember: boolean): SessionSecrets | undefined {
+    if (!this.token) return undefined;
+    const { limits, now, tokens } = this.context;
+    if (secrets.next !== undefined) {
+      if (!equal(this.tokenHash, secrets.next)) return undefined;
+      const previousUntil = now() + limits.grace;
+      return { current: secrets.next, since: secrets.since, previous: secrets.current, previousUntil };
+    }
+    const due = now() >= secrets.since + limits.renew && this.isTouchDue(idleEndsAt, remember);
+    if (!due || !equal(this.tokenHash, secrets.current)) return undefined;
+    return { ...secrets, since: now(), next: hashSecret(tokens.successors(this.token)[0]!) };
+  }
+
+  /** Sends the successor of the token, also once more while the browser has not come back with it. */
+  private announceSuccessor({ current, next }: SessionSecrets): void {
+    if (!this.token || next === undefined || !equal(this.tokenHash, current)) return;
+    const secret = this.context.tokens.successors(this.token).find((candidate) => hashSecret(candidate) === next);
+    if (secret) this.issued = this.context.tokens.seal(this.token.id, secret);
+  }
+
+  private idleLimit(remember: boolean): number {
+    return remember ? this.context.limits.rememberIdle : this.context.limits.idle;
+  }
+
+  private isTouchDue(idleEndsAt: number, remember: boolean): boolean {
+    return this.wantsTouch || this.context.now() >= idleEndsAt - this.idleLimit(remember) + this.context.limits.touch;
+  }
+
+  private touchIfDue(): void {
+    if (!this.stored) return;
+    const { record, remember } = this.stored;
+    this.announceSuccessor(record.secrets);
+    if (!this.isTouchDue(record.idleEndsAt, remember)) return;
+    const { store, now, emit, background } = this.context;
+    this.touchedTo = now() + this.idleLimit(remember);
+    // Nobody waits for a touch, and a failed one never fails a request.
+    const failed = (error: unknown) => emit({ type: 'touch-failed', id: record.id, error });
+    background(store.touch(record.id, this.touchedTo).catch(failed));
+  }
+
+  // --- small things
+
+  /** One after the other: a `save` that nobody awaited is over before the commit begins, which tries again. */
+  private serially(act: () => Promise<void>): Promise<void> {
+    this.pending++;
+    const done = this.queue.then(act).finally(() => this.pending--);
+    this.queue = done.catch(() => undefined);
+    return done;
+  }
+
+  private become(session: Session | undefined): void {
+    this.session = session;
+    this.onReplace(session);
+  }
+
+  private freshIdentity(): { id: string; secret: Buffer } {
+    return (this.fresh ??= { id: newId(this.context.now()), secret: newSecret() });
+  }
+
+  /** Random, or the same for every try of one request, so that what a proxy repeats counts once. */
+  private nextWriteId(): string {
+    const count = this.writeCount++;
+    const bytes =
+      this.requestId === undefined
+        ? randomBytes(8)
+        : createHash('sha256').update(`${this.requestId} ${count}`).digest().subarray(0, 8);
+    return bytes.toString('base64url');
+  }
+
+  private assertOpen(): void {
+    if (this.closed) throw new SessionUsageError('The response has begun: its session can no longer be changed.');
+  }
+
+  private close(): void {
+    this.closed = true;
+    if (this.session) deepFreeze(this.session);
+  }
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Object.values(value)) deepFreeze(child);
+}

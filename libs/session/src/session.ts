@@ -1,0 +1,142 @@
+// `req.session`: express-session's surface, so that Passport and what people know work unchanged.
+import type { Bearer, RequestSession, SessionInfo } from './request-session.js';
+
+type Callback = (error?: unknown) => void;
+
+/** Where a session keeps the request that it belongs to: out of sight of loops, JSON and Passport's merge. */
+const OWNER = Symbol('roam.session.owner');
+
+/**
+ * The session as a handler sees it. Its own enumerable properties are its content, each a JSON value; they are
+ * committed before the first byte of the response leaves. After that a change throws.
+ *
+ * The methods take a callback, as express-session's do, or return a promise without one.
+ */
+export class Session {
+  [key: string]: unknown;
+
+  constructor(owner: RequestSession) {
+    Object.defineProperty(this, OWNER, { value: owner });
+  }
+
+  /** The session's public id: not a secret, stable until `regenerate`. */
+  get id(): string {
+    return ownerOf(this).id;
+  }
+
+  /** The token cookie's attributes; setting `maxAge` or `expires` asks for "keep me signed in" or takes it back. */
+  get cookie(): SessionCookie {
+    return new SessionCookie(ownerOf(this));
+  }
+
+  /** When it began and when it will end. */
+  get info(): SessionInfo {
+    return ownerOf(this).info;
+  }
+
+  /** Says whose session this is. Call after `regenerate`, with the epoch that was read before the password was checked. */
+  bind(bearer: Bearer): this {
+    ownerOf(this).bind(bearer);
+    return this;
+  }
+
+  /**
+   * Ends this session and puts an empty one with a new token at `req.session`: at every login, step-up and change of
+   * role (ASVS 7.2.4). Nothing is stored before the response begins or `save` is called. What is carried over from the
+   * old session stays right even when another request changes it meanwhile.
+   */
+  regenerate(): Promise<void>;
+  regenerate(callback: Callback): this;
+  regenerate(callback?: Callback): Promise<void> | this {
+    return this.answer(async () => ownerOf(this).regenerate(), callback);
+  }
+
+  /** Ends this session everywhere, and expires the cookies; `req.session` is then undefined. */
+  destroy(): Promise<void>;
+  destroy(callback: Callback): this;
+  destroy(callback?: Callback): Promise<void> | this {
+    return this.answer(() => ownerOf(this).destroy(), callback);
+  }
+
+  /** Reads the session again; what this request changed and did not save is dropped. */
+  reload(): Promise<void>;
+  reload(callback: Callback): this;
+  reload(callback?: Callback): Promise<void> | this {
+    return this.answer(() => ownerOf(this).reload(), callback);
+  }
+
+  /** Commits now what would be committed before the first byte of the response. */
+  save(): Promise<void>;
+  save(callback: Callback): this;
+  save(callback?: Callback): Promise<void> | this {
+    return this.answer(() => ownerOf(this).persist(), callback);
+  }
+
+  /**
+   * Changes one key atomically: `change` gets the stored value and is called again on the newer one when another
+   * request was faster. Commits at once.
+   * @throws SessionUsageError where the method cannot (`capabilities.atomicUpdate`).
+   */
+  update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
+    return ownerOf(this).update(key, change);
+  }
+
+  /** Moves the idle limit at the end of this request even if the touch interval is not over. */
+  touch(): this {
+    ownerOf(this).touchNow();
+    return this;
+  }
+
+  private answer(act: () => Promise<void>, callback: Callback | undefined): Promise<void> | this {
+    const done = act();
+    if (!callback) {
+      // A call that nobody waits for must not end the process: the commit waits for it and fails the response.
+      done.catch(() => undefined);
+      return done;
+    }
+    done.then(
+      () => callback(),
+      (error: unknown) => callback(error),
+    );
+    return this;
+  }
+}
+
+/** express-session's `req.session.cookie`, as far as it has a meaning here: limits are enforced on the server. */
+export class SessionCookie {
+  readonly path = '/';
+  readonly httpOnly = true;
+  readonly sameSite = 'lax';
+
+  constructor(private readonly owner: RequestSession) {}
+
+  get secure(): boolean {
+    return this.owner.secure;
+  }
+
+  /** Milliseconds that the browser keeps the cookie; null: until it is closed. */
+  get maxAge(): number | null {
+    return this.owner.cookieMaxAge;
+  }
+
+  set maxAge(milliseconds: number | null) {
+    this.owner.remember(milliseconds !== null);
+  }
+
+  get originalMaxAge(): number | null {
+    return this.maxAge;
+  }
+
+  get expires(): Date | null {
+    return this.maxAge === null ? null : new Date(this.owner.info.expiresAt);
+  }
+
+  set expires(date: Date | null | false) {
+    this.owner.remember(Boolean(date));
+  }
+}
+
+/** The request that a session belongs to; for the module itself. */
+export function ownerOf(session: Session): RequestSession {
+  return (session as unknown as { [OWNER]: RequestSession })[OWNER];
+}

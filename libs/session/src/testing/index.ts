@@ -1,0 +1,2 @@
+// @roam/session/testing: the contract kit.
+export {};
