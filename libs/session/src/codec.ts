@@ -60,7 +60,7 @@ export class Codec {
     if (payload.includes('"__proto__"') && hasRefusedKey(parsed.d)) return undefined;
     const written = parsed.v as number;
     let data = parsed.d as SessionData;
-    for (let version = written; version < this.schema; version++) data = this.upcasters[version - 1]!(data);
+    for (let version = written; version < this.schema; version++) data = this.upcasters[version - 1](data);
     return { data, remember: parsed.r === 1, schema: Math.max(written, this.schema) };
   }
 }
@@ -89,7 +89,7 @@ export function toJson(key: string, value: unknown): Json | undefined {
 
 function hasRefusedKey(value: Json): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return Object.entries(value).some(([key, child]) => key === '__proto__' || hasRefusedKey(child as Json));
+  return Object.entries(value).some(([key, child]) => key === '__proto__' || hasRefusedKey(child));
 }
 
 function biggest(data: SessionData): [string, number][] {

@@ -8,7 +8,7 @@ export type Changes = ReadonlyMap<string, Json | undefined>;
 export function changesBetween(before: SessionData, after: SessionData): Changes {
   const changes = new Map<string, Json | undefined>();
   for (const [key, value] of Object.entries(after)) {
-    if (!Object.hasOwn(before, key) || !sameJson(before[key]!, value)) changes.set(key, value);
+    if (!Object.hasOwn(before, key) || !sameJson(before[key], value)) changes.set(key, value);
   }
   for (const key of Object.keys(before)) if (!Object.hasOwn(after, key)) changes.set(key, undefined);
   return changes;

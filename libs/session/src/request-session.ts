@@ -395,7 +395,7 @@ export class RequestSession {
 
   private carries(old: Stored, key: string): boolean {
     const value = this.stored?.data[key];
-    return value !== undefined && sameJson(value, old.data[key]!);
+    return value !== undefined && sameJson(value, old.data[key]);
   }
 
   /** Compare-and-set: lays the changes over the newest record until nobody was faster. */
@@ -491,7 +491,7 @@ export class RequestSession {
     }
     const due = now() >= secrets.since + limits.renew && this.isTouchDue(idleEndsAt, remember);
     if (!due || !equal(this.tokenHash, secrets.current)) return undefined;
-    return { ...secrets, since: now(), next: hashSecret(tokens.successors(this.token)[0]!) };
+    return { ...secrets, since: now(), next: hashSecret(tokens.successors(this.token)[0]) };
   }
 
   /** Sends the successor of the token, also once more while the browser has not come back with it. */

@@ -119,7 +119,7 @@ function takeHeaders(response: ServerResponse, args: unknown[]): void {
 function toPairs(given: OutgoingHttpHeader[]): [string, OutgoingHttpHeader][] {
   if (Array.isArray(given[0])) return given as unknown as [string, OutgoingHttpHeader][];
   const pairs: [string, OutgoingHttpHeader][] = [];
-  for (let i = 0; i + 1 < given.length; i += 2) pairs.push([String(given[i]), given[i + 1]!]);
+  for (let i = 0; i + 1 < given.length; i += 2) pairs.push([String(given[i]), given[i + 1]]);
   return pairs;
 }
 

@@ -48,7 +48,7 @@ export class Tokens {
   /** A token for this id and secret. */
   seal(id: string, secret: Buffer): string {
     const signed = Buffer.concat([Buffer.of(FORMAT), Buffer.from(id, 'hex'), secret]);
-    return Buffer.concat([signed, mac(this.keys[0]!.token, signed, MAC_BYTES)]).toString('base64url');
+    return Buffer.concat([signed, mac(this.keys[0].token, signed, MAC_BYTES)]).toString('base64url');
   }
 
   /** The token's parts, or undefined when it is not exactly one that we issued. */
@@ -65,7 +65,7 @@ export class Tokens {
 
   /** Says that the browser has seen this version of this session. */
   sealMark(id: string, version: number): string {
-    return `${version}.${markMac(this.keys[0]!.mark, id, version)}`;
+    return `${version}.${markMac(this.keys[0].mark, id, version)}`;
   }
 
   /** The version that the browser has seen of this session; 0 when the mark is missing, another session's or not ours. */

@@ -1,2 +1,11 @@
-// @roam/session/testing: the contract kit.
-export {};
+// @roam/session/testing: the contract kit. Call both with a store of yours: `describeSessionStore('mine', open)`.
+import { describeSessionContract } from './session-contract.js';
+import { describeStoreContract, type StoreUnderTest } from './store-contract.js';
+
+export type { StoreUnderTest };
+
+/** Runs the whole contract on a store: the port's promises, and the invariants of sessions through the module. */
+export function describeSessionStore(name: string, open: () => Promise<StoreUnderTest>): void {
+  describeStoreContract(name, open);
+  describeSessionContract(name, open);
+}

@@ -1,0 +1,569 @@
+// The invariants of sessions (DESIGN.md, "The session module"), one test each, through the module on any store.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '../errors.js';
+import { SessionManager } from '../manager.js';
+import type { SessionEvent, SessionLimits, SessionOptions } from '../options.js';
+import { isSessionIndex, type SessionStore } from '../store.js';
+import { newId } from '../token.js';
+import type { StoreUnderTest } from './store-contract.js';
+import { Visitor } from './visitor.js';
+
+const SECRETS = ['the contract kit signs with this one secret'];
+const MINUTE = 60_000;
+
+/** Short names for what the tests move the clock by. */
+const limits: SessionLimits = {
+  idle: 30 * MINUTE,
+  lifetime: 480 * MINUTE,
+  rememberIdle: 14 * 24 * 60 * MINUTE,
+  rememberLifetime: 30 * 24 * 60 * MINUTE,
+  touch: MINUTE,
+  renew: 15 * MINUTE,
+  grace: MINUTE / 2,
+};
+
+/** Asserts that sessions kept in this store keep every invariant that its capabilities promise. */
+export function describeSessionContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`${name}: the invariants of sessions`, () => {
+    let opened: StoreUnderTest;
+    let a: SessionManager;
+    let b: SessionManager;
+    let events: SessionEvent[];
+    let clock: number;
+    let calls: string[];
+
+    const server = (store: SessionStore, options: Partial<SessionOptions> = {}) =>
+      new SessionManager({
+        store: counted(store, calls),
+        secrets: SECRETS,
+        secure: false,
+        limits,
+        now: () => clock,
+        onEvent: (event) => events.push(event),
+        ...options,
+      });
+
+    beforeAll(async () => {
+      opened = await open();
+    });
+    afterAll(() => opened.close?.());
+    beforeEach(() => {
+      events = [];
+      calls = [];
+      clock = Date.now();
+      [a, b] = opened.servers.map((store) => server(store)) as [SessionManager, SessionManager];
+    });
+
+    const writes = () => calls.filter((call) => call !== 'find');
+    const newUser = () => `user-${newId(Date.now())}`;
+
+    /** A browser with a session that holds a cart. */
+    const shopper = async () => {
+      const visitor = new Visitor();
+      await visitor.visit(a, (session) => {
+        session.cart = { apple: 1 };
+      });
+      return visitor;
+    };
+
+    describe('moving between servers', () => {
+      it('knows at the next request on any server what one has stored', async () => {
+        const visitor = await shopper();
+        for (let hop = 1; hop <= 20; hop++) {
+          const here = hop % 2 ? b : a;
+          await visitor.visit(here, (session) => {
+            expect(session.hops ?? 0).toBe(hop - 1);
+            session.hops = hop;
+          });
+        }
+        expect(await visitor.see(a)).toEqual({ cart: { apple: 1 }, hops: 20 });
+      });
+
+      it('gives a visitor no session and no cookie until something is put into it', async () => {
+        const visitor = new Visitor();
+        expect(await visitor.see(a)).toBeUndefined();
+        expect(visitor).toEqual(new Visitor());
+        expect(calls).toEqual([]);
+      });
+
+      it('reads once and writes nothing for a request that changes nothing between two touches', async () => {
+        const visitor = await shopper();
+        calls.length = 0;
+        for (let i = 0; i < 5; i++) await visitor.see(i % 2 ? a : b);
+        expect(calls).toEqual(Array(5).fill('find'));
+      });
+    });
+
+    describe('no lost update', () => {
+      it('keeps different keys that two requests change at once', async () => {
+        const visitor = await shopper();
+        const [one, two] = await Promise.all([visitor.begin(a), visitor.begin(b)]);
+        one.session!.pear = 1;
+        two.session!.plum = 2;
+        delete two.session!.cart;
+        await Promise.all([visitor.end(a, one), visitor.end(b, two)]);
+        expect(await visitor.see(a)).toEqual({ pear: 1, plum: 2 });
+        expect(events).toContainEqual(expect.objectContaining({ type: 'merged' }));
+      });
+
+      it('keeps the keys of twenty requests at once', async () => {
+        const visitor = await shopper();
+        const put = (i: number) =>
+          visitor.copy().visit(i % 2 ? a : b, (session) => {
+            session[`item:${i}`] = i;
+          });
+        await Promise.all(Array.from({ length: 20 }, (_, i) => put(i)));
+        const seen = await visitor.see(a);
+        expect(Object.keys(seen!)).toHaveLength(21);
+      });
+
+      it('sees a change deep inside a key', async () => {
+        const visitor = await shopper();
+        await visitor.visit(b, (session) => {
+          (session.cart as Record<string, number>).apple = 7;
+        });
+        expect(await visitor.see(a)).toEqual({ cart: { apple: 7 } });
+      });
+
+      it('lets the later commit of one key win', async () => {
+        const visitor = await shopper();
+        const [one, two] = await Promise.all([visitor.begin(a), visitor.begin(b)]);
+        one.session!.theme = 'first';
+        two.session!.theme = 'second';
+        await visitor.end(a, one);
+        await visitor.end(b, two);
+        expect((await visitor.see(a))!.theme).toBe('second');
+      });
+
+      it('counts every atomic update', async () => {
+        const visitor = await shopper();
+        if (!a.capabilities.atomicUpdate) {
+          await expect(visitor.visit(a, (session) => session.update('n', () => 1))).rejects.toThrow('atomic');
+          return;
+        }
+        const increment = (i: number) =>
+          visitor.copy().visit(i % 2 ? a : b, (session) => session.update<number>('count', (n = 0) => n + 1));
+        const results = await Promise.all(Array.from({ length: 12 }, (_, i) => increment(i)));
+        expect(results.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+        expect((await visitor.see(b))!.count).toBe(12);
+      });
+
+      it('counts a write once whose answer was lost', async () => {
+        const visitor = await shopper();
+        // The cluster repeats a statement when its answer is lost: the second try meets the first.
+        const stubborn = server({
+          ...methodsOf(opened.servers[0]),
+          update: async (record) => {
+            await opened.servers[0].update(record);
+            return opened.servers[0].update(record);
+          },
+        });
+        const count = await visitor.visit(stubborn, (session) => session.update<number>('count', (n = 0) => n + 1));
+        expect(count).toBe(1);
+        expect((await visitor.see(b))!.count).toBe(1);
+        expect(events.filter(({ type }) => type === 'merged')).toEqual([]);
+      });
+
+      it('counts a request once that a proxy repeated on another server', async () => {
+        const visitor = await shopper();
+        const copy = visitor.copy();
+        const act = (who: Visitor, where: SessionManager) =>
+          who.visit(where, (session) => session.update<number>('count', (n = 0) => n + 1), 'request-1');
+        await act(visitor, a);
+        await act(copy, b);
+        expect((await visitor.see(a))!.count).toBe(1);
+      });
+    });
+
+    describe('no revival', () => {
+      it('is dead on every server once a logout is acknowledged', async () => {
+        const visitor = await shopper();
+        const copy = visitor.copy();
+        await visitor.visit(b, (session) => session.destroy());
+        expect(visitor).toEqual(new Visitor());
+        for (const here of [a, b]) expect(await copy.see(here)).toBeUndefined();
+      });
+
+      it('stays dead when a slow request writes after the logout (expressjs/session#632, CVE-2025-46336)', async () => {
+        const visitor = await shopper();
+        const slow = await visitor.begin(a);
+        slow.session!.late = true;
+        await visitor.copy().visit(b, (session) => session.destroy());
+        await expect(visitor.end(a, slow)).rejects.toMatchObject({ code: 'session_ended' });
+        for (const here of [a, b]) expect(await visitor.see(here)).toBeUndefined();
+        expect(events).toContainEqual(expect.objectContaining({ type: 'revival-refused' }));
+      });
+
+      it('stays dead when a slow request only touches', async () => {
+        const visitor = await shopper();
+        clock += 2 * MINUTE;
+        const slow = await visitor.begin(a);
+        await visitor.copy().visit(b, (session) => session.destroy());
+        await visitor.end(a, slow);
+        expect(calls).toContain('touch');
+        for (const here of [a, b]) expect(await visitor.see(here)).toBeUndefined();
+      });
+
+      it('ends on the server even when nobody waits for destroy', async () => {
+        const visitor = await shopper();
+        const copy = visitor.copy();
+        await visitor.visit(a, (session) => {
+          session.destroy(() => undefined);
+        });
+        expect(await copy.see(b)).toBeUndefined();
+      });
+    });
+
+    describe('read what you saw', () => {
+      it('never shows an older session than the mark says', async () => {
+        const visitor = await shopper();
+        const old = visitor.copy();
+        await visitor.visit(b, (session) => {
+          session.cart = { apple: 2 };
+        });
+        expect(visitor.mark).not.toBe(old.mark);
+        expect(visitor.token).toBe(old.token);
+        const atLeast: unknown[] = [];
+        const spying = server({
+          ...methodsOf(opened.servers[0]),
+          find: (id, version) => {
+            atLeast.push(version);
+            return opened.servers[0].find(id, version);
+          },
+        });
+        expect(await visitor.see(spying)).toEqual({ cart: { apple: 2 } });
+        expect(atLeast).toEqual([2]);
+      });
+
+      it("ignores a mark that is forged, or another session's", async () => {
+        const [visitor, other] = [await shopper(), await shopper()];
+        visitor.mark = `999.${visitor.mark!.split('.')[1]}`;
+        expect(await visitor.see(b)).toEqual({ cart: { apple: 1 } });
+        visitor.mark = other.mark;
+        expect(await visitor.see(b)).toEqual({ cart: { apple: 1 } });
+      });
+    });
+
+    describe("both limits, by the server's clock", () => {
+      it('ends after the idle limit', async () => {
+        const visitor = await shopper();
+        clock += limits.idle - 1;
+        expect(await visitor.copy().see(b)).toBeDefined();
+        clock += limits.idle;
+        expect(await visitor.see(a)).toBeUndefined();
+      });
+
+      it('ends after the absolute limit however active', async () => {
+        const visitor = await shopper();
+        for (const end = clock + limits.lifetime - 1; clock < end; clock = Math.min(end, clock + limits.idle / 2)) {
+          expect(await visitor.see(a)).toBeDefined();
+        }
+        expect(await visitor.copy().see(b)).toBeDefined();
+        clock += 1;
+        expect(await visitor.see(b)).toBeUndefined();
+      });
+
+      it('gives "keep me signed in" its own two limits and a Max-Age', async () => {
+        const visitor = new Visitor();
+        await visitor.logIn(a, newUser(), true);
+        clock += limits.rememberIdle - 1;
+        expect(await visitor.copy().see(b)).toBeDefined();
+        const request = await visitor.begin(a);
+        expect(request.cookieMaxAge).toBe(limits.rememberLifetime - limits.rememberIdle + 1);
+        clock += 2 * limits.rememberIdle;
+        expect(await visitor.see(a)).toBeUndefined();
+      });
+
+      it('touches at most once per touch interval (expressjs/session#891)', async () => {
+        const visitor = await shopper();
+        calls.length = 0;
+        for (let second = 0; second < 150; second += 10) {
+          await visitor.see(second % 20 ? a : b);
+          clock += 10_000;
+        }
+        expect(writes()).toEqual(['touch', 'touch']);
+      });
+
+      it('does not fail a request whose touch fails', async () => {
+        const visitor = await shopper();
+        clock += 2 * MINUTE;
+        const weak = server({
+          ...methodsOf(opened.servers[0]),
+          touch: () => Promise.reject(new StoreUnavailableError('on purpose')),
+        });
+        expect(await visitor.see(weak)).toEqual({ cart: { apple: 1 } });
+        expect(events).toContainEqual(expect.objectContaining({ type: 'touch-failed' }));
+      });
+    });
+
+    describe('tokens', () => {
+      it('gives a new one at login, keeps the cart and ends the old one everywhere at once (CVE-2022-25896)', async () => {
+        const visitor = await shopper();
+        const before = visitor.copy();
+        await visitor.logIn(b, newUser());
+        expect(visitor.token).not.toBe(before.token);
+        expect(await visitor.see(a)).toMatchObject({ cart: { apple: 1 }, user: expect.any(String) });
+        for (const here of [a, b]) expect(await before.see(here)).toBeUndefined();
+      });
+
+      it('loses nothing that was acknowledged while the login ran', async () => {
+        const visitor = await shopper();
+        const login = await visitor.begin(a);
+        const cart = login.session!.cart;
+        await login.session!.regenerate();
+        login.session!.cart = cart;
+        await visitor.copy().visit(b, (session) => {
+          session.cart = { apple: 2 };
+          session.coupon = 'TEN';
+        });
+        await visitor.end(a, login);
+        expect(await visitor.see(b)).toEqual({ cart: { apple: 2 }, coupon: 'TEN' });
+      });
+
+      it('renews in time, with a grace for parallel requests', async () => {
+        const visitor = await shopper();
+        const parallel = visitor.copy();
+        clock += limits.renew;
+        await visitor.see(a);
+        expect(visitor.token).not.toBe(parallel.token);
+        expect(await visitor.see(b)).toBeDefined();
+        clock += limits.grace;
+        const late = parallel.copy();
+        expect(await parallel.see(a)).toBeDefined();
+        expect(parallel.token).toBe(late.token);
+        expect(await visitor.see(b)).toBeDefined();
+      });
+
+      it('reports a token that is used after the grace, and ends the session', async () => {
+        const visitor = await shopper();
+        const thief = visitor.copy();
+        clock += limits.renew;
+        await visitor.see(a);
+        await visitor.see(b);
+        clock += limits.grace + 1;
+        expect(await thief.see(b)).toBeUndefined();
+        expect(events).toContainEqual(expect.objectContaining({ type: 'theft' }));
+        for (const here of [a, b]) expect(await visitor.see(here)).toBeUndefined();
+      });
+
+      it('logs nobody out when the answer with the renewed token is lost', async () => {
+        const visitor = await shopper();
+        clock += limits.renew;
+        await visitor.copy().see(a);
+        clock += limits.grace * 2;
+        const before = visitor.token;
+        expect(await visitor.see(b)).toBeDefined();
+        expect(visitor.token).not.toBe(before);
+        clock += limits.grace * 2;
+        expect(await visitor.see(a)).toBeDefined();
+        expect(events.filter(({ type }) => type === 'theft')).toEqual([]);
+      });
+
+      it('refuses without a read whatever we did not issue', async () => {
+        const { token } = await shopper();
+        const foreign = new SessionManager({ store: opened.servers[0], secrets: ['x'.repeat(32)], secure: false });
+        const other = new Visitor();
+        await other.visit(foreign, (session) => {
+          session.a = 1;
+        });
+        calls.length = 0;
+        for (const bad of [other.token!, '', 'x', ...mutations(token!)]) {
+          const request = await a.open(bad, undefined);
+          expect(request.isStored).toBe(false);
+        }
+        expect(calls).toEqual([]);
+      });
+
+      it('opens with every secret and seals with the first, so that secrets can be rotated', async () => {
+        const visitor = await shopper();
+        const rotated = server(opened.servers[1], { secrets: ['y'.repeat(40), ...SECRETS] });
+        expect(await visitor.see(rotated)).toBeDefined();
+        clock += limits.renew;
+        await visitor.see(rotated);
+        await visitor.see(rotated);
+        expect((await a.open(visitor.token, visitor.mark)).isStored).toBe(false);
+        expect(await visitor.see(rotated)).toBeDefined();
+      });
+
+      it('keeps nothing secret in the store', async () => {
+        const records: unknown[] = [];
+        const spying = server({
+          ...methodsOf(opened.servers[0]),
+          create: (record) => {
+            records.push(record);
+            return opened.servers[0].create(record);
+          },
+        });
+        const visitor = new Visitor();
+        await visitor.visit(spying, (session) => {
+          session.a = 1;
+        });
+        const bytes = Buffer.from(visitor.token!, 'base64url');
+        const secret = bytes.subarray(17, 37);
+        for (const encoding of ['base64url', 'hex', 'base64'] as const) {
+          expect(JSON.stringify(records)).not.toContain(secret.toString(encoding));
+        }
+        expect(records).toHaveLength(1);
+      });
+    });
+
+    describe('content', () => {
+      it('refuses what is not JSON, what reaches a prototype and what is too large, and says which key', async () => {
+        const attempt = (value: unknown, key = 'bad') =>
+          new Visitor().visit(a, (session) => {
+            Object.defineProperty(session, key, { value, enumerable: true, configurable: true, writable: true });
+          });
+        await expect(attempt(() => 1)).rejects.toThrow('session.bad is a function');
+        await expect(attempt(1n)).rejects.toThrow('session.bad is a bigint');
+        await expect(attempt(1, '__proto__')).rejects.toThrow('"__proto__"');
+        await expect(attempt(1, 'constructor')).rejects.toThrow('"constructor"');
+        await expect(attempt(JSON.parse('{"__proto__": {"admin": true}}'))).rejects.toThrow('prototype');
+        await expect(attempt('x'.repeat(70_000))).rejects.toThrow('bad (70002 bytes)');
+        const cycle: Record<string, unknown> = {};
+        cycle.self = cycle;
+        await expect(attempt(cycle)).rejects.toMatchObject({ code: 'session_usage' });
+      });
+
+      it('refuses a prototype that came from the store', async () => {
+        const visitor = await shopper();
+        await replacePayload(visitor, (payload) => payload.replace('"apple"', '"__proto__"'));
+        expect(await visitor.see(b)).toBeUndefined();
+        expect(events).toContainEqual(expect.objectContaining({ type: 'damaged' }));
+        expect(({} as { apple?: number }).apple).toBeUndefined();
+      });
+
+      it('treats damaged content as no session and keeps it for inspection', async () => {
+        const visitor = await shopper();
+        const id = (await visitor.begin(a)).id;
+        await replacePayload(visitor, (payload) => payload.slice(0, 10));
+        expect(await visitor.see(b)).toBeUndefined();
+        expect((await opened.servers[0].find(id))?.record.payload).toHaveLength(10);
+      });
+
+      it('lifts old content to the new shape, and leaves newer content as it is', async () => {
+        const visitor = await shopper();
+        const upgraded = server(opened.servers[0], {
+          upcasters: [({ cart, ...rest }) => ({ ...rest, basket: cart! })],
+        });
+        expect(await visitor.see(upgraded)).toEqual({ basket: { apple: 1 } });
+        expect(await visitor.see(b)).toEqual({ cart: { apple: 1 } });
+        await visitor.visit(upgraded, (session) => {
+          session.coupon = 'TEN';
+        });
+        // A server that is not upgraded yet keeps what it does not know, and the version it was written with.
+        await visitor.visit(b, (session) => {
+          session.seen = true;
+        });
+        expect(await visitor.see(upgraded)).toEqual({ basket: { apple: 1 }, coupon: 'TEN', seen: true });
+      });
+    });
+
+    describe("a user's sessions", () => {
+      const indexed = () => isSessionIndex(opened.servers[0]);
+
+      it('are listed, and ended one by one', async () => {
+        if (!indexed()) return expect(a.sessionsOf('user')).rejects.toThrow('keeps no list');
+        const userId = newUser();
+        const [phone, laptop, stranger] = [new Visitor(), new Visitor(), new Visitor()];
+        await phone.logIn(a, userId);
+        await laptop.logIn(b, userId);
+        await stranger.logIn(b, newUser());
+        const ids = (await a.sessionsOf(userId)).map(({ id }) => id);
+        expect(new Set(ids)).toEqual(new Set([(await phone.begin(a)).id, (await laptop.begin(a)).id]));
+        expect(await b.end(userId, (await stranger.begin(a)).id)).toBe(false);
+        expect(await b.end(userId, (await phone.begin(a)).id)).toBe(true);
+        expect(await phone.see(a)).toBeUndefined();
+        expect(await laptop.see(a)).toBeDefined();
+        expect(await stranger.see(a)).toBeDefined();
+      });
+
+      it('are all ended but one, on every server', async () => {
+        if (!indexed()) return;
+        const userId = newUser();
+        const [phone, laptop] = [new Visitor(), new Visitor()];
+        await phone.logIn(a, userId);
+        await laptop.logIn(b, userId);
+        await laptop.visit(a, (session) => a.endAll(userId, session));
+        for (const here of [a, b]) {
+          expect(await phone.see(here)).toBeUndefined();
+          expect(await laptop.see(here)).toBeDefined();
+        }
+        expect(await b.sessionsOf(userId)).toHaveLength(1);
+        await b.endAll(userId);
+        for (const here of [a, b]) expect(await laptop.see(here)).toBeUndefined();
+      });
+
+      it('end also when a login races with the end of all (better-auth#11022)', async () => {
+        if (!indexed()) return;
+        const userId = newUser();
+        const racing = new Visitor();
+        const epoch = await a.epochOf(userId);
+        await b.endAll(userId);
+        await racing.visit(a, (session) => {
+          session.bind({ userId, epoch }).user = userId;
+        });
+        expect(racing.token).toBeDefined();
+        for (const here of [a, b]) expect(await racing.see(here)).toBeUndefined();
+      });
+    });
+
+    it('never takes a store that cannot answer for "no session"', async () => {
+      const visitor = await shopper();
+      const down = () => Promise.reject(new StoreUnavailableError('on purpose'));
+      const cut = server({ ...methodsOf(opened.servers[0]), find: down, update: down, create: down, destroy: down });
+      await expect(visitor.see(cut)).rejects.toThrow(StoreUnavailableError);
+      const request = await visitor.begin(a);
+      request.session!.x = 1;
+      expect(await visitor.see(b)).toEqual({ cart: { apple: 1 } });
+    });
+
+    async function replacePayload(visitor: Visitor, change: (payload: string) => string): Promise<void> {
+      const { id } = await visitor.begin(a);
+      const { record } = (await opened.servers[0].find(id))!;
+      await opened.servers[0].update({ ...record, version: record.version + 1, payload: change(record.payload) });
+    }
+  });
+}
+
+/** The store with each call noted, so that "one read and no write" can be counted. */
+function counted(store: SessionStore, calls: string[]): SessionStore {
+  const methods = methodsOf(store) as unknown as Record<string, (...args: unknown[]) => unknown>;
+  for (const name of ['find', 'create', 'update', 'touch', 'destroy']) {
+    const method = methods[name].bind(methods);
+    methods[name] = (...args) => {
+      calls.push(name);
+      return method(...args);
+    };
+  }
+  return methods as unknown as SessionStore;
+}
+
+/** A plain object with the store's methods, to replace single ones of. */
+function methodsOf(store: SessionStore): SessionStore {
+  const names = ['find', 'create', 'update', 'touch', 'destroy', 'sweep', 'listByUser', 'epochOf', 'raiseEpoch'];
+  const source = store as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
+  const methods = Object.fromEntries(names.flatMap((name) => (source[name] ? [[name, source[name].bind(store)]] : [])));
+  return { capabilities: store.capabilities, ...methods } as unknown as SessionStore;
+}
+
+/** Every kind of damage a token can have: each bit of each character, cut, longer, other alphabets and paths. */
+function mutations(token: string): string[] {
+  const flipped = [...token].flatMap((char, i) =>
+    ['A', 'B', '_', 'Z']
+      .filter((other) => other !== char)
+      .map((other) => token.slice(0, i) + other + token.slice(i + 1)),
+  );
+  const cut = Array.from({ length: token.length }, (_, i) => token.slice(0, i));
+  return [
+    ...flipped,
+    ...cut,
+    `${token}A`,
+    `${token}=`,
+    ` ${token}`,
+    '../../etc/passwd',
+    '%00',
+    '{}',
+    'null',
+    '💣'.repeat(18),
+  ];
+}

@@ -1,0 +1,225 @@
+// The port's promises, one test each: what every store must do, seen from two servers that share it.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { isSessionIndex, type SessionRecord, type SessionStore } from '../store.js';
+import { newId } from '../token.js';
+
+/** A store under test: one instance per server, all sharing their sessions. At least two. */
+export interface StoreUnderTest {
+  readonly servers: readonly SessionStore[];
+  close?(): Promise<void>;
+}
+
+const HOUR = 3_600_000;
+
+/** A record as the module would write it. */
+export function aRecord(fields: Partial<SessionRecord> = {}): SessionRecord {
+  const now = Date.now();
+  return {
+    id: newId(now),
+    version: 1,
+    secrets: { current: 'A'.repeat(43), since: now },
+    payload: '{"v":1,"r":0,"d":{"cart":{"apple":1}}}',
+    idleEndsAt: now + HOUR / 2,
+    endsAt: now + 8 * HOUR,
+    userId: null,
+    epoch: 0,
+    writes: ['create-0000'],
+    ...fields,
+  };
+}
+
+/** The record's next version. */
+export function next(record: SessionRecord, fields: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    ...record,
+    version: record.version + 1,
+    writes: [...record.writes, `w${record.version}-${fields.payload}`],
+    ...fields,
+  };
+}
+
+/** Asserts that a store keeps the promises of `SessionStore` and, where it is one, `SessionIndex`. */
+export function describeStoreContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  describe(`${name}: the store's contract`, () => {
+    let opened: StoreUnderTest;
+    let a: SessionStore;
+    let b: SessionStore;
+
+    beforeAll(async () => {
+      opened = await open();
+      [a, b] = opened.servers as [SessionStore, SessionStore];
+    });
+    afterAll(() => opened.close?.());
+
+    const everywhere = (id: string, atLeast?: number) =>
+      Promise.all(opened.servers.map((store) => store.find(id, atLeast)));
+    const expectGone = async (id: string) => expect(await everywhere(id)).toEqual(opened.servers.map(() => undefined));
+
+    it('gives back on every server exactly what was created on one', async () => {
+      const record = aRecord({
+        payload: JSON.stringify({ d: '𝄞 "quoted" \\ \u0000 ü '.repeat(500) }),
+        userId: 'user-1',
+        epoch: 0,
+      });
+      await a.create(record);
+      for (const found of await everywhere(record.id, 1)) expect(found).toEqual({ record, userEpoch: 0 });
+    });
+
+    it('finds nothing under an id that was never used', () => expectGone(newId(Date.now())));
+
+    it('counts a repeated create once', async () => {
+      const record = aRecord();
+      await a.create(record);
+      await b.create(record);
+      expect((await a.find(record.id, 1))?.record).toEqual(record);
+    });
+
+    it('does not let a repeated create undo what came after it', async () => {
+      const record = aRecord();
+      await a.create(record);
+      await b.update(next(record, { payload: 'later' }));
+      await a.create(record);
+      expect((await a.find(record.id, 2))?.record.payload).toBe('later');
+    });
+
+    it('updates the version it expects, and shows it on every server', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const second = next(record, { payload: 'second', userId: 'user-2', epoch: 3 });
+      expect(await b.update(second)).toEqual({ status: 'done' });
+      for (const found of await everywhere(record.id, 2)) expect(found?.record).toEqual(second);
+    });
+
+    it('refuses an update of an older version and hands out the newer record', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const winner = next(record, { payload: 'winner' });
+      await a.update(winner);
+      const result = await b.update(next(record, { payload: 'loser' }));
+      expect(result).toEqual({ status: 'conflict', current: winner });
+      expect((await b.find(record.id, 2))?.record.payload).toBe('winner');
+    });
+
+    it('refuses an update that skips a version', async () => {
+      const record = aRecord();
+      await a.create(record);
+      expect((await b.update({ ...record, version: 5 })).status).toBe('conflict');
+    });
+
+    it('lets exactly one of many concurrent updates win', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const tries = Array.from({ length: 16 }, (_, i) =>
+        opened.servers[i % 2].update(next(record, { payload: `try ${i}` })),
+      );
+      const results = await Promise.all(tries);
+      const winners = results.flatMap(({ status }, i) => (status === 'done' ? [i] : []));
+      expect(winners).toHaveLength(1);
+      expect((await a.find(record.id, 2))?.record.payload).toBe(`try ${winners[0]}`);
+    });
+
+    it('adds nothing by an update, touch or destroy of an unknown session', async () => {
+      const record = aRecord({ version: 2 });
+      expect(await a.update(record)).toEqual({ status: 'gone' });
+      await a.touch(record.id, record.idleEndsAt);
+      expect(await a.destroy(record.id)).toEqual({ status: 'gone' });
+      await expectGone(record.id);
+    });
+
+    it('moves the idle limit forward only, by touch as by update', async () => {
+      const record = aRecord();
+      const later = record.idleEndsAt + 1000;
+      await a.create(record);
+      await b.touch(record.id, later);
+      await a.touch(record.id, record.idleEndsAt - 5000);
+      expect((await b.find(record.id))?.record).toEqual({ ...record, idleEndsAt: later });
+      await b.update(next(record));
+      expect((await a.find(record.id, 2))?.record.idleEndsAt).toBe(later);
+    });
+
+    it('keeps what another writes when it touches', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const second = next(record, { payload: 'kept' });
+      await Promise.all([a.update(second), b.touch(record.id, record.idleEndsAt + 1)]);
+      expect((await b.find(record.id, 2))?.record).toMatchObject({ version: 2, payload: 'kept' });
+    });
+
+    it.each(['update', 'touch', 'create'] as const)(
+      'does not bring an ended session back by a late %s',
+      async (late) => {
+        const record = aRecord();
+        await a.create(record);
+        expect(await a.destroy(record.id)).toEqual({ status: 'done' });
+        await expectGone(record.id);
+        for (const store of opened.servers) {
+          if (late === 'update') expect(await store.update(next(record))).toEqual({ status: 'gone' });
+          if (late === 'touch') await store.touch(record.id, record.endsAt);
+          if (late === 'create') await store.create(record);
+        }
+        await expectGone(record.id);
+        expect(await b.destroy(record.id)).toEqual({ status: 'gone' });
+      },
+    );
+
+    it('ends a session in the midst of writes for good', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const write = async (store: SessionStore) => {
+        let mine = record;
+        for (;;) {
+          const result = await store.update(next(mine));
+          if (result.status === 'gone') return;
+          mine = result.status === 'conflict' ? result.current : next(mine);
+        }
+      };
+      await Promise.all([write(a), write(b), b.destroy(record.id)]);
+      await expectGone(record.id);
+    });
+
+    it('ends only the version that it was told', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const second = next(record);
+      await b.update(second);
+      expect(await a.destroy(record.id, 1)).toEqual({ status: 'conflict', current: second });
+      expect(await a.destroy(record.id, 2)).toEqual({ status: 'done' });
+      await expectGone(record.id);
+    });
+
+    it('sweeps what has ended, keeps what lives and each tombstone until its session would have ended', async () => {
+      const past = Date.now() - 20 * HOUR;
+      const idle = aRecord({ id: newId(past), idleEndsAt: past, endsAt: past + 40 * HOUR });
+      const over = aRecord({ id: newId(past), idleEndsAt: past + 40 * HOUR, endsAt: past });
+      const live = aRecord();
+      const tombstone = aRecord({ id: newId(past), idleEndsAt: past });
+      for (const record of [idle, over, live, tombstone]) await a.create(record);
+      await a.destroy(tombstone.id);
+      const count = async (limit: number) => (await b.sweep(past + 1000, limit)) <= limit;
+      expect(await count(1)).toBe(true);
+      while ((await b.sweep(past + 1000, 100)) > 0);
+      await expectGone(idle.id);
+      await expectGone(over.id);
+      expect((await b.find(live.id, 1))?.record).toEqual(live);
+      await a.create(tombstone);
+      await expectGone(tombstone.id);
+    });
+
+    it("knows a user's sessions and epochs, if it is an index", async () => {
+      if (!isSessionIndex(a) || !isSessionIndex(b)) return;
+      const userId = `user-${newId(Date.now())}`;
+      const [first, second, other] = [aRecord({ userId }), aRecord({ userId }), aRecord({ userId: `${userId}x` })];
+      for (const record of [first, second, other]) await a.create(record);
+      expect(new Set((await b.listByUser(userId)).map(({ id }) => id))).toEqual(new Set([first.id, second.id]));
+      await a.destroy(first.id);
+      expect((await b.listByUser(userId)).map(({ id }) => id)).toEqual([second.id]);
+
+      expect(await b.epochOf(userId)).toBe(0);
+      const raised = await Promise.all([a.raiseEpoch(userId), b.raiseEpoch(userId), a.raiseEpoch(userId)]);
+      expect(new Set(raised).size).toBe(3);
+      expect(await b.epochOf(userId)).toBe(Math.max(...raised));
+      expect((await a.find(second.id))?.userEpoch).toBe(Math.max(...raised));
+      expect((await a.find(other.id))?.userEpoch).toBe(0);
+    });
+  });
+}
