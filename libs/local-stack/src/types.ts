@@ -35,6 +35,11 @@ export interface Database extends StackProcess {
 export interface DatabasesOptions {
   readonly count: number;
   readonly topology: Topology;
+  /**
+   * Whether a commit survives a power cut of the machine (default false). A killed server loses nothing either way;
+   * false saves a disk flush per commit, and the data of a run does not outlive the run.
+   */
+  readonly durable?: boolean;
   readonly onProgress?: Progress;
 }
 

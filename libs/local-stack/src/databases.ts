@@ -1,0 +1,70 @@
+// Starts MySQL servers in one of the four topologies.
+import { randomInt, randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { StackError } from './errors.js';
+import { makeAccounts } from './mysql/accounts.js';
+import { baseData } from './mysql/base-data.js';
+import { MysqlNode } from './mysql/node.js';
+import { arrangementOf, isGroup } from './mysql/topologies.js';
+import { findMysql } from './programs/find.js';
+import { PortReservation } from './system/ports.js';
+import { makeRunDir, removeRunDir } from './system/run-dir.js';
+import type { Databases, DatabasesOptions } from './types.js';
+
+/**
+ * Starts `count` real MySQL servers on loopback, with random passwords, and resolves when they replicate as `topology`
+ * says and accept writes where they should. They end with this process, however it ends. Call it from the main thread.
+ *
+ * Each node's `start` after a kill waits until it is ONLINE again; when all nodes of a group were down, start them
+ * together: a group is started only when every node has answered.
+ *
+ * Throws `StackError`: program_missing, bad_options, or start_failed with the end of the server's log.
+ */
+export async function startDatabases(options: DatabasesOptions): Promise<Databases> {
+  const { count, topology, durable = false, onProgress = () => undefined } = options;
+  checkCount(options);
+  const program = await findMysql(onProgress);
+  const base = await baseData(program, onProgress);
+  onProgress(`starting ${count} × MySQL ${program.version} (${topology})`);
+
+  const runDir = makeRunDir();
+  const ports = new PortReservation();
+  const nodes: MysqlNode[] = [];
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    ports.release();
+    removeRunDir(runDir);
+  };
+  try {
+    const accounts = makeAccounts();
+    const groupName = randomUUID();
+    const groupPorts: number[] = [];
+    if (isGroup(topology)) for (let i = 0; i < count; i++) groupPorts.push(await ports.next());
+    // Any two servers that ever meet must differ, also those of two runs.
+    const firstServerId = randomInt(1, 2 ** 31);
+    const arrangement = arrangementOf(topology, nodes, accounts, onProgress);
+    for (let i = 0; i < count; i++) {
+      const name = `mysql${i + 1}`;
+      const place = { dir: join(runDir, name), port: await ports.next(), groupPort: groupPorts[i] };
+      mkdirSync(place.dir);
+      const args = { place, serverId: firstServerId + i, topology, groupName, groupPorts, durable };
+      nodes.push(new MysqlNode({ name, program, accounts, args, rejoin: (node) => arrangement.rejoin(node) }));
+    }
+    await Promise.all(nodes.map((node) => node.create(base)));
+    await arrangement.arrange();
+  } catch (error) {
+    await Promise.all(nodes.map((node) => node.kill()));
+    await stop();
+    throw error;
+  }
+  return { topology, nodes, urls: nodes.map((node) => node.url), stop };
+}
+
+function checkCount({ count, topology }: DatabasesOptions): void {
+  if (topology === 'single' && count !== 1)
+    throw new StackError('bad_options', `Topology single has one database, not ${count}`);
+  // Nine is what Group Replication allows.
+  if (!Number.isInteger(count) || count < 1 || count > 9)
+    throw new StackError('bad_options', `${count} databases: between 1 and 9 are possible`);
+}

@@ -1,0 +1,4 @@
+// Real MySQL, nginx and web servers as processes of this machine.
+export { startDatabases } from './databases.js';
+export { StackError } from './errors.js';
+export type * from './types.js';

@@ -1,0 +1,129 @@
+// One MySQL server of the stack.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RowDataPacket } from 'mysql2/promise';
+import { withConnection, type Credentials } from '@roam/mysql-cluster/group';
+import { commandLine, type Program } from '../programs/program.js';
+import { ManagedProcess } from '../system/managed-process.js';
+import type { Database } from '../types.js';
+import { firstStartSql, type RunAccounts } from './accounts.js';
+import { HOST, serverArguments, type ServerArguments } from './arguments.js';
+import { copyBaseData } from './base-data.js';
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly program: Program;
+  readonly accounts: RunAccounts;
+  readonly args: ServerArguments;
+  /** Brings a restarted server back to its place: into the group, behind its source, or just writable. */
+  readonly rejoin: (node: MysqlNode) => Promise<void>;
+}
+
+const ANSWER_TIMEOUT_MS = 5000;
+
+export class MysqlNode implements Database {
+  readonly host = HOST;
+  readonly port: number;
+  private readonly server: ManagedProcess;
+  private startedBefore = false;
+
+  constructor(private readonly options: NodeOptions) {
+    const { place } = options.args;
+    this.port = place.port;
+    this.server = new ManagedProcess({
+      name: options.name,
+      command: () => commandLine(options.program, [...serverArguments(options.args), this.startArgument()]),
+      // By this name mysqld knows that somebody starts it again after a clone.
+      env: () => ({ ...process.env, MYSQLD_PARENT_PID: String(process.pid) }),
+      restartCode: 16,
+      logFile: join(place.dir, 'mysqld.log'),
+      isReady: () =>
+        this.query('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
+      readyTimeoutMs: 90_000,
+      stopGraceMs: 20_000,
+    });
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get pid(): number | null {
+    return this.server.pid;
+  }
+
+  get url(): string {
+    const { user, password, database } = this.options.accounts.app;
+    return `mysql://${user}:${password}@${this.host}:${this.port}/${database}`;
+  }
+
+  get adminUrl(): string {
+    const { user, password } = this.options.accounts.admin;
+    return `mysql://${user}:${password}@${this.host}:${this.port}/${this.options.accounts.app.database}`;
+  }
+
+  get admin(): Credentials {
+    return this.options.accounts.admin;
+  }
+
+  /** Makes the data folder from `base` and starts; the server answers and is read-only then. */
+  async create(base: string): Promise<void> {
+    const { dir } = this.options.args.place;
+    mkdirSync(join(dir, 'tmp'), { recursive: true });
+    copyBaseData(base, join(dir, 'data'));
+    writeFileSync(this.firstStartFile, firstStartSql(this.options.accounts), { mode: 0o600 });
+    await this.server.start();
+    this.startedBefore = true;
+  }
+
+  async start(): Promise<void> {
+    if (this.server.pid !== null) return;
+    await this.server.start();
+    await this.options.rejoin(this);
+  }
+
+  kill(): Promise<void> {
+    return this.server.kill();
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+
+  freeze(): void {
+    this.server.freeze();
+  }
+
+  thaw(): void {
+    this.server.thaw();
+  }
+
+  async role(): Promise<'primary' | 'replica'> {
+    const [row] = await this.query<RowDataPacket & { readOnly: number }>('SELECT @@GLOBAL.read_only AS readOnly');
+    return row?.readOnly === 0 ? 'primary' : 'replica';
+  }
+
+  /** One statement by the admin account, on a connection of its own. */
+  query<T extends RowDataPacket>(sql: string, values: readonly string[] = []): Promise<T[]> {
+    return withConnection(this, this.admin, ANSWER_TIMEOUT_MS, async (connection) => {
+      const [rows] = await connection.query<T[]>(sql, [...values]);
+      return rows;
+    });
+  }
+
+  logTail(): string {
+    return this.server.logTail();
+  }
+
+  private get firstStartFile(): string {
+    return join(this.options.args.place.dir, 'first-start.sql');
+  }
+
+  /** Restarted servers refuse writes until they are back in their place. */
+  private startArgument(): string {
+    return this.startedBefore ? '--super-read-only=ON' : `--init-file=${this.firstStartFile}`;
+  }
+}

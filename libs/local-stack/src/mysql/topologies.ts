@@ -1,0 +1,117 @@
+// How the servers of each topology are brought to work together, at the first start and after a restart.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RowDataPacket } from 'mysql2/promise';
+import { GroupKeeper } from '@roam/mysql-cluster/group';
+import { StackError } from '../errors.js';
+import type { Progress, Topology } from '../types.js';
+import type { RunAccounts } from './accounts.js';
+import type { MysqlNode } from './node.js';
+
+/** Knows how nodes that have just started, read-only, take their places. */
+export interface Arrangement {
+  arrange(): Promise<void>;
+  rejoin(node: MysqlNode): Promise<void>;
+}
+
+const FORM_TIMEOUT_MS = 120_000;
+const REPLICA_TIMEOUT_MS = 30_000;
+
+export function isGroup(topology: Topology): boolean {
+  return topology === 'multi-primary' || topology === 'single-primary';
+}
+
+export function arrangementOf(
+  topology: Topology,
+  nodes: readonly MysqlNode[],
+  accounts: RunAccounts,
+  progress: Progress,
+): Arrangement {
+  return isGroup(topology)
+    ? new GroupArrangement(nodes, accounts, progress)
+    : new SourceAndReplicas(nodes, accounts, progress);
+}
+
+/** A group, of either kind. */
+class GroupArrangement implements Arrangement {
+  private readonly keeper: GroupKeeper;
+
+  constructor(
+    private readonly nodes: readonly MysqlNode[],
+    accounts: RunAccounts,
+    progress: Progress,
+  ) {
+    this.keeper = new GroupKeeper({ nodes, admin: accounts.admin, accounts, log: progress });
+  }
+
+  async arrange(): Promise<void> {
+    await this.keeper.until(
+      ({ online }) => online.length === this.nodes.length,
+      'The MySQL group has not formed',
+      FORM_TIMEOUT_MS,
+    );
+  }
+
+  /** After all were down, the nodes wait for each other: start them together. */
+  async rejoin(node: MysqlNode): Promise<void> {
+    await this.keeper.until(
+      ({ online }) => online.includes(node.name) || node.pid === null,
+      `${node.name} has not joined the group`,
+      FORM_TIMEOUT_MS,
+    );
+    if (node.pid === null) throw new StackError('start_failed', `${node.name} ended while it joined the group`);
+  }
+}
+
+/** The first node is the source, all others copy it; with one node alone, just that. */
+class SourceAndReplicas implements Arrangement {
+  constructor(
+    private readonly nodes: readonly MysqlNode[],
+    private readonly accounts: RunAccounts,
+    private readonly progress: Progress,
+  ) {}
+
+  async arrange(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.place(node, true)));
+  }
+
+  async rejoin(node: MysqlNode): Promise<void> {
+    await this.place(node, false);
+  }
+
+  private async place(node: MysqlNode, first: boolean): Promise<void> {
+    const source = this.nodes[0];
+    if (source === undefined || node === source) {
+      await node.query('SET GLOBAL super_read_only = OFF');
+      await node.query('SET GLOBAL read_only = OFF');
+      return;
+    }
+    if (first) {
+      const { user, password } = this.accounts.replication;
+      // A source that was killed is tried again every second.
+      await node.query(
+        `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ?, SOURCE_PORT = ${source.port}, SOURCE_USER = ?, SOURCE_PASSWORD = ?,
+           SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 86400,
+           SOURCE_HEARTBEAT_PERIOD = 1`,
+        [source.host, user, password],
+      );
+    }
+    await node.query('START REPLICA');
+    // A replica whose source is down just now is in its place all the same.
+    if (first || source.pid !== null) await this.untilReplicating(node);
+    this.progress(`${node.name}: copies ${source.name}`);
+  }
+
+  private async untilReplicating(node: MysqlNode): Promise<void> {
+    const end = Date.now() + REPLICA_TIMEOUT_MS;
+    for (;;) {
+      const [row] = await node.query<RowDataPacket & { state: string; error: string }>(
+        `SELECT SERVICE_STATE AS state, LAST_ERROR_MESSAGE AS error
+           FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = ''`,
+      );
+      if (row?.state === 'ON') return;
+      if (Date.now() > end)
+        throw new StackError('start_failed', `${node.name} does not replicate: ${row?.error ?? 'no channel'}`);
+      await sleep(50);
+    }
+  }
+}

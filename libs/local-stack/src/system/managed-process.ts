@@ -1,0 +1,130 @@
+// A program that is started, watched, signalled and stopped; it never outlives this process.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StackError } from '../errors.js';
+import type { StackProcess } from '../types.js';
+import { guarded, hasSetpriv, watchOver, type CommandLine } from './guard.js';
+
+export interface ProcessOptions {
+  readonly name: string;
+  /** Asked at each start, so that a restart may differ from the first start. */
+  readonly command: () => CommandLine;
+  readonly env: () => Readonly<Record<string, string | undefined>>;
+  /** Receives what the program prints, appended over restarts. */
+  readonly logFile: string;
+  /** Tells once whether it serves; asked again every few milliseconds. */
+  readonly isReady: () => Promise<boolean>;
+  readonly readyTimeoutMs: number;
+  /** Milliseconds between SIGTERM and SIGKILL in `stop`. */
+  readonly stopGraceMs: number;
+  /** An exit code by which the program asks to be started again (mysqld after a clone). */
+  readonly restartCode?: number;
+}
+
+const READY_INTERVAL_MS = 25;
+
+export class ManagedProcess implements StackProcess {
+  readonly name: string;
+  private child: ChildProcess | undefined;
+  private endWatch: (() => void) | undefined;
+  private stopping = false;
+
+  constructor(private readonly options: ProcessOptions) {
+    this.name = options.name;
+  }
+
+  get pid(): number | null {
+    return this.child?.pid ?? null;
+  }
+
+  async start(): Promise<void> {
+    if (this.child) return;
+    this.stopping = false;
+    this.launch();
+    await this.ready();
+  }
+
+  async kill(): Promise<void> {
+    await this.end('SIGKILL', 0);
+  }
+
+  async stop(): Promise<void> {
+    await this.end('SIGTERM', this.options.stopGraceMs);
+  }
+
+  freeze(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.child?.kill('SIGCONT');
+  }
+
+  /** The last lines it printed. */
+  logTail(lines = 20): string {
+    try {
+      return readFileSync(this.options.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+    } catch {
+      return '';
+    }
+  }
+
+  private launch(): void {
+    const { file, args } = guarded(this.options.command());
+    const log = openSync(this.options.logFile, 'a', 0o600);
+    const child = spawn(file, args, {
+      stdio: ['ignore', log, log],
+      env: { ...this.options.env() },
+      // A process group of its own: Ctrl-C reaches us only, and we stop the others in order.
+      detached: true,
+    });
+    closeSync(log);
+    this.child = child;
+    if (!hasSetpriv && child.pid !== undefined)
+      this.endWatch = watchOver({ file: 'kill', args: ['-9', String(child.pid)] });
+    const gone = (code: number | null) => {
+      if (this.child !== child) return;
+      this.child = undefined;
+      this.endWatch?.();
+      this.endWatch = undefined;
+      if (code !== null && code === this.options.restartCode && !this.stopping) this.launch();
+    };
+    child.once('exit', gone);
+    child.once('error', () => gone(null));
+  }
+
+  private async ready(): Promise<void> {
+    const end = Date.now() + this.options.readyTimeoutMs;
+    while (!(await this.options.isReady())) {
+      if (this.stopping) throw this.failed('was stopped while it started');
+      if (!this.child) throw this.failed('ended while it started');
+      if (Date.now() > end) throw this.failed(`did not get ready within ${this.options.readyTimeoutMs / 1000} s`);
+      await sleep(READY_INTERVAL_MS);
+    }
+    // Something else could have answered in its place.
+    if (!this.child) throw this.failed('ended while it started');
+  }
+
+  private failed(what: string): StackError {
+    return new StackError('start_failed', `${this.name} ${what}. The end of its log:\n${this.logTail()}`);
+  }
+
+  private async end(signal: NodeJS.Signals, graceMs: number): Promise<void> {
+    this.stopping = true;
+    const { child } = this;
+    if (!child) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    if (signal !== 'SIGKILL') {
+      // A frozen process takes no other signal.
+      child.kill('SIGCONT');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      await exited;
+      clearTimeout(timer);
+    } else {
+      await exited;
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// Free ports, each given to one stack only, also when several begin at the same time.
+import { randomInt } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { isAlive, ownMark } from './alive.js';
+import { StackError } from '../errors.js';
+import { roamDir } from './project-dir.js';
+
+/** Below the range from which systems take the ports of outgoing connections: those could take ours while a server restarts. */
+const FIRST = 20_000;
+const LAST = 32_000;
+
+/** A set of ports that stay ours until `release`, also while nothing listens on them. */
+export class PortReservation {
+  private readonly files: string[] = [];
+
+  async next(): Promise<number> {
+    for (let attempt = 0; attempt < 200; attempt++) {
+      const port = randomInt(FIRST, LAST);
+      const file = join(roamDir('ports'), String(port));
+      if (!claim(file)) continue;
+      if (await isFree(port)) {
+        this.files.push(file);
+        return port;
+      }
+      rmSync(file, { force: true });
+    }
+    throw new StackError('port_in_use', `No free port found between ${FIRST} and ${LAST}`);
+  }
+
+  release(): void {
+    for (const file of this.files.splice(0)) rmSync(file, { force: true });
+  }
+}
+
+/** Whether a server on loopback could listen there now. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+function claim(file: string): boolean {
+  try {
+    writeFileSync(file, ownMark(), { flag: 'wx' });
+    return true;
+  } catch {
+    // A dead run's claim is removed now and its port perhaps taken at a later draw.
+    try {
+      const mark = readFileSync(file, 'utf8');
+      if (mark !== '' && !isAlive(mark)) rmSync(file, { force: true });
+    } catch {
+      // Released in between.
+    }
+    return false;
+  }
+}
