@@ -10,10 +10,30 @@ export interface ClusterOptions {
   readonly writeTimeoutMs?: number;
   /** Connections per node (default 10). */
   readonly connectionsPerNode?: number;
+  /** Statements that may wait for a connection to one node; more are refused at once (default 1000). */
+  readonly queueLimit?: number;
   /** Milliseconds between two looks at each node (default 250). */
   readonly watchIntervalMs?: number;
+  /** Milliseconds by which a node may be behind the others before it is fenced (default 500). */
+  readonly maxLagMs?: number;
+  /** Milliseconds that `connect` waits for the first node that can be used (default 60 000). */
+  readonly startTimeoutMs?: number;
   /** Receives one line per event that an operator wants to know (a node fenced, back, refused). */
   readonly log?: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+}
+
+/** What has happened since `connect`; every number only grows. */
+export interface ClusterStats {
+  /** Times that a node was passed over: it missed a deadline, was lost or lagged. */
+  readonly fenced: number;
+  /** Times that this process stood still so long that all nodes were looked at anew. */
+  readonly stalls: number;
+  /** Statements that were answered by another node than their home. */
+  readonly fallbacks: number;
+  /** Statements and transactions that were run again after a conflict or a failed node. */
+  readonly retries: number;
+  /** Writes whose answer was lost. */
+  readonly unknownOutcomes: number;
 }
 
 /** What is known of one node. */
@@ -61,6 +81,19 @@ export interface WriteSummary {
   readonly affectedRows: number;
   /** True when an earlier attempt had an unknown outcome: the write may have been applied twice, or be its own conflict. */
   readonly repeated: boolean;
+}
+
+export interface RetryOptions {
+  /** Milliseconds after which no further attempt begins (default: the write timeout). */
+  readonly timeoutMs?: number;
+  /** Attempts at most (default 6). */
+  readonly attempts?: number;
+}
+
+/** The statements of one transaction, all on one connection. */
+export interface Transaction {
+  read<T extends RowDataPacket>(sql: string, parameters?: readonly Parameter[]): Promise<T[]>;
+  write(sql: string, parameters?: readonly Parameter[]): Promise<{ affectedRows: number; insertId: number }>;
 }
 
 export type Parameter = string | number | bigint | boolean | null | Buffer | Date;

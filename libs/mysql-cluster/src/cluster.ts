@@ -1,0 +1,422 @@
+// Several MySQL servers as one: statements find their node, survive its failure, and end in time.
+import type { ResultSetHeader, RowDataPacket } from 'mysql2';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NodeConnection, WriteHeader } from './connection.js';
+import { ClusterUnavailableError, failureOf, isOutcomeUnknown, NoConnectionError } from './errors.js';
+import type { ClusterNode } from './node.js';
+import type { NodePool } from './node-pool.js';
+import { NodeSet } from './node-set.js';
+import { rowsOf } from './probe.js';
+import { hashOf } from './rendezvous.js';
+import type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
+import { createTypeormDriver } from './typeorm-driver.js';
+import type {
+  Cluster,
+  ClusterOptions,
+  ClusterStats,
+  NodeStatus,
+  Parameter,
+  ReadOptions,
+  RetryOptions,
+  Transaction,
+  WriteOptions,
+  WriteSummary,
+} from './types.js';
+
+/** The key of all that has no home of its own (accounts, counters, leases, migrations): one node for all of it. */
+const COMMON = hashOf('common');
+/** Milliseconds between two rounds of a read whose answer was not acceptable: time for replication. */
+const ROUND_PAUSE_MS = 25;
+/** Milliseconds after which a statement is tried again when nobody says that a node's state has changed. */
+const RETRY_PAUSE_MS = 20;
+/** Seconds within which every healthy node must have applied an `everywhere` write. */
+const APPLY_SECONDS = 0.5;
+const RETRY_ATTEMPTS = 6;
+
+/** Counts up; see `ClusterStats`. */
+interface Counters {
+  fallbacks: number;
+  retries: number;
+  unknownOutcomes: number;
+}
+
+/**
+ * The cluster of DESIGN's section MySQL. Statements are prepared and kept prepared, so pass values as parameters and
+ * keep the number of different texts small.
+ *
+ * ```ts
+ * const cluster = await MysqlCluster.connect({ urls: ['mysql://app:secret@db1/app', 'mysql://app:secret@db2/app'] });
+ * const [row] = await cluster.read('SELECT name FROM user WHERE id = ?', [id], { key: id });
+ * await cluster.close();
+ * ```
+ */
+export class MysqlCluster implements Cluster {
+  private readonly counters: Counters = { fallbacks: 0, retries: 0, unknownOutcomes: 0 };
+
+  private constructor(private readonly nodeSet: NodeSet) {}
+
+  /**
+   * Resolves when at least one node can be used; logs what it waits for. Rejects with `ClusterUnavailableError` after
+   * `startTimeoutMs`, or at once when no server is MySQL 8.4 or later; with `TypeError` for a malformed url.
+   */
+  static async connect(options: ClusterOptions): Promise<MysqlCluster> {
+    if (options.urls.length === 0) throw new TypeError('no database urls');
+    const log = options.log ?? (() => undefined);
+    const nodes = new NodeSet({
+      urls: options.urls,
+      readTimeoutMs: options.readTimeoutMs ?? 300,
+      writeTimeoutMs: options.writeTimeoutMs ?? 800,
+      connectionsPerNode: options.connectionsPerNode ?? 10,
+      queueLimit: options.queueLimit ?? 1000,
+      watchIntervalMs: options.watchIntervalMs ?? 250,
+      maxLagMs: options.maxLagMs ?? 500,
+      log,
+    });
+    try {
+      await untilUsable(nodes, options.startTimeoutMs ?? 60_000, log);
+    } catch (error) {
+      await nodes.close();
+      throw error;
+    }
+    return new MysqlCluster(nodes);
+  }
+
+  async read<T extends RowDataPacket>(
+    sql: string,
+    parameters: readonly Parameter[],
+    options: ReadOptions<T> = {},
+  ): Promise<T[]> {
+    const { nodeSet } = this;
+    const { key, acceptable, rounds = 1 } = options;
+    const until = nodeSet.clock.now() + nodeSet.options.readTimeoutMs;
+    const keyHash = key === undefined ? COMMON : hashOf(key);
+    const asked = new Set<ClusterNode>();
+    let rows: T[] | undefined;
+    let cause: unknown;
+    for (let round = 1; ;) {
+      const node = nodeSet.home(keyHash, asked);
+      if (node && nodeSet.clock.now() < until) {
+        asked.add(node);
+        try {
+          rows = rowsOf<T>(await node.pool.run(sql, parameters, this.share(until, asked)));
+          if (!acceptable || acceptable(rows)) {
+            if (asked.size > 1) this.counters.fallbacks++;
+            return rows;
+          }
+        } catch (error) {
+          this.judge(node, error);
+          cause = error;
+        }
+        continue;
+      }
+
+      if (rows && acceptable) {
+        // The healthy have answered, with less than the reader has seen: one that is passed over may have the row.
+        const soon = Math.min(until, nodeSet.clock.now() + 2 * ROUND_PAUSE_MS);
+        const spares = nodeSet.passedOver().map((spare) => this.ask<T>(spare, sql, parameters, soon));
+        const found = (await Promise.all(spares)).find((each) => each && acceptable(each));
+        if (found) {
+          this.counters.fallbacks++;
+          return found;
+        }
+        if (round >= rounds) return rows;
+        round++;
+      }
+      const left = until - nodeSet.clock.now();
+      if (left <= 0 || nodeSet.isClosed) {
+        if (rows) return rows;
+        throw this.unavailable('no MySQL node answered the read in time', { cause });
+      }
+      await nodeSet.changed(Math.min(left, rows ? ROUND_PAUSE_MS : RETRY_PAUSE_MS));
+      asked.clear();
+    }
+  }
+
+  async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
+    const { nodeSet } = this;
+    const until = nodeSet.clock.now() + nodeSet.options.writeTimeoutMs;
+    const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
+    const tried = new Set<ClusterNode>();
+    let repeated = false;
+    let cause: unknown;
+    for (let attempt = 1; ; attempt++) {
+      const node = nodeSet.home(keyHash, tried);
+      if (node) {
+        tried.add(node);
+        try {
+          const header = (await node.pool.run(sql, parameters, this.share(until, tried))) as WriteHeader;
+          if (tried.size > 1) this.counters.fallbacks++;
+          if (options.everywhere) await this.awaitEverywhere(node, header);
+          return { affectedRows: header.affectedRows, repeated };
+        } catch (error) {
+          const failure = this.judge(node, error);
+          cause = error;
+          if (isOutcomeUnknown(error)) {
+            this.counters.unknownOutcomes++;
+            repeated = true;
+          }
+          this.counters.retries++;
+          // The winner of a conflict is on its way to this node too: let it arrive.
+          if (failure === 'conflict') {
+            tried.delete(node);
+            await sleep(jitter(attempt));
+          }
+        }
+      }
+      const left = until - nodeSet.clock.now();
+      if (left <= 0 || nodeSet.isClosed)
+        throw this.unavailable('no MySQL node took the write in time', { cause, outcomeUnknown: repeated });
+      if (node) continue;
+      await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
+      tried.clear();
+    }
+  }
+
+  async readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
+    const { nodeSet } = this;
+    const until = nodeSet.clock.now() + nodeSet.options.readTimeoutMs;
+    for (;;) {
+      const answers = await Promise.all(nodeSet.usable.map((node) => this.ask<T>(node, sql, parameters, until)));
+      const answered = answers.filter((rows) => rows !== undefined);
+      if (answered.length > 0) return answered;
+      const left = until - nodeSet.clock.now();
+      if (left <= 0 || nodeSet.isClosed) throw this.unavailable('no MySQL node answered the read in time');
+      await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
+    }
+  }
+
+  /**
+   * Runs `fn` again when it fails by a conflict (1205, 1213, 1180, 3101) or because its node was lost or does not
+   * accept writes now; other errors, and the last one when attempts or time are used up, are passed on. For what goes
+   * through TypeORM, for example. `fn` must be repeatable: an earlier run may have taken effect.
+   */
+  async retrying<T>(fn: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
+    const { clock } = this.nodeSet;
+    const until = clock.now() + (options.timeoutMs ?? this.nodeSet.options.writeTimeoutMs);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await fn(attempt);
+      } catch (error) {
+        const wait = jitter(attempt);
+        const again = failureOf(error) !== 'statement' && attempt < (options.attempts ?? RETRY_ATTEMPTS);
+        if (!again || clock.now() + wait >= until || this.nodeSet.isClosed) throw error;
+        this.counters.retries++;
+        await sleep(wait);
+      }
+    }
+  }
+
+  /**
+   * A transaction (READ COMMITTED) on the commonly ranked node, in `retrying`: `fn` may run several times, also after
+   * a commit whose answer was lost, so it must be repeatable. When `fn` throws, all is rolled back and the error passed on.
+   *
+   * ```ts
+   * await cluster.transaction(async (tx) => {
+   *   const [row] = await tx.read('SELECT n FROM counter WHERE id = ? FOR UPDATE', [id]);
+   *   await tx.write('UPDATE counter SET n = ? WHERE id = ?', [row.n + 1, id]);
+   * });
+   * ```
+   */
+  transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: RetryOptions = {}): Promise<T> {
+    const { nodeSet } = this;
+    const until = nodeSet.clock.now() + (options.timeoutMs ?? nodeSet.options.writeTimeoutMs);
+    return this.retrying(
+      async () => {
+        const { node, connection } = await this.lease(({ pool }) => pool, until);
+        const deadline = this.share(until, new Set([node]));
+        try {
+          await connection.query('START TRANSACTION', deadline);
+          const result = await fn({
+            read: async <R extends RowDataPacket>(sql: string, parameters: readonly Parameter[] = []) =>
+              rowsOf<R>(await connection.execute(sql, parameters, deadline)),
+            write: async (sql, parameters = []) => {
+              const { affectedRows, insertId } = (await connection.execute(
+                sql,
+                parameters,
+                deadline,
+              )) as ResultSetHeader;
+              return { affectedRows, insertId };
+            },
+          });
+          await connection.query('COMMIT', deadline);
+          return result;
+        } catch (error) {
+          nodeSet.failed(node, error);
+          // The time for the work may be over; a connection that cannot roll back now is destroyed, which rolls back.
+          await connection.query('ROLLBACK', nodeSet.clock.now() + ROUND_PAUSE_MS).catch(() => connection.destroy());
+          throw error;
+        } finally {
+          node.pool.release(connection);
+        }
+      },
+      { ...options, timeoutMs: until - nodeSet.clock.now() },
+    );
+  }
+
+  /**
+   * What to give to TypeORM as `driver`: a mysql2 look-alike whose connections come from the commonly ranked node that
+   * accepts writes, each statement with a deadline. A failed node costs the statement under way; the next connection
+   * is another node's. TypeORM's own host, user, password and database options are not used.
+   *
+   * ```ts
+   * new DataSource({ type: 'mysql', driver: cluster.typeormDriver(), database: 'app', entities });
+   * ```
+   */
+  typeormDriver(options: TypeormDriverOptions = {}): MysqlDriver {
+    return createTypeormDriver(this.nodeSet, (poolOf, until) => this.lease(poolOf, until), options);
+  }
+
+  nodes(): readonly NodeStatus[] {
+    return this.nodeSet.statuses();
+  }
+
+  /** Calls back after each change of a node's state; returns how to stop that. */
+  onChange(listener: (nodes: readonly NodeStatus[]) => void): () => void {
+    return this.nodeSet.onChange(listener);
+  }
+
+  stats(): ClusterStats {
+    const { fenced, stalls } = this.nodeSet;
+    return { fenced, stalls, ...this.counters };
+  }
+
+  /** Ends all connections, TypeORM's too; what still waits fails. Resolves when nothing is left running. */
+  close(): Promise<void> {
+    return this.nodeSet.close();
+  }
+
+  /** A connection to the commonly ranked node, or to the next when that gives none. */
+  private async lease(poolOf: (node: ClusterNode) => NodePool, until: number): Promise<Lease> {
+    const { nodeSet } = this;
+    const asked = new Set<ClusterNode>();
+    let cause: unknown;
+    for (;;) {
+      const node = nodeSet.home(COMMON, asked);
+      if (node && nodeSet.clock.now() < until) {
+        asked.add(node);
+        try {
+          return { node, connection: await poolOf(node).lease(this.share(until, asked)) };
+        } catch (error) {
+          this.judge(node, error);
+          cause = error;
+        }
+        continue;
+      }
+      const left = until - nodeSet.clock.now();
+      if (left <= 0 || nodeSet.isClosed) throw this.unavailable('no MySQL node gave a connection in time', { cause });
+      await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
+      asked.clear();
+    }
+  }
+
+  /** The rows of one node, undefined when it fails; a fault of the statement itself is thrown. */
+  private async ask<T extends RowDataPacket>(
+    node: ClusterNode,
+    sql: string,
+    parameters: readonly Parameter[],
+    until: number,
+  ): Promise<T[] | undefined> {
+    try {
+      return rowsOf<T>(await node.pool.run(sql, parameters, until));
+    } catch (error) {
+      this.judge(node, error);
+      return undefined;
+    }
+  }
+
+  /** When an attempt must end: at half of the time left when another node could still be asked, so that it can be. */
+  private share(until: number, asked: ReadonlySet<ClusterNode>): number {
+    const { clock, usable, shortestTrialMs } = this.nodeSet;
+    const half = (until - clock.now()) / 2;
+    return half < shortestTrialMs || usable.every((node) => asked.has(node)) ? until : until - half;
+  }
+
+  /** Passes over a node that failed; throws what another node would not do better. */
+  private judge(node: ClusterNode, error: unknown) {
+    const failure = failureOf(error);
+    if (failure === 'statement') throw error;
+    if (error instanceof NoConnectionError && error.isOverload)
+      throw this.unavailable('too many statements wait for a MySQL connection', { cause: error });
+    this.nodeSet.failed(node, error);
+    return failure;
+  }
+
+  /** Waits until every other healthy node has applied what this one has; fences those that are too slow. */
+  private async awaitEverywhere(written: ClusterNode, header: WriteHeader): Promise<void> {
+    const { nodeSet } = this;
+    const others = nodeSet.usable.filter((node) => node !== written);
+    if (others.length === 0) return;
+    const until = nodeSet.clock.now() + APPLY_SECONDS * 1000;
+    let gtids = header.stateChanges?.gtids?.join(',');
+    if (gtids === undefined) {
+      // It changed nothing, perhaps because another had just done the same: wait for all that this node has.
+      const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], until);
+      gtids = rows?.[0]?.gtids;
+    }
+    if (gtids === undefined || gtids === '') return;
+    const awaited = gtids;
+    await Promise.all(
+      others.map(async (node) => {
+        const rows = await this.ask<AppliedRow>(
+          node,
+          WAIT_APPLIED,
+          [awaited, APPLY_SECONDS],
+          until + 2 * RETRY_PAUSE_MS,
+        );
+        if (rows && Number(rows[0]?.timedOut) !== 0)
+          nodeSet.passOver(node, `has not applied a write within ${APPLY_SECONDS} s`);
+      }),
+    );
+  }
+
+  private unavailable(message: string, options: { cause?: unknown; outcomeUnknown?: boolean } = {}) {
+    if (this.nodeSet.isClosed) return new ClusterUnavailableError('the cluster is closed', [], options);
+    return new ClusterUnavailableError(message, this.nodeSet.reasons(), options);
+  }
+}
+
+/** A connection for one caller, and whose it is. */
+export interface Lease {
+  readonly node: ClusterNode;
+  readonly connection: NodeConnection;
+}
+
+interface GtidRow extends RowDataPacket {
+  readonly gtids: string;
+}
+interface AppliedRow extends RowDataPacket {
+  readonly timedOut: number;
+}
+const WAIT_APPLIED = 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS timedOut';
+
+/** Milliseconds before the next attempt: longer each time, and different for everybody. */
+function jitter(attempt: number): number {
+  return Math.random() * Math.min(50, 4 * 2 ** attempt);
+}
+
+async function untilUsable(nodes: NodeSet, timeoutMs: number, log: NonNullable<ClusterOptions['log']>): Promise<void> {
+  const { clock } = nodes;
+  const until = clock.now() + timeoutMs;
+  /** Milliseconds that the other nodes get to come into use too, so that the first requests find their homes. */
+  const GATHER_MS = 1000;
+  const LOG_EVERY_MS = 2000;
+  let usableSince: number | undefined;
+  let loggedAt = clock.now() - LOG_EVERY_MS / 2;
+  for (;;) {
+    const now = clock.now();
+    if (nodes.usable.length > 0) {
+      usableSince ??= now;
+      if (nodes.isSettled || now - usableSince > GATHER_MS) return;
+    } else {
+      usableSince = undefined;
+      if (nodes.isHopeless) throw new ClusterUnavailableError('no usable MySQL server', nodes.reasons());
+      if (now >= until)
+        throw new ClusterUnavailableError(`no MySQL node can be used after ${timeoutMs} ms`, nodes.reasons());
+      if (now - loggedAt >= LOG_EVERY_MS) {
+        loggedAt = now;
+        for (const reason of nodes.reasons()) log('info', `waiting for MySQL at ${reason.replace(' ', ': ')}`);
+      }
+    }
+    await nodes.changed(RETRY_PAUSE_MS);
+  }
+}

@@ -1,0 +1,222 @@
+// Which nodes may be used: a state machine over what probes and statements have shown. Pure; times are given to it.
+import type { NodeReport } from './probe.js';
+
+/** A good report and when it was taken; times are the deadline clock's milliseconds. */
+interface Look {
+  readonly begunAt: number;
+  readonly at: number;
+  readonly report: NodeReport;
+}
+
+/** What is known of one node. */
+export interface NodeHealth {
+  /** When the last probe that has ended, well or not, had begun; -1 before the first. */
+  readonly concluded: number;
+  /** False until the first answer, and while it cannot be reached. */
+  readonly reachable: boolean;
+  /** Passed over since this moment (nothing known before it counts); undefined while it may be used. */
+  readonly fencedSince: number | undefined;
+  /** Why it is passed over. */
+  readonly reason: string | undefined;
+  /** Its latest account of itself. */
+  readonly report: NodeReport | undefined;
+  readonly lagMs: number | undefined;
+}
+
+type State = { -readonly [K in keyof NodeHealth]: NodeHealth[K] } & {
+  /** Its good reports of the last `HISTORY_MS`, oldest first; none after a bad one. */
+  looks: Look[];
+};
+
+const HISTORY_MS = 60_000;
+
+/**
+ * The rules:
+ * - A node that missed a deadline, was lost or stood read-only unexpectedly is fenced at once.
+ * - It comes back when a probe begun after that moment finds it ONLINE with a majority in its own view, and it has
+ *   executed everything that the other nodes of its group had executed by then, as they said after that moment; they
+ *   must also see it as ONLINE. (A node that was frozen and thaws answers old data for seconds, still saying ONLINE.)
+ * - When no other node answers, it comes back alone: in a group only with a majority in its own view.
+ * - A node that has not executed what another had executed `maxLagMs` ago is fenced.
+ * - In the beginning, and after this process itself stood still, every node is fenced.
+ * - Writable nodes that do not replicate in one group are a fork of the data in the making: the one in use is kept,
+ *   else the one that has executed all that the others have is taken, else none.
+ */
+export class Health {
+  private readonly states: State[];
+  private chosen: readonly State[] = [];
+
+  constructor(
+    size: number,
+    private readonly maxLagMs: number,
+  ) {
+    this.states = Array.from({ length: size }, () => ({
+      reachable: false,
+      fencedSince: 0,
+      reason: 'has not answered yet',
+      report: undefined,
+      lagMs: undefined,
+      looks: [],
+      concluded: -1,
+    }));
+  }
+
+  of(node: number): NodeHealth {
+    return this.state(node);
+  }
+
+  /** The node did not answer in time, or its connection was lost: pass over it until it has proved itself. */
+  missed(node: number, at: number, reason: string): void {
+    this.fence(this.state(node), at, reason);
+  }
+
+  /** A probe begun at `begunAt` failed. `unreachable` when the node refused it, false when it only was too slow. */
+  probeFailed(node: number, begunAt: number, at: number, reason: string, unreachable: boolean): void {
+    const state = this.state(node);
+    state.concluded = begunAt;
+    if (unreachable) {
+      state.reachable = false;
+      state.lagMs = undefined;
+    }
+    this.fence(state, at, reason);
+  }
+
+  /** This process stood still until `at`: nothing that it knows holds any more. */
+  stalled(at: number): void {
+    for (const state of this.states)
+      this.fence(state, at, state.fencedSince === undefined ? 'this server itself stood still' : state.reason);
+  }
+
+  /** A probe begun at `begunAt` was answered. */
+  probed(node: number, begunAt: number, at: number, report: NodeReport): void {
+    const state = this.state(node);
+    state.reachable = true;
+    state.report = report;
+    state.concluded = begunAt;
+    const fault = faultOf(report);
+    if (fault !== undefined) {
+      state.looks = [];
+      state.lagMs = undefined;
+      return this.fence(state, at, fault);
+    }
+    while (state.looks.length > 0 && state.looks[0].at < at - HISTORY_MS) state.looks.shift();
+    state.looks.push({ begunAt, at, report });
+
+    state.lagMs = this.lagOf(state, begunAt);
+    if (state.lagMs > this.maxLagMs) return this.fence(state, at, `is ${Math.round(state.lagMs)} ms behind`);
+    if (state.fencedSince !== undefined && begunAt > state.fencedSince) {
+      state.reason = this.missingProof(state, begunAt);
+      if (state.reason === undefined) state.fencedSince = undefined;
+    }
+    this.choose();
+  }
+
+  /** The nodes that take reads and writes now. */
+  usable(): number[] {
+    return this.chosen.map((state) => this.states.indexOf(state));
+  }
+
+  private choose(): void {
+    const writable = this.states.filter((state) => state.fencedSince === undefined && state.report?.writable);
+    const agrees = (state: State) => writable.every((other) => other === state || areMates(state, other));
+    if (writable.every(agrees)) {
+      this.chosen = writable;
+      return;
+    }
+    const kept = writable.filter((state) => this.chosen.includes(state));
+    const leaders = kept.length > 0 ? kept : writable.filter((state) => writable.every((other) => leads(state, other)));
+    this.chosen = writable.filter((state) => leaders.some((leader) => leader === state || areMates(leader, state)));
+  }
+
+  private fence(state: State, at: number, reason: string | undefined): void {
+    state.fencedSince = Math.max(at, state.fencedSince ?? at);
+    state.reason = reason;
+    this.choose();
+  }
+
+  /** By how much it is behind the others: the age of the oldest transaction, as far as seen, that it has not executed. */
+  private lagOf(state: State, begunAt: number): number {
+    let lag = 0;
+    for (const other of this.peersOf(state)) {
+      // Backward from the newest look that was over when this node was asked, to the last that it has all of.
+      for (let i = other.looks.length - 1; i >= 0; i--) {
+        const look = other.looks[i];
+        if (look.at > begunAt) continue;
+        if (state.report!.executed.contains(look.report.executed)) break;
+        lag = Math.max(lag, begunAt - look.at);
+      }
+    }
+    return lag;
+  }
+
+  /** Why a fenced node that answers well may not come back yet; undefined when it may. */
+  private missingProof(state: State, begunAt: number): string | undefined {
+    const since = state.fencedSince!;
+    const peers = this.peersOf(state);
+    let witnesses = 0;
+    for (const peer of peers) {
+      const look = peer.looks.findLast((each) => each.at <= begunAt);
+      if (look === undefined || look.begunAt <= since) continue;
+      witnesses++;
+      if (!state.report!.executed.contains(look.report.executed)) return 'is catching up';
+      const seen = look.report.group?.find((member) => member.uuid === state.report!.uuid);
+      if (state.report!.group && seen?.state !== 'ONLINE') return `is ${seen?.state ?? 'no member'} to the others`;
+    }
+    if (witnesses > 0) return undefined;
+    // Nobody vouches for it yet: alone it may come back only when all others have been asked and cannot answer.
+    const others = this.states.filter((other) => other !== state && couldVouch(state, other));
+    const allAsked = others.every(
+      (other) => other.concluded > since && !(peers.includes(other) && other.looks.at(-1)?.begunAt === other.concluded),
+    );
+    return allAsked ? undefined : 'waits for word from the others';
+  }
+
+  /** The other nodes whose transactions this one must have, as far as they are well. */
+  private peersOf(state: State): State[] {
+    return this.states.filter(
+      (other) => other !== state && other.reachable && other.looks.length > 0 && areMates(state, other),
+    );
+  }
+
+  private state(node: number): State {
+    const state = this.states[node];
+    if (!state) throw new RangeError(`no node ${node}`);
+    return state;
+  }
+}
+
+/** Why a node's own report forbids its use; undefined when nothing does. */
+function faultOf(report: NodeReport): string | undefined {
+  const { group, uuid } = report;
+  if (!group) return undefined;
+  const self = group.find((member) => member.uuid === uuid);
+  if (self?.state !== 'ONLINE') return `is ${self?.state ?? 'OFFLINE'} in its group`;
+  const present = group.filter(({ state }) => state === 'ONLINE' || state === 'RECOVERING').length;
+  return present * 2 > group.length ? undefined : 'sees no majority of its group';
+}
+
+/** True when `state` is to be measured by `other`: one lists the other as a member of its group. */
+function areMates(state: State, other: State): boolean {
+  const [mine, theirs] = [state.report, other.report];
+  if (!mine || !theirs) return false;
+  // Outside a group a replica is measured by what accepts writes.
+  if (!mine.group) return !theirs.group && theirs.writable && !mine.writable;
+  return lists(mine, theirs.uuid) || lists(theirs, mine.uuid);
+}
+
+function lists(report: NodeReport, uuid: string): boolean {
+  return report.group?.some((member) => member.uuid === uuid) ?? false;
+}
+
+/** True when `state` has all that `other` has, and more, or shares a group with it. */
+function leads(state: State, other: State): boolean {
+  if (state === other || areMates(state, other)) return true;
+  const [mine, theirs] = [state.report!.executed, other.report!.executed];
+  return mine.contains(theirs) && !theirs.contains(mine);
+}
+
+/** True unless it is known to be a replica outside the group, whose word does not matter to a source. */
+function couldVouch(state: State, other: State): boolean {
+  const [mine, theirs] = [state.report, other.report];
+  return !(mine && theirs && !mine.group && mine.writable && !theirs.writable);
+}

@@ -1,0 +1,16 @@
+// What @roam/mysql-cluster offers.
+export { MysqlCluster } from './cluster.js';
+export { ClusterUnavailableError } from './errors.js';
+export type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
+export type {
+  Cluster,
+  ClusterOptions,
+  ClusterStats,
+  NodeStatus,
+  Parameter,
+  ReadOptions,
+  RetryOptions,
+  Transaction,
+  WriteOptions,
+  WriteSummary,
+} from './types.js';

@@ -1,0 +1,243 @@
+// The nodes of a cluster together: who may be used now, and what happens to one that fails.
+import { DeadlineClock, pause } from './deadline-clock.js';
+import type { ClusterNode, NodeAddress } from './node.js';
+import { parseUrl } from './node.js';
+import { DeadlineError, failureOf, NoConnectionError, reasonOf, UnsupportedServerError } from './errors.js';
+import { Health } from './health.js';
+import { NodePool } from './node-pool.js';
+import { hashOf, highestRanked } from './rendezvous.js';
+import type { ClusterOptions, NodeStatus } from './types.js';
+import { Watch } from './watch.js';
+
+/** The options with every default filled in. */
+export type NodeSetOptions = Required<Omit<ClusterOptions, 'startTimeoutMs'>>;
+
+interface Member extends ClusterNode {
+  hash: number;
+  watch: Watch;
+  uuid: string | undefined;
+  /** True while its server is one that can never be a node. */
+  unsupported: boolean;
+}
+
+export class NodeSet {
+  readonly clock: DeadlineClock;
+  /** The nodes that take statements now. */
+  usable: readonly ClusterNode[] = [];
+  /** How often a node was passed over. */
+  fenced = 0;
+  /** How often this process stood still so long that it had to look at all nodes anew. */
+  stalls = 0;
+
+  private readonly health: Health;
+  private readonly members: Member[] = [];
+  private readonly listeners = new Set<(nodes: readonly NodeStatus[]) => void>();
+  private readonly wakeUps = new Set<() => void>();
+  private known: readonly NodeStatus[] = [];
+  private closed = false;
+
+  constructor(readonly options: NodeSetOptions) {
+    const addresses = options.urls.map(parseUrl);
+    this.health = new Health(addresses.length, options.maxLagMs);
+    this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms));
+    addresses.forEach((address, index) => this.members.push(this.addMember(address, index)));
+    this.known = this.statuses();
+  }
+
+  /** The home of a key, given by its hash, among the usable nodes that are not in `except`. */
+  home(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
+    return highestRanked(this.usable, keyHash, except);
+  }
+
+  /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */
+  passedOver(): readonly ClusterNode[] {
+    return this.members.filter(({ index }) => {
+      const { reachable, fencedSince, report } = this.health.of(index);
+      return reachable && fencedSince !== undefined && report?.writable;
+    });
+  }
+
+  /** A statement on the node failed with this error: pass over the node if that puts it in doubt. */
+  failed(node: ClusterNode, error: unknown): void {
+    // What gave no connection was reported when the connection failed; a full pool is not the node's fault.
+    if (error instanceof NoConnectionError) return;
+    if (error instanceof DeadlineError && error.waitedMs < this.shortestTrialMs) return;
+    const failure = failureOf(error);
+    if (failure === 'lost' || failure === 'refused') this.passOver(node, reasonOf(error));
+  }
+
+  /** Milliseconds that a node must have had for its silence to count against it. */
+  get shortestTrialMs(): number {
+    return this.options.readTimeoutMs / 3;
+  }
+
+  /** Do not use the node until it has proved itself; look at all nodes now. */
+  passOver(node: ClusterNode, reason: string): void {
+    if (this.closed) return;
+    this.health.missed(node.index, this.clock.now(), reason);
+    this.refresh();
+    for (const { watch } of this.members) watch.now();
+  }
+
+  /** Resolves when a node's state has changed, or after `ms`. */
+  changed(ms: number): Promise<void> {
+    return pause(this.clock, ms, this.wakeUps);
+  }
+
+  statuses(): readonly NodeStatus[] {
+    return this.members.map((member) => this.statusOf(member));
+  }
+
+  /** `host:port reason` of every node that takes no statements. */
+  reasons(): string[] {
+    return this.statuses().flatMap(({ name, state, writable, reason }) => {
+      if (state !== 'online') return [`${name} ${reason ?? state}`];
+      return writable ? [] : [`${name} is read-only`];
+    });
+  }
+
+  /** True when waiting cannot help: no server is one that can be a node. */
+  get isHopeless(): boolean {
+    return this.members.every(({ unsupported }) => unsupported);
+  }
+
+  /** True when every node has been looked at and none is about to come into use. */
+  get isSettled(): boolean {
+    return this.members.every(({ index }) => !this.isSettling(index) && this.health.of(index).concluded >= 0);
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  onChange(listener: (nodes: readonly NodeStatus[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.usable = [];
+    this.wake();
+    this.listeners.clear();
+    const deadline = this.clock.now() + this.options.readTimeoutMs;
+    await Promise.all(this.members.flatMap(({ watch, pool }) => [watch.close(deadline), pool.close(deadline)]));
+    this.clock.close();
+  }
+
+  private addMember({ name, connection }: NodeAddress, index: number): Member {
+    const { connectionsPerNode, queueLimit, readTimeoutMs, watchIntervalMs } = this.options;
+    const pool = new NodePool(this.clock, {
+      connection,
+      setup: SETUP,
+      limit: connectionsPerNode,
+      queueLimit,
+      connectTimeoutMs: readTimeoutMs,
+      onConnectFailure: (error) => this.passOver(member, reasonOf(error)),
+    });
+    const member: Member = {
+      index,
+      name,
+      connection,
+      pool,
+      uuid: undefined,
+      unsupported: false,
+      hash: hashOf(name),
+      watch: new Watch(this.clock, {
+        connection,
+        intervalMs: watchIntervalMs,
+        timeoutMs: readTimeoutMs,
+        isSettling: () => this.isSettling(index),
+        onReport: (begunAt, at, report) => {
+          member.unsupported = false;
+          // The identity that all web servers agree on, by whatever name they reach the node.
+          if (member.uuid !== report.uuid) {
+            member.uuid = report.uuid;
+            member.hash = hashOf(report.uuid);
+          }
+          this.health.probed(index, begunAt, at, report);
+          this.refresh();
+        },
+        onFailure: (begunAt, at, error, unreachable) => {
+          member.unsupported = error instanceof UnsupportedServerError;
+          this.health.probeFailed(index, begunAt, at, reasonOf(error), unreachable);
+          if (unreachable) pool.dropIdle();
+          this.refresh();
+        },
+      }),
+    };
+    return member;
+  }
+
+  /** It answers well, but has not proved yet that it may be used. */
+  private isSettling(index: number): boolean {
+    const { reachable, fencedSince } = this.health.of(index);
+    return reachable && fencedSince !== undefined;
+  }
+
+  private stalled(ms: number): void {
+    if (this.closed) return;
+    this.stalls++;
+    this.options.log('warn', `this process stood still for ${Math.round(ms)} ms: looking at all MySQL nodes anew`);
+    this.health.stalled(this.clock.now());
+    this.refresh();
+    for (const { watch } of this.members) watch.now();
+  }
+
+  private refresh(): void {
+    if (this.closed) return;
+    this.usable = this.health.usable().map((index) => this.members[index]);
+    const before = this.known;
+    const after = this.statuses();
+    this.known = after;
+    let changed = false;
+    after.forEach((status, index) => {
+      const { state, writable, reason } = before[index];
+      if (status.state === state && status.writable === writable) {
+        // A lag that moves is not news; another cause of the same state is.
+        if (state !== 'down' || status.reason === reason) return;
+      } else if (state === 'online' && status.state !== 'online') {
+        this.fenced++;
+        this.members[index].pool.rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
+      }
+      changed = true;
+      this.report(status);
+    });
+    if (!changed) return;
+    for (const listener of this.listeners) listener(after);
+    this.wake();
+  }
+
+  private report({ name, state, role, writable, reason }: NodeStatus): void {
+    const { log } = this.options;
+    if (state === 'online')
+      log('info', `MySQL node ${name} is online, ${writable ? 'writable' : 'read-only'}, ${role}`);
+    else log(state === 'down' ? 'error' : 'warn', `MySQL node ${name} is ${state}: ${reason ?? 'no reason known'}`);
+  }
+
+  private wake(): void {
+    for (const wake of [...this.wakeUps]) wake();
+  }
+
+  private statusOf({ index, name, uuid }: Member): NodeStatus {
+    const { reachable, fencedSince, report, lagMs, reason } = this.health.of(index);
+    const self = report?.group?.find((each) => each.uuid === report.uuid);
+    const writable = report?.writable ?? false;
+    const forked = fencedSince === undefined && writable && !this.usable.some((node) => node.index === index);
+    return {
+      name,
+      uuid,
+      state: !reachable ? 'down' : fencedSince !== undefined || forked ? 'fenced' : 'online',
+      role: self ? (self.role === 'PRIMARY' ? 'primary' : 'replica') : writable ? 'primary' : 'replica',
+      writable,
+      lagMs,
+      reason: forked ? 'accepts writes outside the group of another that does: make all but one read_only' : reason,
+    };
+  }
+}
+
+// Reads see what is committed when they run; a write that waits for a lock gives up soon after we have.
+const SETUP =
+  "SET SESSION session_track_gtids = 'OWN_GTID', transaction_isolation = 'READ-COMMITTED', " +
+  "time_zone = '+00:00', innodb_lock_wait_timeout = 1";

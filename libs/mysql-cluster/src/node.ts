@@ -1,0 +1,34 @@
+// One node: where it is, its place in the ranking, its connections.
+import type { ConnectionOptions } from 'mysql2';
+import type { NodePool } from './node-pool.js';
+
+export interface ClusterNode extends NodeAddress {
+  readonly index: number;
+  /** The hash of its `server_uuid`; of its name until that is known. */
+  readonly hash: number;
+  readonly pool: NodePool;
+}
+
+export interface NodeAddress {
+  /** `host:port`. */
+  readonly name: string;
+  /** How mysql2 connects to it. */
+  readonly connection: ConnectionOptions;
+}
+
+/** Reads `mysql://user:password@host:port/database`; throws without repeating the url, which holds a password. */
+export function parseUrl(text: string, index: number): NodeAddress {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'mysql:' || url.hostname === '')
+    throw new TypeError(`database url ${index + 1} is not of the form mysql://user:password@host:port/database`);
+  return {
+    name: `${url.hostname}:${url.port || '3306'}`,
+    connection: {
+      // mysql2 reads the url itself, and with it `?ssl={…}`.
+      uri: text,
+      timezone: 'Z',
+      supportBigNumbers: true,
+      keepAliveInitialDelay: 10_000,
+    },
+  };
+}

@@ -1,0 +1,134 @@
+// mysql2's shape for TypeORM's `driver` option, with connections from whichever node accepts writes now.
+import type { Connection, ConnectionOptions, QueryError } from 'mysql2';
+import type { Lease } from './cluster.js';
+import type { NodeConnection } from './connection.js';
+import { NoConnectionError } from './errors.js';
+import type { ClusterNode } from './node.js';
+import { NodePool } from './node-pool.js';
+import type { NodeSet } from './node-set.js';
+
+export interface TypeormDriverOptions {
+  /** Milliseconds that each statement may take (default: half of the write timeout); more for migrations. */
+  readonly statementTimeoutMs?: number;
+  /** Milliseconds that obtaining a connection may take (default: half of the write timeout). */
+  readonly acquireTimeoutMs?: number;
+}
+
+/** The part of mysql2 that TypeORM's MySQL driver calls. */
+export interface MysqlDriver {
+  createPool(options: ConnectionOptions & { readonly connectionLimit?: number }): MysqlPool;
+}
+export interface MysqlPool {
+  getConnection(callback: (error: Error | null, connection?: LeasedConnection) => void): void;
+  end(callback?: (error?: Error | null) => void): void;
+}
+/** mysql2's own connection; `release` gives it back. */
+export type LeasedConnection = Connection & { release(): void };
+
+type FindLease = (poolOf: (node: ClusterNode) => NodePool, until: number) => Promise<Lease>;
+type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
+
+const SETUP = "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'";
+
+export function createTypeormDriver(
+  nodes: NodeSet,
+  findLease: FindLease,
+  options: TypeormDriverOptions = {},
+): MysqlDriver {
+  const half = nodes.options.writeTimeoutMs / 2;
+  const statementTimeoutMs = options.statementTimeoutMs ?? half;
+  const acquireTimeoutMs = options.acquireTimeoutMs ?? half;
+  return {
+    createPool(typeormOptions) {
+      const pools = new Map<ClusterNode, NodePool>();
+      const leased = new WeakMap<NodeConnection, LeasedConnection>();
+
+      /** TypeORM's options decide how values are read, so it has connections of its own. */
+      const poolOf = (node: ClusterNode): NodePool => {
+        let pool = pools.get(node);
+        if (!pool) {
+          pool = new NodePool(nodes.clock, {
+            connection: { ...node.connection, ...formatOptions(typeormOptions) },
+            setup: SETUP,
+            limit: typeormOptions.connectionLimit ?? nodes.options.connectionsPerNode,
+            queueLimit: nodes.options.queueLimit,
+            connectTimeoutMs: nodes.options.readTimeoutMs,
+            onConnectFailure: (error) => nodes.failed(node, error),
+          });
+          pools.set(node, pool);
+        }
+        return pool;
+      };
+
+      const hand = ({ node, connection }: Lease): LeasedConnection => {
+        const known = leased.get(connection);
+        const handed = known ?? withDeadlines(connection, statementTimeoutMs, nodes, node);
+        if (!known) leased.set(connection, handed);
+        let released = false;
+        handed.release = () => {
+          if (released) return;
+          released = true;
+          poolOf(node).release(connection);
+        };
+        return handed;
+      };
+
+      return {
+        getConnection(callback) {
+          findLease(poolOf, nodes.clock.now() + acquireTimeoutMs).then(
+            (lease) => callback(null, hand(lease)),
+            (error: Error) => callback(error),
+          );
+        },
+        end(callback) {
+          const deadline = nodes.clock.now() + acquireTimeoutMs;
+          void Promise.all([...pools.values()].map((pool) => pool.close(deadline))).then(() => callback?.(null));
+        },
+      };
+    },
+  };
+}
+
+/** Lets every statement sent over mysql2's own interface end in time, and tells the cluster of a node that fails. */
+function withDeadlines(
+  connection: NodeConnection,
+  timeoutMs: number,
+  nodes: NodeSet,
+  node: ClusterNode,
+): LeasedConnection {
+  const raw = connection.raw as LeasedConnection;
+  const send = raw.query.bind(raw) as (sql: unknown, ...rest: unknown[]) => ReturnType<Connection['query']>;
+  const query = (sql: unknown, ...rest: unknown[]) => {
+    const callback = rest.at(-1);
+    // A stream takes as long as its reader does.
+    if (typeof callback !== 'function') return send(sql, ...rest);
+    const settle: QueryCallback = (error, ...results) => {
+      connection.deadline = Infinity;
+      if (error) nodes.failed(node, error);
+      (callback as QueryCallback)(error, ...results);
+    };
+    if (connection.isGone) {
+      settle(new NoConnectionError('the connection is gone', false) as unknown as QueryError);
+      return undefined;
+    }
+    connection.arm(typeof sql === 'string' ? sql : 'the statement', nodes.clock.now() + timeoutMs);
+    return send(sql, ...rest.slice(0, -1), settle);
+  };
+  return Object.assign(raw, { query });
+}
+
+/** What of TypeORM's options says how values are sent and read; where to connect is the cluster's. */
+function formatOptions(options: ConnectionOptions): ConnectionOptions {
+  const { charset, timezone, supportBigNumbers, bigNumberStrings, dateStrings, multipleStatements, stringifyObjects } =
+    options;
+  const chosen = {
+    charset,
+    timezone,
+    supportBigNumbers,
+    bigNumberStrings,
+    dateStrings,
+    multipleStatements,
+    stringifyObjects,
+  };
+  return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
+}
