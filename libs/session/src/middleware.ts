@@ -56,7 +56,7 @@ function setCookies(manager: SessionManager, opened: RequestSession, response: S
   const { token, mark, maxAge } = opened.cookieChanges();
   const set = (name: string, value: string | null | undefined) => {
     if (value === undefined) return;
-    const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.floor(maxAge / 1000) };
+    const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.ceil(maxAge / 1000) };
     const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure: manager.options.secure } as const;
     response.appendHeader('Set-Cookie', stringifySetCookie(name, value ?? '', { ...attributes, ...lifetime }));
   };

@@ -1,0 +1,334 @@
+// The request life cycle over real HTTP: what leaves when, which cookies, and what happens when the commit fails.
+import { createServer, get, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import passport from 'passport';
+import { Strategy } from 'passport-local';
+import { StoreUnavailableError } from './errors.js';
+import { SessionManager } from './manager.js';
+import { MemorySessionStore } from './memory/memory-session-store.js';
+import { sessionMiddleware, type SessionRequest } from './middleware.js';
+import type { SessionOptions } from './options.js';
+import type { SessionRecord } from './store.js';
+
+type Handler = (request: SessionRequest & Request, response: Response, next: NextFunction) => unknown;
+
+/** A memory store whose writes can be held back or made to fail. */
+class TestStore extends MemorySessionStore {
+  beforeWrite: () => Promise<void> = async () => undefined;
+
+  override async create(record: SessionRecord): Promise<void> {
+    await this.beforeWrite();
+    return super.create(record);
+  }
+}
+
+describe('the request life cycle', () => {
+  const servers: Server[] = [];
+  const store = new TestStore();
+
+  afterEach(async () => {
+    store.beforeWrite = async () => undefined;
+    for (const server of servers.splice(0)) {
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+    }
+  });
+
+  async function serve(setUp: (app: Express) => void, options: Partial<SessionOptions> = {}): Promise<string> {
+    const app = express();
+    app.use((_request, response, next) => {
+      response.setHeader('X-Request-Id', 'kept');
+      next();
+    });
+    app.use(sessionMiddleware(new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, ...options })));
+    setUp(app);
+    const server = createServer(app);
+    servers.push(server);
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  const handle = (handler: Handler, options: Partial<SessionOptions> = {}) =>
+    serve((app) => app.use(handler as express.RequestHandler), options);
+
+  const cookiesOf = (response: globalThis.Response) =>
+    response.headers
+      .getSetCookie()
+      .map((cookie) => cookie.split(';')[0])
+      .join('; ');
+
+  it('sends no byte before the session is stored (expressjs/session#360)', async () => {
+    let stored = false;
+    let release = () => undefined as void;
+    const url = await handle((request, response) => {
+      request.session!.a = 1;
+      response.writeHead(200, { 'Content-Length': 10 });
+      response.write('12345');
+      response.end('67890');
+    });
+    const held = new Promise<void>((resolve) => (release = resolve));
+    store.beforeWrite = async () => {
+      await held;
+      stored = true;
+    };
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    let received = '';
+    socket.on('data', (bytes: Buffer) => {
+      expect(stored).toBe(true);
+      received += bytes.toString();
+    });
+    const ended = new Promise((resolve) => socket.on('close', resolve));
+    await sleep(50);
+    expect(received).toBe('');
+    release();
+    await ended;
+    expect(received).toMatch(/^HTTP\/1\.1 200 [^]*set-cookie: sid=[^]*1234567890$/i);
+  });
+
+  it('sets HttpOnly, SameSite=Lax cookies, and Secure ones with the __Host- prefix on https', async () => {
+    const write: Handler = (request, response) => {
+      request.session!.a = 1;
+      response.send('ok');
+    };
+    const plain = (await fetch(await handle(write))).headers;
+    expect(plain.getSetCookie()).toEqual([
+      expect.stringMatching(/^sid=[\w-]{71}; Path=\/; HttpOnly; SameSite=Lax$/),
+      expect.stringMatching(/^mark=1\.[\w-]{16}; Path=\/; HttpOnly; SameSite=Lax$/),
+    ]);
+    expect(plain.get('cache-control')).toBe('no-store');
+    const secure = (await fetch(await handle(write, { secure: true }))).headers.getSetCookie();
+    expect(secure).toEqual([
+      expect.stringMatching(/^__Host-sid=[\w-]{71}; Path=\/; HttpOnly; Secure; SameSite=Lax$/),
+      expect.stringMatching(/^__Host-mark=.*Secure/),
+    ]);
+  });
+
+  it('sets a Max-Age with "keep me signed in", as maxAge asks for it', async () => {
+    const url = await handle((request, response) => {
+      request.session!.a = 1;
+      request.session!.cookie.maxAge = 1;
+      response.send('ok');
+    });
+    for (const cookie of (await fetch(url)).headers.getSetCookie()) expect(cookie).toContain('Max-Age=2592000');
+  });
+
+  it('sets no cookie for a visitor, nor for a request that changes nothing', async () => {
+    const url = await handle((request, response) => {
+      if (request.url === '/write') request.session!.a = 1;
+      response.json({ a: request.session!.a });
+    });
+    const first = await fetch(url);
+    expect(first.headers.getSetCookie()).toEqual([]);
+    const cookie = cookiesOf(await fetch(`${url}/write`));
+    const second = await fetch(url, { headers: { cookie } });
+    expect(await second.json()).toEqual({ a: 1 });
+    expect(second.headers.getSetCookie()).toEqual([]);
+    const rewritten = await fetch(`${url}/write`, { headers: { cookie } });
+    expect(rewritten.headers.getSetCookie()).toEqual([]);
+  });
+
+  it('replaces the whole answer when the commit fails', async () => {
+    store.beforeWrite = () => Promise.reject(new StoreUnavailableError('on purpose'));
+    const url = await handle((request, response) => {
+      request.session!.a = 1;
+      response.writeHead(201, 'Made', { 'X-Mine': 'gone', 'Set-Cookie': 'mine=gone' });
+      response.write('you are ');
+      response.end('logged in');
+    });
+    const response = await fetch(url);
+    expect(response.status).toBe(503);
+    expect(response.statusText).toBe('Service Unavailable');
+    expect(Object.fromEntries(response.headers)).toMatchObject({ 'retry-after': '1', 'x-request-id': 'kept' });
+    expect(response.headers.has('x-mine')).toBe(false);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(await response.json()).toEqual({ error: { code: 'session_store_unavailable', message: 'on purpose' } });
+  });
+
+  it('lets the app answer in its own words, and answers even when these fail', async () => {
+    store.beforeWrite = () => Promise.reject(new StoreUnavailableError('on purpose'));
+    const write: Handler = (request, response) => {
+      request.session!.a = 1;
+      response.send('never');
+    };
+    const own = await fetch(
+      await handle(write, { failure: () => ({ status: 599, headers: { 'X-Own': '1' }, body: 'own' }) }),
+    );
+    expect([own.status, own.headers.get('x-own'), await own.text()]).toEqual([599, '1', 'own']);
+    const broken = await handle(write, {
+      failure: () => {
+        throw new Error('broken page');
+      },
+    });
+    expect((await fetch(broken)).status).toBe(503);
+  });
+
+  it('answers 503, never "no session", when the store cannot be read', async () => {
+    const url = await handle((request, response) => {
+      request.session!.a = 1;
+      response.send('ok');
+    });
+    const cookie = cookiesOf(await fetch(url));
+    const find = store.find.bind(store);
+    store.find = () => Promise.reject(new StoreUnavailableError('on purpose'));
+    try {
+      const response = await fetch(url, { headers: { cookie } });
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+      expect((await fetch(url)).status).toBe(200);
+    } finally {
+      store.find = find;
+    }
+  });
+
+  it('holds a long body with back-pressure, and loses none of it', async () => {
+    store.beforeWrite = () => sleep(30);
+    let waited = false;
+    const url = await handle(async (request, response) => {
+      request.session!.a = 1;
+      waited = !response.write(Buffer.alloc(20_000, 'a'));
+      expect(response.headersSent).toBe(true);
+      await pipeline(Readable.from(Array.from({ length: 300 }, () => Buffer.alloc(10_000, 'b'))), response);
+    });
+    const body = await (await fetch(url)).text();
+    expect(waited).toBe(true);
+    expect(body).toBe('a'.repeat(20_000) + 'b'.repeat(3_000_000));
+  });
+
+  it('keeps the cookies that writeHead brings, in every form it takes', async () => {
+    for (const headers of [{ 'Set-Cookie': ['x=1', 'y=2'] }, ['Set-Cookie', 'x=1', 'Set-Cookie', 'y=2']]) {
+      const url = await handle((request, response) => {
+        request.session!.a = 1;
+        response.writeHead(200, headers as Record<string, string[]>);
+        response.end();
+      });
+      const names = (await fetch(url)).headers.getSetCookie().map((cookie) => cookie.split('=')[0]);
+      expect(names.sort()).toEqual(['mark', 'sid', 'x', 'y']);
+    }
+  });
+
+  it('refuses changes after the first byte, also deep ones', async () => {
+    const errors: unknown[] = [];
+    const url = await handle(async (request, response) => {
+      const session = request.session!;
+      session.cart = { apple: 1 };
+      response.write('x');
+      const attempt = (change: () => unknown) => {
+        try {
+          change();
+        } catch (error) {
+          errors.push(error);
+        }
+      };
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      attempt(() => (session.late = 1));
+      attempt(() => ((session.cart as Record<string, number>).apple = 2));
+      attempt(() => void session.regenerate().catch((error: unknown) => errors.push(error)));
+      await session.save().catch(() => undefined);
+      response.end();
+    });
+    await (await fetch(url)).text();
+    expect(errors).toEqual([
+      expect.any(TypeError),
+      expect.any(TypeError),
+      expect.objectContaining({ code: 'session_usage' }),
+    ]);
+  });
+
+  it('ends an open stream within a second of the logout', async () => {
+    const url = await handle(async (request, response) => {
+      if (request.url === '/login') request.session!.a = 1;
+      if (request.url === '/logout') await request.session!.destroy();
+      if (request.url === '/stream') return void response.write('data\n');
+      response.end();
+    });
+    const cookie = cookiesOf(await fetch(`${url}/login`));
+    const closedAt = new Promise<number>((resolve) => {
+      get(`${url}/stream`, { headers: { cookie } }, (response) => {
+        response.once('data', () => void fetch(`${url}/logout`, { headers: { cookie } }));
+        response.on('error', () => undefined).on('close', () => resolve(Date.now()));
+      });
+    });
+    const start = Date.now();
+    expect((await closedAt) - start).toBeLessThan(1500);
+  });
+
+  it('expires both cookies by name at logout, also when nobody was logged in', async () => {
+    const url = await handle(async (request, response) => {
+      await request.session!.destroy();
+      response.end(String(request.session));
+    });
+    const response = await fetch(url);
+    expect(await response.text()).toBe('undefined');
+    expect(response.headers.getSetCookie()).toEqual([
+      expect.stringMatching(/^sid=; Max-Age=0; Path=\/; HttpOnly/),
+      expect.stringMatching(/^mark=; Max-Age=0; Path=\/; HttpOnly/),
+    ]);
+  });
+
+  it('takes any cookie header for what it is', async () => {
+    const url = await handle((request, response) => response.json(request.session));
+    for (const cookie of [
+      'sid',
+      'sid=',
+      'sid=%',
+      'sid=%E0%A4%A',
+      `sid=${'x'.repeat(10_000)}`,
+      'sid="quoted"',
+      ';;;=;',
+    ]) {
+      const response = await fetch(url, { headers: { cookie } });
+      expect([response.status, await response.json()]).toEqual([200, {}]);
+    }
+  });
+
+  it('carries Passport unchanged: new token at login, cart kept, logout ends it', async () => {
+    const authenticator = new passport.Passport();
+    authenticator.use(
+      new Strategy((name, password, done) => done(null, password === 'right' && ({ id: name } as Express.User))),
+    );
+    authenticator.serializeUser((user, done) => done(null, user));
+    authenticator.deserializeUser((user: Express.User, done) => done(null, user));
+    const url = await serve((app) => {
+      app.use(express.urlencoded({ extended: false }), authenticator.session());
+      app.post('/cart', (request, response) => {
+        (request as unknown as SessionRequest).session!.cart = { apple: 1 };
+        response.end();
+      });
+      app.post(
+        '/login',
+        authenticator.authenticate('local', { keepSessionInfo: true }),
+        (_request, response) => void response.redirect('/me'),
+      );
+      app.post('/logout', (request, response, next) =>
+        request.logout((error) => (error ? next(error) : response.end())),
+      );
+      app.get(
+        '/me',
+        (request, response) =>
+          void response.json({ user: request.user, ...(request as unknown as SessionRequest).session }),
+      );
+    });
+    const visitor = cookiesOf(await fetch(`${url}/cart`, { method: 'POST' }));
+    const post = (path: string, cookie: string) =>
+      fetch(url + path, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie },
+        body: new URLSearchParams({ username: 'ann', password: 'right' }),
+      });
+    const login = await post('/login', visitor);
+    expect(login.status).toBe(302);
+    const signedIn = cookiesOf(login);
+    const me = async (cookie: string) => (await fetch(`${url}/me`, { headers: { cookie } })).json();
+    expect(await me(signedIn)).toMatchObject({ user: { id: 'ann' }, cart: { apple: 1 } });
+    expect(await me(visitor)).toEqual({});
+    const logout = await post('/logout', signedIn);
+    expect(logout.headers.getSetCookie()[0]).toMatch(/^sid=; Max-Age=0/);
+    expect(await me(signedIn)).toEqual({});
+  });
+});
