@@ -1,0 +1,43 @@
+#!/bin/bash
+# Makes what a fresh clone lacks: random secrets and a self-signed test certificate, in the volume at /secrets.
+# Runs in the mysql image, which has openssl. What exists is never changed: to begin anew, remove the volumes.
+# Each file can be read by the one user that needs it, and by root.
+set -euo pipefail
+umask 077
+cd /secrets
+
+# keep NAME UID VALUE: stores the value as NAME, whole or not at all.
+keep() {
+  echo "$3" >"$1.new"
+  chown "$2" "$1.new"
+  chmod 400 "$1.new"
+  mv "$1.new" "$1"
+  echo "made $1"
+}
+
+# MySQL takes at most 32 characters for replication.
+for name in root-password replication-password app-password; do
+  if [ ! -e "$name" ]; then
+    value=$(openssl rand -hex 16)
+    keep "$name" "$GROUP_UID" "$value"
+  fi
+done
+
+if [ ! -e session-secrets ]; then
+  value=$(openssl rand -hex 32)
+  keep session-secrets "$WEB_UID" "$value"
+fi
+
+if [ ! -e database-urls ]; then
+  password=$(<app-password)
+  urls=
+  for node in $NODES; do urls+="${urls:+,}mysql://roam:$password@$node:3306/roam"; done
+  keep database-urls "$WEB_UID" "$urls"
+fi
+
+if [ ! -e tls.pem ]; then
+  # Certificate and key in one file, so that neither is there without the other.
+  value=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \
+    -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1' -addext 'extendedKeyUsage=serverAuth' -keyout - -out -)
+  keep tls.pem "$NGINX_UID" "$value"
+fi
