@@ -1,0 +1,43 @@
+// The whole app: which modules it has and in which order requests pass them.
+import { Module, type DynamicModule } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import { SessionModule } from '@roam/session/nest';
+import { LoggerModule, PinoLogger } from 'nestjs-pino';
+import type { Logger } from 'pino';
+import { AuthModule } from './auth/auth.module.js';
+import { CartModule } from './cart/cart.module.js';
+import { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { ErrorAnswers } from './http/error-answers.js';
+import { HttpModule } from './http/http.module.js';
+import { requestLogging } from './logging/logging.js';
+import { PagesModule } from './pages/pages.module.js';
+import { sessionOptions } from './session/session.options.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { UsersModule } from './users/users.module.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(config: Config, cluster: MysqlCluster, logger: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
+        LoggerModule.forRoot(requestLogging(logger)),
+        HttpModule,
+        SessionModule.forRootAsync({
+          inject: [Config, MysqlCluster, ErrorAnswers, PinoLogger],
+          useFactory: sessionOptions,
+        }),
+        DatabaseModule.forRoot(cluster),
+        UsersModule,
+        AuthModule,
+        SessionsModule,
+        CartModule,
+        PagesModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,54 @@
+// Builds the app as it serves: the modules, and what requests pass before they reach them.
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import { Logger as NestLogger } from 'nestjs-pino';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import type { Config } from './config/config.js';
+import { limits } from './config/limits.js';
+import { healthEndpoints } from './health/health-endpoints.js';
+import type { Metrics } from './health/metrics.js';
+import type { Readiness } from './health/readiness.js';
+import { answerClientErrors } from './http/client-errors.js';
+import { requestContext } from './http/request-context.js';
+import { securityHeaders } from './http/security-headers.js';
+import { serveAssets } from './pages/assets.js';
+
+/** The app, initialised but not listening. */
+export async function createApp(
+  config: Config,
+  cluster: MysqlCluster,
+  logger: Logger,
+  readiness: Readiness,
+  metrics: Metrics,
+): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, cluster, logger), {
+    bodyParser: false,
+    bufferLogs: true,
+    abortOnError: false,
+    routeConflictPolicy: { duplicate: 'error' },
+  });
+  app.useLogger(app.get(NestLogger));
+  app.set('trust proxy', [...config.server.trustedProxies]);
+  app.set('query parser', 'simple');
+  // Nothing but the assets may be kept by browsers, and those have addresses of their own.
+  app.set('etag', false);
+  app.disable('x-powered-by');
+  app.use(
+    requestContext(config),
+    metrics.middleware(),
+    securityHeaders(config),
+    healthEndpoints(readiness),
+    serveAssets(),
+  );
+  // By `Sec-Fetch-Site`, else `Origin`: refuses what other sites make a browser send.
+  app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
+  const server = app.getHttpServer();
+  server.keepAliveTimeout = limits.keepAliveMs;
+  server.headersTimeout = limits.receiveMs;
+  server.requestTimeout = limits.receiveMs;
+  answerClientErrors(server);
+  await app.init();
+  return app;
+}

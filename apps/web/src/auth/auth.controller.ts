@@ -1,0 +1,59 @@
+// /api: register, login, logout and who am I.
+import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { Config } from '../config/config.js';
+import { InvalidCredentialsError } from '../http/app.errors.js';
+import { publicUser, type PublicUser } from '../users/user.entity.js';
+import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
+import { UsersService } from '../users/users.service.js';
+import { PasswordGuard } from './password.guard.js';
+import { SignInService } from './sign-in.service.js';
+import { SignedInGuard } from './signed-in.guard.js';
+import { publicPart } from './signed-in.js';
+
+@Controller('api')
+export class AuthController {
+  constructor(
+    private readonly config: Config,
+    private readonly users: UsersService,
+    private readonly signIns: SignInService,
+  ) {}
+
+  @Post('register')
+  async register(
+    @Body({ schema: registration }) input: Registration,
+    @Req() request: Request,
+  ): Promise<{ user: PublicUser }> {
+    const user = await this.users.register(input, request.trustedId);
+    await this.signIns.signIn(request, { user, epoch: 0 }, false);
+    return { user: publicUser(user) };
+  }
+
+  @Post('login')
+  @HttpCode(200)
+  @UseGuards(PasswordGuard)
+  async login(
+    @Body({ schema: credentials }) { remember }: Credentials,
+    @Req() request: Request,
+  ): Promise<{ user: PublicUser }> {
+    if (!request.account) throw new InvalidCredentialsError();
+    await this.signIns.signIn(request, request.account, remember);
+    return { user: publicUser(request.account.user) };
+  }
+
+  @Post('logout')
+  @HttpCode(204)
+  logout(@Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<void> {
+    return this.signIns.signOut(request, response);
+  }
+
+  @Get('me')
+  @UseGuards(SignedInGuard)
+  me(@Req() request: Request): object {
+    return {
+      user: publicPart(request.user!),
+      server: this.config.server.name,
+      session: request.session!.info,
+    };
+  }
+}

@@ -1,0 +1,20 @@
+// Signing in and out; makes `req.user` of every request that has a signed-in session.
+import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import type { RequestHandler } from 'express';
+import passport from 'passport';
+import { UsersModule } from '../users/users.module.js';
+import { AuthController } from './auth.controller.js';
+import { PasswordStrategy } from './password.strategy.js';
+import { SignInService } from './sign-in.service.js';
+
+@Module({
+  imports: [UsersModule],
+  controllers: [AuthController],
+  providers: [PasswordStrategy, SignInService],
+  exports: [SignInService],
+})
+export class AuthModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(passport.session() as RequestHandler).forRoutes('{*path}');
+  }
+}

@@ -1,0 +1,61 @@
+// Starts and ends signed-in sessions, by Passport's own login sessions.
+import { Injectable } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import passport from 'passport';
+import { Config } from '../config/config.js';
+import { cookieName } from '../http/cookies.js';
+import { publicUser } from '../users/user.entity.js';
+import type { Account } from './account.js';
+import type { SignedIn } from './signed-in.js';
+
+/** What `req.logIn` is given: the session keeps all but the last two. */
+interface SignIn extends SignedIn {
+  readonly epoch: number;
+  readonly remember: boolean;
+}
+
+@Injectable()
+export class SignInService {
+  constructor(private readonly config: Config) {
+    // Between Passport's `regenerate` and `save`, so that the new session is written once and knows its user.
+    passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
+      const { epoch, remember, ...signedIn } = user as SignIn;
+      request.session!.bind({ userId: signedIn.id, epoch, remember });
+      done(null, signedIn as SignIn);
+    });
+    // Without a look-up: that would be a second read in every request. Who the user is changes with a new session only.
+    passport.deserializeUser<SignedIn>((signedIn, done) => done(null, signedIn));
+  }
+
+  /** Signs the account in with a new token. What a visitor had in the session (the cart) is kept. */
+  async signIn(request: Request, { user, epoch }: Account, remember: boolean): Promise<void> {
+    const signIn: SignIn = {
+      ...publicUser(user),
+      authenticatedAt: Date.now(),
+      userAgent: (request.get('user-agent') ?? '').slice(0, 200),
+      ip: request.ip ?? '',
+      epoch,
+      remember,
+    };
+    // Somebody else's cart is none of this user's business.
+    const keepSessionInfo = request.user === undefined || request.user.id === user.id;
+    await new Promise<void>((resolve, reject) => {
+      const done = (error: Error | null) => (error ? reject(error) : resolve());
+      request.logIn(signIn, { keepSessionInfo, session: true }, done);
+    });
+  }
+
+  /** Ends the session everywhere and expires our cookies, also when nobody is signed in. */
+  async signOut(request: Request, response: Response): Promise<void> {
+    await request.session?.destroy();
+    request.user = undefined;
+    response.clearCookie(cookieName(this.config, 'csrf'), {
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.config.secure,
+    });
+    // Not "cookies": that would also take those of other apps on this host.
+    response.setHeader('Clear-Site-Data', '"storage"');
+  }
+}

@@ -1,0 +1,29 @@
+// Who is signed in, as the session keeps it: all that a request needs to know, so that none has to look users up.
+import type { Account } from './account.js';
+import type { PublicUser } from '../users/user.entity.js';
+
+/** `req.user` of a signed-in request. */
+export interface SignedIn extends PublicUser {
+  /** When the identity was last proved, in milliseconds since 1970. */
+  readonly authenticatedAt: number;
+  /** The browser and address that signed in, for the list of devices. */
+  readonly userAgent: string;
+  readonly ip: string;
+}
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    // eslint-disable-next-line @typescript-eslint/no-empty-object-type
+    interface User extends SignedIn {}
+    interface Request {
+      /** Set by `PasswordGuard` when e-mail address and password were right. */
+      account?: Account;
+    }
+  }
+}
+
+/** What of it the API shows. */
+export function publicPart({ id, email, name, roles }: PublicUser): PublicUser {
+  return { id, email, name, roles };
+}

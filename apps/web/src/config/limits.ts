@@ -1,0 +1,23 @@
+// The time budget of one request, each limit below the next, and the sizes that are refused. Milliseconds and bytes.
+
+export const limits = {
+  /** The cluster's reads and writes, all attempts together. */
+  readMs: 300,
+  writeMs: 800,
+  /** A request that takes longer is answered 503; nginx waits 1.8 s. */
+  requestMs: 1_500,
+  /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
+  keepAliveMs: 75_000,
+  /** How long a client may take to send a request. */
+  receiveMs: 10_000,
+  /** How long the server goes without a usable MySQL node before it stops listening. */
+  cutOffMs: 2_000,
+  /** How long start waits for MySQL. */
+  startMs: 30_000,
+  /** How long running requests may take to end at shutdown. */
+  shutdownMs: 8_000,
+
+  bodyBytes: 16 * 1024,
+  /** All headers together; more is answered 431. */
+  headerBytes: 16 * 1024,
+} as const;

@@ -1,0 +1,14 @@
+// The one reader of the process's environment.
+import type { Config } from './config.js';
+import { InvalidSettingsError, parseSettings } from './settings.js';
+
+/** The configuration of this process; prints every fault and exits with 1 when there is one. */
+export function loadConfig(): Config {
+  try {
+    return parseSettings(process.env);
+  } catch (error) {
+    if (!(error instanceof InvalidSettingsError)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,128 @@
+// The settings: defaults, the _FILE forms, and every fault reported at once.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { InvalidSettingsError, parseSettings, type Environment } from './settings.js';
+
+const secret = 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u';
+const usable = { DATABASE_URLS: 'mysql://roam:pw@127.0.0.1:3306/roam', SESSION_SECRETS: secret };
+
+function faultsOf(environment: Environment): readonly string[] {
+  try {
+    parseSettings(environment);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) return error.faults;
+    throw error;
+  }
+}
+
+describe('parseSettings', () => {
+  it('needs only the databases and a secret', () => {
+    const config = parseSettings(usable);
+    expect(config.server.port).toBe(3000);
+    expect(config.server.metricsPort).toBe(9464);
+    expect(config.server.publicUrl.origin).toBe('http://localhost:8080');
+    expect(config.server.show).toBe(false);
+    expect(config.secure).toBe(false);
+    expect(config.session.method).toBe('mysql');
+    expect(config.session.idleMs).toBe(1_800_000);
+    expect(config.session.rememberLifetimeMs).toBe(2_592_000_000);
+  });
+
+  it('takes several databases and secrets, and https as secure', () => {
+    const other = [...secret].reverse().join('');
+    const config = parseSettings({
+      ...usable,
+      DATABASE_URLS: 'mysql://u:p@a:1/d, mysql://u:p@b:2/d',
+      SESSION_SECRETS: `${secret},${other}`,
+      PUBLIC_URL: 'https://roam.test',
+      SHOW_SERVER: 'ON',
+    });
+    expect(config.database.urls).toEqual(['mysql://u:p@a:1/d', 'mysql://u:p@b:2/d']);
+    expect(config.session.secrets).toEqual([secret, other]);
+    expect(config.secure).toBe(true);
+    expect(config.server.show).toBe(true);
+  });
+
+  it('reports every fault at once', () => {
+    const faults = faultsOf({
+      PORT: 'http',
+      PUBLIC_URL: 'localhost',
+      SESSION_SECRETS: 'short',
+      SESSION_METHOD: 'redis',
+      SESSION_IDLE_SECONDS: '-1',
+      TRUSTED_PROXIES: '10.0.0.0/40',
+      SHOW_SERVER: 'perhaps',
+    });
+    expect(faults.map((fault) => fault.split(' ')[0]).sort()).toEqual([
+      'DATABASE_URLS',
+      'PORT',
+      'PUBLIC_URL',
+      'SESSION_IDLE_SECONDS',
+      'SESSION_METHOD',
+      'SESSION_SECRETS',
+      'SHOW_SERVER',
+      'TRUSTED_PROXIES',
+    ]);
+  });
+
+  it.each([
+    ['missing', undefined, /is required/],
+    ['empty', '  ', /is required/],
+    ['short', 'a1b2c3', /shorter than 32/],
+    ['a known example', 'change-me-change-me-change-me-change-me', /known example/],
+    ['one character repeated', 'x'.repeat(64), /easily guessed/],
+    ['short in second place', `${secret},short`, /number 2 is shorter/],
+    ['twice the same', `${secret},${secret}`, /same secret twice/],
+  ])('refuses session secrets that are %s', (_, secrets, expected) => {
+    expect(faultsOf({ ...usable, SESSION_SECRETS: secrets }).join()).toMatch(expected);
+  });
+
+  it.each(['cookie', 'sync', 'file'])('says that the method %s is not in this version', (method) => {
+    expect(faultsOf({ ...usable, SESSION_METHOD: method })).toEqual([
+      `SESSION_METHOD ${method} is not in this version; use mysql`,
+    ]);
+  });
+
+  it('refuses limits that contradict each other', () => {
+    const faults = faultsOf({
+      ...usable,
+      SESSION_IDLE_SECONDS: '100',
+      SESSION_LIFETIME_SECONDS: '50',
+      SESSION_TOUCH_SECONDS: '100',
+      PORT: '4000',
+      METRICS_PORT: '4000',
+    });
+    expect(faults).toHaveLength(3);
+  });
+
+  it('never repeats a secret or a password in a fault', () => {
+    const message = faultsOf({ DATABASE_URLS: 'http://u:hunter2@h/d', SESSION_SECRETS: 'hunter3' }).join();
+    expect(message).not.toMatch(/hunter/);
+  });
+
+  describe('with _FILE', () => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'settings-'));
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+
+    it('reads the secret from the file, without its line end', () => {
+      const file = join(folder, 'secrets');
+      writeFileSync(file, `${secret}\n`);
+      const config = parseSettings({ DATABASE_URLS: usable.DATABASE_URLS, SESSION_SECRETS_FILE: file });
+      expect(config.session.secrets).toEqual([secret]);
+    });
+
+    it('says which file cannot be read, and refuses both forms together', () => {
+      const missing = join(folder, 'missing');
+      expect(faultsOf({ ...usable, SESSION_SECRETS: undefined, SESSION_SECRETS_FILE: missing })).toEqual([
+        `SESSION_SECRETS_FILE: ${missing} cannot be read (ENOENT)`,
+      ]);
+      expect(faultsOf({ ...usable, SESSION_SECRETS_FILE: missing }).join()).toContain('are both set');
+    });
+  });
+});

@@ -1,0 +1,22 @@
+// TypeORM over the cluster: the entities and migrations, and how they reach MySQL.
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { DataSourceOptions } from 'typeorm';
+import { User } from '../users/user.entity.js';
+import { CreateUsers1763769600000 } from './migrations/create-users.js';
+
+/** `statementTimeoutMs` is for migrations, which take longer than requests may. The tables change by migrations only, which `migrate.ts` runs before the servers start. */
+export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: number): DataSourceOptions {
+  return {
+    type: 'mysql',
+    // Every connection comes from the cluster, which knows the nodes; TypeORM's own `replication` is not used.
+    driver: cluster.typeormDriver(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
+    entities: [User],
+    migrations: [CreateUsers1763769600000],
+    migrationsTableName: 'migrations',
+    // MySQL commits at every CREATE TABLE anyway.
+    migrationsTransactionMode: 'none',
+    synchronize: false,
+    timezone: 'Z',
+    charset: 'utf8mb4',
+  };
+}

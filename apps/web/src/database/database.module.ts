@@ -1,0 +1,19 @@
+// The cluster and TypeORM's repositories on it.
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import { dataSourceOptions } from './data-source.js';
+
+@Global()
+@Module({})
+export class DatabaseModule {
+  /** The cluster is connected before, and closed after, the app that uses it. */
+  static forRoot(cluster: MysqlCluster): DynamicModule {
+    return {
+      module: DatabaseModule,
+      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(cluster), retryAttempts: 1 })],
+      providers: [{ provide: MysqlCluster, useValue: cluster }],
+      exports: [MysqlCluster],
+    };
+  }
+}

@@ -1,0 +1,7 @@
+// Whether the migrations have run.
+import type { Cluster } from '@roam/mysql-cluster';
+
+/** @throws MySQL's own error while a table is missing */
+export async function assertTables(cluster: Cluster): Promise<void> {
+  for (const table of ['users', 'sessions']) await cluster.read(`SELECT 1 FROM ${table} LIMIT 0`, []);
+}

@@ -1,0 +1,65 @@
+// What is measured, in Prometheus' format.
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Readiness } from './readiness.js';
+
+export class Metrics {
+  readonly registry = new Registry();
+  private readonly durations: Histogram;
+
+  constructor(readiness: Readiness) {
+    collectDefaultMetrics({ register: this.registry });
+    this.durations = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'How long requests took, by method, route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5],
+      registers: [this.registry],
+    });
+    new Gauge({
+      name: 'roam_ready',
+      help: '1 when this server takes traffic',
+      registers: [this.registry],
+      collect() {
+        this.set(readiness.phase === 'ready' ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: 'roam_mysql_node_state',
+      help: '1 for the state that each MySQL node is in, as this server sees it',
+      labelNames: ['node', 'state'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const node of readiness.nodes()) {
+          for (const state of ['online', 'fenced', 'down'])
+            this.set({ node: node.name, state }, node.state === state ? 1 : 0);
+        }
+      },
+    });
+    new Gauge({
+      name: 'roam_mysql_node_lag_seconds',
+      help: 'By how much each MySQL node is behind, as last seen',
+      labelNames: ['node'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, lagMs } of readiness.nodes())
+          if (lagMs !== undefined) this.set({ node: name }, lagMs / 1_000);
+      },
+    });
+  }
+
+  /** Measures each request until its response has been handed over. */
+  middleware(): RequestHandler {
+    return (request: Request, response: Response, next: NextFunction) => {
+      const stop = this.durations.startTimer();
+      response.once('finish', () => {
+        // The route's pattern, never the address: that would make a new series for each item and handle.
+        const { path = 'none' } = (request.route ?? {}) as { path?: string };
+        stop({ method: request.method, route: path, status: response.statusCode });
+      });
+      next();
+    };
+  }
+}

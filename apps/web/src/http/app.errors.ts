@@ -1,0 +1,138 @@
+// What a request can be refused for: small classes with a stable code and the status that goes with it.
+
+/** Base of the app's errors. `code` is stable; `message` is for people and may change. */
+export abstract class AppError extends Error {
+  abstract readonly code: string;
+  abstract readonly status: number;
+  /** Seconds after which trying again makes sense; sent as `Retry-After`. */
+  readonly retryAfter?: number;
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** What is wrong with each field, by field name. */
+export type FieldFaults = Readonly<Record<string, string>>;
+
+export class InvalidInputError extends AppError {
+  readonly code = 'invalid_input';
+  readonly status = 422;
+
+  constructor(readonly fields: FieldFaults) {
+    super('Some fields need another value.');
+  }
+}
+
+export class InvalidCredentialsError extends AppError {
+  readonly code = 'invalid_credentials';
+  readonly status = 401;
+
+  constructor() {
+    super('The e-mail address or the password is wrong.');
+  }
+}
+
+export class NotSignedInError extends AppError {
+  readonly code = 'not_signed_in';
+  readonly status = 401;
+
+  constructor() {
+    super('Please sign in first.');
+  }
+}
+
+export class EmailTakenError extends AppError {
+  readonly code = 'email_taken';
+  readonly status = 409;
+
+  constructor() {
+    super('There is already an account with this e-mail address.');
+  }
+}
+
+export class ReauthenticationRequiredError extends AppError {
+  readonly code = 'reauthentication_required';
+  readonly status = 403;
+
+  constructor() {
+    super('Please sign in again: ending other sessions needs a fresh proof that it is you.');
+  }
+}
+
+export class InvalidFormTokenError extends AppError {
+  readonly code = 'invalid_form_token';
+  readonly status = 403;
+
+  constructor() {
+    super('This form is out of date. Go back, load the page again and send it once more.');
+  }
+}
+
+export class CartFullError extends AppError {
+  readonly code = 'cart_full';
+  readonly status = 422;
+
+  constructor(limit: number) {
+    super(`The cart holds at most ${limit} different items.`);
+  }
+}
+
+export class NotFoundError extends AppError {
+  readonly code = 'not_found';
+  readonly status = 404;
+
+  constructor(message = 'There is nothing at this address.') {
+    super(message);
+  }
+}
+
+/** What the session method in use cannot do. */
+export class NotSupportedError extends AppError {
+  readonly code = 'not_supported';
+  readonly status = 501;
+}
+
+/** This server has more to do than it can; final, not to be retried on another server. */
+export class OverloadedError extends AppError {
+  readonly code = 'overloaded';
+  readonly status = 503;
+  override readonly retryAfter = 2;
+
+  constructor() {
+    super('The server is busy. Please try again in a moment.');
+  }
+}
+
+/** The request took longer than a request may. */
+export class DeadlineError extends AppError {
+  readonly code = 'timeout';
+  readonly status = 503;
+  override readonly retryAfter = 1;
+
+  constructor() {
+    super('This took too long. Please try again in a moment.');
+  }
+}
+
+/** A store that the request needs does not answer. */
+export class UnavailableError extends AppError {
+  readonly code = 'unavailable';
+  readonly status = 503;
+  override readonly retryAfter = 2;
+
+  constructor() {
+    super('The service is not available at the moment. Nobody was signed out; please try again shortly.');
+  }
+}
+
+/** A refusal by protocol rules: the body cannot be read, the method or address does not exist, and so on. */
+export class RequestError extends AppError {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,17 @@
+// The cookies' names and how to read one: on https all carry the `__Host-` prefix, so that no other host can set them.
+import type { Request } from 'express';
+import type { Config } from '../config/config.js';
+
+/** The name under which this site's cookie is kept. */
+export function cookieName(config: Config, name: 'sid' | 'mark' | 'csrf'): string {
+  return config.secure ? `__Host-${name}` : name;
+}
+
+/** The cookie's value as the browser sent it; the first when there are several. */
+export function readCookie(request: Request, name: string): string | undefined {
+  for (const pair of (request.headers.cookie ?? '').split(';')) {
+    const at = pair.indexOf('=');
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}

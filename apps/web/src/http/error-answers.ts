@@ -1,0 +1,95 @@
+// Turns what went wrong into the answer: JSON under /api, a page that says what to do elsewhere.
+import { BadRequestException, ForbiddenException, HttpException, NotFoundException } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { Request } from 'express';
+import { Views } from '../pages/views.js';
+import { AppError, InvalidInputError, NotFoundError, RequestError, UnavailableError } from './app.errors.js';
+import { isApi } from './request-context.js';
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+@Injectable()
+export class ErrorAnswers {
+  constructor(private readonly views: Views) {}
+
+  /** The whole answer to a request that ended with this error; never reveals more than the app's own errors say. */
+  to(exception: unknown, incoming: IncomingMessage): ErrorAnswer {
+    const request = incoming as Request;
+    const error = asAppError(exception);
+    const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
+    if (error.retryAfter !== undefined) headers['Retry-After'] = String(error.retryAfter);
+    if (isApi(request)) {
+      const body = JSON.stringify(problem(error));
+      const type = request.headers.accept?.includes('application/problem+json')
+        ? 'application/problem+json'
+        : 'application/json';
+      headers['Content-Type'] = `${type}; charset=utf-8`;
+      return { status: error.status, headers, body };
+    }
+    const body = this.views.page(request, 'error', {
+      title: STATUS_CODES[error.status] ?? 'Error',
+      error: { status: error.status, code: error.code, message: error.message, requestId: request.id },
+    });
+    headers['Content-Type'] = 'text/html; charset=utf-8';
+    return { status: error.status, headers, body };
+  }
+}
+
+/** Our own error object, with RFC 9457's fields beside it. */
+function problem(error: AppError): object {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error instanceof InvalidInputError ? { fields: error.fields } : {}),
+    },
+    type: 'about:blank',
+    title: STATUS_CODES[error.status],
+    status: error.status,
+    detail: error.message,
+  };
+}
+
+/** The app's error for anything thrown; what nobody expected becomes 500 without details. */
+export function asAppError(exception: unknown): AppError {
+  if (exception instanceof AppError) return exception;
+  if (exception instanceof HttpException) return fromNest(exception);
+  const { code, status } = (exception ?? {}) as { code?: unknown; status?: unknown };
+  switch (code) {
+    case 'session_store_unavailable':
+    case 'cluster_unavailable':
+      return new UnavailableError();
+    case 'session_ended':
+      return new RequestError(401, 'session_ended', 'Your session was ended meanwhile. Please sign in again.');
+    case 'session_conflict':
+      return new RequestError(409, 'session_conflict', 'Too many changes at once. Please try again.');
+  }
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new RequestError(status, 'bad_request', 'The request cannot be understood.');
+  }
+  return new RequestError(500, 'internal_error', 'Something went wrong on our side. Please try again.');
+}
+
+/** Nest itself refuses with bare exceptions; the app's own code never throws these. */
+function fromNest(exception: HttpException): AppError {
+  if (exception instanceof NotFoundException) {
+    return new NotFoundError();
+  }
+  if (exception instanceof ForbiddenException) {
+    return new RequestError(403, 'cross_site', 'Requests that change something must come from this site itself.');
+  }
+  if (exception instanceof BadRequestException) {
+    return new RequestError(400, 'bad_request', 'The request cannot be understood.');
+  }
+  const status = exception.getStatus();
+  return new RequestError(
+    status,
+    status < 500 ? 'bad_request' : 'internal_error',
+    STATUS_CODES[status] ?? 'The request failed.',
+  );
+}

@@ -1,0 +1,24 @@
+// Sends the answer for everything that was thrown, and logs what nobody expected.
+import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { PinoLogger } from 'nestjs-pino';
+import { asAppError, ErrorAnswers } from './error-answers.js';
+
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(
+    private readonly answers: ErrorAnswers,
+    private readonly logger: PinoLogger,
+  ) {}
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const response = host.switchToHttp().getResponse<Response>();
+    const request = host.switchToHttp().getRequest<Request>();
+    // The deadline has answered already, or a stream broke off: there is nothing left to say.
+    if (response.headersSent) return;
+    const { code, status } = asAppError(exception);
+    if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
+    const answer = this.answers.to(exception, request);
+    response.status(answer.status).set(answer.headers).end(answer.body);
+  }
+}

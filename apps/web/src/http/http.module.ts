@@ -1,0 +1,29 @@
+// What every request passes before its handler: the origin check, the body, the time limit; and how errors are answered.
+import { Global, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { limits } from '../config/limits.js';
+import { ViewsModule } from '../pages/views.module.js';
+import { bodyParsers } from './body-parsers.js';
+import { deadline } from './deadline.js';
+import { ErrorAnswers } from './error-answers.js';
+import { ErrorFilter } from './error.filter.js';
+import { validationPipe } from './validation.js';
+
+// Global so that its middleware runs before that of the modules below it, the session's included.
+@Global()
+@Module({
+  imports: [ViewsModule],
+  providers: [
+    ErrorAnswers,
+    { provide: APP_FILTER, useClass: ErrorFilter },
+    { provide: APP_PIPE, useValue: validationPipe },
+  ],
+  exports: [ErrorAnswers],
+})
+export class HttpModule implements NestModule {
+  constructor(private readonly answers: ErrorAnswers) {}
+
+  configure(consumer: MiddlewareConsumer): void {
+    consumer.apply(bodyParsers(), deadline(limits.requestMs, this.answers)).forRoutes('{*path}');
+  }
+}

@@ -1,0 +1,41 @@
+// What the server knows of a request before anything else looks at it: its identity and where the site begins.
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../config/config.js';
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      /** The identity that a trusted proxy gave this request; a repeated request has the same one. */
+      trustedId?: string;
+      /** What every local address begins with: empty, or `/_server/NAME` behind the proxy's address of one server. */
+      base: string;
+    }
+  }
+}
+
+const requestId = /^[\w-]{16,64}$/;
+const prefix = /^(\/[\w.~-]+){1,4}$/;
+
+/** Sets `req.id`, `req.trustedId` and `req.base`, and says on every response which request and server it was. */
+export function requestContext(config: Config): RequestHandler {
+  return (request: Request, response: Response, next: NextFunction) => {
+    const trusts = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
+    const trusted = trusts(request.socket.remoteAddress ?? '', 0);
+    const given = trusted ? request.get('x-request-id') : undefined;
+    if (given !== undefined && requestId.test(given)) request.trustedId = given;
+    request.id = request.trustedId ?? randomUUID();
+    const forwarded = trusted ? request.get('x-forwarded-prefix') : undefined;
+    request.base = forwarded !== undefined && prefix.test(forwarded) ? forwarded : '';
+    response.setHeader('X-Request-Id', request.id);
+    if (isApi(request)) response.setHeader('Cache-Control', 'no-store');
+    if (config.server.show) response.setHeader('X-Served-By', config.server.name);
+    next();
+  };
+}
+
+/** Whether answers to this request are JSON; all others are pages. */
+export function isApi(request: { readonly url?: string; readonly originalUrl?: string }): boolean {
+  return /^\/api(?:[/?]|$)/.test(request.originalUrl ?? request.url ?? '');
+}

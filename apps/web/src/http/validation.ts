@@ -1,0 +1,23 @@
+// Checks what handlers receive against the schema that they declare, and reports every field's fault at once.
+import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { InvalidInputError, type FieldFaults } from './app.errors.js';
+
+interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[];
+}
+
+/** For `@Body({ schema })` and the like: hands the handler what the schema makes of the input. */
+export const validationPipe = new StandardSchemaValidationPipe({
+  exceptionFactory: (issues: readonly Issue[]) => new InvalidInputError(faultsByField(issues)),
+});
+
+/** The first fault of each field; `body` stands for the whole. */
+export function faultsByField(issues: readonly Issue[]): FieldFaults {
+  const faults: Record<string, string> = {};
+  for (const { path = [], message } of issues) {
+    const field = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.') || 'body';
+    if (!Object.hasOwn(faults, field)) faults[field] = message;
+  }
+  return faults;
+}

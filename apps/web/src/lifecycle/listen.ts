@@ -1,0 +1,34 @@
+// Listening on a port with an error that says what to do.
+import type { Server } from 'node:net';
+
+/** Another program listens there already, or this one may not. */
+export class PortInUseError extends Error {
+  readonly code = 'port_in_use';
+  override readonly name = 'PortInUseError';
+}
+
+/** @throws {PortInUseError} naming the setting, when the port cannot be had */
+export function listen(server: Server, port: number, host: string, setting: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException) => {
+      server.off('listening', listening);
+      const where = `${host}:${port}`;
+      if (error.code === 'EADDRINUSE') {
+        reject(
+          new PortInUseError(
+            `Port ${port} is in use: another program listens on ${where}. Set ${setting} to a free port.`,
+          ),
+        );
+      } else if (error.code === 'EACCES') {
+        reject(new PortInUseError(`This user may not listen on ${where}. Set ${setting} to a port above 1023.`));
+      } else {
+        reject(error);
+      }
+    };
+    const listening = () => {
+      server.off('error', failed);
+      resolve();
+    };
+    server.once('error', failed).once('listening', listening).listen(port, host);
+  });
+}

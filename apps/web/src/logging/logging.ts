@@ -1,0 +1,62 @@
+// The log: one JSON object per line, with the server's name and the request's id, and never a secret.
+import type { Request } from 'express';
+import type { Params } from 'nestjs-pino';
+import { pino, type Logger } from 'pino';
+import type { Config } from '../config/config.js';
+
+export function rootLogger(config: Config): Logger {
+  return pino({
+    base: { server: config.server.name },
+    formatters: { level: (label) => ({ level: label }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: errorOnly },
+    // Nothing below logs these; this is for what somebody adds in haste.
+    redact: [
+      'password',
+      '*.password',
+      '*.passwordHash',
+      'cookie',
+      '*.cookie',
+      '*.authorization',
+      'headers',
+      '*.headers',
+      'req.body',
+    ],
+  });
+}
+
+/** One line per request when it ends. */
+export function requestLogging(logger: Logger): Params {
+  return {
+    pinoHttp: {
+      logger,
+      genReqId: (request) => request.id,
+      serializers: {
+        req: (request: { raw: Request }) => ({
+          id: request.raw.id,
+          method: request.raw.method,
+          // Without the query: addresses are logged, what people type is not.
+          path: request.raw.originalUrl?.split('?')[0],
+          ip: request.raw.ip,
+        }),
+        res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
+        err: errorOnly,
+      },
+      customLogLevel: (_request, response, error) => (response.statusCode >= 500 || error ? 'warn' : 'info'),
+    },
+  };
+}
+
+/** What helps to find a fault. Database errors also carry the statement and its parameters: those stay out. */
+function errorOnly(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { code, errno, cause } = error as Error & { code?: unknown; errno?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    ...(errno === undefined ? {} : { errno }),
+    stack: error.stack,
+    ...(cause === undefined ? {} : { cause: errorOnly(cause) }),
+  };
+}

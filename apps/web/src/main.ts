@@ -1,0 +1,48 @@
+// Starts one web server, and ends it in good order.
+import { createApp } from './app.js';
+import { loadConfig } from './config/load.js';
+import { limits } from './config/limits.js';
+import { connectCluster, untilItWorks } from './database/connect.js';
+import { assertTables } from './database/tables.js';
+import { Metrics } from './health/metrics.js';
+import { startMetricsServer } from './health/metrics-server.js';
+import { Readiness } from './health/readiness.js';
+import { PublicListener } from './lifecycle/public-listener.js';
+import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
+import { StoreWatch } from './lifecycle/store-watch.js';
+import { rootLogger } from './logging/logging.js';
+
+const config = loadConfig();
+const logger = rootLogger(config);
+
+await exitOnFailure(logger, async () => {
+  const { port, host, metricsPort } = config.server;
+  const readiness = new Readiness();
+  const metrics = new Metrics(readiness);
+  const metricsServer = await startMetricsServer(metricsPort, host, metrics, readiness);
+
+  readiness.waitingFor = 'MySQL';
+  const cluster = await connectCluster(config, logger);
+  readiness.nodes = () => cluster.nodes();
+  readiness.waitingFor = 'the tables, which the migrations make';
+  await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);
+  readiness.waitingFor = undefined;
+
+  const app = await createApp(config, cluster, logger, readiness, metrics);
+  const listener = new PublicListener(app.getHttpServer(), port, host);
+  const watch = new StoreWatch(readiness, listener, logger);
+  await listener.open();
+  readiness.phase = 'ready';
+  watch.start();
+  logger.info({ port: listener.boundPort, metricsPort, publicUrl: config.server.publicUrl.origin }, 'listening');
+
+  onEndSignal(logger, limits.shutdownMs, async () => {
+    readiness.phase = 'draining';
+    watch.stop();
+    await listener.close(limits.requestMs);
+    await app.close();
+    await cluster.close();
+    metricsServer.close();
+    metricsServer.closeAllConnections();
+  });
+});

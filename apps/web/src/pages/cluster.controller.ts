@@ -1,0 +1,26 @@
+// /cluster: who answers here, and how the databases are. Public where servers may be shown, else for administrators.
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { Request, Response } from 'express';
+import { Config } from '../config/config.js';
+import { NotFoundError } from '../http/app.errors.js';
+import { PageResponder } from './page-responder.js';
+
+@Controller('cluster')
+export class ClusterController {
+  constructor(
+    private readonly config: Config,
+    private readonly cluster: MysqlCluster,
+    private readonly pages: PageResponder,
+  ) {}
+
+  @Get()
+  show(@Req() request: Request, @Res() response: Response): void {
+    if (!this.config.server.show && !request.user?.roles.includes('admin')) throw new NotFoundError();
+    this.pages.show(request, response, 'cluster', {
+      title: 'The cluster',
+      name: this.config.server.name,
+      nodes: this.cluster.nodes(),
+    });
+  }
+}

@@ -1,0 +1,17 @@
+// Lets a form pass only with the token of the session or visitor that it was made for.
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { Request } from 'express';
+import { FormTokens } from './form-tokens.js';
+
+@Injectable()
+export class FormGuard implements CanActivate {
+  constructor(private readonly tokens: FormTokens) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const request = context.switchToHttp().getRequest<Request>();
+    // Signing out when nobody is signed in changes nothing: the page was just older than the end of the session.
+    const harmless = !request.user && request.path === '/logout';
+    if (!harmless) this.tokens.check(request);
+    return true;
+  }
+}

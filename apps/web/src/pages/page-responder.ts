@@ -1,0 +1,35 @@
+// How pages are answered: never kept by caches, with a form token, and with redirects that stay below the site's base.
+import { Injectable } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { FormTokens } from './form-tokens.js';
+import { Views } from './views.js';
+
+@Injectable()
+export class PageResponder {
+  constructor(
+    private readonly views: Views,
+    private readonly tokens: FormTokens,
+  ) {}
+
+  show(
+    request: Request,
+    response: Response,
+    view: string,
+    data: { readonly title: string } & Record<string, unknown>,
+    status = 200,
+  ): void {
+    const csrf = this.tokens.issue(request, response);
+    const page = this.views.page(request, view, { ...data, csrf });
+    response.status(status).set({ 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' }).end(page);
+  }
+
+  /** 303: the browser gets the next page, and loading it again sends nothing twice. */
+  seeOther(request: Request, response: Response, path: string): void {
+    response.set('Cache-Control', 'no-store').redirect(303, request.base + path);
+  }
+
+  toLogin(request: Request, response: Response): void {
+    const here = request.method === 'GET' ? request.originalUrl : request.path;
+    this.seeOther(request, response, `/login?returnTo=${encodeURIComponent(here)}`);
+  }
+}

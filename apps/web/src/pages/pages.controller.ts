@@ -1,0 +1,154 @@
+// The pages about oneself: start, sign in, register, account, devices. All work without JavaScript.
+import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { PasswordGuard } from '../auth/password.guard.js';
+import { SignInService } from '../auth/sign-in.service.js';
+import { CartService } from '../cart/cart.service.js';
+import { cartForm } from '../cart/cart.schemas.js';
+import {
+  AppError,
+  EmailTakenError,
+  InvalidCredentialsError,
+  InvalidInputError,
+  ReauthenticationRequiredError,
+} from '../http/app.errors.js';
+import { faultsByField } from '../http/validation.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { credentials, registration } from '../users/user.schemas.js';
+import { UsersService } from '../users/users.service.js';
+import { FormGuard } from './form.guard.js';
+import { localPath } from './local-path.js';
+import { PageResponder } from './page-responder.js';
+
+type Form = Readonly<Record<string, unknown>>;
+
+/** What the start page offers for the cart. */
+const shop = ['apple', 'cherry', 'lemon', 'pear'];
+
+@Controller()
+export class PagesController {
+  constructor(
+    private readonly pages: PageResponder,
+    private readonly users: UsersService,
+    private readonly signIns: SignInService,
+    private readonly sessions: SessionsService,
+    private readonly cart: CartService,
+  ) {}
+
+  @Get()
+  home(@Req() request: Request, @Res() response: Response): void {
+    const items = this.cart.items(request.session);
+    const names = [...new Set([...shop, ...Object.keys(items)])];
+    this.pages.show(request, response, 'home', {
+      title: 'Log in once, roam between servers',
+      cart: names.map((name) => ({ name, quantity: items[name] ?? 0 })),
+      total: Object.values(items).reduce((sum, quantity) => sum + quantity, 0),
+    });
+  }
+
+  @Post()
+  @UseGuards(FormGuard)
+  changeCart(@Req() request: Request, @Res() response: Response): void {
+    const parsed = cartForm.safeParse(request.body);
+    if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
+    const { item, quantity } = parsed.data;
+    if (quantity === 0) this.cart.remove(request.session!, item);
+    else this.cart.put(request.session!, item, quantity);
+    this.pages.seeOther(request, response, '/');
+  }
+
+  @Get('login')
+  loginForm(@Req() request: Request, @Res() response: Response, @Query('returnTo') returnTo?: unknown): void {
+    if (request.user) return this.pages.seeOther(request, response, localPath(returnTo));
+    this.pages.show(request, response, 'login', { title: 'Sign in', form: {}, returnTo: localPath(returnTo) });
+  }
+
+  @Post('login')
+  @UseGuards(FormGuard, PasswordGuard)
+  async login(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const form = (request.body ?? {}) as Form;
+    const returnTo = localPath(form.returnTo);
+    const parsed = credentials.safeParse(form);
+    if (!parsed.success || !request.account) {
+      const error = parsed.success
+        ? new InvalidCredentialsError()
+        : new InvalidInputError(faultsByField(parsed.error.issues));
+      return this.again(request, response, 'login', 'Sign in', { form, returnTo }, error);
+    }
+    await this.signIns.signIn(request, request.account, parsed.data.remember);
+    this.pages.seeOther(request, response, returnTo);
+  }
+
+  @Get('register')
+  registerForm(@Req() request: Request, @Res() response: Response): void {
+    if (request.user) return this.pages.seeOther(request, response, '/account');
+    this.pages.show(request, response, 'register', { title: 'Create an account', form: {} });
+  }
+
+  @Post('register')
+  @UseGuards(FormGuard)
+  async register(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const form = (request.body ?? {}) as Form;
+    try {
+      const parsed = registration.safeParse(form);
+      if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
+      const user = await this.users.register(parsed.data, request.trustedId);
+      await this.signIns.signIn(request, { user, epoch: 0 }, false);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
+      return this.again(request, response, 'register', 'Create an account', { form }, error);
+    }
+    this.pages.seeOther(request, response, '/account');
+  }
+
+  @Post('logout')
+  @UseGuards(FormGuard)
+  async logout(@Req() request: Request, @Res() response: Response): Promise<void> {
+    await this.signIns.signOut(request, response);
+    this.pages.seeOther(request, response, '/');
+  }
+
+  @Get('account')
+  account(@Req() request: Request, @Res() response: Response): void {
+    if (!request.user) return this.pages.toLogin(request, response);
+    this.pages.show(request, response, 'account', { title: 'Your account', info: request.session!.info });
+  }
+
+  @Get('account/sessions')
+  async devices(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const devices = await this.sessions.list(request);
+    this.pages.show(request, response, 'sessions', { title: 'Your devices', devices });
+  }
+
+  @Post('account/sessions')
+  @UseGuards(FormGuard)
+  async endDevices(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const { handle } = (request.body ?? {}) as Form;
+    try {
+      if (typeof handle === 'string') await this.sessions.end(request, handle);
+      else await this.sessions.endOthers(request);
+    } catch (error) {
+      if (!(error instanceof ReauthenticationRequiredError)) throw error;
+      const devices = await this.sessions.list(request);
+      return this.pages.show(request, response, 'sessions', { title: 'Your devices', devices, error }, error.status);
+    }
+    this.pages.seeOther(request, response, '/account/sessions');
+  }
+
+  /** The form once more, with what was typed (never the password) and what is wrong. */
+  private again(
+    request: Request,
+    response: Response,
+    view: string,
+    title: string,
+    data: { form: Form; returnTo?: string },
+    error: AppError,
+  ): void {
+    const text = (value: unknown) => (typeof value === 'string' ? value : '');
+    const form = { email: text(data.form.email), name: text(data.form.name), remember: Boolean(data.form.remember) };
+    const fields = error instanceof InvalidInputError ? error.fields : {};
+    this.pages.show(request, response, view, { ...data, title, form, fields, error }, error.status);
+  }
+}

@@ -1,0 +1,18 @@
+// The pages that people see.
+import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { CartModule } from '../cart/cart.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { ClusterController } from './cluster.controller.js';
+import { FormTokens } from './form-tokens.js';
+import { PageResponder } from './page-responder.js';
+import { PagesController } from './pages.controller.js';
+import { ViewsModule } from './views.module.js';
+
+@Module({
+  imports: [ViewsModule, AuthModule, UsersModule, CartModule, SessionsModule],
+  controllers: [PagesController, ClusterController],
+  providers: [FormTokens, PageResponder],
+})
+export class PagesModule {}

@@ -1,0 +1,29 @@
+// Renders pages from the templates beside this file. Everything that a template prints is escaped.
+import { Injectable } from '@nestjs/common';
+import { Eta } from 'eta';
+import type { Request } from 'express';
+import { fileURLToPath } from 'node:url';
+import { Config } from '../config/config.js';
+import { assetPaths } from './assets.js';
+
+@Injectable()
+export class Views {
+  private readonly eta = new Eta({ views: fileURLToPath(new URL('./', import.meta.url)), cache: true });
+
+  constructor(private readonly config: Config) {}
+
+  /**
+   * The page `name`, inside the layout. Templates see `data` and, of every request: `base` (what each local address
+   * begins with), `path`, `user`, and `server` where the server's name may be shown.
+   */
+  page(request: Request, name: string, data: { readonly title: string } & Record<string, unknown>): string {
+    return this.eta.render(`./${name}`, {
+      base: request.base ?? '',
+      path: (request.originalUrl ?? '/').split('?')[0],
+      user: request.user,
+      server: this.config.server.show ? this.config.server.name : undefined,
+      assets: assetPaths,
+      ...data,
+    });
+  }
+}

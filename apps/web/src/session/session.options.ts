@@ -1,0 +1,70 @@
+// How this app sets the session module up.
+import {
+  MemorySessionStore,
+  type Session,
+  type SessionEvent,
+  type SessionOptions,
+  type SessionStore,
+} from '@roam/session';
+import { MysqlSessionStore } from '@roam/session/mysql';
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { Request } from 'express';
+import type { PinoLogger } from 'nestjs-pino';
+import type { Config } from '../config/config.js';
+import type { ErrorAnswers } from '../http/error-answers.js';
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      /** Undefined after `session.destroy` and where no session is loaded (static files, refused bodies). */
+      session?: Session | undefined;
+      sessionID?: string | undefined;
+    }
+  }
+}
+
+/** The place that keeps the sessions, by `SESSION_METHOD`. */
+export function sessionStore(config: Config, cluster: MysqlCluster): SessionStore {
+  return config.session.method === 'memory' ? new MemorySessionStore() : new MysqlSessionStore(cluster);
+}
+
+export function sessionOptions(
+  config: Config,
+  cluster: MysqlCluster,
+  answers: ErrorAnswers,
+  logger: PinoLogger,
+): SessionOptions {
+  const { secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
+  return {
+    store: sessionStore(config, cluster),
+    secrets,
+    secure: config.secure,
+    limits: {
+      idle: idleMs,
+      lifetime: lifetimeMs,
+      rememberIdle: rememberIdleMs,
+      rememberLifetime: rememberLifetimeMs,
+      touch: touchMs,
+    },
+    requestId: (request) => (request as Request).trustedId,
+    failure: (error, request) => {
+      logger.error({ err: error, code: error.code }, 'session failed');
+      return answers.to(error, request);
+    },
+    onEvent: (event) => report(event, logger),
+  };
+}
+
+function report(event: SessionEvent, logger: PinoLogger): void {
+  switch (event.type) {
+    case 'theft':
+      return logger.warn({ event }, 'a replaced session token was used: the session was ended');
+    case 'damaged':
+      return logger.error({ event }, 'a stored session cannot be read');
+    case 'touch-failed':
+      return logger.warn({ err: event.error, sessionId: event.id }, 'a session could not be touched');
+    default:
+      return logger.debug({ event }, 'session event');
+  }
+}

@@ -1,0 +1,68 @@
+// A user's signed-in devices: list them, end one, end all others.
+import { Injectable } from '@nestjs/common';
+import { SessionUsageError } from '@roam/session';
+import { SessionManager } from '@roam/session/nest';
+import type { Request } from 'express';
+import type { SignedIn } from '../auth/signed-in.js';
+import { NotFoundError, NotSupportedError, ReauthenticationRequiredError } from '../http/app.errors.js';
+import { deviceName } from './user-agent.js';
+
+/** A device as the API and the page show it. Times are milliseconds since 1970. */
+export interface Device {
+  readonly handle: string;
+  readonly current: boolean;
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+  readonly device: string;
+  readonly ip: string;
+}
+
+/** How old the last proof of identity may be for ending other sessions. */
+const freshForMs = 5 * 60_000;
+
+@Injectable()
+export class SessionsService {
+  constructor(private readonly sessions: SessionManager) {}
+
+  async list(request: Request): Promise<Device[]> {
+    const summaries = await supported(this.sessions.sessionsOf(request.user!.id));
+    return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
+      const { user } = (data.passport ?? {}) as { user?: Partial<SignedIn> };
+      return {
+        handle: id,
+        current: id === request.sessionID,
+        createdAt,
+        lastSeenAt,
+        device: deviceName(user?.userAgent ?? ''),
+        ip: user?.ip ?? '',
+      };
+    });
+  }
+
+  /** @throws {NotFoundError} when the user has no such session */
+  async end(request: Request, handle: string): Promise<void> {
+    assertFresh(request);
+    const ended =
+      handle === request.sessionID
+        ? await request.session!.destroy().then(() => true)
+        : await supported(this.sessions.end(request.user!.id, handle));
+    if (!ended) throw new NotFoundError('There is no such session; it may have ended already.');
+  }
+
+  async endOthers(request: Request): Promise<void> {
+    assertFresh(request);
+    await supported(this.sessions.endAll(request.user!.id, request.session));
+  }
+}
+
+/** A method that keeps no list of sessions says so, and why. */
+function supported<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw error instanceof SessionUsageError ? new NotSupportedError(error.message) : error;
+  });
+}
+
+/** OWASP ASVS 7.5: a fresh proof of identity before other sessions are ended. */
+function assertFresh(request: Request): void {
+  if (Date.now() - request.user!.authenticatedAt > freshForMs) throw new ReauthenticationRequiredError();
+}

@@ -1,0 +1,42 @@
+// Password hashing: its parameters, the same work for unknown users, and its limits under load.
+import { describe, expect, it } from '@jest/globals';
+import { OverloadedError } from '../http/app.errors.js';
+import { PasswordsService } from './passwords.service.js';
+
+describe('PasswordsService', () => {
+  it('hashes with argon2id and the parameters of OWASP', async () => {
+    const passwords = new PasswordsService();
+    const stored = await passwords.hash('correct horse battery');
+    expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(await passwords.verify(stored, 'correct horse battery')).toBe(true);
+    expect(await passwords.verify(stored, 'correct horse batterx')).toBe(false);
+  });
+
+  it('works as long for an unknown user as for a known one', async () => {
+    const passwords = new PasswordsService();
+    const stored = await passwords.hash('correct horse battery');
+    await passwords.verify(undefined, 'warm up');
+    const time = async (hash: string | undefined) => {
+      const times: number[] = [];
+      for (let round = 0; round < 7; round += 1) {
+        const start = performance.now();
+        expect(await passwords.verify(hash, 'wrong')).toBe(false);
+        times.push(performance.now() - start);
+      }
+      return times.sort((a, b) => a - b)[3];
+    };
+    const [known, unknown] = [await time(stored), await time(undefined)];
+    expect(unknown / known).toBeGreaterThan(0.5);
+    expect(unknown / known).toBeLessThan(2);
+  });
+
+  it('refuses with "overloaded" instead of queueing without end, and works again afterwards', async () => {
+    const passwords = new PasswordsService();
+    const results = await Promise.allSettled(Array.from({ length: 260 }, () => passwords.hash('a password')));
+    const refused = results.filter((result) => result.status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every((result) => result.reason instanceof OverloadedError)).toBe(true);
+    expect(results.length - refused.length).toBeGreaterThan(0);
+    expect(await passwords.hash('a password')).toMatch(/^\$argon2id/);
+  });
+});

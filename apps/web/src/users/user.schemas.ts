@@ -1,0 +1,64 @@
+// What people may type in: at registration strictly, at login only so far that it can be looked up.
+import { z } from 'zod';
+import { canonicalEmail } from './email.js';
+
+const maxPassword = 128;
+/** Letters of any script; whether it exists, only a mail can tell. */
+const emailShape = /^[^\s@"<>]{1,64}@[^\s@"<>.]+(\.[^\s@"<>.]+)+$/u;
+
+const email = z
+  .string({ error: 'Enter your e-mail address.' })
+  .transform(canonicalEmail)
+  .pipe(
+    z
+      .string()
+      .max(254, 'This e-mail address is too long.')
+      .regex(emailShape, 'Enter an e-mail address like name@example.org.'),
+  );
+
+/** "Keep me signed in": a checkbox sends `on`, JSON a boolean. */
+const remember = z
+  .union([z.boolean(), z.enum(['on', 'true', 'false', ''])], { error: 'Must be true or false.' })
+  .default(false)
+  .transform((value) => value === true || value === 'on' || value === 'true');
+
+export const registration = z.object(
+  {
+    email,
+    // OWASP ASVS 6.2.1 and 6.2.9: at least 8 characters, long ones allowed, none forbidden, none changed.
+    password: z
+      .string({ error: 'Choose a password.' })
+      .min(8, 'Choose a password of at least 8 characters.')
+      .max(maxPassword, `Choose a password of at most ${maxPassword} characters.`),
+    name: z
+      .string({ error: 'Enter your name.' })
+      .transform((text) => text.normalize('NFC').trim().replace(/\s+/g, ' '))
+      .pipe(
+        z
+          .string()
+          .min(1, 'Enter your name.')
+          .max(100, 'Enter a name of at most 100 characters.')
+          .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
+      ),
+  },
+  { error: 'Send an object with email, password and name.' },
+);
+export type Registration = z.output<typeof registration>;
+
+export const credentials = z.object(
+  {
+    email: z
+      .string({ error: 'Enter your e-mail address.' })
+      .min(1, 'Enter your e-mail address.')
+      .transform(canonicalEmail),
+    password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.'),
+    remember,
+  },
+  { error: 'Send an object with email and password.' },
+);
+export type Credentials = z.output<typeof credentials>;
+
+/** Longer passwords cannot be anybody's: they are refused without hashing them. */
+export function canBePassword(password: string): boolean {
+  return password.length <= maxPassword;
+}

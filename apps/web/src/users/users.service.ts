@@ -1,0 +1,64 @@
+// Accounts: opening one so that a repeated request finds its own, and finding one by e-mail address.
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import { createHash, randomUUID } from 'node:crypto';
+import { QueryFailedError, type Repository } from 'typeorm';
+import { EmailTakenError } from '../http/app.errors.js';
+import { PasswordsService } from './passwords.service.js';
+import { User, type Role } from './user.entity.js';
+import type { Registration } from './user.schemas.js';
+
+@Injectable()
+export class UsersService {
+  constructor(
+    @InjectRepository(User) private readonly users: Repository<User>,
+    private readonly cluster: MysqlCluster,
+    private readonly passwords: PasswordsService,
+  ) {}
+
+  findByEmail(email: string): Promise<User | null> {
+    return this.cluster.retrying(() => this.users.findOneBy({ email }));
+  }
+
+  /**
+   * Opens an account. The same request sent twice (same `requestId`, same address, same password) opens one and gets
+   * it both times, also when the answer to the first was lost.
+   * @throws {EmailTakenError}
+   */
+  async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
+    const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
+    const passwordHash = await this.passwords.hash(password);
+    const user = this.users.create({ id, email, name, passwordHash, roles: [], createdAt: new Date() });
+    try {
+      await this.cluster.retrying(() => this.users.insert(user));
+      return user;
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      const existing = await this.findByEmail(email);
+      if (existing?.id !== id) throw new EmailTakenError();
+      // Whoever can choose request ids must still know the password. The row of an insert that the cluster itself
+      // repeated carries exactly this hash.
+      const own =
+        existing.passwordHash === passwordHash || (await this.passwords.verify(existing.passwordHash, password));
+      if (!own) throw new EmailTakenError();
+      return existing;
+    }
+  }
+
+  async setRoles(user: User, roles: Role[]): Promise<void> {
+    await this.cluster.retrying(() => this.users.update({ id: user.id }, { roles }));
+  }
+}
+
+/** The same UUID for the same request and address: version 8, RFC 9562's "custom". */
+function idFor(requestId: string, email: string): string {
+  const hex = createHash('sha256').update(`user ${requestId} ${email}`).digest('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
+    '-',
+  );
+}
+
+function isDuplicate(error: unknown): boolean {
+  return error instanceof QueryFailedError && (error.driverError as { errno?: number }).errno === 1062;
+}
