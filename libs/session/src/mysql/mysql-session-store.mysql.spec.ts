@@ -1,0 +1,62 @@
+// The mysql store keeps the whole contract, on three real servers with every node writable, seen from two web servers.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Databases } from '@roam/local-stack';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
+import { aRecord, next } from '../testing/store-contract.js';
+import { describeSessionStore } from '../testing/index.js';
+import { MysqlSessionStore } from './mysql-session-store.js';
+import { sessionTables } from './schema.js';
+
+jest.setTimeout(60_000);
+
+let databases: Databases;
+let clusters: MysqlCluster[];
+let stores: MysqlSessionStore[];
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  const connect = () => MysqlCluster.connect({ urls: databases.urls, readTimeoutMs: 2000, writeTimeoutMs: 4000 });
+  clusters = await Promise.all([connect(), connect()]);
+  for (const statement of sessionTables) await clusters[0]!.write(statement, [], { everywhere: true });
+  stores = clusters.map((cluster) => new MysqlSessionStore(cluster));
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(clusters?.map((cluster) => cluster.close()) ?? []);
+  await databases?.stop();
+});
+
+describeSessionStore('mysql, multi-primary', async () => ({ servers: stores }));
+
+describe('mysql, multi-primary: what only real servers show', () => {
+  it('spreads the sessions over the nodes, and both servers agree where each is', async () => {
+    const homes = new Set<string>();
+    const sql = 'SELECT @@server_uuid AS uuid';
+    interface Uuid extends RowDataPacket {
+      uuid: string;
+    }
+    for (let i = 0; i < 30; i++) {
+      const { id } = aRecord();
+      const [[here], [there]] = await Promise.all(clusters.map((cluster) => cluster.read<Uuid>(sql, [], { key: id })));
+      expect(here!.uuid).toBe(there!.uuid);
+      homes.add(here!.uuid);
+    }
+    expect(homes.size).toBe(3);
+  });
+
+  it('refuses an ended session on every single node the moment the logout is acknowledged', async () => {
+    for (let i = 0; i < 30; i++) {
+      const record = aRecord();
+      await stores[0]!.create(record);
+      await stores[1]!.update(next(record));
+      await stores[i % 2]!.destroy(record.id);
+      interface Ended extends RowDataPacket {
+        ended: number;
+      }
+      const sql = 'SELECT ended FROM sessions WHERE id = ?';
+      const everywhere = await clusters[0]!.readAll<Ended>(sql, [Buffer.from(record.id, 'hex')]);
+      expect(everywhere.map(([row]) => row?.ended)).toEqual([1, 1, 1]);
+    }
+  });
+});
