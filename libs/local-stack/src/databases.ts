@@ -32,7 +32,8 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
   const ports = new PortReservation();
   const nodes: MysqlNode[] = [];
   const stop = async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
+    // The data is thrown away: leaving the group in order would take 8 s for nothing.
+    await Promise.all(nodes.map((node) => node.kill()));
     ports.release();
     removeRunDir(runDir);
   };
@@ -54,7 +55,6 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     await Promise.all(nodes.map((node) => node.create(base)));
     await arrangement.arrange();
   } catch (error) {
-    await Promise.all(nodes.map((node) => node.kill()));
     await stop();
     throw error;
   }

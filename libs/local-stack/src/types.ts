@@ -65,6 +65,8 @@ export interface StackOptions {
   readonly port?: number;
   /** Settings of the web servers beside those that the stack sets itself, e.g. `{ SESSION_METHOD: 'mysql' }`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). */
+  readonly app?: string;
   readonly onProgress?: Progress;
 }
 
@@ -76,6 +78,3 @@ export interface Stack {
   readonly databases: Databases;
   stop(): Promise<void>;
 }
-
-// startDatabases(options: DatabasesOptions): Promise<Databases>
-// startStack(options: StackOptions): Promise<Stack>

@@ -74,7 +74,7 @@ export async function unpackPackages(dir: string, mirror: Mirror, name: string, 
 
   progress(`reading the package list of ${mirror.uri} ${mirror.suite}`);
   await aptGet('update');
-  progress(`fetching ${name} and what it needs (about 60 MB)`);
+  progress(`fetching ${name} and what it needs`);
   const packages = await packageNames(apt, name);
   await aptGet('install', '--yes', '--download-only', '--no-install-recommends', ...packages);
   const archives = readdirSync(join(apt, 'archives')).filter((file) => file.endsWith('.deb'));

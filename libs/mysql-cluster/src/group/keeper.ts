@@ -156,14 +156,17 @@ export class GroupKeeper {
     const name = nameOf(node);
     if (this.busy.has(name) || (this.retryAfter.get(name) ?? 0) > Date.now()) return;
     this.busy.add(name);
+    this.faults.delete(name);
     void withConnection(node, this.options.admin, START_TIMEOUT_MS, (connection) =>
       job((sql, values) => connection.query(sql, values)),
     )
       .then(
-        () => this.faults.delete(name),
+        () => undefined,
         (error: unknown) => {
-          this.faults.set(name, describe(error));
           this.retryAfter.set(name, Date.now() + RETRY_PAUSE_MS);
+          // A node that went away meanwhile has no fault; the next look says that it does not answer.
+          if (!isServerError(error)) return;
+          this.faults.set(name, describe(error));
           this.log(`${name}: ${describe(error)}`);
         },
       )
@@ -173,6 +176,11 @@ export class GroupKeeper {
   private log(message: string): void {
     this.options.log?.(message);
   }
+}
+
+/** An error that MySQL itself reported, not a lost connection. */
+function isServerError(error: unknown): boolean {
+  return error instanceof Error && 'sqlState' in error;
 }
 
 function pause(ms: number): Promise<void> {

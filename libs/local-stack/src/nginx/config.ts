@@ -1,0 +1,118 @@
+// nginx's configuration for the web servers of one stack.
+
+export interface NginxPlace {
+  /** Its own folder: everything it writes is below. */
+  readonly dir: string;
+  readonly port: number;
+  readonly upstreams: readonly { readonly name: string; readonly port: number }[];
+}
+
+/** One process, so that a signal to it hits nginx; passive failover within the time budget of a request. */
+export function nginxConfig({ dir, port, upstreams }: NginxPlace): string {
+  return `# Written by local-stack at each start.
+daemon off;
+master_process off;
+pid "${dir}/nginx.pid";
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+  client_body_temp_path "${dir}/client_body";
+  proxy_temp_path "${dir}/proxy";
+  fastcgi_temp_path "${dir}/fastcgi";
+  uwsgi_temp_path "${dir}/uwsgi";
+  scgi_temp_path "${dir}/scgi";
+  log_format tries '$time_iso8601 $request_id $remote_addr "$request_method $uri" $status $request_time tried=$upstream_addr answered=$upstream_status';
+  access_log "${dir}/access.log" tries;
+  server_tokens off;
+  client_max_body_size 1m;
+  # Room for the cookies of the cookie method, and for the web servers to say themselves that they are too many.
+  large_client_header_buffers 4 32k;
+
+  upstream web {
+${upstreams.map((server) => `    server 127.0.0.1:${server.port} max_fails=1 fail_timeout=2s;`).join('\n')}
+    # Idle connections, kept for less time than the web servers keep them (75 s): none is used while it is closed.
+    keepalive 64;
+    keepalive_timeout 60s;
+  }
+${upstreams
+  .map((server) => `  upstream ${server.name} { server 127.0.0.1:${server.port} max_fails=0; keepalive 16; }`)
+  .join('\n')}
+
+  map $http_upgrade $connection_header { default upgrade; '' ''; }
+  # The address behind /_server/NAME as the client wrote it: nothing decoded.
+  map $request_uri $behind_prefix { '~^/_server/[^/]+(?<rest>/.*)$' $rest; default /; }
+  # Who is told that no web server answered: a program or a person.
+  map $request_uri $unavailable { '~^(/_server/[^/]+)?/api/' /unavailable.json; default /unavailable.html; }
+
+  proxy_http_version 1.1;
+  proxy_set_header Host $http_host;
+  proxy_set_header Connection $connection_header;
+  proxy_set_header Upgrade $http_upgrade;
+  # This is the first proxy: what a client claims in these headers is replaced, not extended.
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Forwarded-Prefix '';
+  # The same in every try of one request, which therefore counts once.
+  proxy_set_header X-Request-Id $request_id;
+
+  # A web server answers within 1.5 s, or says 503 itself, which is final.
+  proxy_connect_timeout 300ms;
+  proxy_send_timeout 1800ms;
+  proxy_read_timeout 1800ms;
+  proxy_next_upstream error timeout non_idempotent;
+  proxy_next_upstream_tries ${Math.min(upstreams.length, 3)};
+  proxy_next_upstream_timeout 3s;
+  proxy_redirect off;
+  error_page 502 504 =503 $unavailable;
+
+  server {
+    listen 127.0.0.1:${port};
+
+    location / { proxy_pass http://web; }
+
+    # Streams and exports: passed on as they come, as long as they last, never tried again.
+    location ~ ^/api/(streams|exports)(/|$) {
+      proxy_pass http://web;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_read_timeout 1h;
+      proxy_next_upstream off;
+    }
+${upstreams.map(({ name }) => serverLocation(name)).join('\n')}
+
+    location = /unavailable.json {
+      internal;
+      default_type application/json;
+      add_header Retry-After 1 always;
+      add_header Cache-Control no-store always;
+      return 503 '{"error":{"code":"unavailable","message":"No server could answer. Try again in a moment."}}';
+    }
+    location = /unavailable.html {
+      internal;
+      default_type text/html;
+      add_header Retry-After 1 always;
+      add_header Cache-Control no-store always;
+      return 503 '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Back in a moment</title><h1>Back in a moment</h1><p>No server could answer. Please try again.</p></html>';
+    }
+  }
+}
+`;
+}
+
+/** The whole site answered by one server; headers are repeated because a location with its own inherits none. */
+function serverLocation(name: string): string {
+  return `
+    location = /_server/${name} { return 308 /_server/${name}/; }
+    location /_server/${name}/ {
+      proxy_set_header Host $http_host;
+      proxy_set_header Connection $connection_header;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header X-Forwarded-Prefix /_server/${name};
+      proxy_set_header X-Request-Id $request_id;
+      proxy_pass http://${name}$behind_prefix;
+    }`;
+}

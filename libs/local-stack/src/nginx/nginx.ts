@@ -1,0 +1,23 @@
+// nginx as a process of the stack.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandLine, type Program } from '../programs/program.js';
+import { answers } from '../system/http.js';
+import { ManagedProcess } from '../system/managed-process.js';
+import { nginxConfig, type NginxPlace } from './config.js';
+
+export function makeNginx(program: Program, place: NginxPlace): ManagedProcess {
+  const file = join(place.dir, 'nginx.conf');
+  mkdirSync(place.dir, { recursive: true });
+  writeFileSync(file, nginxConfig(place));
+  return new ManagedProcess({
+    name: 'nginx',
+    command: () => commandLine(program, ['-p', place.dir, '-e', 'stderr', '-c', file]),
+    env: () => process.env,
+    logFile: join(place.dir, 'nginx.log'),
+    // Any answer is nginx's: whether the web servers answer is not its business.
+    isReady: () => answers(`http://127.0.0.1:${place.port}/healthz`),
+    readyTimeoutMs: 10_000,
+    stopGraceMs: 3000,
+  });
+}

@@ -1,0 +1,17 @@
+// How the stack runs Node scripts, and the surroundings they get.
+import type { CommandLine } from '../system/guard.js';
+
+/** The same node that runs us. */
+export function commandLineOfNode(script: string): CommandLine {
+  return { file: process.execPath, args: ['--enable-source-maps', script] };
+}
+
+/** What a web server gets of our own environment: nothing that could change its settings or how it runs. */
+export function plainEnvironment(): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'TZ', 'LANG']) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}

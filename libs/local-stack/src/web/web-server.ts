@@ -1,0 +1,36 @@
+// A web server as a process of the stack.
+import { join } from 'node:path';
+import { commandLineOfNode } from './node-command.js';
+import { answers } from '../system/http.js';
+import { ManagedProcess } from '../system/managed-process.js';
+import type { WebServer } from '../types.js';
+
+export interface WebServerOptions {
+  readonly name: string;
+  /** The script that node runs. */
+  readonly script: string;
+  readonly dir: string;
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export class NodeWebServer extends ManagedProcess implements WebServer {
+  readonly url: string;
+  readonly metricsUrl: string;
+
+  constructor({ name, script, dir, port, metricsPort, env }: WebServerOptions) {
+    const metricsUrl = `http://127.0.0.1:${metricsPort}`;
+    super({
+      name,
+      command: () => commandLineOfNode(script),
+      env: () => ({ ...env, SERVER_NAME: name, PORT: String(port), METRICS_PORT: String(metricsPort) }),
+      logFile: join(dir, `${name}.log`),
+      isReady: () => answers(`${metricsUrl}/readyz`, 200),
+      readyTimeoutMs: 60_000,
+      stopGraceMs: 10_000,
+    });
+    this.url = `http://127.0.0.1:${port}`;
+    this.metricsUrl = metricsUrl;
+  }
+}
