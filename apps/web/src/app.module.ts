@@ -12,6 +12,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
 import { requestLogging } from './logging/logging.js';
+import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -38,6 +39,7 @@ export class AppModule {
         CartModule,
         PagesModule,
       ],
+      providers: [NestLogger],
     };
   }
 }

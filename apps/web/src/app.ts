@@ -2,7 +2,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
-import { Logger as NestLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
@@ -13,6 +12,7 @@ import type { Readiness } from './health/readiness.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
+import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
 
 /** The app, initialised but not listening. */
