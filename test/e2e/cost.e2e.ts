@@ -1,0 +1,78 @@
+// What a signed-in request costs, counted by MySQL itself.
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { startStack, type Stack } from '@roam/local-stack';
+import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
+import { Client } from '../support/client.js';
+
+jest.setTimeout(120_000);
+
+let stack: Stack;
+let nodes: Connection[];
+
+beforeAll(async () => {
+  stack = await startStack({ servers: 3, topology: 'multi-primary' });
+  nodes = await Promise.all(stack.databases.nodes.map(({ adminUrl }) => mysql.createConnection(adminUrl)));
+}, 180_000);
+afterAll(async () => {
+  await Promise.all(nodes?.map((node) => node.end()) ?? []);
+  await stack?.stop();
+});
+
+/**
+ * What the app's statements executed on all nodes since the last reset, by their text. What sets a connection up
+ * (SET, PREPARE, once each) is no part of a request, and what looks after the nodes is not the app's.
+ */
+async function statements(): Promise<Map<string, number>> {
+  interface Digest extends RowDataPacket {
+    text: string;
+    count: number;
+  }
+  const counts = new Map<string, number>();
+  for (const node of nodes) {
+    const [rows] = await node.query<Digest[]>(
+      `SELECT DIGEST_TEXT AS text, COUNT_STAR AS count FROM performance_schema.events_statements_summary_by_digest
+       WHERE SCHEMA_NAME = 'roam' AND (DIGEST_TEXT LIKE '%\`session%' OR DIGEST_TEXT LIKE '%\`user%')`,
+    );
+    for (const { text, count } of rows.filter((row) => !/^(SET|PREPARE) /.test(row.text)))
+      counts.set(text, (counts.get(text) ?? 0) + Number(count));
+  }
+  return counts;
+}
+
+async function writes(): Promise<number> {
+  let sum = 0;
+  for (const node of nodes) {
+    const [rows] = await node.query<RowDataPacket[]>(
+      `SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_insert', 'Com_update', 'Com_delete', 'Com_replace', 'Com_begin')`,
+    );
+    for (const row of rows) sum += Number((row as { Value: string }).Value);
+  }
+  return sum;
+}
+
+it('a signed-in GET /api/me is one SELECT by primary key and no write between two touches', async () => {
+  const client = new Client(stack.url);
+  await client.register();
+  await client.get('/api/me');
+  const written = await writes();
+  for (const node of nodes) await node.query('TRUNCATE performance_schema.events_statements_summary_by_digest');
+
+  const requests = 60;
+  for (let i = 0; i < requests; i++) {
+    expect((await client.get('/api/me', stack.servers[i % 3].url)).status).toBe(200);
+  }
+
+  const seen = [...(await statements())];
+  expect(seen).toEqual([
+    [expect.stringMatching(/^EXECUTE SELECT .* FROM `sessions` .* WHERE `s` \. `id` = \?$/), requests],
+  ]);
+  expect(await writes()).toBe(written);
+
+  // By primary key: MySQL's own plan says "const" for every table it touches.
+  const [plan] = await nodes[0].query<RowDataPacket[]>(
+    `EXPLAIN FORMAT=TRADITIONAL SELECT s.payload, e.epoch FROM roam.sessions s
+     LEFT JOIN roam.session_epochs e ON e.user_id = s.user_id
+     WHERE s.id = (SELECT id FROM roam.sessions ORDER BY id DESC LIMIT 1)`,
+  );
+  expect(plan.map((row) => (row as { key: string }).key)).toEqual(['PRIMARY', 'PRIMARY', 'PRIMARY']);
+});
