@@ -9,7 +9,7 @@ import { MysqlNode } from './mysql/node.js';
 import { arrangementOf, isGroup } from './mysql/topologies.js';
 import { findMysql } from './programs/find.js';
 import { PortReservation } from './system/ports.js';
-import { makeRunDir, removeRunDir } from './system/run-dir.js';
+import { makeRunDir } from './system/run-dir.js';
 import type { Databases, DatabasesOptions } from './types.js';
 
 /**
@@ -35,7 +35,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     // The data is thrown away: leaving the group in order would take 8 s for nothing.
     await Promise.all(nodes.map((node) => node.kill()));
     ports.release();
-    removeRunDir(runDir);
+    runDir.remove();
   };
   try {
     const accounts = makeAccounts();
@@ -47,7 +47,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     const arrangement = arrangementOf(topology, nodes, accounts, onProgress);
     for (let i = 0; i < count; i++) {
       const name = `mysql${i + 1}`;
-      const place = { dir: join(runDir, name), port: await ports.next(), groupPort: groupPorts[i] };
+      const place = { dir: join(runDir.path, name), port: await ports.next(), groupPort: groupPorts[i] };
       mkdirSync(place.dir);
       const args = { place, serverId: firstServerId + i, topology, groupName, groupPorts, durable };
       nodes.push(new MysqlNode({ name, program, accounts, args, rejoin: (node) => arrangement.rejoin(node) }));

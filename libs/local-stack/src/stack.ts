@@ -8,7 +8,7 @@ import { makeNginx } from './nginx/nginx.js';
 import { findNginx } from './programs/find.js';
 import { isFree, PortReservation } from './system/ports.js';
 import { projectDir } from './system/project-dir.js';
-import { makeRunDir, removeRunDir } from './system/run-dir.js';
+import { makeRunDir } from './system/run-dir.js';
 import type { Databases, Stack, StackOptions, StackProcess } from './types.js';
 import { migrate } from './web/migrate.js';
 import { plainEnvironment } from './web/node-command.js';
@@ -43,14 +43,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await Promise.all(servers.map((server) => server.stop()));
     await databases?.stop();
     ports.release();
-    removeRunDir(runDir);
+    runDir.remove();
   };
   try {
     databases = await startDatabases({ count, topology, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
-    const env = {
-      ...plainEnvironment(),
+    const settings = {
       HOST: '127.0.0.1',
       PUBLIC_URL: url,
       DATABASE_URLS: databases.urls.join(','),
@@ -61,8 +60,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       MAIL_URL: 'log:',
       ...options.env,
     };
+    const env = { ...plainEnvironment(), ...settings };
     onProgress('running the migrations');
-    await migrate(join(app, 'migrate.js'), runDir, env);
+    await migrate(join(app, 'migrate.js'), runDir.path, env);
 
     onProgress(`starting ${serverCount} web servers`);
     const upstreams: { name: string; port: number }[] = [];
@@ -70,14 +70,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       const place = { name: `web${i}`, port: await ports.next() };
       upstreams.push(place);
       const metricsPort = await ports.next();
-      servers.push(new NodeWebServer({ ...place, script: join(app, 'main.js'), dir: runDir, metricsPort, env }));
+      servers.push(new NodeWebServer({ ...place, script: join(app, 'main.js'), dir: runDir.path, metricsPort, env }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir, 'nginx'), port, upstreams });
+    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams });
     await nginx.start();
-    return { url, nginx, servers, databases, stop };
+    return { url, nginx, servers, databases, settings, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -76,5 +76,7 @@ export interface Stack {
   readonly nginx: StackProcess;
   readonly servers: readonly WebServer[];
   readonly databases: Databases;
+  /** The settings that all web servers have, secrets included: enough to run a tool of the web app beside them. */
+  readonly settings: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StackError } from '../errors.js';
 import type { StackProcess } from '../types.js';
+import { atExit } from './at-exit.js';
 import { guarded, hasSetpriv, watchOver, type CommandLine } from './guard.js';
 
 export interface ProcessOptions {
@@ -82,11 +83,13 @@ export class ManagedProcess implements StackProcess {
     });
     closeSync(log);
     this.child = child;
+    const forget = atExit(() => child.kill('SIGKILL'));
     if (!hasSetpriv && child.pid !== undefined)
       this.endWatch = watchOver({ file: 'kill', args: ['-9', String(child.pid)] });
     const gone = (code: number | null) => {
       if (this.child !== child) return;
       this.child = undefined;
+      forget();
       this.endWatch?.();
       this.endWatch = undefined;
       if (code !== null && code === this.options.restartCode && !this.stopping) this.launch();

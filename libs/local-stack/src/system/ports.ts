@@ -3,8 +3,9 @@ import { randomInt } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { isAlive, ownMark } from './alive.js';
 import { StackError } from '../errors.js';
+import { isAlive, ownMark } from './alive.js';
+import { atExit } from './at-exit.js';
 import { roamDir } from './project-dir.js';
 
 /** Below the range from which systems take the ports of outgoing connections: those could take ours while a server restarts. */
@@ -14,6 +15,7 @@ const LAST = 32_000;
 /** A set of ports that stay ours until `release`, also while nothing listens on them. */
 export class PortReservation {
   private readonly files: string[] = [];
+  private readonly forget = atExit(() => this.removeFiles());
 
   async next(): Promise<number> {
     for (let attempt = 0; attempt < 200; attempt++) {
@@ -30,6 +32,11 @@ export class PortReservation {
   }
 
   release(): void {
+    this.forget();
+    this.removeFiles();
+  }
+
+  private removeFiles(): void {
     for (const file of this.files.splice(0)) rmSync(file, { force: true });
   }
 }

@@ -2,14 +2,20 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isAlive, ownMark } from './alive.js';
+import { atExit } from './at-exit.js';
 import { roamDir } from './project-dir.js';
 
 const OWNER = 'owner';
 /** A folder without an owner file is one that is just being made. */
 const NEW_MS = 60_000;
 
+export interface RunDir {
+  readonly path: string;
+  remove(): void;
+}
+
 /** Makes a folder for this run and removes those of runs that died. */
-export function makeRunDir(): string {
+export function makeRunDir(): RunDir {
   const runs = roamDir('run');
   for (const name of readdirSync(runs)) {
     const dir = join(runs, name);
@@ -17,11 +23,15 @@ export function makeRunDir(): string {
   }
   const dir = mkdtempSync(join(runs, 'run-'));
   writeFileSync(join(dir, OWNER), ownMark());
-  return dir;
-}
-
-export function removeRunDir(dir: string): void {
-  rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  const removeFiles = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  const forget = atExit(removeFiles);
+  return {
+    path: dir,
+    remove: () => {
+      forget();
+      removeFiles();
+    },
+  };
 }
 
 function isStale(dir: string): boolean {

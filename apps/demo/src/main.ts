@@ -1,0 +1,95 @@
+// The demo: starts the stack, walks a user across its servers, reports, and keeps serving.
+import { writeFileSync } from 'node:fs';
+import { stderr, stdout } from 'node:process';
+import { StackError, startStack, type Stack } from '@roam/local-stack';
+import { FlagError, HELP, parseFlags, type DemoFlags } from './flags.js';
+import { table } from './report.js';
+import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
+import { walk, type WalkResult } from './walk.js';
+
+/** Read by `npm run admin`, so that it works beside the demo. */
+const ADMIN_SETTINGS = '.roam/demo.env';
+
+const started = performance.now();
+function say(message: string): void {
+  stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${message}\n`);
+}
+
+let stack: Stack | undefined;
+let ending = false;
+
+/** Ends everything in order; a second signal, or one while the stack is starting, ends it at once. */
+async function end(code: number, flags: DemoFlags): Promise<never> {
+  if (ending || !stack) process.exit(code);
+  ending = true;
+  await stack.stop();
+  removeFile(flags.state);
+  removeFile(ADMIN_SETTINGS);
+  process.exit(code);
+}
+
+async function writeState(running: Stack, { state, method }: DemoFlags): Promise<void> {
+  writePrivately(state, `${JSON.stringify(await stateOf(running, method), null, 2)}\n`);
+}
+
+/** What the walk killed is started again, so that whoever goes on to use the site finds it whole. */
+async function restore({ killed }: WalkResult, running: Stack, flags: DemoFlags): Promise<void> {
+  await Promise.all(
+    killed.map(async (victim) => {
+      say(`starting ${victim.name} again`);
+      await victim.start();
+      say(`${victim.name} is back`);
+    }),
+  );
+  await writeState(running, flags);
+}
+
+async function run(flags: DemoFlags): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      stderr.write('\nstopping\n');
+      void end(signal === 'SIGINT' && stack ? 0 : 130, flags);
+    });
+  const { servers, databases, topology, port, method } = flags;
+  stack = await startStack({ servers, databases, topology, port, env: { SESSION_METHOD: method }, onProgress: say });
+  await writeState(stack, flags);
+  writePrivately(ADMIN_SETTINGS, environmentFile(stack.settings));
+  say(`the stack is up at ${stack.url}; a user walks across its servers`);
+
+  const result = await walk(stack, {
+    method,
+    kill: flags.kill,
+    onStep: (step) => {
+      if (step.name.startsWith('kill')) say(step.name);
+    },
+  });
+  const { report } = result;
+  await writeState(stack, flags);
+  stdout.write(table(report, stdout.isTTY));
+  if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (flags.exit) await end(report.ok ? 0 : 1, flags);
+
+  stdout.write(`Open ${stack.url} and register; each server is also at ${stack.url}/_server/NAME/\n`);
+  stdout.write(`  servers    ${stack.servers.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}\n`);
+  stdout.write(`  databases  ${stack.databases.nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}\n`);
+  stdout.write(`  state      ${flags.state}\n`);
+  stdout.write('Kill one of them and go on clicking. Ctrl-C ends everything.\n');
+  if (result.killed.length > 0) await restore(result, stack, flags);
+}
+
+try {
+  const flags = parseFlags(process.argv.slice(2));
+  if (flags === 'help') stdout.write(`${HELP}\n`);
+  else await run(flags);
+} catch (error) {
+  if (error instanceof FlagError) {
+    stderr.write(`${error.message}\n\nnpm run demo -- --help explains the flags.\n`);
+    process.exitCode = 2;
+  } else if (error instanceof StackError) {
+    stderr.write(`\n${error.message}\n`);
+    if (error.code === 'port_in_use') stderr.write('For example: npm run demo -- --port 0\n');
+    process.exit(1);
+  } else {
+    throw error;
+  }
+}
