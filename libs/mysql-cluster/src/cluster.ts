@@ -1,6 +1,8 @@
 // Several MySQL servers as one: statements find their node, survive its failure, and end in time.
 import type { ResultSetHeader, RowDataPacket } from 'mysql2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AttemptDeadline } from './budget.js';
+import { Budget } from './budget.js';
 import type { NodeConnection, WriteHeader } from './connection.js';
 import { ClusterUnavailableError, failureOf, isOutcomeUnknown, NoConnectionError } from './errors.js';
 import type { ClusterNode } from './node.js';
@@ -88,17 +90,17 @@ export class MysqlCluster implements Cluster {
   ): Promise<T[]> {
     const { nodeSet } = this;
     const { key, acceptable, rounds = 1 } = options;
-    const until = nodeSet.clock.now() + nodeSet.options.readTimeoutMs;
+    const budget = new Budget(nodeSet.clock, nodeSet.options.readTimeoutMs);
     const keyHash = key === undefined ? COMMON : hashOf(key);
     const asked = new Set<ClusterNode>();
     let rows: T[] | undefined;
     let cause: unknown;
     for (let round = 1; ;) {
       const node = nodeSet.home(keyHash, asked);
-      if (node && nodeSet.clock.now() < until) {
+      if (node && budget.left > 0) {
         asked.add(node);
         try {
-          rows = rowsOf<T>(await node.pool.run(sql, parameters, this.share(until, asked)));
+          rows = rowsOf<T>(await node.pool.run(sql, parameters, this.attempt(budget, asked)));
           if (!acceptable || acceptable(rows)) {
             if (asked.size > 1) this.counters.fallbacks++;
             return rows;
@@ -112,7 +114,7 @@ export class MysqlCluster implements Cluster {
 
       if (rows && acceptable) {
         // The healthy have answered, with less than the reader has seen: one that is passed over may have the row.
-        const soon = Math.min(until, nodeSet.clock.now() + 2 * ROUND_PAUSE_MS);
+        const soon = Math.min(budget.left, 2 * ROUND_PAUSE_MS);
         const spares = nodeSet.passedOver().map((spare) => this.ask<T>(spare, sql, parameters, soon));
         const found = (await Promise.all(spares)).find((each) => each && acceptable(each));
         if (found) {
@@ -122,7 +124,7 @@ export class MysqlCluster implements Cluster {
         if (round >= rounds) return rows;
         round++;
       }
-      const left = until - nodeSet.clock.now();
+      const { left } = budget;
       if (left <= 0 || nodeSet.isClosed) {
         if (rows) return rows;
         throw this.unavailable('no MySQL node answered the read in time', { cause });
@@ -134,7 +136,7 @@ export class MysqlCluster implements Cluster {
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
     const { nodeSet } = this;
-    const until = nodeSet.clock.now() + nodeSet.options.writeTimeoutMs;
+    const budget = new Budget(nodeSet.clock, nodeSet.options.writeTimeoutMs);
     const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
     const tried = new Set<ClusterNode>();
     let repeated = false;
@@ -144,7 +146,7 @@ export class MysqlCluster implements Cluster {
       if (node) {
         tried.add(node);
         try {
-          const header = (await node.pool.run(sql, parameters, this.share(until, tried))) as WriteHeader;
+          const header = (await node.pool.run(sql, parameters, this.attempt(budget, tried))) as WriteHeader;
           if (tried.size > 1) this.counters.fallbacks++;
           if (options.everywhere) await this.awaitEverywhere(node, header);
           return { affectedRows: header.affectedRows, repeated };
@@ -163,7 +165,7 @@ export class MysqlCluster implements Cluster {
           }
         }
       }
-      const left = until - nodeSet.clock.now();
+      const { left } = budget;
       if (left <= 0 || nodeSet.isClosed)
         throw this.unavailable('no MySQL node took the write in time', { cause, outcomeUnknown: repeated });
       if (node) continue;
@@ -174,12 +176,12 @@ export class MysqlCluster implements Cluster {
 
   async readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
     const { nodeSet } = this;
-    const until = nodeSet.clock.now() + nodeSet.options.readTimeoutMs;
+    const budget = new Budget(nodeSet.clock, nodeSet.options.readTimeoutMs);
     for (;;) {
-      const answers = await Promise.all(nodeSet.usable.map((node) => this.ask<T>(node, sql, parameters, until)));
+      const answers = await Promise.all(nodeSet.usable.map((node) => this.ask<T>(node, sql, parameters, budget.left)));
       const answered = answers.filter((rows) => rows !== undefined);
       if (answered.length > 0) return answered;
-      const left = until - nodeSet.clock.now();
+      const { left } = budget;
       if (left <= 0 || nodeSet.isClosed) throw this.unavailable('no MySQL node answered the read in time');
       await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
     }
@@ -191,15 +193,14 @@ export class MysqlCluster implements Cluster {
    * through TypeORM, for example. `fn` must be repeatable: an earlier run may have taken effect.
    */
   async retrying<T>(fn: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
-    const { clock } = this.nodeSet;
-    const until = clock.now() + (options.timeoutMs ?? this.nodeSet.options.writeTimeoutMs);
+    const budget = new Budget(this.nodeSet.clock, options.timeoutMs ?? this.nodeSet.options.writeTimeoutMs);
     for (let attempt = 1; ; attempt++) {
       try {
         return await fn(attempt);
       } catch (error) {
         const wait = jitter(attempt);
         const again = failureOf(error) !== 'statement' && attempt < (options.attempts ?? RETRY_ATTEMPTS);
-        if (!again || clock.now() + wait >= until || this.nodeSet.isClosed) throw error;
+        if (!again || budget.left <= wait || this.nodeSet.isClosed) throw error;
         this.counters.retries++;
         await sleep(wait);
       }
@@ -219,38 +220,31 @@ export class MysqlCluster implements Cluster {
    */
   transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: RetryOptions = {}): Promise<T> {
     const { nodeSet } = this;
-    const until = nodeSet.clock.now() + (options.timeoutMs ?? nodeSet.options.writeTimeoutMs);
-    return this.retrying(
-      async () => {
-        const { node, connection } = await this.lease(({ pool }) => pool, until);
-        const deadline = this.share(until, new Set([node]));
-        try {
-          await connection.query('START TRANSACTION', deadline);
-          const result = await fn({
-            read: async <R extends RowDataPacket>(sql: string, parameters: readonly Parameter[] = []) =>
-              rowsOf<R>(await connection.execute(sql, parameters, deadline)),
-            write: async (sql, parameters = []) => {
-              const { affectedRows, insertId } = (await connection.execute(
-                sql,
-                parameters,
-                deadline,
-              )) as ResultSetHeader;
-              return { affectedRows, insertId };
-            },
-          });
-          await connection.query('COMMIT', deadline);
-          return result;
-        } catch (error) {
-          nodeSet.failed(node, error);
-          // The time for the work may be over; a connection that cannot roll back now is destroyed, which rolls back.
-          await connection.query('ROLLBACK', nodeSet.clock.now() + ROUND_PAUSE_MS).catch(() => connection.destroy());
-          throw error;
-        } finally {
-          node.pool.release(connection);
-        }
-      },
-      { ...options, timeoutMs: until - nodeSet.clock.now() },
-    );
+    const budget = new Budget(nodeSet.clock, options.timeoutMs ?? nodeSet.options.writeTimeoutMs);
+    return this.retrying(async () => {
+      const { node, connection } = await this.lease(({ pool }) => pool, budget.left);
+      const deadline = this.attempt(budget, new Set([node]));
+      try {
+        await connection.query('START TRANSACTION', deadline);
+        const result = await fn({
+          read: async <R extends RowDataPacket>(sql: string, parameters: readonly Parameter[] = []) =>
+            rowsOf<R>(await connection.execute(sql, parameters, deadline)),
+          write: async (sql, parameters = []) => {
+            const { affectedRows, insertId } = (await connection.execute(sql, parameters, deadline)) as ResultSetHeader;
+            return { affectedRows, insertId };
+          },
+        });
+        await connection.query('COMMIT', deadline);
+        return result;
+      } catch (error) {
+        nodeSet.failed(node, error);
+        // The time for the work may be over; a connection that cannot roll back now is destroyed, which rolls back.
+        await connection.query('ROLLBACK', nodeSet.clock.now() + ROUND_PAUSE_MS).catch(() => connection.destroy());
+        throw error;
+      } finally {
+        node.pool.release(connection);
+      }
+    }, options);
   }
 
   /**
@@ -263,7 +257,7 @@ export class MysqlCluster implements Cluster {
    * ```
    */
   typeormDriver(options: TypeormDriverOptions = {}): MysqlDriver {
-    return createTypeormDriver(this.nodeSet, (poolOf, until) => this.lease(poolOf, until), options);
+    return createTypeormDriver(this.nodeSet, (poolOf, timeoutMs) => this.lease(poolOf, timeoutMs), options);
   }
 
   nodes(): readonly NodeStatus[] {
@@ -286,23 +280,24 @@ export class MysqlCluster implements Cluster {
   }
 
   /** A connection to the commonly ranked node, or to the next when that gives none. */
-  private async lease(poolOf: (node: ClusterNode) => NodePool, until: number): Promise<Lease> {
+  private async lease(poolOf: (node: ClusterNode) => NodePool, timeoutMs: number): Promise<Lease> {
     const { nodeSet } = this;
+    const budget = new Budget(nodeSet.clock, timeoutMs);
     const asked = new Set<ClusterNode>();
     let cause: unknown;
     for (;;) {
       const node = nodeSet.home(COMMON, asked);
-      if (node && nodeSet.clock.now() < until) {
+      if (node && budget.left > 0) {
         asked.add(node);
         try {
-          return { node, connection: await poolOf(node).lease(this.share(until, asked)) };
+          return { node, connection: await poolOf(node).lease(this.attempt(budget, asked).soft) };
         } catch (error) {
           this.judge(node, error);
           cause = error;
         }
         continue;
       }
-      const left = until - nodeSet.clock.now();
+      const { left } = budget;
       if (left <= 0 || nodeSet.isClosed) throw this.unavailable('no MySQL node gave a connection in time', { cause });
       await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
       asked.clear();
@@ -314,21 +309,19 @@ export class MysqlCluster implements Cluster {
     node: ClusterNode,
     sql: string,
     parameters: readonly Parameter[],
-    until: number,
+    timeoutMs: number,
   ): Promise<T[] | undefined> {
+    const end = this.nodeSet.clock.now() + timeoutMs;
     try {
-      return rowsOf<T>(await node.pool.run(sql, parameters, until));
+      return rowsOf<T>(await node.pool.run(sql, parameters, { soft: end, hard: end }));
     } catch (error) {
       this.judge(node, error);
       return undefined;
     }
   }
 
-  /** When an attempt must end: at half of the time left when another node could still be asked, so that it can be. */
-  private share(until: number, asked: ReadonlySet<ClusterNode>): number {
-    const { clock, usable, shortestTrialMs } = this.nodeSet;
-    const half = (until - clock.now()) / 2;
-    return half < shortestTrialMs || usable.every((node) => asked.has(node)) ? until : until - half;
+  private attempt(budget: Budget, asked: ReadonlySet<ClusterNode>): AttemptDeadline {
+    return budget.attempt(this.nodeSet.usable.some((node) => !asked.has(node)));
   }
 
   /** Passes over a node that failed; throws what another node would not do better. */
@@ -346,23 +339,17 @@ export class MysqlCluster implements Cluster {
     const { nodeSet } = this;
     const others = nodeSet.usable.filter((node) => node !== written);
     if (others.length === 0) return;
-    const until = nodeSet.clock.now() + APPLY_SECONDS * 1000;
     let gtids = header.stateChanges?.gtids?.join(',');
     if (gtids === undefined) {
       // It changed nothing, perhaps because another had just done the same: wait for all that this node has.
-      const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], until);
+      const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], APPLY_SECONDS * 1000);
       gtids = rows?.[0]?.gtids;
     }
     if (gtids === undefined || gtids === '') return;
     const awaited = gtids;
     await Promise.all(
       others.map(async (node) => {
-        const rows = await this.ask<AppliedRow>(
-          node,
-          WAIT_APPLIED,
-          [awaited, APPLY_SECONDS],
-          until + 2 * RETRY_PAUSE_MS,
-        );
+        const rows = await this.ask<AppliedRow>(node, WAIT_APPLIED, [awaited, APPLY_SECONDS], APPLY_SECONDS * 1200);
         if (rows && Number(rows[0]?.timedOut) !== 0)
           nodeSet.passOver(node, `has not applied a write within ${APPLY_SECONDS} s`);
       }),

@@ -2,6 +2,7 @@
 import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2';
 import { createConnection } from 'mysql2';
 import type { Duplex } from 'node:stream';
+import type { AttemptDeadline } from './budget.js';
 import type { Deadline, DeadlineClock } from './deadline-clock.js';
 import { DeadlineError, failureOf } from './errors.js';
 import type { Parameter } from './types.js';
@@ -32,6 +33,7 @@ export class NodeConnection implements Deadline {
   private statements = new Map<string, PreparedStatement>();
   private what = '';
   private armedAt = 0;
+  private hard = Infinity;
   private gone = false;
 
   private constructor(
@@ -75,8 +77,11 @@ export class NodeConnection implements Deadline {
   /** Called when the connection is gone, for whatever reason. */
   onGone: () => void = () => undefined;
 
-  /** Runs a prepared statement; past `deadline` it rejects with `DeadlineError` and the connection is destroyed. */
-  execute(sql: string, parameters: readonly Parameter[], deadline: number): Promise<StatementResult> {
+  /** Tells whether the node has answered something that it was asked after this moment. */
+  hasAnsweredSince: (moment: number) => boolean = () => false;
+
+  /** Runs a prepared statement; past its deadline it rejects with `DeadlineError` and the connection is destroyed. */
+  execute(sql: string, parameters: readonly Parameter[], deadline: number | AttemptDeadline): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       this.arm(sql, deadline);
       const done = this.settle(resolve, reject);
@@ -92,7 +97,7 @@ export class NodeConnection implements Deadline {
   }
 
   /** Runs a plain statement, for what cannot be prepared; the deadline is as in `execute`. */
-  query(sql: string, deadline: number): Promise<StatementResult> {
+  query(sql: string, deadline: number | AttemptDeadline): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       this.arm(sql, deadline);
       this.raw.query(sql, this.settle(resolve, reject));
@@ -100,13 +105,23 @@ export class NodeConnection implements Deadline {
   }
 
   /** From now on until `deadline` an answer is awaited; for statements that others send over `raw`. */
-  arm(what: string, deadline: number): void {
+  arm(what: string, deadline: number | AttemptDeadline): void {
     this.what = what;
     this.armedAt = this.clock.now();
-    this.deadline = deadline;
+    if (typeof deadline === 'number') {
+      this.deadline = this.hard = deadline;
+    } else {
+      this.deadline = deadline.soft;
+      this.hard = deadline.hard;
+    }
   }
 
   expire(): void {
+    // The node lives: the statement waits for a lock, or the whole group for a member. Elsewhere it would wait too.
+    if (this.deadline < this.hard && this.hasAnsweredSince(this.armedAt)) {
+      this.deadline = this.hard;
+      return;
+    }
     this.destroy(new DeadlineError(this.what, this.clock.now() - this.armedAt));
   }
 

@@ -12,6 +12,8 @@ interface Look {
 export interface NodeHealth {
   /** When the last probe that has ended, well or not, had begun; -1 before the first. */
   readonly concluded: number;
+  /** When the last probe that was answered had begun; -1 before the first. */
+  readonly answered: number;
   /** False until the first answer, and while it cannot be reached. */
   readonly reachable: boolean;
   /** Passed over since this moment (nothing known before it counts); undefined while it may be used. */
@@ -58,6 +60,7 @@ export class Health {
       lagMs: undefined,
       looks: [],
       concluded: -1,
+      answered: -1,
     }));
   }
 
@@ -93,6 +96,7 @@ export class Health {
     state.reachable = true;
     state.report = report;
     state.concluded = begunAt;
+    state.answered = begunAt;
     const fault = faultOf(report);
     if (fault !== undefined) {
       state.looks = [];
@@ -117,15 +121,19 @@ export class Health {
   }
 
   private choose(): void {
-    const writable = this.states.filter((state) => state.fencedSince === undefined && state.report?.writable);
-    const agrees = (state: State) => writable.every((other) => other === state || areMates(state, other));
-    if (writable.every(agrees)) {
-      this.chosen = writable;
+    const proved = this.states.filter((state) => state.fencedSince === undefined && state.report?.writable);
+    // One that has not proved itself yet counts here too, lest the first to do so wins a fork.
+    const writable = this.states.filter(
+      (state) => proved.includes(state) || (isAnswering(state) && state.report?.writable),
+    );
+    const areOne = writable.every((state) => writable.every((other) => other === state || areMates(state, other)));
+    if (areOne) {
+      this.chosen = proved;
       return;
     }
-    const kept = writable.filter((state) => this.chosen.includes(state));
+    const kept = proved.filter((state) => this.chosen.includes(state));
     const leaders = kept.length > 0 ? kept : writable.filter((state) => writable.every((other) => leads(state, other)));
-    this.chosen = writable.filter((state) => leaders.some((leader) => leader === state || areMates(leader, state)));
+    this.chosen = proved.filter((state) => leaders.some((leader) => leader === state || areMates(leader, state)));
   }
 
   private fence(state: State, at: number, reason: string | undefined): void {
@@ -165,9 +173,7 @@ export class Health {
     if (witnesses > 0) return undefined;
     // Nobody vouches for it yet: alone it may come back only when all others have been asked and cannot answer.
     const others = this.states.filter((other) => other !== state && couldVouch(state, other));
-    const allAsked = others.every(
-      (other) => other.concluded > since && !(peers.includes(other) && other.looks.at(-1)?.begunAt === other.concluded),
-    );
+    const allAsked = others.every((other) => other.concluded > since && !(peers.includes(other) && isAnswering(other)));
     return allAsked ? undefined : 'waits for word from the others';
   }
 
@@ -193,6 +199,11 @@ function faultOf(report: NodeReport): string | undefined {
   if (self?.state !== 'ONLINE') return `is ${self?.state ?? 'OFFLINE'} in its group`;
   const present = group.filter(({ state }) => state === 'ONLINE' || state === 'RECOVERING').length;
   return present * 2 > group.length ? undefined : 'sees no majority of its group';
+}
+
+/** True when the last probe of the node that has ended was answered, and well. */
+function isAnswering({ looks, concluded }: State): boolean {
+  return looks.at(-1)?.begunAt === concluded;
 }
 
 /** True when `state` is to be measured by `other`: one lists the other as a member of its group. */

@@ -1,5 +1,6 @@
 // The connections to one node: bounded in number, and so is the queue for them and the time spent in it.
 import type { ConnectionOptions } from 'mysql2';
+import type { AttemptDeadline } from './budget.js';
 import type { StatementResult } from './connection.js';
 import { NodeConnection } from './connection.js';
 import type { Deadline, DeadlineClock } from './deadline-clock.js';
@@ -16,6 +17,8 @@ export interface NodePoolOptions {
   readonly queueLimit: number;
   /** Milliseconds that opening a connection may take. */
   readonly connectTimeoutMs: number;
+  /** Tells whether the node has answered something that it was asked after this moment. */
+  readonly hasAnsweredSince: (moment: number) => boolean;
   /** Told when a connection could not be opened. */
   readonly onConnectFailure: (error: unknown) => void;
 }
@@ -40,8 +43,8 @@ export class NodePool {
   ) {}
 
   /** Runs one prepared statement. Rejects with `NoConnectionError` when nothing was sent. */
-  async run(sql: string, parameters: readonly Parameter[], deadline: number): Promise<StatementResult> {
-    const connection = this.idle.pop() ?? (await this.lease(deadline));
+  async run(sql: string, parameters: readonly Parameter[], deadline: AttemptDeadline): Promise<StatementResult> {
+    const connection = this.idle.pop() ?? (await this.lease(deadline.soft));
     try {
       return await connection.execute(sql, parameters, deadline);
     } finally {
@@ -122,6 +125,7 @@ export class NodePool {
       this.opening--;
       this.open.add(connection);
       connection.onGone = () => this.forget(connection);
+      connection.hasAnsweredSince = this.options.hasAnsweredSince;
       this.release(connection);
     } catch (error) {
       this.opening--;

@@ -79,6 +79,12 @@ export class NodeSet {
     for (const { watch } of this.members) watch.now();
   }
 
+  /** True when a look at the node that began after this moment has been answered. */
+  hasAnsweredSince(node: ClusterNode, moment: number): boolean {
+    const { reachable, answered } = this.health.of(node.index);
+    return reachable && answered > moment;
+  }
+
   /** Resolves when a node's state has changed, or after `ms`. */
   changed(ms: number): Promise<void> {
     return pause(this.clock, ms, this.wakeUps);
@@ -134,6 +140,7 @@ export class NodeSet {
       limit: connectionsPerNode,
       queueLimit,
       connectTimeoutMs: readTimeoutMs,
+      hasAnsweredSince: (moment) => this.hasAnsweredSince(member, moment),
       onConnectFailure: (error) => this.passOver(member, reasonOf(error)),
     });
     const member: Member = {

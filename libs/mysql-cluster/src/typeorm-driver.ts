@@ -25,7 +25,7 @@ export interface MysqlPool {
 /** mysql2's own connection; `release` gives it back. */
 export type LeasedConnection = Connection & { release(): void };
 
-type FindLease = (poolOf: (node: ClusterNode) => NodePool, until: number) => Promise<Lease>;
+type FindLease = (poolOf: (node: ClusterNode) => NodePool, timeoutMs: number) => Promise<Lease>;
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
 
 const SETUP = "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'";
@@ -53,6 +53,7 @@ export function createTypeormDriver(
             limit: typeormOptions.connectionLimit ?? nodes.options.connectionsPerNode,
             queueLimit: nodes.options.queueLimit,
             connectTimeoutMs: nodes.options.readTimeoutMs,
+            hasAnsweredSince: (moment) => nodes.hasAnsweredSince(node, moment),
             onConnectFailure: (error) => nodes.failed(node, error),
           });
           pools.set(node, pool);
@@ -75,7 +76,7 @@ export function createTypeormDriver(
 
       return {
         getConnection(callback) {
-          findLease(poolOf, nodes.clock.now() + acquireTimeoutMs).then(
+          findLease(poolOf, acquireTimeoutMs).then(
             (lease) => callback(null, hand(lease)),
             (error: Error) => callback(error),
           );

@@ -1,0 +1,60 @@
+// Deadlines pass in time, and never because this process itself was busy.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { DeadlineClock, pause, type Deadline } from './deadline-clock.js';
+
+const block = (ms: number) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+describe('DeadlineClock', () => {
+  let stalls: number[];
+  let clock: DeadlineClock;
+  beforeEach(() => {
+    stalls = [];
+    clock = new DeadlineClock(300, (ms) => stalls.push(ms));
+  });
+  afterEach(() => clock.close());
+
+  it('expires what is past its deadline, soon after it', async () => {
+    const startedAt = performance.now();
+    await pause(clock, 60);
+    const took = performance.now() - startedAt;
+    expect(took).toBeGreaterThanOrEqual(55);
+    expect(took).toBeLessThan(250);
+  });
+
+  it('does not count what this process itself was blocked, and tells of long stalls before anything else runs', () => {
+    const before = clock.now();
+    block(200);
+    expect(clock.now() - before).toBeLessThanOrEqual(80);
+    expect(stalls).toEqual([]);
+    block(350);
+    expect(clock.now() - before).toBeLessThanOrEqual(120);
+    expect(stalls).toHaveLength(1);
+    expect(stalls[0]).toBeGreaterThanOrEqual(300);
+  });
+
+  it('reads what has arrived before it judges', async () => {
+    const server = createServer((socket) => socket.end('answer'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const outcome = await new Promise<string>((resolve) => {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () => {
+        // The answer is on its way; it arrives while we are busy, past the deadline.
+        const waiting: Deadline = { deadline: clock.now() + 10, expire: () => resolve('expired') };
+        clock.register(waiting);
+        socket.once('data', () => resolve('answered'));
+        setTimeout(() => block(250), 0);
+      });
+    });
+    server.close();
+    expect(outcome).toBe('answered');
+  });
+
+  it('ends all waiting when it is closed', async () => {
+    const waiting = pause(clock, 60_000);
+    clock.close();
+    await waiting;
+  });
+});

@@ -1,0 +1,215 @@
+// Who may be used when: each rule of the state machine, at given times.
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { GtidSet } from './gtid.js';
+import { Health } from './health.js';
+import type { Member, NodeReport } from './probe.js';
+
+const uuids = ['a', 'b', 'c'].map((letter) => `${letter.repeat(8)}-0000-0000-0000-000000000000`);
+const group = 'dddddddd-0000-0000-0000-000000000000';
+const MAX_LAG = 500;
+
+const members = (...states: string[]): Member[] =>
+  states.map((state, i) => ({ uuid: uuids[i], state, role: 'PRIMARY' }));
+const allOnline = members('ONLINE', 'ONLINE', 'ONLINE');
+const upTo = (last: number) => GtidSet.parse(last === 0 ? '' : `${group}:1-${last}`);
+
+/** What a member of a multi-primary group says of itself. */
+const member = (node: number, executed: number, view: Member[] = allOnline): NodeReport => ({
+  uuid: uuids[node],
+  writable: true,
+  group: view,
+  executed: upTo(executed),
+});
+/** What a server outside a group says. */
+const loner = (node: number, executed: string, writable: boolean): NodeReport => ({
+  uuid: uuids[node],
+  writable,
+  group: undefined,
+  executed: GtidSet.parse(executed),
+});
+
+describe('three members of a group', () => {
+  let health: Health;
+  /** Looks at a node for 2 ms from `at` on. */
+  const look = (node: number, at: number, executed: number, view?: Member[]) =>
+    health.probed(node, at, at + 2, member(node, executed, view));
+
+  beforeEach(() => {
+    health = new Health(3, MAX_LAG);
+    for (const at of [10, 50]) for (const node of [0, 1, 2]) look(node, at, 5);
+  });
+
+  it('are used when they have vouched for each other, not before', () => {
+    const fresh = new Health(3, MAX_LAG);
+    fresh.probed(0, 10, 12, member(0, 5));
+    expect(fresh.usable()).toEqual([]);
+    fresh.probed(1, 13, 15, member(1, 5));
+    expect(fresh.usable()).toEqual([1]);
+    fresh.probed(0, 50, 52, member(0, 5));
+    expect(fresh.usable()).toEqual([0, 1]);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('one that missed a deadline is out at once and comes back only by a probe begun after the miss', () => {
+    health.missed(0, 100, 'no answer');
+    expect(health.usable()).toEqual([1, 2]);
+    look(1, 101, 9);
+    // Begun before the miss, answered after it.
+    health.probed(0, 99, 104, member(0, 9));
+    expect(health.usable()).toEqual([1, 2]);
+    look(0, 110, 9);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('one that thaws is not used while it lacks what another had executed, though it says ONLINE', () => {
+    health.missed(0, 100, 'no answer');
+    look(1, 110, 9);
+    look(0, 120, 8);
+    expect(health.usable()).toEqual([1, 2]);
+    expect(health.of(0).reason).toBe('is catching up');
+    look(0, 160, 9);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('what the others said before the miss does not vouch for it', () => {
+    health.missed(0, 100, 'no answer');
+    look(0, 110, 5);
+    expect(health.usable()).toEqual([1, 2]);
+    expect(health.of(0).reason).toBe('waits for word from the others');
+  });
+
+  it('one that the others see as unreachable or have expelled is not used, whatever it says', () => {
+    health.missed(0, 100, 'no answer');
+    look(1, 110, 5, members('UNREACHABLE', 'ONLINE', 'ONLINE'));
+    look(0, 120, 5);
+    expect(health.usable()).toEqual([1, 2]);
+    look(1, 130, 5, allOnline.slice(1));
+    look(0, 140, 5);
+    expect(health.usable()).toEqual([1, 2]);
+    look(1, 150, 5);
+    look(0, 160, 5);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('one that lacks what another had executed half a second ago is out, and its lag is known', () => {
+    look(1, 300, 9);
+    look(0, 310, 5);
+    look(0, 800, 5);
+    expect(health.usable()).toEqual([0, 1, 2]);
+    expect(health.of(0).lagMs).toBe(498);
+    look(0, 810, 5);
+    expect(health.usable()).toEqual([1, 2]);
+    expect(health.of(0).reason).toBe('is 508 ms behind');
+    look(1, 820, 9);
+    look(0, 830, 9);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('a steady stream of writes, each a little late everywhere, fences nobody', () => {
+    for (let t = 100; t < 5000; t += 250)
+      [0, 1, 2].forEach((node, i) => look(node, t + 80 * i, Math.floor((t + 80 * i) / 10) - i));
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it.each(['RECOVERING', 'ERROR', 'OFFLINE', 'UNREACHABLE'])('one that is %s in its own view is out', (state) => {
+    look(0, 100, 5, members(state, 'ONLINE', 'ONLINE'));
+    expect(health.usable()).toEqual([1, 2]);
+    look(1, 110, 5);
+    look(0, 120, 5);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('one without a majority in its own view is out, also when it answers alone', () => {
+    look(0, 100, 5, members('ONLINE', 'UNREACHABLE', 'UNREACHABLE'));
+    for (const node of [1, 2]) health.probeFailed(node, 100, 110, 'refused', true);
+    look(0, 200, 5, members('ONLINE', 'UNREACHABLE', 'UNREACHABLE'));
+    expect(health.usable()).toEqual([]);
+  });
+
+  it('one with a majority comes back alone when all others were asked after its miss and none answers', () => {
+    health.missed(0, 100, 'no answer');
+    look(0, 110, 5);
+    health.probeFailed(1, 110, 120, 'no answer', false);
+    look(0, 130, 5);
+    expect(health.usable()).toEqual([2]);
+    health.probeFailed(2, 110, 140, 'refused', true);
+    look(0, 150, 5);
+    expect(health.usable()).toEqual([0]);
+  });
+
+  it('after this process stood still nothing known before counts', () => {
+    health.stalled(1000);
+    expect(health.usable()).toEqual([]);
+    for (const at of [1001, 1010]) for (const node of [0, 1, 2]) look(node, at, 5);
+    expect(health.usable()).toEqual([0, 1, 2]);
+  });
+
+  it('a read-only member is online but takes nothing', () => {
+    health.probed(0, 100, 102, { ...member(0, 5), writable: false });
+    expect(health.usable()).toEqual([1, 2]);
+    expect(health.of(0).fencedSince).toBeUndefined();
+  });
+});
+
+describe('servers outside a group', () => {
+  it('a single server is used at once, and again by the first probe after a miss', () => {
+    const health = new Health(1, MAX_LAG);
+    health.probed(0, 10, 12, loner(0, '', true));
+    expect(health.usable()).toEqual([0]);
+    health.missed(0, 20, 'no answer');
+    expect(health.usable()).toEqual([]);
+    health.probed(0, 21, 22, loner(0, '', true));
+    expect(health.usable()).toEqual([0]);
+  });
+
+  const source = (last: number) => `${uuids[0]}:1-${last}`;
+
+  it('a source does not wait for its replicas, and a late replica does not disturb it', () => {
+    const health = new Health(2, MAX_LAG);
+    health.probed(1, 10, 12, loner(1, source(5), false));
+    health.probed(0, 20, 22, loner(0, source(9), true));
+    expect(health.usable()).toEqual([0]);
+    health.probed(1, 900, 902, loner(1, source(5), false));
+    expect(health.of(1).reason).toBe('is 878 ms behind');
+    health.missed(0, 950, 'no answer');
+    health.probed(0, 960, 962, loner(0, source(9), true));
+    expect(health.usable()).toEqual([0]);
+  });
+
+  it('a change of roles is followed by the next probe', () => {
+    const health = new Health(2, MAX_LAG);
+    for (const at of [10, 20]) {
+      health.probed(0, at, at + 2, loner(0, source(9), true));
+      health.probed(1, at + 3, at + 5, loner(1, source(9), false));
+    }
+    expect(health.usable()).toEqual([0]);
+    health.probed(0, 30, 32, loner(0, source(9), false));
+    expect(health.usable()).toEqual([]);
+    health.probed(1, 33, 35, loner(1, source(9), true));
+    expect(health.usable()).toEqual([1]);
+  });
+
+  it('when an old source comes back writable beside the promoted one, the one in use is kept', () => {
+    const health = new Health(2, MAX_LAG);
+    health.probeFailed(0, 10, 12, 'refused', true);
+    health.probed(1, 13, 15, loner(1, `${source(9)},${uuids[1]}:1-3`, true));
+    expect(health.usable()).toEqual([1]);
+    // It even has what never reached the other.
+    health.probed(0, 20, 22, loner(0, source(12), true));
+    health.probed(1, 23, 25, loner(1, `${source(9)},${uuids[1]}:1-4`, true));
+    expect(health.usable()).toEqual([1]);
+  });
+
+  it('of two writable servers at start the one that has all of the other is taken; when they have diverged, none', () => {
+    const ahead = new Health(2, MAX_LAG);
+    const forked = new Health(2, MAX_LAG);
+    for (const at of [10, 20]) {
+      ahead.probed(0, at, at + 1, loner(0, source(9), true));
+      ahead.probed(1, at, at + 1, loner(1, `${source(9)},${uuids[1]}:1`, true));
+      forked.probed(0, at, at + 1, loner(0, source(9), true));
+      forked.probed(1, at, at + 1, loner(1, `${source(8)},${uuids[1]}:1`, true));
+    }
+    expect(ahead.usable()).toEqual([1]);
+    expect(forked.usable()).toEqual([]);
+  });
+});
