@@ -48,7 +48,7 @@ export class Client {
     return this.request('PUT', url, body, headers);
   }
   delete(url: string, headers?: Record<string, string>): Promise<Answer> {
-    return this.request('DELETE', url, {}, headers);
+    return this.request('DELETE', url, undefined, headers);
   }
 
   /** A second browser with the same cookies: what somebody has who copied them. */

@@ -1,18 +1,19 @@
 // Many new users, each seen on the other servers in the very next request.
 import { expect } from '@jest/globals';
 import type { Stack } from '@roam/local-stack';
-import { Client } from './client.js';
+import { Client } from './browser.js';
 import { concurrently } from './concurrently.js';
+import { register } from './people.js';
 
 /** Registers this many users, each on one server, and expects the others to know them at once. */
 export async function expectNobodyLoggedOut(stack: Stack, users: number): Promise<void> {
   const web = stack.servers.map(({ url }) => url);
   const statuses = await concurrently(users, 4, async (i) => {
     const client = new Client(stack.url);
-    await client.register(web[i % web.length]);
+    await register(client, web[i % web.length]);
     const others = [1, 2].map((step) => web[(i + step) % web.length]);
     const answers = [];
-    for (const at of others) answers.push((await client.get('/api/me', at)).status);
+    for (const at of others) answers.push((await client.get(`${at}/api/me`)).status);
     return answers;
   });
   expect(statuses.flat().filter((status) => status !== 200)).toEqual([]);
