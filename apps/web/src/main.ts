@@ -11,6 +11,7 @@ import { PublicListener } from './lifecycle/public-listener.js';
 import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
+import { ServersService } from './servers/servers.service.js';
 
 const config = loadConfig();
 const logger = rootLogger(config);
@@ -34,12 +35,14 @@ await exitOnFailure(logger, async () => {
   await listener.open();
   readiness.phase = 'ready';
   watch.start();
+  const servers = app.get(ServersService);
+  await servers.announce();
   logger.info({ port: listener.boundPort, metricsPort, publicUrl: config.server.publicUrl.origin }, 'listening');
 
   onEndSignal(logger, limits.shutdownMs, async () => {
     readiness.phase = 'draining';
     watch.stop();
-    await listener.close(limits.requestMs);
+    await Promise.all([listener.close(limits.requestMs), servers.withdraw()]);
     await app.close();
     await cluster.close();
     metricsServer.close();

@@ -2,6 +2,7 @@
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { DataSourceOptions } from 'typeorm';
 import { User } from '../users/user.entity.js';
+import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateUsers1763769600000 } from './migrations/create-users.js';
 
 /** `statementTimeoutMs` is for migrations, which take longer than requests may. The tables change by migrations only, which `migrate.ts` runs before the servers start. */
@@ -11,7 +12,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
     // Every connection comes from the cluster, which knows the nodes; TypeORM's own `replication` is not used.
     driver: cluster.typeormDriver(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
     entities: [User],
-    migrations: [CreateUsers1763769600000],
+    migrations: [CreateUsers1763769600000, CreateServers1763769600001],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.
     migrationsTransactionMode: 'none',

@@ -60,3 +60,8 @@ function errorOnly(error: unknown): object {
     ...(cause === undefined ? {} : { cause: errorOnly(cause) }),
   };
 }
+
+/** For command lines: only what somebody must know, on the error stream. */
+export function quietLogger(): Logger {
+  return pino({ level: 'warn', base: {} }, pino.destination(2));
+}

@@ -4,6 +4,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request, Response } from 'express';
 import { Config } from '../config/config.js';
 import { NotFoundError } from '../http/app.errors.js';
+import { ServersService } from '../servers/servers.service.js';
 import { PageResponder } from './page-responder.js';
 
 @Controller('cluster')
@@ -11,15 +12,17 @@ export class ClusterController {
   constructor(
     private readonly config: Config,
     private readonly cluster: MysqlCluster,
+    private readonly servers: ServersService,
     private readonly pages: PageResponder,
   ) {}
 
   @Get()
-  show(@Req() request: Request, @Res() response: Response): void {
+  async show(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!this.config.server.show && !request.user?.roles.includes('admin')) throw new NotFoundError();
     this.pages.show(request, response, 'cluster', {
       title: 'The cluster',
       name: this.config.server.name,
+      servers: await this.servers.list(),
       nodes: this.cluster.nodes(),
     });
   }

@@ -2,6 +2,7 @@
 import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { CartModule } from '../cart/cart.module.js';
+import { ServersModule } from '../servers/servers.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { ClusterController } from './cluster.controller.js';
@@ -11,7 +12,7 @@ import { PagesController } from './pages.controller.js';
 import { ViewsModule } from './views.module.js';
 
 @Module({
-  imports: [ViewsModule, AuthModule, UsersModule, CartModule, SessionsModule],
+  imports: [ViewsModule, AuthModule, UsersModule, CartModule, SessionsModule, ServersModule],
   controllers: [PagesController, ClusterController],
   providers: [FormTokens, PageResponder],
 })

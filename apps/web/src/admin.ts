@@ -1,0 +1,92 @@
+// Administration from the command line: roles, and a user's sessions.
+import { isSessionIndex, SessionManager } from '@roam/session';
+import { DataSource } from 'typeorm';
+import { loadConfig } from './config/load.js';
+import { connectCluster } from './database/connect.js';
+import { dataSourceOptions } from './database/data-source.js';
+import { quietLogger } from './logging/logging.js';
+import { sessionStore } from './session/session.options.js';
+import { canonicalEmail } from './users/email.js';
+import { User } from './users/user.entity.js';
+
+const help = `Usage: npm run admin -- COMMAND EMAIL
+
+  grant EMAIL      make the user an administrator
+  revoke EMAIL     take that back
+  sessions EMAIL   list the user's sessions
+  end-all EMAIL    end all of the user's sessions, on every server
+
+It takes DATABASE_URLS and SESSION_SECRETS from the environment, as the web servers do.`;
+
+/** What one command needs. */
+interface Tools {
+  readonly user: User;
+  readonly save: (user: User) => Promise<unknown>;
+  readonly sessions: SessionManager;
+}
+
+const commands: Record<string, (tools: Tools) => Promise<string>> = {
+  async grant({ user, save, sessions }) {
+    if (user.roles.includes('admin')) return `${user.email} is an administrator already.`;
+    await save({ ...user, roles: [...user.roles, 'admin'] });
+    // A session keeps its user's roles: a new role needs a new one (ASVS 7.2.4).
+    await sessions.endAll(user.id);
+    return `${user.email} is an administrator now, from the next sign-in on; all sessions were ended.`;
+  },
+  async revoke({ user, save, sessions }) {
+    if (!user.roles.includes('admin')) return `${user.email} is not an administrator.`;
+    await save({ ...user, roles: user.roles.filter((role) => role !== 'admin') });
+    await sessions.endAll(user.id);
+    return `${user.email} is no administrator any more; all sessions were ended.`;
+  },
+  async sessions({ user, sessions }) {
+    const list = await sessions.sessionsOf(user.id);
+    const time = (ms: number) => new Date(ms).toISOString();
+    const lines = list.map((one) => `${one.id}  began ${time(one.createdAt)}  last seen ${time(one.lastSeenAt)}`);
+    return [`${list.length === 1 ? '1 session' : `${list.length} sessions`} of ${user.email}`, ...lines].join('\n');
+  },
+  async 'end-all'({ user, sessions }) {
+    await sessions.endAll(user.id);
+    return `All sessions of ${user.email} are ended.`;
+  },
+};
+
+const [name = '', email, ...rest] = process.argv.slice(2);
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+if (['help', '--help', '-h'].includes(name)) {
+  console.log(help);
+} else if (!command || !email || rest.length > 0) {
+  console.error(command ? `"${name}" needs exactly one e-mail address.\n` : `There is no command "${name}".\n`);
+  console.error(help);
+  process.exitCode = 2;
+} else {
+  await run(command, canonicalEmail(email));
+}
+
+async function run(command: (tools: Tools) => Promise<string>, email: string): Promise<void> {
+  const config = loadConfig();
+  const cluster = await connectCluster(config, quietLogger()).catch(fail);
+  if (!cluster) return;
+  const source = new DataSource(dataSourceOptions(cluster));
+  try {
+    const users = (await source.initialize()).getRepository(User);
+    const user = await cluster.retrying(() => users.findOneBy({ email }));
+    if (!user) return fail(new Error(`There is no user ${email}.`));
+    const store = sessionStore(config, cluster);
+    if (!isSessionIndex(store))
+      return fail(new Error(`The method ${config.session.method} keeps no list of sessions.`));
+    const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: config.secure });
+    const save = (changed: User) => cluster.retrying(() => users.update({ id: user.id }, { roles: changed.roles }));
+    console.log(await command({ user, save, sessions }));
+  } catch (error) {
+    fail(error);
+  } finally {
+    if (source.isInitialized) await source.destroy();
+    await cluster.close();
+  }
+}
+
+function fail(error: unknown): undefined {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
