@@ -2,4 +2,10 @@
 export { startDatabases } from './databases.js';
 export { StackError } from './errors.js';
 export { startStack } from './stack.js';
+export { guarded, type CommandLine } from './system/guard.js';
+export { isFree } from './system/ports.js';
+export { projectDir, roamDir } from './system/project-dir.js';
 export type * from './types.js';
+export { migrate } from './web/migrate.js';
+export { plainEnvironment } from './web/node-command.js';
+export { webSettings } from './web/settings.js';

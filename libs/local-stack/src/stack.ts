@@ -1,5 +1,4 @@
 // Starts the whole site on this machine: databases, migrations, web servers, nginx.
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDatabases } from './databases.js';
@@ -12,6 +11,7 @@ import { makeRunDir } from './system/run-dir.js';
 import type { Databases, Stack, StackOptions, StackProcess } from './types.js';
 import { migrate } from './web/migrate.js';
 import { plainEnvironment } from './web/node-command.js';
+import { webSettings } from './web/settings.js';
 import { NodeWebServer } from './web/web-server.js';
 
 /**
@@ -49,20 +49,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     databases = await startDatabases({ count, topology, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
-    const settings = {
-      HOST: '127.0.0.1',
-      PUBLIC_URL: url,
-      DATABASE_URLS: databases.urls.join(','),
-      SESSION_METHOD: 'mysql',
-      SESSION_SECRETS: randomBytes(32).toString('base64url'),
-      SHOW_SERVER: 'on',
-      TRUSTED_PROXIES: 'loopback',
-      MAIL_URL: 'log:',
-      ...options.env,
-    };
+    const settings = { ...webSettings(databases, url), ...options.env };
     const env = { ...plainEnvironment(), ...settings };
     onProgress('running the migrations');
-    await migrate(join(app, 'migrate.js'), runDir.path, env);
+    await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
     const upstreams: { name: string; port: number }[] = [];

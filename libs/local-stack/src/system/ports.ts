@@ -1,6 +1,6 @@
 // Free ports, each given to one stack only, also when several begin at the same time.
 import { randomInt } from 'node:crypto';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { StackError } from '../errors.js';
@@ -16,6 +16,11 @@ const LAST = 32_000;
 export class PortReservation {
   private readonly files: string[] = [];
   private readonly forget = atExit(() => this.removeFiles());
+
+  constructor() {
+    const claims = roamDir('ports');
+    for (const name of readdirSync(claims)) dropStale(join(claims, name));
+  }
 
   async next(): Promise<number> {
     for (let attempt = 0; attempt < 200; attempt++) {
@@ -55,13 +60,16 @@ function claim(file: string): boolean {
     writeFileSync(file, ownMark(), { flag: 'wx' });
     return true;
   } catch {
-    // A dead run's claim is removed now and its port perhaps taken at a later draw.
-    try {
-      const mark = readFileSync(file, 'utf8');
-      if (mark !== '' && !isAlive(mark)) rmSync(file, { force: true });
-    } catch {
-      // Released in between.
-    }
     return false;
+  }
+}
+
+/** Removes the claim of a run that died. */
+function dropStale(file: string): void {
+  try {
+    const mark = readFileSync(file, 'utf8');
+    if (mark !== '' && !isAlive(mark)) rmSync(file, { force: true });
+  } catch {
+    // Released in between.
   }
 }

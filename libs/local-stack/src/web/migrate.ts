@@ -2,14 +2,12 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { StackError } from '../errors.js';
 import { guarded } from '../system/guard.js';
 import { commandLineOfNode } from './node-command.js';
 
-/** Throws `StackError` migration_failed with the end of what was printed. */
-export async function migrate(script: string, dir: string, env: Readonly<Record<string, string>>): Promise<void> {
-  const logFile = join(dir, 'migrate.log');
+/** `env` is all that the script sees. Throws `StackError` migration_failed with the end of what was printed. */
+export async function migrate(script: string, logFile: string, env: Readonly<Record<string, string>>): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
   const { file, args } = guarded(commandLineOfNode(script));
   const child = spawn(file, args, { stdio: ['ignore', log, log], env: { ...env }, detached: true });

@@ -64,14 +64,16 @@ export class GroupKeeper {
     const { nodes, admin, answerTimeoutMs = 2000 } = this.options;
     const observations = await Promise.all(nodes.map((node) => observe(node, admin, answerTimeoutMs)));
     const decision = decide(observations);
-    const waiting = [...decision.waiting];
+    // What is being carried out on a node explains its state better than its state does.
+    const waiting = decision.waiting
+      .filter(({ node }) => !node || !this.busy.has(nameOf(node)))
+      .map(({ reason }) => reason);
     for (const { node, answer } of observations) {
-      if (answer?.state === 'ONLINE') {
-        this.faults.delete(nameOf(node));
-      } else {
-        const fault = this.faults.get(nameOf(node));
-        if (fault !== undefined) waiting.push(`${nameOf(node)} could not join (${fault})`);
-      }
+      const name = nameOf(node);
+      if (answer?.state === 'ONLINE') this.faults.delete(name);
+      const fault = this.faults.get(name);
+      if (this.busy.has(name) && answer && answer.state !== 'ONLINE') waiting.push(`${name} is joining`);
+      else if (fault !== undefined) waiting.push(`${name} could not join (${fault})`);
     }
     for (const { node, answer } of observations)
       if (answer?.state === 'OFFLINE') this.prepare(node, answer.superReadOnly);

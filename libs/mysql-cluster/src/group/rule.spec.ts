@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { GtidSet } from '../gtid.js';
 import type { MemberState, Observation } from './node.js';
-import { decide } from './rule.js';
+import { decide, type Decision } from './rule.js';
 
 const SOURCE = 'aaaaaaaa-0000-4000-8000-000000000001';
 const uuidOf = (name: string) => `00000000-0000-4000-8000-${name.padStart(12, '0')}`;
@@ -31,6 +31,8 @@ function silent(name: string): Observation {
 
 const both = { '1': 'ONLINE', '2': 'ONLINE' } as const;
 
+const reasons = (decision: Decision) => decision.waiting.map(({ reason }) => reason);
+
 describe('starting a group', () => {
   it('starts on the node that has everything, wherever it stands in the list', () => {
     const decision = decide([node('1', 'OFFLINE', '1-9'), node('2', 'OFFLINE', '1-10'), node('3', 'ERROR', '1-4:6')]);
@@ -47,19 +49,19 @@ describe('starting a group', () => {
     const decision = decide([node('1', 'OFFLINE'), silent('2'), node('3', 'OFFLINE')]);
     expect(decision.bootstrap).toBeUndefined();
     expect(decision.join).toEqual([]);
-    expect(decision.waiting).toEqual(['2 does not answer (connect ECONNREFUSED)']);
+    expect(reasons(decision)).toEqual(['2 does not answer (connect ECONNREFUSED)']);
   });
 
   it('waits for an operator when each of two nodes has what the other lacks', () => {
     const decision = decide([node('1', 'OFFLINE', '1-10'), node('2', 'OFFLINE', '1-9:11')]);
     expect(decision.bootstrap).toBeUndefined();
-    expect(decision.waiting[0]).toMatch(/operator.*1 has .*:1-10; 2 has .*:1-9:11/);
+    expect(reasons(decision)[0]).toMatch(/operator.*1 has .*:1-10; 2 has .*:1-9:11/);
   });
 
   it('does not start a second group beside one that is recovering', () => {
     const decision = decide([node('1', 'RECOVERING'), node('2', 'OFFLINE')]);
     expect(decision.bootstrap).toBeUndefined();
-    expect(decision.waiting[0]).toContain('1 is recovering');
+    expect(reasons(decision)[0]).toContain('1 is recovering');
   });
 });
 
@@ -68,7 +70,7 @@ describe('joining a group', () => {
     const decision = decide([node('1', 'ONLINE', '1-10', { '1': 'ONLINE' }), node('2', 'ERROR', '1-5'), silent('3')]);
     expect(decision).toMatchObject({ join: [{ name: '2' }] });
     expect(decision.bootstrap).toBeUndefined();
-    expect(decision.waiting).toEqual(['3 does not answer (connect ECONNREFUSED)']);
+    expect(reasons(decision)).toEqual(['3 does not answer (connect ECONNREFUSED)']);
   });
 
   it('leaves a complete group alone', () => {
@@ -83,19 +85,21 @@ describe('joining a group', () => {
       node('3', 'OFFLINE'),
     ]);
     expect(decision.join).toEqual([]);
-    expect(decision.waiting[0]).toContain('3 is still listed');
+    expect(reasons(decision)[0]).toContain('3 is still listed');
   });
 
   it('does not join a node that has transactions of its own', () => {
     const decision = decide([node('1', 'ONLINE', '1-10', { '1': 'ONLINE' }), node('2', 'OFFLINE', '1-11')]);
     expect(decision.join).toEqual([]);
-    expect(decision.waiting[0]).toContain('2 has transactions that the group lacks');
+    expect(reasons(decision)[0]).toContain('2 has transactions that the group lacks');
   });
 
   it('does nothing where the group has lost its majority', () => {
     const members = { '1': 'ONLINE', '2': 'UNREACHABLE', '3': 'UNREACHABLE' } as const;
     const decision = decide([node('1', 'ONLINE', '1-10', members), node('2', 'OFFLINE'), node('3', 'OFFLINE')]);
-    expect(decision).toEqual({ join: [], waiting: ['the group of 1 has lost its majority'] });
+    expect(decision.bootstrap).toBeUndefined();
+    expect(decision.join).toEqual([]);
+    expect(reasons(decision)).toEqual(['the group of 1 has lost its majority']);
   });
 
   it('does nothing where two groups are found', () => {
@@ -105,6 +109,6 @@ describe('joining a group', () => {
       node('3', 'OFFLINE'),
     ]);
     expect(decision.join).toEqual([]);
-    expect(decision.waiting[0]).toContain('1, 2 are ONLINE in different groups');
+    expect(reasons(decision)[0]).toContain('1, 2 are ONLINE in different groups');
   });
 });

@@ -8,8 +8,15 @@ export interface Decision {
   readonly bootstrap?: GroupNode;
   /** Nodes that join the group that is ONLINE. */
   readonly join: readonly GroupNode[];
-  /** For whom or what is waited, one sentence each; empty when every node is ONLINE or being handled. */
-  readonly waiting: readonly string[];
+  /** For whom or what is waited; empty when every node is ONLINE or may act. */
+  readonly waiting: readonly Waiting[];
+}
+
+export interface Waiting {
+  /** The node for which is waited; undefined where it is for all. */
+  readonly node?: GroupNode;
+  /** One sentence, names included. */
+  readonly reason: string;
 }
 
 interface Answered {
@@ -24,16 +31,17 @@ interface Answered {
  */
 export function decide(observations: readonly Observation[]): Decision {
   const answered: Answered[] = [];
-  const waiting: string[] = [];
+  const waiting: Waiting[] = [];
   for (const { node, answer, failure } of observations) {
     if (answer) answered.push({ node, answer });
-    else waiting.push(`${nameOf(node)} does not answer (${failure ?? 'no reason given'})`);
+    else waiting.push({ node, reason: `${nameOf(node)} does not answer (${failure ?? 'no reason given'})` });
   }
   const online = answered.filter(({ answer }) => answer.state === 'ONLINE');
   if (online.length > 0) return joinOnline(answered, online, waiting);
 
   const recovering = answered.filter(({ answer }) => answer.state === 'RECOVERING');
-  for (const { node } of recovering) waiting.push(`${nameOf(node)} is recovering and may belong to a live group`);
+  for (const { node } of recovering)
+    waiting.push({ node, reason: `${nameOf(node)} is recovering and may belong to a live group` });
   if (waiting.length > 0) return { join: [], waiting };
 
   const all = answered.reduce((sum, { answer }) => sum.union(answer.transactions), GtidSet.empty);
@@ -44,29 +52,30 @@ export function decide(observations: readonly Observation[]): Decision {
   const sets = answered.map(({ node, answer }) => `${nameOf(node)} has ${answer.transactions.toString() || 'none'}`);
   return {
     join: [],
-    waiting: [`no node has the transactions of all others, an operator must choose: ${sets.join('; ')}`],
+    waiting: [{ reason: `no node has the transactions of all others, an operator must choose: ${sets.join('; ')}` }],
   };
 }
 
-function joinOnline(answered: readonly Answered[], online: readonly Answered[], waiting: string[]): Decision {
+function joinOnline(answered: readonly Answered[], online: readonly Answered[], waiting: Waiting[]): Decision {
   const names = (some: readonly Answered[]) => some.map(({ node }) => nameOf(node)).join(', ');
   const split = online.some(({ answer }) => online.some((other) => !answer.members.has(other.answer.uuid)));
   // Also true for a moment while a view changes; the next look tells.
-  if (split) return { join: [], waiting: [...waiting, `${names(online)} are ONLINE in different groups`] };
+  if (split) return { join: [], waiting: [...waiting, { reason: `${names(online)} are ONLINE in different groups` }] };
   const able = online.filter(({ answer }) => hasMajority(answer));
   const others = answered.filter(({ answer }) => answer.state !== 'ONLINE');
   if (able.length === 0) {
-    if (others.length > 0) waiting.push(`the group of ${names(online)} has lost its majority`);
+    if (others.length > 0) waiting.push({ reason: `the group of ${names(online)} has lost its majority` });
     return { join: [], waiting };
   }
   const known = online.reduce((sum, { answer }) => sum.union(answer.transactions), GtidSet.empty);
   const join: GroupNode[] = [];
   for (const { node, answer } of others) {
-    if (answer.state === 'RECOVERING') waiting.push(`${nameOf(node)} is catching up`);
+    const wait = (what: string) => waiting.push({ node, reason: `${nameOf(node)} ${what}` });
+    if (answer.state === 'RECOVERING') wait('is catching up');
     else if (online.some((member) => member.answer.members.has(answer.uuid)))
-      waiting.push(`${nameOf(node)} is still listed by the group, which has not yet let go of it`);
+      wait('is still listed by the group, which has not yet let go of it');
     else if (!known.contains(answer.transactions))
-      waiting.push(`${nameOf(node)} has transactions that the group lacks and must be rebuilt by an operator`);
+      wait('has transactions that the group lacks and must be rebuilt by an operator');
     else join.push(node);
   }
   return { join, waiting };

@@ -1,0 +1,121 @@
+// `npm run dev`: one MySQL server, the migrations, and the web app, rebuilt and restarted at every change.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { watch as fsWatch } from 'node:fs';
+import { join } from 'node:path';
+import { stderr } from 'node:process';
+import {
+  guarded,
+  isFree,
+  migrate,
+  plainEnvironment,
+  projectDir,
+  roamDir,
+  StackError,
+  startDatabases,
+  webSettings,
+  type Databases,
+} from '@roam/local-stack';
+import { environmentFile, removeFile, writePrivately } from './state.js';
+
+const PORT = Number(process.env.PORT ?? 3000);
+/** Read by `npm run admin`, so that it works beside this. */
+const ADMIN_SETTINGS = '.roam/demo.env';
+/** In the order in which they need each other. */
+const WATCHED = ['mysql-cluster', 'session', 'web'];
+
+const children: ChildProcess[] = [];
+let databases: Databases | undefined;
+
+function say(message: string): void {
+  stderr.write(`roam: ${message}\n`);
+}
+
+async function end(): Promise<never> {
+  for (const child of children) child.kill('SIGTERM');
+  await databases?.stop();
+  removeFile(ADMIN_SETTINGS);
+  process.exit(0);
+}
+
+/** Builds one project at every change; resolves after its first build. */
+function watch(project: string): Promise<void> {
+  const { file, args } = guarded({
+    file: process.execPath,
+    args: [
+      join(projectDir, 'node_modules/@nestjs/cli/bin/nest.js'),
+      'build',
+      project,
+      '--watch',
+      '--preserveWatchOutput',
+    ],
+  });
+  const child = spawn(file, args, { cwd: projectDir, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  children.push(child);
+  return new Promise((resolve, reject) => {
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (text: string) => {
+      // Only what is wrong is worth a line.
+      if (/error TS|Found [1-9]\d* error/.test(text)) stderr.write(`[${project}] ${text}`);
+      if (/Watching for file changes/.test(text)) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`the build of ${project} ended with ${code}`)));
+  });
+}
+
+/** Runs the web app, and again whenever something that was built changes. */
+function serve(env: Readonly<Record<string, string>>): void {
+  const main = join(projectDir, 'apps/web/dist/main.js');
+  const { file, args } = guarded({ file: process.execPath, args: ['--enable-source-maps', main] });
+  let server: ChildProcess | undefined;
+  const start = () => {
+    server = spawn(file, args, { cwd: projectDir, stdio: 'inherit', env: { ...env }, detached: true });
+    children.push(server);
+  };
+  const restart = async () => {
+    const old = server;
+    if (old && old.exitCode === null && old.signalCode === null) {
+      const gone = once(old, 'exit');
+      old.kill('SIGTERM');
+      await gone;
+    }
+    if (old) children.splice(children.indexOf(old), 1);
+    say('restarting the web app');
+    start();
+  };
+  // One after the other, and once for all files of one build.
+  let running = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  for (const project of ['libs/mysql-cluster', 'libs/session', 'apps/web'])
+    fsWatch(join(projectDir, project, 'dist'), { recursive: true }, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => (running = running.then(restart)), 300);
+    });
+  start();
+}
+
+async function run(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end());
+  if (!(await isFree(PORT)))
+    throw new StackError('port_in_use', `Port ${PORT} is in use; choose another one with PORT=…`);
+  const url = `http://localhost:${PORT}`;
+  databases = await startDatabases({ count: 1, topology: 'single', onProgress: say });
+  const settings = webSettings(databases, url);
+  writePrivately(ADMIN_SETTINGS, environmentFile(settings));
+  for (const project of WATCHED) {
+    say(`building ${project}, then watching it`);
+    await watch(project);
+  }
+  const env = { ...plainEnvironment(), ...settings, SERVER_NAME: 'dev', PORT: String(PORT), METRICS_PORT: '0' };
+  say('running the migrations');
+  await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), env);
+  serve(env);
+  say(`the web app is at ${url}, restarted at every change; Ctrl-C ends it`);
+}
+
+try {
+  await run();
+} catch (error) {
+  say(error instanceof StackError ? error.message : String(error));
+  process.exit(1);
+}

@@ -1,0 +1,66 @@
+// The demo's flags: defaults, what is refused and in which words.
+import { describe, expect, it } from '@jest/globals';
+import { FlagError, parseFlags } from './flags.js';
+
+function faultsOf(...args: string[]): readonly string[] {
+  try {
+    parseFlags(args);
+  } catch (error) {
+    if (error instanceof FlagError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('the flags of the demo', () => {
+  it('has the documented defaults', () => {
+    expect(parseFlags([])).toEqual({
+      method: 'mysql',
+      servers: 3,
+      databases: 3,
+      topology: 'multi-primary',
+      port: 8080,
+      kill: false,
+      exit: false,
+      json: undefined,
+      state: '.roam/demo.json',
+    });
+    expect(parseFlags(['--topology', 'single'])).toMatchObject({ databases: 1 });
+  });
+
+  it('reads every flag', () => {
+    const args = '--method mysql --servers 5 --databases 4 --topology replicas --port 0 --kill --exit --json r --state s';
+    expect(parseFlags(args.split(' '))).toEqual({
+      method: 'mysql',
+      servers: 5,
+      databases: 4,
+      topology: 'replicas',
+      port: 0,
+      kill: true,
+      exit: true,
+      json: 'r',
+      state: 's',
+    });
+    expect(parseFlags(['-h'])).toBe('help');
+  });
+
+  it('says which methods there are now when another one is asked for', () => {
+    for (const method of ['cookie', 'sync', 'file', 'all'])
+      expect(faultsOf('--method', method)[0]).toMatch(`--method ${method} is not in this version yet; available now: mysql`);
+    expect(faultsOf('--method', 'ldap')[0]).toContain('cookie, sync, file, mysql, all');
+  });
+
+  it('says all faults at once', () => {
+    expect(faultsOf('--servers', '0', '--databases', 'many', '--topology', 'ring', '--port', '99999')).toHaveLength(4);
+  });
+
+  it('refuses what cannot work', () => {
+    expect(faultsOf('--topology', 'single', '--databases', '3')).toHaveLength(1);
+    expect(faultsOf('--kill', '--servers', '1')).toHaveLength(1);
+    expect(faultsOf('--kill', '--databases', '2')[0]).toContain('at least 3');
+    expect(faultsOf('--kill', '--databases', '2', '--topology', 'replicas')).toHaveLength(0);
+    expect(faultsOf('--kill', '--topology', 'single')[0]).toContain('MySQL servers');
+    expect(faultsOf('--serverz', '3')[0]).toContain('--serverz');
+    expect(faultsOf('8080')).toHaveLength(1);
+  });
+});
