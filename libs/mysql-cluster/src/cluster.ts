@@ -154,7 +154,7 @@ export class MysqlCluster implements Cluster {
           const failure = this.judge(node, error);
           cause = error;
           if (isOutcomeUnknown(error)) {
-            this.counters.unknownOutcomes++;
+            if (failure === 'lost') this.counters.unknownOutcomes++;
             repeated = true;
           }
           this.counters.retries++;

@@ -1,0 +1,308 @@
+// The cluster over three real servers that all accept writes: homes, conflicts, lost answers, lag, TypeORM.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Database, type Databases } from '@roam/local-stack';
+import type { RowDataPacket } from 'mysql2';
+import { createConnection, type Connection } from 'mysql2/promise';
+import { DataSource, EntitySchema } from 'typeorm';
+import { ClusterUnavailableError, MysqlCluster } from './index.js';
+import { lossyProxy, type Loss } from './spec-support/lossy-proxy.js';
+import { until } from './spec-support/until.js';
+
+jest.setTimeout(90_000);
+
+interface Row extends RowDataPacket {
+  readonly id: string;
+  readonly n: number;
+}
+interface Uuid extends RowDataPacket {
+  readonly uuid: string;
+}
+
+// Three times the defaults: on a shared machine three servers and their client may have to wait for a processor.
+const patience = { readTimeoutMs: 900, writeTimeoutMs: 2400 };
+
+let databases: Databases;
+let cluster: MysqlCluster;
+let admins: Connection[];
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  cluster = await MysqlCluster.connect({ urls: databases.urls, ...patience });
+  admins = await Promise.all(databases.nodes.map(({ adminUrl }) => createConnection(adminUrl)));
+  await cluster.write('CREATE TABLE item (id VARCHAR(40) PRIMARY KEY, n BIGINT NOT NULL)', [], { everywhere: true });
+  await cluster.write('CREATE TABLE other (id VARCHAR(40) PRIMARY KEY)', [], { everywhere: true });
+});
+afterAll(async () => {
+  await Promise.all(admins?.map((admin) => admin.end()) ?? []);
+  await cluster?.close();
+  await databases?.stop();
+});
+
+const nameOf = ({ host, port }: Database) => `${host}:${port}`;
+const statusOf = (database: Database) => cluster.nodes().find(({ name }) => name === nameOf(database))!;
+const allOnline = () => until('all nodes online', () => cluster.nodes().every(({ state }) => state === 'online'));
+const homeOf = async (key: string, through = cluster) =>
+  (await through.read<Uuid>('SELECT @@server_uuid AS uuid', [], { key }))[0]?.uuid;
+/** A key whose home is that node. */
+async function keyAt(database: Database): Promise<string> {
+  for (let i = 0; ; i++) if ((await homeOf(`key-${i}`)) === statusOf(database).uuid) return `key-${i}`;
+}
+const insert = (id: string, everywhere = false) =>
+  cluster.write('INSERT INTO item VALUES (?, 1)', [id], { key: id, everywhere });
+const valuesOf = async (id: string) =>
+  Promise.all(
+    admins.map(async (admin) => (await admin.query<Row[]>('SELECT n FROM item WHERE id = ?', [id]))[0][0]?.n),
+  );
+
+describe('homes', () => {
+  it('are the same for every cluster, whatever the order of the urls, and use every node', async () => {
+    const urls = [...databases.urls].reverse();
+    const second = await MysqlCluster.connect({ urls, ...patience });
+    const homes = new Set<string | undefined>();
+    for (let i = 0; i < 40; i++) {
+      const home = await homeOf(`session-${i}`);
+      expect(await homeOf(`session-${i}`, second)).toBe(home);
+      homes.add(home);
+    }
+    expect(homes.size).toBe(3);
+    await second.close();
+  });
+
+  it('a write is read back at once, and what was written everywhere is on every node at return', async () => {
+    for (let i = 0; i < 50; i++) {
+      const id = `everywhere-${i}`;
+      expect(await insert(id, true)).toEqual({ affectedRows: 1, repeated: false });
+      expect(await valuesOf(id)).toEqual([1, 1, 1]);
+    }
+    // Also when there is nothing left to change: another may just have done it.
+    await cluster.write('UPDATE item SET n = 2 WHERE id = ?', ['everywhere-0'], { key: 'everywhere-0' });
+    await cluster.write('UPDATE item SET n = 2 WHERE id = ?', ['everywhere-0'], { key: 'x', everywhere: true });
+    expect(await valuesOf('everywhere-0')).toEqual([2, 2, 2]);
+  });
+
+  it('readAll brings the rows of every node', async () => {
+    await insert('all', true);
+    const rows = await cluster.readAll<Row>('SELECT id, n FROM item WHERE id = ?', ['all']);
+    expect(rows).toEqual(Array(3).fill([{ id: 'all', n: 1 }]));
+  });
+
+  it('an unacceptable answer is looked for on the other nodes, then given as it is', async () => {
+    await insert('mark', true);
+    const options = { key: 'mark', acceptable: ([row]: readonly Row[]) => (row?.n ?? 0) >= 2, rounds: 2 };
+    expect(await cluster.read<Row>('SELECT n FROM item WHERE id = ?', ['mark'], options)).toEqual([{ n: 1 }]);
+    const soon = cluster.read<Row>('SELECT n FROM item WHERE id = ?', ['mark'], { ...options, rounds: 20 });
+    await cluster.write('UPDATE item SET n = 2 WHERE id = ?', ['mark'], { key: 'elsewhere' });
+    expect(await soon).toEqual([{ n: 2 }]);
+  });
+
+  it('errors of the statement are passed on as they are, and say nothing about the node', async () => {
+    await insert('twice');
+    await expect(insert('twice')).rejects.toMatchObject({ code: 'ER_DUP_ENTRY', errno: 1062 });
+    await expect(cluster.read('SELECT nonsense', [])).rejects.toMatchObject({ code: 'ER_BAD_FIELD_ERROR' });
+    expect(cluster.nodes().map(({ state }) => state)).toEqual(['online', 'online', 'online']);
+  });
+});
+
+describe('conflicts', () => {
+  it('two nodes that change one row at once: each change counts once', async () => {
+    await insert('hot', true);
+    const apart = await Promise.all(
+      databases.urls
+        .slice(0, 2)
+        .map((url) => MysqlCluster.connect({ urls: [url], ...patience, writeTimeoutMs: 10_000 })),
+    );
+    const raise = async (through: MysqlCluster) => {
+      for (let i = 0; i < 40; i++) {
+        const { affectedRows } = await through.write('UPDATE item SET n = n + 1 WHERE id = ?', ['hot']);
+        expect(affectedRows).toBe(1);
+      }
+    };
+    await Promise.all(apart.map(raise));
+    const retries = apart.map((each) => each.stats().retries);
+    await until('all nodes agree', async () => (await valuesOf('hot')).every((n) => n === 81), 10_000);
+    expect(Math.max(...retries)).toBeGreaterThan(0);
+    await Promise.all(apart.map((each) => each.close()));
+  });
+
+  it('transactions that conflict are run again as a whole', async () => {
+    await insert('sum', true);
+    const apart = await Promise.all(databases.urls.map((url) => MysqlCluster.connect({ urls: [url], ...patience })));
+    const raise = (through: MysqlCluster) =>
+      through.transaction(
+        async (tx) => {
+          const [row] = await tx.read<Row>('SELECT n FROM item WHERE id = ? FOR UPDATE', ['sum']);
+          await tx.write('UPDATE item SET n = ? WHERE id = ?', [row.n + 1, 'sum']);
+        },
+        { timeoutMs: 20_000, attempts: 100 },
+      );
+    await Promise.all(
+      apart.map(async (each) => {
+        for (let i = 0; i < 10; i++) await raise(each);
+      }),
+    );
+    await until('all nodes agree', async () => (await valuesOf('sum')).every((n) => n === 31), 10_000);
+    await Promise.all(apart.map((each) => each.close()));
+  });
+
+  it('a transaction whose work fails leaves nothing behind', async () => {
+    await expect(
+      cluster.transaction(async (tx) => {
+        await tx.write('INSERT INTO item VALUES (?, 1)', ['rolled-back']);
+        throw new Error('on second thought');
+      }),
+    ).rejects.toThrow('on second thought');
+    expect(await cluster.read('SELECT * FROM item WHERE id = ?', ['rolled-back'])).toEqual([]);
+  });
+});
+
+describe('a lost answer', () => {
+  it('is repeated elsewhere, says so, and a compare-and-set counts once', async () => {
+    const loss: Loss = { marker: undefined, lost: 0 };
+    const proxies = await Promise.all(databases.urls.map((url) => lossyProxy(url, loss)));
+    const behind = await MysqlCluster.connect({ urls: proxies.map(({ url }) => url), ...patience });
+    for (let i = 0; i < 10; i++) {
+      const id = `lost-${i}`;
+      await insert(id, true);
+      loss.marker = `lost-${i}`;
+      const sql = 'UPDATE item SET n = n + 1 WHERE id = ? AND n = 1';
+      const { affectedRows, repeated } = await behind.write(sql, [id], { key: id });
+      expect({ affectedRows, repeated, lost: loss.lost }).toEqual({ affectedRows: 0, repeated: true, lost: i + 1 });
+      expect(await valuesOf(id)).toContain(2);
+    }
+    for (let i = 0; i < 10; i++)
+      await until('one effect on every node', async () => (await valuesOf(`lost-${i}`)).every((n) => n === 2), 10_000);
+    expect(behind.stats().unknownOutcomes).toBe(10);
+    await behind.close();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+  });
+});
+
+describe('a node that lags', () => {
+  it('is fenced on this server and comes back when it has caught up; everywhere-writes do not wait for it for long', async () => {
+    await allOnline();
+    const [lagging, writing] = databases.nodes;
+    const key = await keyAt(writing);
+    // Its applier waits for this lock; all else on it goes on.
+    await admins[0].query('LOCK TABLES other READ');
+    const startedAt = performance.now();
+    await cluster.write('INSERT INTO other VALUES (?)', [key], { key, everywhere: true });
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+    expect(statusOf(lagging).state).toBe('fenced');
+    await until('its lag is known', () => (statusOf(lagging).lagMs ?? 0) > 500);
+    expect(statusOf(lagging).reason).toMatch(/behind/);
+    // Its keys are read elsewhere meanwhile.
+    expect(new Set(await Promise.all(Array.from({ length: 20 }, (_, i) => homeOf(`lag-${i}`))))).not.toContain(
+      statusOf(lagging).uuid,
+    );
+    await admins[0].query('UNLOCK TABLES');
+    await allOnline();
+    expect(await cluster.readAll('SELECT id FROM other WHERE id = ?', [key])).toEqual(Array(3).fill([{ id: key }]));
+  });
+
+  it('is noticed by the watch alone, too', async () => {
+    await allOnline();
+    const [lagging, writing] = databases.nodes;
+    const key = await keyAt(writing);
+    await admins[0].query('LOCK TABLES other READ');
+    await cluster.write('INSERT INTO other VALUES (?)', [`${key}-2`], { key });
+    await until('it is fenced', () => statusOf(lagging).state === 'fenced', 5000);
+    await admins[0].query('UNLOCK TABLES');
+    await allOnline();
+  });
+});
+
+describe('a node that turns read-only', () => {
+  it('is left at the first refused write, without an error', async () => {
+    await allOnline();
+    const [node] = databases.nodes;
+    const key = await keyAt(node);
+    await admins[0].query('SET GLOBAL super_read_only = ON');
+    expect((await cluster.write('INSERT INTO item VALUES (?, 1)', ['refused'], { key })).affectedRows).toBe(1);
+    await until('it is known as read-only', () => statusOf(node).state === 'online' && !statusOf(node).writable);
+    await admins[0].query('SET GLOBAL super_read_only = OFF, GLOBAL read_only = OFF');
+    await until('it is used again', () => statusOf(node).writable);
+    await until('the key is home again', async () => (await homeOf(key)) === statusOf(node).uuid);
+  });
+});
+
+describe('more statements than connections', () => {
+  it('wait for their turn, and are refused when too many wait', async () => {
+    const narrow = await MysqlCluster.connect({
+      urls: databases.urls,
+      ...patience,
+      connectionsPerNode: 2,
+      queueLimit: 20,
+    });
+    const many = (count: number) =>
+      Promise.allSettled(Array.from({ length: count }, () => narrow.read('SELECT SLEEP(0.01)', [])));
+    expect((await many(20)).filter(({ status }) => status === 'rejected')).toEqual([]);
+    const crowd = await many(100);
+    const refused = crowd.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+    expect(refused.length).toBeGreaterThan(0);
+    for (const reason of refused) expect(reason).toBeInstanceOf(ClusterUnavailableError);
+    expect(narrow.stats().fenced).toBe(0);
+    await narrow.close();
+  });
+});
+
+describe('close', () => {
+  it('ends what waits and leaves no connection behind', async () => {
+    const brief = await MysqlCluster.connect({ urls: databases.urls, ...patience });
+    await brief.readAll('SELECT 1', []);
+    const hanging = brief.read('SELECT SLEEP(5)', []);
+    const ended = expect(hanging).rejects.toBeInstanceOf(ClusterUnavailableError);
+    await brief.close();
+    await ended;
+    await expect(brief.read('SELECT 1', [])).rejects.toThrow('the cluster is closed');
+    await brief.close();
+  });
+});
+
+describe('TypeORM over the cluster', () => {
+  interface Account {
+    id: number;
+    email: string;
+    logins: number;
+  }
+  const accounts = new EntitySchema<Account>({
+    name: 'account',
+    columns: {
+      id: { type: 'int', primary: true, generated: true },
+      email: { type: 'varchar', length: 100, unique: true },
+      logins: { type: 'int', default: 0 },
+    },
+  });
+
+  it('creates, queries, runs transactions, and survives the death of its node', async () => {
+    await allOnline();
+    const source = new DataSource({
+      type: 'mysql',
+      driver: cluster.typeormDriver({ statementTimeoutMs: 5000 }),
+      entities: [accounts],
+      synchronize: true,
+    });
+    await source.initialize();
+    const repository = source.getRepository(accounts);
+    await repository.save({ email: 'ann@example.org', logins: 0 });
+    const login = () =>
+      cluster.retrying(() =>
+        source.transaction(async (manager) => {
+          const account = await manager.findOneByOrFail(accounts, { email: 'ann@example.org' });
+          await manager.update(accounts, account.id, { logins: account.logins + 1 });
+        }),
+      );
+    await login();
+    await expect(repository.save({ email: 'ann@example.org', logins: 0 })).rejects.toMatchObject({ errno: 1062 });
+
+    const uuid = await homeOfCommon();
+    const victim = databases.nodes.find((node) => statusOf(node).uuid === uuid);
+    await victim!.kill();
+    await login();
+    const { logins } = await cluster.retrying(() => repository.findOneByOrFail({ email: 'ann@example.org' }));
+    expect(logins).toBe(2);
+    expect(await homeOfCommon()).not.toBe(uuid);
+    await source.destroy();
+  });
+
+  const homeOfCommon = async () => (await cluster.read<Uuid>('SELECT @@server_uuid AS uuid', []))[0]?.uuid;
+});

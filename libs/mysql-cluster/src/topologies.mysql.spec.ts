@@ -1,0 +1,161 @@
+// The other topologies on real servers: one writable node, found and followed.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Database, type Databases, type Topology } from '@roam/local-stack';
+import type { RowDataPacket } from 'mysql2';
+import { createConnection } from 'mysql2/promise';
+import { ClusterUnavailableError, MysqlCluster } from './index.js';
+import { until } from './spec-support/until.js';
+
+jest.setTimeout(90_000);
+
+interface Row extends RowDataPacket {
+  readonly n: number;
+}
+
+const patience = { readTimeoutMs: 900, writeTimeoutMs: 2400 };
+
+function withCluster(topology: Topology, count: number) {
+  const context = {} as { databases: Databases; cluster: MysqlCluster };
+  beforeAll(async () => {
+    context.databases = await startDatabases({ count, topology });
+    context.cluster = await MysqlCluster.connect({ urls: context.databases.urls, ...patience });
+    await context.cluster.write('CREATE TABLE item (id VARCHAR(40) PRIMARY KEY, n BIGINT NOT NULL)', []);
+  });
+  afterAll(async () => {
+    await context.cluster?.close();
+    await context.databases?.stop();
+  });
+  return context;
+}
+
+/** Writes and reads back at once, under many keys. */
+async function writeAndRead(cluster: MysqlCluster, prefix: string): Promise<void> {
+  for (let i = 0; i < 30; i++) {
+    const key = `${prefix}-${i}`;
+    const { affectedRows } = await cluster.write('INSERT INTO item VALUES (?, ?)', [key, i], { key, everywhere: true });
+    expect(affectedRows).toBe(1);
+    expect(await cluster.read<Row>('SELECT n FROM item WHERE id = ?', [key], { key })).toEqual([{ n: i }]);
+  }
+}
+
+const statusOf = (cluster: MysqlCluster, { host, port }: Database) =>
+  cluster.nodes().find(({ name }) => name === `${host}:${port}`)!;
+
+async function run(database: Database, sql: string): Promise<void> {
+  const admin = await createConnection(database.adminUrl);
+  await admin.query(sql);
+  await admin.end();
+}
+
+describe('a group with a single primary', () => {
+  const context = withCluster('single-primary', 3);
+
+  it('is written and read at its primary, and follows when the primary is killed', async () => {
+    const { cluster, databases } = context;
+    await writeAndRead(cluster, 'before');
+    const primary = databases.nodes.find((node) => statusOf(cluster, node).role === 'primary');
+    expect(
+      cluster
+        .nodes()
+        .map(({ writable }) => writable)
+        .filter(Boolean),
+    ).toHaveLength(1);
+    await primary!.kill();
+    await until('another primary is found', () => {
+      const { state, writable } =
+        cluster.nodes().find(({ role, state }) => role === 'primary' && state === 'online') ?? {};
+      return state === 'online' && writable === true;
+    });
+    await writeAndRead(cluster, 'after');
+    expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['before-7'])).toEqual([{ n: 7 }]);
+  });
+});
+
+describe('a source with replicas', () => {
+  const context = withCluster('replicas', 2);
+
+  it('never reads a late replica, and follows a change of roles', async () => {
+    const { cluster, databases } = context;
+    const source = databases.nodes.find((node) => statusOf(cluster, node).writable)!;
+    const replica = databases.nodes.find((node) => node !== source)!;
+    await until('the replica is seen', () => statusOf(cluster, replica).state === 'online');
+    expect(statusOf(cluster, replica)).toMatchObject({ role: 'replica', writable: false });
+    await run(replica, 'STOP REPLICA SQL_THREAD');
+    await writeAndRead(cluster, 'late');
+    await until('the lag is seen', () => (statusOf(cluster, replica).lagMs ?? 0) > 500);
+    expect(statusOf(cluster, replica)).toMatchObject({ state: 'fenced', role: 'replica' });
+    expect(statusOf(cluster, source).state).toBe('online');
+    await run(replica, 'START REPLICA SQL_THREAD');
+    await until('the replica has caught up', () => statusOf(cluster, replica).state === 'online');
+
+    await run(source, 'SET GLOBAL super_read_only = ON');
+    await run(replica, 'STOP REPLICA');
+    await run(replica, 'SET GLOBAL super_read_only = OFF');
+    await run(replica, 'SET GLOBAL read_only = OFF');
+    await until('the change is seen', () => statusOf(cluster, replica).writable);
+    await writeAndRead(cluster, 'promoted');
+    expect(statusOf(cluster, source).role).toBe('replica');
+
+    // The operator forgets that there is a new source: the old one stays out.
+    await run(source, 'SET GLOBAL super_read_only = OFF');
+    await run(source, 'SET GLOBAL read_only = OFF');
+    await until('the fork is seen', () => statusOf(cluster, source).writable);
+    expect(statusOf(cluster, source)).toMatchObject({ state: 'fenced', reason: expect.stringMatching(/read_only/) });
+    await writeAndRead(cluster, 'still');
+    await source.kill();
+    await until('its end is seen', () => statusOf(cluster, source).state === 'down');
+    await writeAndRead(cluster, 'alone');
+  });
+});
+
+describe('a single server', () => {
+  const context = withCluster('single', 1);
+
+  it('is used as it is, and again as soon as it is back', async () => {
+    const { cluster, databases } = context;
+    const [server] = databases.nodes;
+    await writeAndRead(cluster, 'one');
+    await server.kill();
+    await expect(cluster.read('SELECT 1', [])).rejects.toBeInstanceOf(ClusterUnavailableError);
+    await expect(cluster.write('DELETE FROM item', [])).rejects.toThrow(/ECONNREFUSED|connection/i);
+    await server.start();
+    await until('it is online', () => statusOf(cluster, server).state === 'online');
+    await writeAndRead(cluster, 'again');
+  });
+
+  it('frozen: reads and writes fail in time, and it is used again when it thaws', async () => {
+    const { cluster, databases } = context;
+    const [server] = databases.nodes;
+    server.freeze();
+    for (const [statement, limit] of [
+      [() => cluster.read('SELECT 1', []), patience.readTimeoutMs],
+      [() => cluster.write('DELETE FROM item WHERE id = 0', []), patience.writeTimeoutMs],
+    ] as const) {
+      const startedAt = performance.now();
+      await expect(statement()).rejects.toBeInstanceOf(ClusterUnavailableError);
+      expect(performance.now() - startedAt).toBeLessThan(limit + 300);
+    }
+    server.thaw();
+    await until('it is online', () => statusOf(cluster, server).state === 'online');
+    await writeAndRead(cluster, 'thawed');
+  });
+
+  it('a wrong password or database is told at once as the reason, and in the error when the time is up', async () => {
+    const { databases } = context;
+    const [url] = databases.urls;
+    const wrong = (change: (url: URL) => void) => {
+      const changed = new URL(url);
+      change(changed);
+      const lines: string[] = [];
+      const log = (_level: string, message: string) => void lines.push(message);
+      const connecting = MysqlCluster.connect({ urls: [changed.href], startTimeoutMs: 2500, log });
+      return { connecting, lines };
+    };
+    const password = wrong((each) => (each.password = 'secret-but-wrong'));
+    const database = wrong((each) => (each.pathname = '/nowhere'));
+    await expect(password.connecting).rejects.toThrow(/Access denied for user/);
+    await expect(database.connecting).rejects.toThrow(/Access denied for user|Unknown database/);
+    expect(password.lines.join('\n')).toMatch(/waiting for MySQL at .*Access denied/);
+    expect(password.lines.join('\n')).not.toContain('secret-but-wrong');
+  });
+});
