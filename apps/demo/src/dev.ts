@@ -1,7 +1,7 @@
 // `npm run dev`: one MySQL server, the migrations, and the web app, rebuilt and restarted at every change.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { watch as fsWatch } from 'node:fs';
+import { cpSync, existsSync, watch as fsWatch } from 'node:fs';
 import { join } from 'node:path';
 import { stderr } from 'node:process';
 import {
@@ -21,8 +21,7 @@ import { environmentFile, removeFile, writePrivately } from './state.js';
 const PORT = Number(process.env.PORT ?? 3000);
 /** Read by `npm run admin`, so that it works beside this. */
 const ADMIN_SETTINGS = '.roam/demo.env';
-/** In the order in which they need each other. */
-const WATCHED = ['mysql-cluster', 'session', 'web'];
+const PROJECTS = ['libs/mysql-cluster', 'libs/session', 'apps/web'];
 
 const children: ChildProcess[] = [];
 let databases: Databases | undefined;
@@ -38,17 +37,12 @@ async function end(): Promise<never> {
   process.exit(0);
 }
 
-/** Builds one project at every change; resolves after its first build. */
-function watch(project: string): Promise<void> {
+/** Compiles one project at every change; resolves after the first time. */
+function compile(project: string): Promise<void> {
+  const tsc = join(projectDir, 'node_modules/typescript/bin/tsc');
   const { file, args } = guarded({
     file: process.execPath,
-    args: [
-      join(projectDir, 'node_modules/@nestjs/cli/bin/nest.js'),
-      'build',
-      project,
-      '--watch',
-      '--preserveWatchOutput',
-    ],
+    args: [tsc, '-p', join(project, 'tsconfig.build.json'), '--watch', '--preserveWatchOutput'],
   });
   const child = spawn(file, args, { cwd: projectDir, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   children.push(child);
@@ -59,12 +53,22 @@ function watch(project: string): Promise<void> {
       if (/error TS|Found [1-9]\d* error/.test(text)) stderr.write(`[${project}] ${text}`);
       if (/Watching for file changes/.test(text)) resolve();
     });
-    child.once('exit', (code) => reject(new Error(`the build of ${project} ended with ${code}`)));
+    child.once('exit', (code) => reject(new Error(`the compiler of ${project} ended with ${code}`)));
   });
 }
 
-/** Runs the web app, and again whenever something that was built changes. */
-function serve(env: Readonly<Record<string, string>>): void {
+/** Copies what the build copies beside the compiled files (see nest-cli.json), whenever it changes. */
+function copyPages(): void {
+  const source = join(projectDir, 'apps/web/src/pages');
+  const target = join(projectDir, 'apps/web/dist/pages');
+  fsWatch(source, { recursive: true }, (_event, name) => {
+    if (name !== null && /\.(eta|css|svg)$/.test(name) && existsSync(join(source, name)))
+      cpSync(join(source, name), join(target, name));
+  });
+}
+
+/** Runs the web app; what it returns runs it again at every change of what was built. */
+function serve(env: Readonly<Record<string, string>>): () => void {
   const main = join(projectDir, 'apps/web/dist/main.js');
   const { file, args } = guarded({ file: process.execPath, args: ['--enable-source-maps', main] });
   let server: ChildProcess | undefined;
@@ -86,12 +90,16 @@ function serve(env: Readonly<Record<string, string>>): void {
   // One after the other, and once for all files of one build.
   let running = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
-  for (const project of ['libs/mysql-cluster', 'libs/session', 'apps/web'])
-    fsWatch(join(projectDir, project, 'dist'), { recursive: true }, () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => (running = running.then(restart)), 300);
-    });
   start();
+  return () => {
+    for (const project of PROJECTS)
+      fsWatch(join(projectDir, project, 'dist'), { recursive: true }, () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+          running = running.then(restart);
+        }, 300);
+      });
+  };
 }
 
 async function run(): Promise<void> {
@@ -102,15 +110,15 @@ async function run(): Promise<void> {
   databases = await startDatabases({ count: 1, topology: 'single', onProgress: say });
   const settings = webSettings(databases, url);
   writePrivately(ADMIN_SETTINGS, environmentFile(settings));
-  for (const project of WATCHED) {
-    say(`building ${project}, then watching it`);
-    await watch(project);
-  }
   const env = { ...plainEnvironment(), ...settings, SERVER_NAME: 'dev', PORT: String(PORT), METRICS_PORT: '0' };
   say('running the migrations');
   await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), env);
-  serve(env);
-  say(`the web app is at ${url}, restarted at every change; Ctrl-C ends it`);
+  const restartAtChanges = serve(env);
+  say(`the web app is at ${url}; Ctrl-C ends it`);
+  await Promise.all(PROJECTS.map(compile));
+  copyPages();
+  restartAtChanges();
+  say('watching the sources: every change restarts it');
 }
 
 try {

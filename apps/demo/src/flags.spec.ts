@@ -29,7 +29,8 @@ describe('the flags of the demo', () => {
   });
 
   it('reads every flag', () => {
-    const args = '--method mysql --servers 5 --databases 4 --topology replicas --port 0 --kill --exit --json r --state s';
+    const args =
+      '--method mysql --servers 5 --databases 4 --topology replicas --port 0 --kill --exit --json r --state s';
     expect(parseFlags(args.split(' '))).toEqual({
       method: 'mysql',
       servers: 5,
@@ -46,7 +47,9 @@ describe('the flags of the demo', () => {
 
   it('says which methods there are now when another one is asked for', () => {
     for (const method of ['cookie', 'sync', 'file', 'all'])
-      expect(faultsOf('--method', method)[0]).toMatch(`--method ${method} is not in this version yet; available now: mysql`);
+      expect(faultsOf('--method', method)[0]).toMatch(
+        `--method ${method} is not in this version yet; available now: mysql`,
+      );
     expect(faultsOf('--method', 'ldap')[0]).toContain('cookie, sync, file, mysql, all');
   });
 
