@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { QueryFailedError, type Repository } from 'typeorm';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
-import { User, type Role } from './user.entity.js';
+import { User } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
 
 @Injectable()
@@ -44,10 +44,6 @@ export class UsersService {
       if (!own) throw new EmailTakenError();
       return existing;
     }
-  }
-
-  async setRoles(user: User, roles: Role[]): Promise<void> {
-    await this.cluster.retrying(() => this.users.update({ id: user.id }, { roles }));
   }
 }
 

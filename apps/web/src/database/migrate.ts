@@ -1,0 +1,33 @@
+// Brings the tables up to date. Several processes may do it at once, on any topology.
+import { sessionTables } from '@roam/session/mysql';
+import type { Logger } from 'pino';
+import { DataSource } from 'typeorm';
+import type { Config } from '../config/config.js';
+import { connectCluster, untilItWorks } from './connect.js';
+import { dataSourceOptions } from './data-source.js';
+
+/** Changing a table takes longer than a request may. Milliseconds. */
+const statementTimeoutMs = 20_000;
+
+/**
+ * Every statement can be repeated: whoever was faster, and whatever failed half way, the next try finds it done. So
+ * no lock is needed, which a group of writable nodes would not keep anyway.
+ * @throws {ClusterUnavailableError} {@link StartError}
+ */
+export async function migrate(config: Config, logger: Logger): Promise<void> {
+  const cluster = await connectCluster(config, logger, statementTimeoutMs);
+  const attempt = async () => {
+    const source = await new DataSource(dataSourceOptions(cluster, statementTimeoutMs)).initialize();
+    try {
+      for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migrated');
+    } finally {
+      await source.destroy();
+    }
+    for (const statement of sessionTables) await cluster.write(statement, [], { everywhere: true });
+  };
+  try {
+    await untilItWorks('the migrations', attempt, logger);
+  } finally {
+    await cluster.close();
+  }
+}

@@ -1,0 +1,64 @@
+// Listening: the port that is taken is named, with the setting that changes it.
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { listen } from './listen.js';
+import { PublicListener } from './public-listener.js';
+
+const servers: Server[] = [];
+afterEach(() => servers.splice(0).forEach((server) => server.close() && server.closeAllConnections()));
+
+/** A server that leaves each request unanswered; `arrival` gives the response of the next one. */
+function holdingServer(): { http: Server; arrival: () => Promise<ServerResponse> } {
+  const http = createServer();
+  servers.push(http);
+  const arrival = async () => ((await once(http, 'request')) as [IncomingMessage, ServerResponse])[1];
+  return { http, arrival };
+}
+
+describe('listen', () => {
+  it('says which port is in use and which setting to change', async () => {
+    const first = holdingServer().http;
+    await listen(first, 0, '127.0.0.1', 'PORT');
+    const { port } = first.address() as AddressInfo;
+    await expect(listen(holdingServer().http, port, '127.0.0.1', 'PORT')).rejects.toThrow(
+      `Port ${port} is in use: another program listens on 127.0.0.1:${port}. Set PORT to a free port.`,
+    );
+  });
+});
+
+describe('PublicListener', () => {
+  it('finishes what runs before it is closed, refuses the rest, and can open again', async () => {
+    const { http, arrival } = holdingServer();
+    const listener = new PublicListener(http, 0, '127.0.0.1');
+    await listener.open();
+    const url = `http://127.0.0.1:${listener.boundPort}/`;
+    const arrived = arrival();
+    const slow = fetch(url).then((response) => response.text());
+    const held = await arrived;
+
+    const closed = listener.close(5_000);
+    await expect(fetch(url)).rejects.toThrow();
+    held.end('done');
+    expect(await slow).toBe('done');
+    await closed;
+
+    await listener.open();
+    const next = arrival();
+    const again = fetch(`http://127.0.0.1:${listener.boundPort}/`).then((response) => response.text());
+    (await next).end('again');
+    expect(await again).toBe('again');
+  });
+
+  it('cuts off what does not end within the grace', async () => {
+    const { http, arrival } = holdingServer();
+    const listener = new PublicListener(http, 0, '127.0.0.1');
+    await listener.open();
+    const arrived = arrival();
+    const stuck = fetch(`http://127.0.0.1:${listener.boundPort}/`).catch(() => 'cut off');
+    await arrived;
+    await listener.close(50);
+    expect(await stuck).toBe('cut off');
+  });
+});
