@@ -225,6 +225,24 @@ describe('a node that turns read-only', () => {
   });
 });
 
+describe('this process itself', () => {
+  it('stands still for a while: no statement fails, no node is blamed, all are looked at anew', async () => {
+    await allOnline();
+    const before = cluster.stats();
+    const underWay = Array.from({ length: 20 }, (_, i) => homeOf(`still-${i}`));
+    const end = performance.now() + 1500;
+    while (performance.now() < end);
+    expect(new Set(await Promise.all(underWay)).size).toBe(3);
+    const stats = cluster.stats();
+    expect({ fenced: stats.fenced, stalls: stats.stalls }).toEqual({
+      fenced: before.fenced,
+      stalls: before.stalls + 1,
+    });
+    await homeOf('anew');
+    await allOnline();
+  });
+});
+
 describe('more statements than connections', () => {
   it('wait for their turn, and are refused when too many wait', async () => {
     const narrow = await MysqlCluster.connect({

@@ -133,13 +133,13 @@ export class NodeSet {
   }
 
   private addMember({ name, connection }: NodeAddress, index: number): Member {
-    const { connectionsPerNode, queueLimit, readTimeoutMs, watchIntervalMs } = this.options;
+    const { connectionsPerNode, queueLimit, readTimeoutMs, writeTimeoutMs, watchIntervalMs } = this.options;
     const pool = new NodePool(this.clock, {
       connection,
       setup: SETUP,
       limit: connectionsPerNode,
       queueLimit,
-      connectTimeoutMs: readTimeoutMs,
+      connectTimeoutMs: writeTimeoutMs,
       hasAnsweredSince: (moment) => this.hasAnsweredSince(member, moment),
       onConnectFailure: (error) => this.passOver(member, reasonOf(error)),
     });
@@ -154,6 +154,7 @@ export class NodeSet {
       watch: new Watch(this.clock, {
         connection,
         intervalMs: watchIntervalMs,
+        connectTimeoutMs: writeTimeoutMs,
         timeoutMs: readTimeoutMs,
         isSettling: () => this.isSettling(index),
         onReport: (begunAt, at, report) => {
@@ -188,7 +189,10 @@ export class NodeSet {
     this.stalls++;
     this.options.log('warn', `this process stood still for ${Math.round(ms)} ms: looking at all MySQL nodes anew`);
     this.health.stalled(this.clock.now());
+    const { fenced } = this;
     this.refresh();
+    // That was us, not they.
+    this.fenced = fenced;
     for (const { watch } of this.members) watch.now();
   }
 
@@ -209,18 +213,20 @@ export class NodeSet {
         this.members[index].pool.rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
       }
       changed = true;
-      this.report(status);
+      this.report(status, state);
     });
     if (!changed) return;
     for (const listener of this.listeners) listener(after);
     this.wake();
   }
 
-  private report({ name, state, role, writable, reason }: NodeStatus): void {
+  private report({ name, state, role, writable, reason }: NodeStatus, before: NodeStatus['state']): void {
     const { log } = this.options;
     if (state === 'online')
-      log('info', `MySQL node ${name} is online, ${writable ? 'writable' : 'read-only'}, ${role}`);
-    else log(state === 'down' ? 'error' : 'warn', `MySQL node ${name} is ${state}: ${reason ?? 'no reason known'}`);
+      return log('info', `MySQL node ${name} is online, ${writable ? 'writable' : 'read-only'}, ${role}`);
+    // One that was down and answers is on its way back.
+    const level = state === 'down' ? 'error' : before === 'down' ? 'info' : 'warn';
+    log(level, `MySQL node ${name} is ${state}: ${reason ?? 'no reason known'}`);
   }
 
   private wake(): void {

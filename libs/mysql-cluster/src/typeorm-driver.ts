@@ -52,7 +52,7 @@ export function createTypeormDriver(
             setup: SETUP,
             limit: typeormOptions.connectionLimit ?? nodes.options.connectionsPerNode,
             queueLimit: nodes.options.queueLimit,
-            connectTimeoutMs: nodes.options.readTimeoutMs,
+            connectTimeoutMs: nodes.options.writeTimeoutMs,
             hasAnsweredSince: (moment) => nodes.hasAnsweredSince(node, moment),
             onConnectFailure: (error) => nodes.failed(node, error),
           });

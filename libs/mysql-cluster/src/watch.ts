@@ -10,7 +10,9 @@ import { checkVersion, Probe } from './probe.js';
 export interface WatchOptions {
   readonly connection: ConnectionOptions;
   readonly intervalMs: number;
-  /** Milliseconds that a look may take, connecting included. */
+  /** Milliseconds that connecting may take. */
+  readonly connectTimeoutMs: number;
+  /** Milliseconds that a look may take. */
   readonly timeoutMs: number;
   readonly onReport: (begunAt: number, at: number, report: NodeReport) => void;
   readonly onFailure: (begunAt: number, at: number, error: unknown, unreachable: boolean) => void;
@@ -63,14 +65,15 @@ export class Watch {
 
   private async look(probe: Probe): Promise<void> {
     let begunAt = this.clock.now();
-    const deadline = begunAt + this.options.timeoutMs;
+    const { connection: address, connectTimeoutMs, timeoutMs } = this.options;
     try {
       if (!this.connection || this.connection.isGone) {
-        this.connection = await NodeConnection.open(this.options.connection, '', this.clock, deadline);
+        const deadline = begunAt + connectTimeoutMs;
+        this.connection = await NodeConnection.open(address, '', this.clock, deadline);
         await checkVersion(this.connection, deadline);
         begunAt = this.clock.now();
       }
-      const report = await probe.ask(this.connection, deadline);
+      const report = await probe.ask(this.connection, begunAt + timeoutMs);
       if (!this.closed) this.options.onReport(begunAt, this.clock.now(), report);
     } catch (error) {
       this.connection?.destroy();
