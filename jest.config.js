@@ -32,5 +32,7 @@ export default {
     { ...shared, displayName: 'mysql', testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.mysql.spec.ts'] },
     // Real MySQL, web servers, nginx and browser.
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.ts'] },
+    // The stack of docker-compose.yml: needs Docker, so it is run by itself.
+    { ...shared, displayName: 'compose', testMatch: ['<rootDir>/test/compose/**/*.compose.ts'] },
   ],
 };

@@ -1,0 +1,247 @@
+// The login journey on the stack of docker-compose.yml as it stands: built, started, broken, removed.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { connect } from 'node:tls';
+import { Client } from '../support/browser.js';
+import { newPerson, register } from '../support/people.js';
+import { ComposeStack } from './stack.js';
+
+const MINUTE = 60_000;
+jest.setTimeout(4 * MINUTE);
+
+interface Me {
+  readonly server: string;
+}
+interface Cart {
+  readonly items: Readonly<Record<string, number>>;
+}
+
+const databases = ['mysql1', 'mysql2', 'mysql3'];
+let stack: ComposeStack;
+
+beforeAll(
+  logged(async () => {
+    stack = await ComposeStack.create();
+    await stack.up(['--build']);
+  }),
+  15 * MINUTE,
+);
+
+afterAll(() => stack.remove(), 3 * MINUTE);
+
+describe('the stack in containers', () => {
+  it(
+    'knows a person who registered on every server, in the very next request',
+    logged(async () => {
+      const servers = await stack.webServers();
+      expect(servers).toHaveLength(3);
+      for (let round = 0; round < 10; round++) {
+        const person = await registered();
+        for (const name of servers) {
+          const answer = await person.get(`/_server/${name}/api/me`);
+          expect([answer.status, answer.server]).toEqual([200, name]);
+          expect(answer.json<Me>().server).toBe(name);
+        }
+      }
+    }),
+  );
+
+  it(
+    'keeps a cart that was filled on one server, over the login on another',
+    logged(async () => {
+      const [first, second, third] = await stack.webServers();
+      const visitor = new Client(stack.httpUrl);
+      await visitor.put(`/_server/${first}/api/cart/apple`, { quantity: 1 });
+      await registered(visitor, `/_server/${second}`);
+      await visitor.put(`/_server/${second}/api/cart/pear`, { quantity: 2 });
+      const cart = await visitor.get(`/_server/${third}/api/cart`);
+      expect(cart.json<Cart>().items).toEqual({ apple: 1, pear: 2 });
+    }),
+  );
+
+  it(
+    'ends a session on every server at once',
+    logged(async () => {
+      const servers = await stack.webServers();
+      const person = await registered();
+      const thief = person.copy();
+      expect((await thief.get('/api/me')).status).toBe(200);
+      expect((await person.post('/api/logout')).status).toBe(204);
+      expect([...person.cookies.keys()].filter((name) => name !== 'csrf')).toEqual([]);
+      for (const name of servers) expect((await thief.get(`/_server/${name}/api/me`)).status).toBe(401);
+    }),
+  );
+
+  it(
+    'passes the address of the client on, not what the client claims',
+    logged(async () => {
+      const person = new Client(stack.httpUrl);
+      await person.post('/api/register', newPerson(), { 'X-Forwarded-For': '203.0.113.7' });
+      const nginx = await stack.compose(['exec', '-T', 'nginx', 'hostname', '-i']);
+      const [session] = (await person.get('/api/sessions')).json<{ ip: string }[]>();
+      expect(session?.ip).toMatch(/^[\d.:a-f]+$/);
+      expect(session?.ip).not.toBe('203.0.113.7');
+      expect(nginx.trim().split(/\s+/)).not.toContain(session?.ip);
+    }),
+  );
+
+  it(
+    'loses nothing and logs nobody out when a web server and a MySQL server are killed',
+    logged(async () => {
+      const person = await registered();
+      const [victim] = await stack.webServers();
+      const failures: string[] = [];
+      const written: Record<string, number> = {};
+      let requests = 0;
+      let refused = 0;
+      let over = false;
+      const walk = (async () => {
+        while (!over) {
+          const item = `item${++requests}`;
+          const quantity = 1 + (requests % 9);
+          let write = await person.put(`/api/cart/${item}`, { quantity });
+          // A container that is killed takes its address with it. Each of the group's attempts to reach that address
+          // holds all commits up for as much as a second, which is more than a write may take: then it is refused,
+          // and says when to come again.
+          for (let attempt = 0; write.status === 503 && attempt < 5; attempt++, refused++) {
+            await new Promise((resolve) => setTimeout(resolve, Number(write.headers['retry-after']) * 1000));
+            write = await person.put(`/api/cart/${item}`, { quantity });
+          }
+          if (write.status === 200) written[item] = quantity;
+          else failures.push(`${item}: ${write.status} ${write.text}`);
+          const me = await person.get('/api/me');
+          if (me.status !== 200) failures.push(`me: ${me.status} ${me.text}`);
+        }
+      })();
+      const further = (count: number) => {
+        const start = requests;
+        return () => requests >= start + count;
+      };
+      await until(further(20), 'requests before');
+      await stack.kill(victim);
+      await until(further(40), 'requests without a web server');
+      expect(refused).toBe(0);
+      await stack.compose(['kill', '--signal', 'KILL', 'mysql1']);
+      await until(further(80), 'requests without a MySQL server');
+      over = true;
+      await walk;
+      expect(failures).toEqual([]);
+      expect(refused).toBeLessThan(20);
+      expect((await person.get('/api/cart')).json<Cart>().items).toEqual(written);
+
+      await stack.up();
+      for (const name of await stack.webServers())
+        expect((await person.get(`/_server/${name}/api/cart`)).json<Cart>().items).toEqual(written);
+    }),
+  );
+
+  it(
+    'logs nobody out when all MySQL servers are killed and started again',
+    logged(async () => {
+      const person = await registered();
+      await person.put('/api/cart/apple', { quantity: 3 });
+      await stack.compose(['kill', '--signal', 'KILL', ...databases]);
+      const seen = new Set<number>();
+      const look = async () => {
+        const { status } = await person.get('/api/me');
+        seen.add(status);
+        return status;
+      };
+      await until(async () => (await look()) === 503, 'the outage');
+      await stack.compose(['start', ...databases]);
+      await until(async () => (await look()) === 200, 'the session again', 3 * MINUTE);
+      // Never "logged out": 401 is not among them.
+      expect([...seen].sort()).toEqual(expect.arrayContaining([200, 503]));
+      expect(seen).not.toContain(401);
+      expect((await person.get('/api/cart')).json<Cart>().items).toEqual({ apple: 3 });
+      await stack.up();
+    }),
+  );
+
+  it(
+    'serves https with cookies that only this host can set',
+    logged(async () => {
+      await stack.up([], { PUBLIC_URL: stack.httpsUrl });
+      const ca = await certificateOf(stack.httpsUrl);
+      const person = await registered(new Client(stack.httpsUrl, { ca }));
+      expect([...person.cookies.keys()].sort()).toEqual(['__Host-mark', '__Host-sid']);
+      for (const name of await stack.webServers())
+        expect((await person.get(`/_server/${name}/api/me`)).status).toBe(200);
+      await stack.up();
+    }),
+  );
+
+  it(
+    'runs with five web servers',
+    logged(async () => {
+      const person = await registered();
+      await stack.up(['--scale', 'web=5']);
+      const servers = await stack.webServers();
+      expect(servers).toHaveLength(5);
+      for (const name of servers) expect((await person.get(`/_server/${name}/api/me`)).status).toBe(200);
+      const answering = new Set<string | undefined>();
+      await until(async () => answering.add((await person.get('/api/me')).server).size === 5, 'all behind nginx');
+      await stack.up();
+    }),
+  );
+
+  it(
+    'gives the web servers no rights and no secrets but their own, and publishes no database',
+    logged(async () => {
+      const inWeb = (...command: string[]) => stack.compose(['exec', '-T', 'web', ...command]);
+      expect((await inWeb('id', '-u')).trim()).not.toBe('0');
+      await expect(inWeb('cat', '/secrets/root-password')).rejects.toThrow(/Permission denied/);
+      await expect(inWeb('touch', '/app/here')).rejects.toThrow(/Read-only/);
+      expect(await stack.compose(['ps', '--format', '{{.Service}} {{.Ports}}'])).not.toMatch(/^mysql.*->/m);
+    }),
+  );
+
+  it(
+    'keeps its secrets when it is brought up again',
+    logged(async () => {
+      const secrets = () => stack.compose(['exec', '-T', 'mysql1', 'bash', '-c', 'sha256sum /secrets/*']);
+      const before = await secrets();
+      await stack.compose(['up', '--force-recreate', 'init']);
+      expect(await secrets()).toBe(before);
+      expect(before.trim().split('\n')).toHaveLength(6);
+    }),
+  );
+});
+
+/** Runs the step; when it fails, what the services logged last is printed beside the failure. */
+function logged(step: () => Promise<void>): () => Promise<void> {
+  return async () => {
+    try {
+      await step();
+    } catch (error) {
+      process.stderr.write(`${await stack.logs().catch(String)}\n`);
+      throw error;
+    }
+  };
+}
+
+/** Somebody who has just registered, and so is logged in; `through` names a path of one server. */
+async function registered(browser = new Client(stack.httpUrl), through = ''): Promise<Client> {
+  await register(browser, browser.origin + through);
+  return browser;
+}
+
+/** Waits until the condition holds, and fails when it never does. */
+async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = MINUTE): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Waited ${timeoutMs / 1000} s in vain for ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The site's own certificate (PEM), to be trusted from then on. */
+function certificateOf(url: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate()!.toString());
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+}
