@@ -1,0 +1,146 @@
+// What a person does in a real browser: registers, moves between servers, fills a cart, ends another device's session.
+import { mkdir } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startStack, type Stack } from '@roam/local-stack';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { findChromium, launch } from '../support/chromium.js';
+import { newPerson, type Person } from '../support/people.js';
+
+jest.setTimeout(120_000);
+
+const SCREENSHOTS = '.roam/screenshots';
+const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const desktop = { viewport: { width: 1280, height: 800 } };
+
+const executable = findChromium();
+const describeInBrowser = executable ? describe : describe.skip;
+
+describeInBrowser('in a browser', () => {
+  let stack: Stack;
+  let browser: Browser;
+  /** What the browser's console said: a page that asks for what is not there, or breaks its own content policy. */
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    await mkdir(SCREENSHOTS, { recursive: true });
+    [stack, browser] = await Promise.all([startStack({ servers: 3, topology: 'multi-primary' }), launch(executable!)]);
+  }, 180_000);
+  afterAll(async () => {
+    await browser?.close();
+    await stack?.stop();
+  });
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    // A refused form is an answer, which the console reports all the same.
+    expect(complaints.splice(0).filter((complaint) => !/status of 4(01|22)/.test(complaint))).toEqual([]);
+  });
+
+  async function open(options: BrowserContextOptions = desktop): Promise<Page> {
+    const context = await browser.newContext({ baseURL: stack.url, ...options });
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(`${page.url()}: ${message.text()}`);
+    });
+    return page;
+  }
+
+  const served = (page: Page) => page.locator('footer .server').innerText();
+
+  async function fill(page: Page, path: '/register' | '/login', { name, email, password }: Person): Promise<void> {
+    await page.goto(path);
+    if (path === '/register') await page.getByLabel('Name', { exact: true }).fill(name);
+    await page.getByLabel('E-mail address').fill(email);
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('main').getByRole('button').last().click();
+  }
+
+  it.each([
+    ['desktop', desktop],
+    ['phone', phone],
+    ['desktop in the dark', { ...desktop, colorScheme: 'dark' as const }],
+    ['browser without JavaScript', { ...desktop, javaScriptEnabled: false }],
+  ])('a person on a %s registers, visits every server and stays signed in', async (name, options) => {
+    const page = await open(options);
+    const person = newPerson();
+    await page.goto('/');
+    await page.getByRole('button', { name: 'One apple more' }).click();
+    await expect(page.getByLabel('Quantity of apple').innerText()).resolves.toBe('1');
+    await fill(page, '/register', person);
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    for (const { name: server } of stack.servers) {
+      await page.goto(`/_server/${server}/`);
+      expect(await served(page)).toBe(server);
+      expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);
+      expect(await page.getByLabel('Quantity of apple').innerText()).toBe('1');
+      // The links and forms of a server's own pages stay on that server.
+      await page.getByRole('button', { name: 'One pear more' }).click();
+      expect(await served(page)).toBe(server);
+      await page.getByRole('link', { name: 'Account' }).click();
+      expect(await served(page)).toBe(server);
+      expect(await page.getByRole('main').innerText()).toContain(person.email);
+    }
+    await page.goto('/');
+    expect(await page.getByLabel('Quantity of pear').innerText()).toBe('3');
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+    expect(overflow).toBe(0);
+    for (const path of ['/', '/account', '/account/sessions', '/cluster']) {
+      await page.goto(path);
+      await page.screenshot({ path: `${SCREENSHOTS}/${name} ${path.replaceAll('/', '-')}.png`, fullPage: true });
+    }
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Register' }).waitFor();
+    await page.goto('/account');
+    expect(new URL(page.url()).pathname).toBe('/login');
+  });
+
+  it('one of two browsers ends the other one, on every server', async () => {
+    const [laptop, telephone] = [await open(), await open(phone)];
+    const person = newPerson();
+    await fill(laptop, '/register', person);
+    await laptop.getByRole('button', { name: 'Sign out' }).waitFor();
+    await fill(telephone, '/login', person);
+    await telephone.getByRole('button', { name: 'Sign out' }).waitFor();
+    await telephone.goto('/account/sessions');
+    expect(await telephone.locator('.devices li').count()).toBe(2);
+    await telephone.getByRole('button', { name: 'End all other sessions' }).click();
+    await telephone.getByText('this device').waitFor();
+    expect(await telephone.locator('.devices li').count()).toBe(1);
+    for (const { name } of stack.servers) {
+      await laptop.goto(`/_server/${name}/`);
+      await laptop.getByRole('link', { name: 'Sign in' }).first().waitFor();
+    }
+  });
+
+  it('a wrong form says what is wrong, keeps what was typed and logs nobody in', async () => {
+    const page = await open();
+    await fill(page, '/register', { name: 'Ann', email: 'no address', password: 'short' });
+    expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Ann');
+    expect(await page.locator('[aria-invalid=true]').count()).toBe(2);
+    await fill(page, '/login', { ...newPerson(), name: '' });
+    await page.getByRole('alert').waitFor();
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Register' }).waitFor();
+  });
+
+  it('a server that dies between two clicks is not noticed', async () => {
+    const page = await open();
+    const person = newPerson();
+    await fill(page, '/register', person);
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    const victim = stack.servers.find(({ name }) => name === 'web2')!;
+    await victim.kill();
+    await stack.databases.nodes[0].kill();
+    for (let click = 1; click <= 6; click++) {
+      await page.goto('/');
+      await page.getByRole('button', { name: 'One lemon more' }).click();
+      await page.getByLabel('Quantity of lemon').waitFor();
+      expect(await page.getByLabel('Quantity of lemon').innerText()).toBe(String(click));
+      expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);
+    }
+    await victim.start();
+    await stack.databases.nodes[0].start();
+    await page.goto('/_server/web2/');
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);
+  });
+});
