@@ -2,6 +2,7 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
+import { AppError } from './app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
 
 @Catch()
@@ -17,7 +18,8 @@ export class ErrorFilter implements ExceptionFilter {
     // The deadline has answered already, or a stream broke off: there is nothing left to say.
     if (response.headersSent) return;
     const { code, status } = asAppError(exception);
-    if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
+    if (exception instanceof AppError) this.logger.debug({ code }, 'request refused');
+    else if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
     const answer = this.answers.to(exception, request);
     response.status(answer.status).set(answer.headers).end(answer.body);
   }

@@ -31,17 +31,20 @@ export function requestLogging(logger: Logger): Params {
     pinoHttp: {
       logger,
       genReqId: (request) => request.id,
+      wrapSerializers: false,
       serializers: {
-        req: (request: { raw: Request }) => ({
-          id: request.raw.id,
-          method: request.raw.method,
+        req: (request: Request) => ({
+          id: request.id,
+          method: request.method,
           // Without the query: addresses are logged, what people type is not.
-          path: request.raw.originalUrl?.split('?')[0],
-          ip: request.raw.ip,
+          path: request.originalUrl?.split('?')[0],
+          ip: request.ip,
         }),
         res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
         err: errorOnly,
       },
+      // The error filter logs what went wrong; here it would only be "status 503" with a stack.
+      customErrorObject: (_request, _response, _error, { err: _err, ...rest }: Record<string, unknown>) => rest,
       customLogLevel: (_request, response, error) => (response.statusCode >= 500 || error ? 'warn' : 'info'),
     },
   };

@@ -11,7 +11,7 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 export class PasswordsService {
   /** libuv has four threads for everybody; two always stay free for files and name look-ups. */
   private readonly concurrency = Math.min(2, availableParallelism());
-  private readonly maxWaitMs = 800;
+  private readonly maxWaitMs = 1_000;
   private readonly maxWaiting = 200;
   private running = 0;
   private readonly waiting: (() => void)[] = [];
