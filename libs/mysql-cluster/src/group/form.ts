@@ -12,6 +12,7 @@ export async function formGroup(options: GroupOptions & { readonly timeoutMs?: n
     'The group has not formed',
     options.timeoutMs ?? 120_000,
   );
+  await keeper.settled();
 }
 
 /** Forms the group and keeps it until `signal` aborts: nodes that come back join again, a group that was stopped is started again. */

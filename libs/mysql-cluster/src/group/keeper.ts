@@ -50,8 +50,8 @@ const START_TIMEOUT_MS = 180_000;
 
 /** Never splits a group: see `decide`. Holds no state that matters, so it may be restarted at any time. */
 export class GroupKeeper {
-  /** Nodes on which something is being carried out: left alone until that has ended. */
-  private readonly busy = new Set<string>();
+  /** What is being carried out, by the node's name: that node is left alone until it has ended. Never rejects. */
+  private readonly busy = new Map<string, Promise<void>>();
   private readonly retryAfter = new Map<string, number>();
   private readonly faults = new Map<string, string>();
   /** Nodes whose accounts are made. */
@@ -100,6 +100,11 @@ export class GroupKeeper {
       said = waiting;
       await pause(LOOK_INTERVAL_MS);
     }
+  }
+
+  /** Resolves when nothing is being carried out: MySQL ends a START GROUP_REPLICATION a second after the node is ONLINE. */
+  async settled(): Promise<void> {
+    await Promise.all(this.busy.values());
   }
 
   /**
@@ -157,9 +162,8 @@ export class GroupKeeper {
   ): void {
     const name = nameOf(node);
     if (this.busy.has(name) || (this.retryAfter.get(name) ?? 0) > Date.now()) return;
-    this.busy.add(name);
     this.faults.delete(name);
-    void withConnection(node, this.options.admin, START_TIMEOUT_MS, (connection) =>
+    const done = withConnection(node, this.options.admin, START_TIMEOUT_MS, (connection) =>
       job((sql, values) => connection.query(sql, values)),
     )
       .then(
@@ -173,6 +177,7 @@ export class GroupKeeper {
         },
       )
       .finally(() => this.busy.delete(name));
+    this.busy.set(name, done);
   }
 
   private log(message: string): void {

@@ -1,0 +1,41 @@
+// The keeper's settings: defaults, files, and all faults at once.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { GroupSettingsError, readSettings } from './settings.js';
+
+describe("the keeper's settings", () => {
+  it('are read, passwords also from files', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'settings-'));
+    writeFileSync(join(dir, 'app'), 'from the file\n');
+    const settings = readSettings({
+      GROUP_NODES: 'mysql1:3307, mysql2,mysql3:3306',
+      GROUP_PASSWORD: 'a',
+      REPLICATION_PASSWORD: 'b',
+      APP_USER: 'roam',
+      APP_PASSWORD_FILE: join(dir, 'app'),
+    });
+    rmSync(dir, { recursive: true });
+    expect(settings).toEqual({
+      nodes: [
+        { name: 'mysql1:3307', host: 'mysql1', port: 3307 },
+        { name: 'mysql2', host: 'mysql2', port: 3306 },
+        { name: 'mysql3:3306', host: 'mysql3', port: 3306 },
+      ],
+      admin: { user: 'root', password: 'a' },
+      accounts: {
+        replication: { user: 'replication', password: 'b' },
+        app: { user: 'roam', password: 'from the file', database: 'roam' },
+      },
+      createAccounts: true,
+    });
+  });
+
+  it('are refused with every fault', () => {
+    const read = () => readSettings({ GROUP_NODES: 'a:b,c:99999', GROUP_PASSWORD_FILE: '/nowhere', APP_USER: 'roam' });
+    expect(read).toThrow(GroupSettingsError);
+    for (const fault of ['"a:b"', '"c:99999"', 'GROUP_PASSWORD_FILE', 'REPLICATION_PASSWORD', 'APP_PASSWORD'])
+      expect(read).toThrow(fault);
+  });
+});

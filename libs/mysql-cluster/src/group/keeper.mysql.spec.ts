@@ -1,0 +1,119 @@
+// The keeper on real servers: makes accounts, forms the group, fences what is outside of it, brings back what left.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Database, type Databases } from '@roam/local-stack';
+import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { formGroup, keepGroup } from './form.js';
+import { GroupTimeoutError, type GroupOptions } from './keeper.js';
+
+jest.setTimeout(180_000);
+
+let databases: Databases;
+let options: GroupOptions;
+const said: string[] = [];
+
+async function ask<T extends object>(url: string, sql: string): Promise<T[]> {
+  const connection = await mysql.createConnection(url);
+  try {
+    const [rows] = await connection.query<(RowDataPacket & T)[]>(sql);
+    return rows;
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function until(what: string, done: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 1200; i++) {
+    if (await done().catch(() => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`Not seen within 60 s: ${what}. Said:\n${said.join('\n')}`);
+}
+
+const node = (index: number): Database => {
+  const found = databases.nodes[index];
+  if (!found) throw new Error(`No node ${index}`);
+  return found;
+};
+const leave = (one: Database) =>
+  until(`${one.name} leaves`, () => ask(one.adminUrl, 'STOP GROUP_REPLICATION').then(() => true));
+const state = async (one: Database) => {
+  const rows = await ask<{ state: string }>(
+    one.adminUrl,
+    'SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members WHERE MEMBER_ID = @@server_uuid',
+  );
+  return rows[0]?.state ?? 'OFFLINE';
+};
+const isReadOnly = async (one: Database) =>
+  (await ask<{ value: number }>(one.adminUrl, 'SELECT @@GLOBAL.super_read_only AS value'))[0]?.value === 1;
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  const { username: user, password } = new URL(node(0).adminUrl);
+  options = {
+    nodes: databases.nodes,
+    admin: { user, password },
+    accounts: {
+      replication: { user: 'copier', password: 'a copier' },
+      app: { user: 'second', password: "it's a second", database: 'second_db' },
+    },
+    createAccounts: true,
+    log: (line) => said.push(line),
+  };
+  for (const one of databases.nodes) await leave(one);
+});
+afterAll(() => databases.stop());
+
+describe('the keeper of a group', () => {
+  it('waits, and says for whom, while one node does not answer; nobody is writable meanwhile', async () => {
+    await ask(node(0).adminUrl, 'SET GLOBAL super_read_only = OFF');
+    node(2).freeze();
+    const forming = formGroup({ ...options, answerTimeoutMs: 500, timeoutMs: 4000 });
+    await expect(forming).rejects.toThrow(GroupTimeoutError);
+    await expect(forming).rejects.toThrow('mysql3 does not answer');
+    for (const one of [node(0), node(1)]) {
+      expect(await state(one)).toBe('OFFLINE');
+      expect(await isReadOnly(one)).toBe(true);
+    }
+    node(2).thaw();
+  });
+
+  it('makes the accounts on every node and forms the group', async () => {
+    await formGroup(options);
+    for (const one of databases.nodes) {
+      expect(await state(one)).toBe('ONLINE');
+      expect(await isReadOnly(one)).toBe(false);
+      const url = `mysql://second:${encodeURIComponent("it's a second")}@${one.host}:${one.port}/second_db`;
+      await ask(url, `CREATE TABLE of_${one.name} (id INT PRIMARY KEY)`);
+    }
+    // Made outside of the binary log: no transaction is anybody's own.
+    await expect(formGroup({ ...options, timeoutMs: 5000 })).resolves.toBeUndefined();
+  });
+
+  it('brings back a node that left, and starts the group again after all had left, until it is told to stop', async () => {
+    const stop = new AbortController();
+    const keeping = keepGroup({ ...options, signal: stop.signal, intervalMs: 200 });
+    await leave(node(1));
+    await until('mysql2 is back', async () => (await state(node(1))) === 'ONLINE');
+    await Promise.all(databases.nodes.map((one) => ask(one.adminUrl, 'STOP GROUP_REPLICATION').catch(() => undefined)));
+    await until('all are back', async () =>
+      (await Promise.all(databases.nodes.map(state))).every((one) => one === 'ONLINE'),
+    );
+    const [members] = await Promise.all(
+      databases.nodes.map((one) => ask(one.adminUrl, 'SELECT * FROM performance_schema.replication_group_members')),
+    );
+    expect(members).toHaveLength(3);
+    stop.abort();
+    await keeping;
+  });
+
+  it('does not take back a node that has a transaction of its own', async () => {
+    await leave(node(2));
+    await ask(node(2).adminUrl, 'SET GLOBAL super_read_only = OFF');
+    await ask(node(2).adminUrl, 'CREATE DATABASE errant');
+    await expect(formGroup({ ...options, createAccounts: false, timeoutMs: 3000 })).rejects.toThrow(
+      'mysql3 has transactions that the group lacks',
+    );
+    expect(await state(node(2))).toBe('OFFLINE');
+    expect(await isReadOnly(node(2))).toBe(true);
+  });
+});
