@@ -14,6 +14,7 @@ import { HttpModule } from './http/http.module.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
+import { CleanupService } from './session/cleanup.service.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -39,7 +40,7 @@ export class AppModule {
         CartModule,
         PagesModule,
       ],
-      providers: [NestLogger],
+      providers: [NestLogger, CleanupService],
     };
   }
 }

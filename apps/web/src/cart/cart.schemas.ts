@@ -11,7 +11,7 @@ export const item = z
     'An item is 1 to 64 letters, digits, spaces, dots, dashes or underscores.',
   );
 
-export const quantity = z
+const quantity = z
   .number({ error: 'The quantity must be a whole number.' })
   .int('The quantity must be a whole number.')
   .min(1, 'The quantity must be at least 1.')

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 
 /** What start waited for did not come in time. */
-export class StartError extends Error {
+class StartError extends Error {
   readonly code = 'start_failed';
   override readonly name = 'StartError';
 }

@@ -2,6 +2,7 @@
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { DataSourceOptions } from 'typeorm';
 import { User } from '../users/user.entity.js';
+import { CreateLeases1763769600002 } from './migrations/create-leases.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateUsers1763769600000 } from './migrations/create-users.js';
 
@@ -12,7 +13,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
     // Every connection comes from the cluster, which knows the nodes; TypeORM's own `replication` is not used.
     driver: cluster.typeormDriver(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
     entities: [User],
-    migrations: [CreateUsers1763769600000, CreateServers1763769600001],
+    migrations: [CreateUsers1763769600000, CreateServers1763769600001, CreateLeases1763769600002],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.
     migrationsTransactionMode: 'none',

@@ -2,7 +2,7 @@
 import type { Server } from 'node:net';
 
 /** Another program listens there already, or this one may not. */
-export class PortInUseError extends Error {
+class PortInUseError extends Error {
   readonly code = 'port_in_use';
   override readonly name = 'PortInUseError';
 }

@@ -1,0 +1,94 @@
+// The clean-up of ended sessions over a real MySQL server: what goes, what stays, and that one server does it.
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Databases } from '@roam/local-stack';
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import { SessionManager, type SessionRecord } from '@roam/session';
+import { MysqlSessionStore } from '@roam/session/mysql';
+import { randomBytes } from 'node:crypto';
+import type { PinoLogger } from 'nestjs-pino';
+import { pino } from 'pino';
+import type { Config } from '../config/config.js';
+import { parseSettings } from '../config/settings.js';
+import { connectCluster } from '../database/connect.js';
+import { migrate } from '../database/migrate.js';
+import { CleanupService } from './cleanup.service.js';
+
+jest.setTimeout(60_000);
+
+const minute = 60_000;
+const logger = pino({ level: 'silent' });
+let databases: Databases;
+let cluster: MysqlCluster;
+let store: MysqlSessionStore;
+
+const configOf = (name: string): Config =>
+  parseSettings({
+    DATABASE_URLS: databases.urls.join(','),
+    SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u',
+    SERVER_NAME: name,
+  });
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 1, topology: 'single' });
+  cluster = await connectCluster(configOf('test'), logger);
+  await migrate(configOf('test'), logger);
+  store = new MysqlSessionStore(cluster);
+}, 180_000);
+afterAll(async () => {
+  await cluster?.close();
+  await databases?.stop();
+});
+
+function cleanup(name: string): CleanupService {
+  const config = configOf(name);
+  const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: false });
+  return new CleanupService(config, cluster, sessions, logger as unknown as PinoLogger);
+}
+
+/** A session that began an hour ago and ended so many milliseconds ago. */
+async function sessionEnded(agoMs: number): Promise<string> {
+  const now = Date.now();
+  const began = (now - 60 * minute).toString(16).padStart(12, '0');
+  const record: SessionRecord = {
+    id: began + randomBytes(10).toString('hex'),
+    version: 1,
+    secrets: { current: 'x', since: now - 60 * minute },
+    payload: '{"v":1,"r":0,"d":{}}',
+    idleEndsAt: now - agoMs,
+    endsAt: now + 60 * minute,
+    userId: null,
+    epoch: 0,
+    writes: [],
+  };
+  await store.create(record);
+  return record.id;
+}
+
+async function stored(id: string): Promise<boolean> {
+  return (await cluster.read('SELECT 1 FROM sessions WHERE id = ?', [Buffer.from(id, 'hex')])).length > 0;
+}
+
+it('removes what ended long ago, leaves the rest, and is one server’s work', async () => {
+  const [longAgo, justNow, alive] = [
+    await sessionEnded(30 * minute),
+    await sessionEnded(0),
+    await sessionEnded(-minute),
+  ];
+  const [first, second] = [cleanup('web1'), cleanup('web2')];
+  expect(await first.run()).toBe(1);
+  expect([await stored(longAgo), await stored(justNow), await stored(alive)]).toEqual([false, true, true]);
+
+  await sessionEnded(30 * minute);
+  expect(await second.run()).toBeUndefined();
+  expect(await first.run()).toBe(1);
+});
+
+it('is taken over when its server is gone', async () => {
+  await cleanup('web1').run();
+  const longAgo = await sessionEnded(30 * minute);
+  // As after the holder's lease ran out.
+  await cluster.write('UPDATE leases SET until = ?', [Date.now() - 1]);
+  expect(await cleanup('web2').run()).toBe(1);
+  expect(await stored(longAgo)).toBe(false);
+  expect(await cleanup('web1').run()).toBeUndefined();
+});
