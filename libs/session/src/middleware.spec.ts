@@ -260,7 +260,7 @@ describe('the request life cycle', () => {
   it('expires both cookies by name at logout, also when nobody was logged in', async () => {
     const url = await handle(async (request, response) => {
       await request.session!.destroy();
-      response.end(String(request.session));
+      response.end(typeof request.session);
     });
     const response = await fetch(url);
     expect(await response.text()).toBe('undefined');
@@ -294,14 +294,14 @@ describe('the request life cycle', () => {
     authenticator.serializeUser((user, done) => done(null, user));
     authenticator.deserializeUser((user: Express.User, done) => done(null, user));
     const url = await serve((app) => {
-      app.use(express.urlencoded({ extended: false }), authenticator.session());
+      app.use(express.urlencoded({ extended: false }), authenticator.session() as express.RequestHandler);
       app.post('/cart', (request, response) => {
         (request as unknown as SessionRequest).session!.cart = { apple: 1 };
         response.end();
       });
       app.post(
         '/login',
-        authenticator.authenticate('local', { keepSessionInfo: true }),
+        authenticator.authenticate('local', { keepSessionInfo: true }) as express.RequestHandler,
         (_request, response) => void response.redirect('/me'),
       );
       app.post('/logout', (request, response, next) =>

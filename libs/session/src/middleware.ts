@@ -44,9 +44,9 @@ function attach(manager: SessionManager, opened: RequestSession, request: Sessio
   Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
   gateResponse(response, {
     before: () => opened.finish(),
-    onHeaders: () => {
+    onHeaders: (isWhole) => {
       setCookies(manager, opened, response);
-      if (opened.isStored) endWithSession(opened, response);
+      if (!isWhole && opened.isStored) endWithSession(opened, response);
     },
     onFailure: (error) => answerTo(manager, error, request),
   });

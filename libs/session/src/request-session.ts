@@ -1,5 +1,5 @@
 // The life cycle: one request's session from the read at its start to the commit before its first byte.
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toJson, type Codec, type Content } from './codec.js';
 import { SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
@@ -51,12 +51,13 @@ export interface CookieChanges {
 class Stored {
   readonly remember: boolean;
   readonly schema: number;
-  private decoded: SessionData | undefined;
 
+  /** @param decoded the record's content, where nobody else holds it. */
   constructor(
     readonly record: SessionRecord,
-    { remember, schema }: Content,
+    { remember, schema }: Omit<Content, 'data'>,
     private readonly codec: Codec,
+    private decoded?: SessionData,
   ) {
     this.remember = remember;
     this.schema = schema;
@@ -216,7 +217,7 @@ export class RequestSession {
     await this.serially(() =>
       this.write(async (data) => {
         const value = toJson(key, await change(structuredClone(data[key]) as T | undefined));
-        this.session![key] = value;
+        this.session![key] = structuredClone(value);
         return new Map([[key, value]]);
       }),
     );
@@ -343,7 +344,7 @@ export class RequestSession {
       return;
     }
     const changes = changesBetween(this.stored.data, data);
-    if (changes.size > 0 || this.bearer) await this.write(() => changes);
+    if (changes.size > 0 || this.bearer) await this.write(() => changes, NOTHING);
     else if (this.secretsAfter(this.stored.record, this.stored.remember)) await this.renew();
     else this.touchIfDue();
   }
@@ -398,14 +399,20 @@ export class RequestSession {
     return value !== undefined && sameJson(value, old.data[key]);
   }
 
-  /** Compare-and-set: lays the changes over the newest record until nobody was faster. */
-  private async write(changesTo: (data: SessionData) => Changes | Promise<Changes>): Promise<void> {
+  /**
+   * Compare-and-set: lays the changes over the newest record until nobody was faster. `unsaved` is what the handler has
+   * changed beside them, which the session keeps.
+   */
+  private async write(
+    changesTo: (data: SessionData) => Changes | Promise<Changes>,
+    unsaved: Changes = changesBetween(this.stored!.data, this.content()),
+  ): Promise<void> {
     const { store, emit } = this.context;
     const writeId = this.nextWriteId();
     let base = this.stored!;
     // A proxy repeated this request elsewhere and the first try had committed: it counts once.
     if (base.record.writes.includes(writeId)) return;
-    const local = new Map(changesBetween(base.data, this.content()));
+    const local = new Map(unsaved);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const changes = await changesTo(base.data);
       for (const key of changes.keys()) local.delete(key);
@@ -451,11 +458,12 @@ export class RequestSession {
         writes: [...record.writes, writeId].slice(-KEPT_WRITES),
       },
       content,
+      content.data,
     );
   }
 
-  private keep(record: SessionRecord, content: Content): Stored {
-    return new Stored(record, content, this.context.codec);
+  private keep(record: SessionRecord, content: Content, decoded?: SessionData): Stored {
+    return new Stored(record, content, this.context.codec, decoded);
   }
 
   private adopt(stored: Stored, local: Changes): void {
@@ -543,11 +551,9 @@ export class RequestSession {
   /** Random, or the same for every try of one request, so that what a proxy repeats counts once. */
   private nextWriteId(): string {
     const count = this.writeCount++;
-    const bytes =
-      this.requestId === undefined
-        ? randomBytes(8)
-        : createHash('sha256').update(`${this.requestId} ${count}`).digest().subarray(0, 8);
-    return bytes.toString('base64url');
+    // 48 random bits: to be told from the other writes of one record.
+    if (this.requestId === undefined) return randomInt(2 ** 48 - 1).toString(36);
+    return createHash('sha256').update(`${this.requestId} ${count}`).digest().toString('base64url', 0, 8);
   }
 
   private assertOpen(): void {

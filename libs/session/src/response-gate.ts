@@ -8,8 +8,11 @@ type Method = 'write' | 'end' | 'writeHead' | 'flushHeaders';
 export interface Gate {
   /** Called at the handler's first byte; undefined lets the response pass at once. */
   before(): Promise<void> | undefined;
-  /** Called just before the headers leave, after `before` succeeded: the place to set cookies. */
-  onHeaders(): void;
+  /**
+   * Called just before the headers leave, after `before` succeeded: the place to set cookies. `isWhole` when the handler
+   * has ended the response already, so that nothing can follow.
+   */
+  onHeaders(isWhole: boolean): void;
   /** The answer that replaces the handler's when `before` failed. */
   onFailure(error: unknown): Promise<FailureAnswer>;
 }
@@ -33,7 +36,7 @@ export function gateResponse(response: ServerResponse, gate: Gate): void {
   const intercept =
     (method: Method) =>
     (...args: unknown[]): unknown => {
-      if (state === 'untouched') start();
+      if (state === 'untouched') start(method);
       if (state === 'open') return call(method, args);
       if (state === 'holding') {
         held.push({ method, args });
@@ -42,11 +45,11 @@ export function gateResponse(response: ServerResponse, gate: Gate): void {
       return method === 'write' ? state === 'discarding' || heldBytes <= HIGH_WATER_MARK : response;
     };
 
-  function start(): void {
+  function start(method: Method): void {
     const committed = gate.before();
     if (committed === undefined) {
       state = 'open';
-      gate.onHeaders();
+      gate.onHeaders(method === 'end');
       restore();
       return;
     }
@@ -61,7 +64,7 @@ export function gateResponse(response: ServerResponse, gate: Gate): void {
     state = 'open';
     const head = held.find(({ method }) => method === 'writeHead');
     if (head) takeHeaders(response, head.args);
-    gate.onHeaders();
+    gate.onHeaders(held.at(-1)?.method === 'end');
     const mustDrain = heldBytes > HIGH_WATER_MARK;
     let flowing = true;
     for (const { method, args } of held) flowing = call(method, args) !== false && flowing;

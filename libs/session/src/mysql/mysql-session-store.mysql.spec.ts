@@ -18,7 +18,7 @@ beforeAll(async () => {
   databases = await startDatabases({ count: 3, topology: 'multi-primary' });
   const connect = () => MysqlCluster.connect({ urls: databases.urls, readTimeoutMs: 2000, writeTimeoutMs: 4000 });
   clusters = await Promise.all([connect(), connect()]);
-  for (const statement of sessionTables) await clusters[0]!.write(statement, [], { everywhere: true });
+  for (const statement of sessionTables) await clusters[0].write(statement, [], { everywhere: true });
   stores = clusters.map((cluster) => new MysqlSessionStore(cluster));
 }, 120_000);
 
@@ -39,8 +39,8 @@ describe('mysql, multi-primary: what only real servers show', () => {
     for (let i = 0; i < 30; i++) {
       const { id } = aRecord();
       const [[here], [there]] = await Promise.all(clusters.map((cluster) => cluster.read<Uuid>(sql, [], { key: id })));
-      expect(here!.uuid).toBe(there!.uuid);
-      homes.add(here!.uuid);
+      expect(here.uuid).toBe(there.uuid);
+      homes.add(here.uuid);
     }
     expect(homes.size).toBe(3);
   });
@@ -48,14 +48,14 @@ describe('mysql, multi-primary: what only real servers show', () => {
   it('refuses an ended session on every single node the moment the logout is acknowledged', async () => {
     for (let i = 0; i < 30; i++) {
       const record = aRecord();
-      await stores[0]!.create(record);
-      await stores[1]!.update(next(record));
-      await stores[i % 2]!.destroy(record.id);
+      await stores[0].create(record);
+      await stores[1].update(next(record));
+      await stores[i % 2].destroy(record.id);
       interface Ended extends RowDataPacket {
         ended: number;
       }
       const sql = 'SELECT ended FROM sessions WHERE id = ?';
-      const everywhere = await clusters[0]!.readAll<Ended>(sql, [Buffer.from(record.id, 'hex')]);
+      const everywhere = await clusters[0].readAll<Ended>(sql, [Buffer.from(record.id, 'hex')]);
       expect(everywhere.map(([row]) => row?.ended)).toEqual([1, 1, 1]);
     }
   });

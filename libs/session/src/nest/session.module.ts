@@ -6,6 +6,7 @@ import {
   Module,
   type MiddlewareConsumer,
   type NestModule,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { SessionManager } from '../manager.js';
@@ -33,7 +34,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [SessionManager],
 })
-export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+export class SessionModule
+  extends ConfigurableModuleClass
+  implements NestModule, OnApplicationBootstrap, OnApplicationShutdown
+{
+  private stopSweeping: () => void = () => undefined;
+
   constructor(@Inject(SessionManager) private readonly manager: SessionManager) {
     super();
   }
@@ -42,8 +48,13 @@ export class SessionModule extends ConfigurableModuleClass implements NestModule
     consumer.apply(sessionMiddleware(this.manager)).forRoutes('{*path}');
   }
 
+  onApplicationBootstrap(): void {
+    this.stopSweeping = this.manager.startSweeping();
+  }
+
   /** Waits for the touches that still run. */
   async onApplicationShutdown(): Promise<void> {
+    this.stopSweeping();
     await this.manager.settled();
   }
 }
