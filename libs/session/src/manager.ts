@@ -27,7 +27,6 @@ export interface SessionSummary {
 /** Ended sessions stay this long before they are swept, so that servers' clocks may differ. */
 const SWEEP_DELAY = 10 * 60 * 1000;
 const SWEEP_BATCH = 500;
-const SWEEP_EVERY = 60 * 1000;
 
 export class SessionManager {
   readonly tokenCookie: string;
@@ -116,23 +115,6 @@ export class SessionManager {
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */
   sweep(): Promise<number> {
     return this.context.store.sweep(this.context.now() - SWEEP_DELAY, SWEEP_BATCH);
-  }
-
-  /**
-   * Sweeps about once a minute, in batches, until the returned function is called. A sweep that fails is reported and
-   * tried again: nothing waits for it.
-   */
-  startSweeping(): () => void {
-    const sweepAll = async () => {
-      try {
-        while ((await this.sweep()) === SWEEP_BATCH);
-      } catch (error) {
-        this.context.emit({ type: 'sweep-failed', error });
-      }
-    };
-    // Not all servers at the same moment.
-    const timer = setInterval(() => this.track(sweepAll()), SWEEP_EVERY * (0.75 + Math.random() / 2)).unref();
-    return () => clearInterval(timer);
   }
 
   /** Resolves when nothing runs any more that outlives its request (touches). */

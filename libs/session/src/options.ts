@@ -45,9 +45,7 @@ export type SessionEvent =
   /** The stored content cannot be read; it is kept for inspection. */
   | { readonly type: 'damaged'; readonly id: string }
   /** A touch failed; the request did not. */
-  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown }
-  /** Ended sessions could not be removed; the next sweep tries again. */
-  | { readonly type: 'sweep-failed'; readonly error: unknown };
+  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown };
 
 /** The answer that replaces the handler's when the session cannot be read or kept. */
 export interface FailureAnswer {

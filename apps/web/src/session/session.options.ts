@@ -64,8 +64,6 @@ function report(event: SessionEvent, logger: PinoLogger): void {
       return logger.error({ event }, 'a stored session cannot be read');
     case 'touch-failed':
       return logger.warn({ err: event.error, sessionId: event.id }, 'a session could not be touched');
-    case 'sweep-failed':
-      return logger.warn({ err: event.error }, 'ended sessions could not be removed');
     default:
       return logger.debug({ event }, 'session event');
   }

@@ -6,7 +6,6 @@ import {
   Module,
   type MiddlewareConsumer,
   type NestModule,
-  type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { SessionManager } from '../manager.js';
@@ -34,12 +33,7 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [SessionManager],
 })
-export class SessionModule
-  extends ConfigurableModuleClass
-  implements NestModule, OnApplicationBootstrap, OnApplicationShutdown
-{
-  private stopSweeping: () => void = () => undefined;
-
+export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
   constructor(@Inject(SessionManager) private readonly manager: SessionManager) {
     super();
   }
@@ -48,13 +42,8 @@ export class SessionModule
     consumer.apply(sessionMiddleware(this.manager)).forRoutes('{*path}');
   }
 
-  onApplicationBootstrap(): void {
-    this.stopSweeping = this.manager.startSweeping();
-  }
-
   /** Waits for the touches that still run. */
   async onApplicationShutdown(): Promise<void> {
-    this.stopSweeping();
     await this.manager.settled();
   }
 }
