@@ -112,7 +112,7 @@ export class MysqlCluster implements Cluster {
         continue;
       }
 
-      if (rows && acceptable) {
+      if (rows && acceptable && budget.left > 0) {
         // The healthy have answered, with less than the reader has seen: one that is passed over may have the row.
         const soon = Math.min(budget.left, 2 * ROUND_PAUSE_MS);
         const spares = nodeSet.passedOver().map((spare) => this.ask<T>(spare, sql, parameters, soon));

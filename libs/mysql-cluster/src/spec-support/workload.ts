@@ -1,5 +1,6 @@
 // Many sessions written and read through several clusters at once, with account of errors, stalls and stale reads.
 import type { RowDataPacket } from 'mysql2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MysqlCluster } from '../cluster.js';
 
 interface CounterRow extends RowDataPacket {
@@ -18,6 +19,8 @@ export interface WorkloadReport {
   /** Milliseconds by which a read without a mark was older than what had been acknowledged, at most. */
   readonly stalestMs: number;
 }
+
+const PAUSE_MS = 5;
 
 export const WORKLOAD_TABLE = 'CREATE TABLE counter (id VARCHAR(32) PRIMARY KEY, n BIGINT NOT NULL)';
 
@@ -56,6 +59,7 @@ export function startWorkload(clusters: readonly MysqlCluster[], keys: number): 
           report.writes++;
         });
         if (done) break;
+        await sleep(PAUSE_MS);
         const [row] = (await timed('longestReadMs', () => read(n - 1))) ?? [];
         done = row?.n === n;
         if (row !== undefined && row.n > n) report.errors.push(`${key} went from ${n - 1} to ${row.n}`);
@@ -74,7 +78,7 @@ export function startWorkload(clusters: readonly MysqlCluster[], keys: number): 
         report.reads++;
         if (row === undefined || row.n < n) report.staleWithMark++;
       });
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(PAUSE_MS);
     }
   }
 
