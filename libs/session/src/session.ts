@@ -136,7 +136,6 @@ export class SessionCookie {
   }
 }
 
-/** The request that a session belongs to; for the module itself. */
-export function ownerOf(session: Session): RequestSession {
+function ownerOf(session: Session): RequestSession {
   return (session as unknown as { [OWNER]: RequestSession })[OWNER];
 }
