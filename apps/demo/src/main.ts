@@ -1,7 +1,7 @@
 // The demo: starts the stack, walks a user across its servers, reports, and keeps serving.
 import { writeFileSync } from 'node:fs';
 import { stderr, stdout } from 'node:process';
-import { StackError, startStack, type Stack } from '@roam/local-stack';
+import { StackError, startStack, type Stack, type StackProcess } from '@roam/local-stack';
 import { FlagError, HELP, parseFlags, type DemoFlags } from './flags.js';
 import { table } from './report.js';
 import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
@@ -30,6 +30,10 @@ async function end(code: number, flags: DemoFlags): Promise<never> {
 
 async function writeState(running: Stack, { state, method }: DemoFlags): Promise<void> {
   writePrivately(state, `${JSON.stringify(await stateOf(running, method), null, 2)}\n`);
+}
+
+function where({ name, pid, container }: StackProcess): string {
+  return container === undefined ? `${name} (pid ${pid})` : `${name} (container ${container})`;
 }
 
 /** What the walk killed is started again, so that whoever goes on to use the site finds it whole. */
@@ -70,8 +74,8 @@ async function run(flags: DemoFlags): Promise<void> {
   if (flags.exit) await end(report.ok ? 0 : 1, flags);
 
   stdout.write(`Open ${stack.url} and register; each server is also at ${stack.url}/_server/NAME/\n`);
-  stdout.write(`  servers    ${stack.servers.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}\n`);
-  stdout.write(`  databases  ${stack.databases.nodes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}\n`);
+  stdout.write(`  servers    ${stack.servers.map(where).join(', ')}\n`);
+  stdout.write(`  databases  ${stack.databases.nodes.map(where).join(', ')}\n`);
   stdout.write(`  state      ${flags.state}\n`);
   stdout.write('Kill one of them and go on clicking. Ctrl-C ends everything.\n');
   if (result.killed.length > 0) await restore(result, stack, flags);

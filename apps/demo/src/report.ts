@@ -5,8 +5,8 @@ export interface Step {
   readonly name: string;
   /** The server that answered; what was killed, for a kill. */
   readonly server: string;
-  /** The HTTP status; 0 when there was no answer. */
-  readonly status: number;
+  /** The HTTP status; 0 when there was no answer; null for a step that is no request (a kill). */
+  readonly status: number | null;
   /** Whether that server knew the user after the step. */
   readonly loggedIn: boolean;
   readonly ms: number;
@@ -30,7 +30,7 @@ export function table(report: Report, color: boolean): string {
   const rows = report.steps.map((step) => [
     step.name,
     step.server,
-    step.status === 0 ? 'none' : String(step.status),
+    step.status === 0 ? 'none' : String(step.status ?? '-'),
     step.loggedIn ? 'yes' : 'no',
     step.ms.toFixed(1),
   ]);

@@ -1,36 +1,46 @@
 // The files that tell other programs where the running demo is: the state file, and the settings for `npm run admin`.
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Stack } from '@roam/local-stack';
+import type { Stack, StackProcess } from '@roam/local-stack';
 
 export interface DemoState {
   readonly url: string;
   readonly method: string;
-  readonly nginx: { readonly pid: number | null };
-  readonly servers: readonly { readonly name: string; readonly url: string; readonly pid: number | null }[];
-  readonly databases: readonly {
+  readonly nginx: Running;
+  readonly servers: readonly (Running & { readonly name: string; readonly url: string })[];
+  readonly databases: readonly (Running & {
     readonly name: string;
     readonly host: string;
     readonly port: number;
-    readonly pid: number | null;
     readonly role: 'primary' | 'replica';
-  }[];
+  })[];
+}
+
+interface Running {
+  /** The process itself; null where Docker runs it. */
+  readonly pid: number | null;
+  /** The container, where Docker runs it. */
+  readonly container?: string;
 }
 
 export async function stateOf(stack: Stack, method: string): Promise<DemoState> {
   return {
     url: stack.url,
     method,
-    nginx: { pid: stack.nginx.pid },
-    servers: stack.servers.map(({ name, url, pid }) => ({ name, url, pid })),
+    nginx: running(stack.nginx),
+    servers: stack.servers.map((server) => ({ name: server.name, url: server.url, ...running(server) })),
     databases: await Promise.all(
       stack.databases.nodes.map(async (node) => {
-        const { name, host, port, pid } = node;
+        const { name, host, port } = node;
         // One that does not answer takes no writes.
-        return { name, host, port, pid, role: await node.role().catch(() => 'replica' as const) };
+        return { name, host, port, ...running(node), role: await node.role().catch(() => 'replica' as const) };
       }),
     ),
   };
+}
+
+function running({ pid, container }: StackProcess): Running {
+  return container === undefined ? { pid } : { pid, container };
 }
 
 /** Writes for the owner only, whatever was there before. */

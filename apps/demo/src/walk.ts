@@ -163,7 +163,7 @@ class Walk {
       await victim.kill();
       this.killed.push(victim);
       const ms = Math.round((performance.now() - start) * 10) / 10;
-      this.add({ name: `kill -9 ${victim.name}`, server: victim.name, status: 0, loggedIn: true, ms, ok: true });
+      this.add({ name: `kill -9 ${victim.name}`, server: victim.name, status: null, loggedIn: true, ms, ok: true });
       for (let i = 1; i <= REQUESTS_AFTER_KILL; i += 2) {
         await this.put(nginx, `after-${victim.name}-${i}`);
         await this.readCart(nginx);

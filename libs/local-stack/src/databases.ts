@@ -1,7 +1,7 @@
 // Starts MySQL servers in one of the four topologies.
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { StackError } from './errors.js';
 import { makeAccounts } from './mysql/accounts.js';
 import { baseData } from './mysql/base-data.js';
@@ -50,7 +50,9 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
       const place = { dir: join(runDir.path, name), port: await ports.next(), groupPort: groupPorts[i] };
       mkdirSync(place.dir);
       const args = { place, serverId: firstServerId + i, topology, groupName, groupPorts, durable };
-      nodes.push(new MysqlNode({ name, program, accounts, args, rejoin: (node) => arrangement.rejoin(node) }));
+      const container = program.container ? `roam-${basename(runDir.path)}-${name}` : undefined;
+      const rejoin = (node: MysqlNode) => arrangement.rejoin(node);
+      nodes.push(new MysqlNode({ name, program, container, accounts, args, rejoin }));
     }
     await Promise.all(nodes.map((node) => node.create(base)));
     await arrangement.arrange();

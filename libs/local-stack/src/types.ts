@@ -8,8 +8,10 @@ export type Progress = (message: string) => void;
 /** A real process of the stack: signals go to exactly that program. */
 export interface StackProcess {
   readonly name: string;
-  /** The process's id now; null while it does not run. */
+  /** The process's id now; null while it does not run, and where Docker runs it. */
   readonly pid: number | null;
+  /** The container's name, where Docker runs it. */
+  readonly container?: string;
   /** Sends SIGKILL and waits until it is gone. */
   kill(): Promise<void>;
   /** SIGSTOP and SIGCONT. */

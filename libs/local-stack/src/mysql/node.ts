@@ -13,6 +13,8 @@ import { copyBaseData } from './base-data.js';
 export interface NodeOptions {
   readonly name: string;
   readonly program: Program;
+  /** The container's name, where Docker runs the program. */
+  readonly container: string | undefined;
   readonly accounts: RunAccounts;
   readonly args: ServerArguments;
   /** Brings a restarted server back to its place: into the group, behind its source, or just writable. */
@@ -32,7 +34,9 @@ export class MysqlNode implements Database {
     this.port = place.port;
     this.server = new ManagedProcess({
       name: options.name,
-      command: () => commandLine(options.program, [...serverArguments(options.args), this.startArgument()]),
+      container: options.container,
+      command: () =>
+        commandLine(options.program, [...serverArguments(options.args), this.startArgument()], options.container),
       // By this name mysqld knows that somebody starts it again after a clone.
       env: () => ({ ...process.env, MYSQLD_PARENT_PID: String(process.pid) }),
       restartCode: 16,
@@ -53,6 +57,14 @@ export class MysqlNode implements Database {
 
   get pid(): number | null {
     return this.server.pid;
+  }
+
+  get container(): string | undefined {
+    return this.server.container;
+  }
+
+  get isRunning(): boolean {
+    return this.server.isRunning;
   }
 
   get url(): string {
@@ -80,7 +92,7 @@ export class MysqlNode implements Database {
   }
 
   async start(): Promise<void> {
-    if (this.server.pid !== null) return;
+    if (this.server.isRunning) return;
     await this.server.start();
     await this.options.rejoin(this);
   }

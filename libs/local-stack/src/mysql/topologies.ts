@@ -54,11 +54,11 @@ class GroupArrangement implements Arrangement {
   /** After all were down, the nodes wait for each other: start them together. */
   async rejoin(node: MysqlNode): Promise<void> {
     await this.keeper.until(
-      ({ online }) => online.includes(node.name) || node.pid === null,
+      ({ online }) => online.includes(node.name) || !node.isRunning,
       `${node.name} has not joined the group`,
       FORM_TIMEOUT_MS,
     );
-    if (node.pid === null) throw new StackError('start_failed', `${node.name} ended while it joined the group`);
+    if (!node.isRunning) throw new StackError('start_failed', `${node.name} ended while it joined the group`);
   }
 }
 
@@ -97,7 +97,7 @@ class SourceAndReplicas implements Arrangement {
     }
     await node.query('START REPLICA');
     // A replica whose source is down just now is in its place all the same.
-    if (first || source.pid !== null) await this.untilReplicating(node);
+    if (first || source.isRunning) await this.untilReplicating(node);
     this.progress(`${node.name}: copies ${source.name}`);
   }
 

@@ -1,6 +1,6 @@
 // nginx as a process of the stack.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { commandLine, type Program } from '../programs/program.js';
 import { answers } from '../system/http.js';
 import { ManagedProcess } from '../system/managed-process.js';
@@ -8,11 +8,13 @@ import { nginxConfig, type NginxPlace } from './config.js';
 
 export function makeNginx(program: Program, place: NginxPlace): ManagedProcess {
   const file = join(place.dir, 'nginx.conf');
+  const container = program.container ? `roam-${basename(dirname(place.dir))}-nginx` : undefined;
   mkdirSync(place.dir, { recursive: true });
   writeFileSync(file, nginxConfig(place));
   return new ManagedProcess({
     name: 'nginx',
-    command: () => commandLine(program, ['-p', place.dir, '-e', 'stderr', '-c', file]),
+    container,
+    command: () => commandLine(program, ['-p', place.dir, '-e', 'stderr', '-c', file], container),
     env: () => process.env,
     logFile: join(place.dir, 'nginx.log'),
     // Any answer is nginx's: whether the web servers answer is not its business.

@@ -4,6 +4,7 @@ import { StackError } from '../errors.js';
 import { cached } from '../system/cached.js';
 import { onPath, type CommandLine } from '../system/guard.js';
 import type { Progress } from '../types.js';
+import { dockerCommand, dockerFault, pull } from './docker.js';
 import { findMirror, TESTED_PACKAGES, unpackedCommand, unpackPackages } from './debian.js';
 import { askVersion, type Program } from './program.js';
 import { judgeMysql, judgeNginx, type Verdict } from './versions.js';
@@ -15,6 +16,7 @@ interface Wanted {
   readonly program: string;
   readonly versionFlag: string;
   readonly package: keyof typeof TESTED_PACKAGES;
+  readonly image: string;
   readonly judge: (text: string) => Verdict;
   /** Arguments by which an unpacked one finds its own files. */
   readonly unpackedArgs: (root: string) => readonly string[];
@@ -27,6 +29,7 @@ const MYSQL: Wanted = {
   program: 'mysqld',
   versionFlag: '--version',
   package: 'mysql-server-core',
+  image: 'mysql:9.7',
   judge: judgeMysql,
   unpackedArgs: (root) => [
     '--no-defaults',
@@ -45,6 +48,7 @@ const NGINX: Wanted = {
   program: 'nginx',
   versionFlag: '-v',
   package: 'nginx',
+  image: 'nginx:1.30',
   judge: judgeNginx,
   unpackedArgs: () => [],
   advice: 'Install nginx ("apt install nginx", "brew install nginx"), or set NGINX to the path of an nginx',
@@ -89,6 +93,9 @@ async function find(wanted: Wanted, progress: Progress): Promise<Program> {
 
   const unpacked = await findUnpacked(wanted, progress, tried);
   if (unpacked) return unpacked;
+
+  const inDocker = await findInDocker(wanted, progress, tried);
+  if (inDocker) return inDocker;
   throw new StackError(
     'program_missing',
     `${wanted.name} was not found. Tried:\n${tried.map((line) => `  - ${line}`).join('\n')}\n${wanted.advice}.`,
@@ -121,6 +128,23 @@ async function findUnpacked(wanted: Wanted, progress: Progress, tried: string[])
     tried.push(`${what}: ${words}; ${tested(wanted)}`);
   }
   return undefined;
+}
+
+async function findInDocker(wanted: Wanted, progress: Progress, tried: string[]): Promise<Program | undefined> {
+  const fault = await dockerFault();
+  if (fault !== undefined) {
+    tried.push(`Docker: ${fault}`);
+    return undefined;
+  }
+  try {
+    await pull(wanted.image, progress);
+  } catch (error) {
+    tried.push(`Docker: ${wanted.image}: ${(error as Error).message}`);
+    return undefined;
+  }
+  const command = dockerCommand(wanted.image, wanted.program);
+  const program = await judge(wanted, command, noDefaults(wanted), `the image ${wanted.image}`, tried);
+  return program && { ...program, container: true };
 }
 
 function tested(wanted: Wanted): string {

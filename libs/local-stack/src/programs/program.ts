@@ -8,14 +8,19 @@ export interface Program {
   readonly command: CommandLine;
   /** Arguments it always needs where it was unpacked instead of installed. */
   readonly ownArgs: readonly string[];
+  /** True where the command is a `docker run`: it then needs a name, and signals go through Docker. */
+  readonly container?: boolean;
   /** As the program says it itself. */
   readonly version: string;
   /** Where it came from, for people. */
   readonly origin: string;
 }
 
-export function commandLine(program: Program, args: readonly string[]): CommandLine {
-  return { file: program.command.file, args: [...program.command.args, ...program.ownArgs, ...args] };
+/** `container` names the container, for a program that Docker runs. */
+export function commandLine(program: Program, args: readonly string[], container?: string): CommandLine {
+  const [first, ...more] = program.command.args;
+  const command = container === undefined ? program.command.args : [first ?? 'run', '--name', container, ...more];
+  return { file: program.command.file, args: [...command, ...program.ownArgs, ...args] };
 }
 
 const run = promisify(execFile);

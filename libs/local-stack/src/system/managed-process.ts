@@ -1,5 +1,5 @@
 // A program that is started, watched, signalled and stopped; it never outlives this process.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,8 @@ import { guarded, hasSetpriv, watchOver, type CommandLine } from './guard.js';
 
 export interface ProcessOptions {
   readonly name: string;
+  /** The name of the container in which the command runs the program; signals then go through Docker. */
+  readonly container?: string;
   /** Asked at each start, so that a restart may differ from the first start. */
   readonly command: () => CommandLine;
   readonly env: () => Readonly<Record<string, string | undefined>>;
@@ -37,7 +39,15 @@ export class ManagedProcess implements StackProcess {
   }
 
   get pid(): number | null {
-    return this.child?.pid ?? null;
+    return this.container === undefined ? (this.child?.pid ?? null) : null;
+  }
+
+  get container(): string | undefined {
+    return this.options.container;
+  }
+
+  get isRunning(): boolean {
+    return this.child !== undefined;
   }
 
   async start(): Promise<void> {
@@ -56,11 +66,11 @@ export class ManagedProcess implements StackProcess {
   }
 
   freeze(): void {
-    this.child?.kill('SIGSTOP');
+    if (this.child) this.signal(this.child, 'SIGSTOP');
   }
 
   thaw(): void {
-    this.child?.kill('SIGCONT');
+    if (this.child) this.signal(this.child, 'SIGCONT');
   }
 
   /** The last lines it printed. */
@@ -83,8 +93,10 @@ export class ManagedProcess implements StackProcess {
     });
     closeSync(log);
     this.child = child;
-    const forget = atExit(() => child.kill('SIGKILL'));
-    if (!hasSetpriv && child.pid !== undefined)
+    const { container } = this;
+    const forget = atExit(() => this.signal(child, 'SIGKILL'));
+    if (container !== undefined) this.endWatch = watchOver({ file: 'docker', args: ['rm', '--force', container] });
+    else if (!hasSetpriv && child.pid !== undefined)
       this.endWatch = watchOver({ file: 'kill', args: ['-9', String(child.pid)] });
     const gone = (code: number | null) => {
       if (this.child !== child) return;
@@ -110,20 +122,31 @@ export class ManagedProcess implements StackProcess {
     if (!this.child) throw this.failed('ended while it started');
   }
 
+  private signal(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
+    if (this.container === undefined) {
+      child.kill(signal);
+      return;
+    }
+    const command = { SIGKILL: 'kill', SIGTERM: 'kill', SIGSTOP: 'pause', SIGCONT: 'unpause' }[signal];
+    const option = command === 'kill' ? [`--signal=${signal}`] : [];
+    // Not pausing twice, not killing what is gone: Docker's complaint about that is no news.
+    spawnSync('docker', [command, ...option, this.container], { stdio: 'ignore' });
+  }
+
   private failed(what: string): StackError {
     return new StackError('start_failed', `${this.name} ${what}. The end of its log:\n${this.logTail()}`);
   }
 
-  private async end(signal: NodeJS.Signals, graceMs: number): Promise<void> {
+  private async end(signal: 'SIGKILL' | 'SIGTERM', graceMs: number): Promise<void> {
     this.stopping = true;
     const { child } = this;
     if (!child) return;
     const exited = once(child, 'exit');
-    child.kill(signal);
+    this.signal(child, signal);
     if (signal !== 'SIGKILL') {
       // A frozen process takes no other signal.
-      child.kill('SIGCONT');
-      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      this.signal(child, 'SIGCONT');
+      const timer = setTimeout(() => this.signal(child, 'SIGKILL'), graceMs);
       await exited;
       clearTimeout(timer);
     } else {
