@@ -295,7 +295,7 @@ describe('TypeORM over the cluster', () => {
     await allOnline();
     const source = new DataSource({
       type: 'mysql',
-      driver: cluster.typeormDriver({ statementTimeoutMs: 5000 }),
+      driver: cluster.typeormDriver(),
       entities: [accounts],
       synchronize: true,
     });
@@ -312,9 +312,18 @@ describe('TypeORM over the cluster', () => {
     await login();
     await expect(repository.save({ email: 'ann@example.org', logins: 0 })).rejects.toMatchObject({ errno: 1062 });
 
+    // Frozen, it takes the statement and never answers.
+    const frozen = await commonNode();
+    frozen.freeze();
+    const startedAt = performance.now();
+    await cluster.retrying(() => repository.findOneByOrFail({ email: 'ann@example.org' }));
+    expect(performance.now() - startedAt).toBeLessThan(patience.writeTimeoutMs);
+    frozen.thaw();
+    await allOnline();
+
     const uuid = await homeOfCommon();
-    const victim = databases.nodes.find((node) => statusOf(node).uuid === uuid);
-    await victim!.kill();
+    const victim = await commonNode();
+    await victim.kill();
     await login();
     const { logins } = await cluster.retrying(() => repository.findOneByOrFail({ email: 'ann@example.org' }));
     expect(logins).toBe(2);
@@ -322,5 +331,9 @@ describe('TypeORM over the cluster', () => {
     await source.destroy();
   });
 
+  const commonNode = async () => {
+    const uuid = await homeOfCommon();
+    return databases.nodes.find((node) => statusOf(node).uuid === uuid)!;
+  };
   const homeOfCommon = async () => (await cluster.read<Uuid>('SELECT @@server_uuid AS uuid', []))[0]?.uuid;
 });

@@ -4,11 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttemptDeadline } from './budget.js';
 import { Budget } from './budget.js';
 import type { NodeConnection, WriteHeader } from './connection.js';
+import { rowsOf } from './connection.js';
 import { ClusterUnavailableError, failureOf, isOutcomeUnknown, NoConnectionError } from './errors.js';
 import type { ClusterNode } from './node.js';
 import type { NodePool } from './node-pool.js';
 import { NodeSet } from './node-set.js';
-import { rowsOf } from './probe.js';
 import { hashOf } from './rendezvous.js';
 import type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
 import { createTypeormDriver } from './typeorm-driver.js';
@@ -31,8 +31,6 @@ const COMMON = hashOf('common');
 const ROUND_PAUSE_MS = 25;
 /** Milliseconds after which a statement is tried again when nobody says that a node's state has changed. */
 const RETRY_PAUSE_MS = 20;
-/** Seconds within which every healthy node must have applied an `everywhere` write. */
-const APPLY_SECONDS = 0.5;
 const RETRY_ATTEMPTS = 6;
 
 /** Counts up; see `ClusterStats`. */
@@ -337,21 +335,23 @@ export class MysqlCluster implements Cluster {
   /** Waits until every other healthy node has applied what this one has; fences those that are too slow. */
   private async awaitEverywhere(written: ClusterNode, header: WriteHeader): Promise<void> {
     const { nodeSet } = this;
+    const { maxLagMs } = nodeSet.options;
     const others = nodeSet.usable.filter((node) => node !== written);
     if (others.length === 0) return;
     let gtids = header.stateChanges?.gtids?.join(',');
     if (gtids === undefined) {
       // It changed nothing, perhaps because another had just done the same: wait for all that this node has.
-      const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], APPLY_SECONDS * 1000);
+      const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], maxLagMs);
       gtids = rows?.[0]?.gtids;
     }
     if (gtids === undefined || gtids === '') return;
-    const awaited = gtids;
+    const parameters = [gtids, maxLagMs / 1000];
     await Promise.all(
       others.map(async (node) => {
-        const rows = await this.ask<AppliedRow>(node, WAIT_APPLIED, [awaited, APPLY_SECONDS], APPLY_SECONDS * 1200);
+        // A little more than MySQL waits itself, so that it can say that it was too slow.
+        const rows = await this.ask<AppliedRow>(node, WAIT_APPLIED, parameters, maxLagMs * 1.2);
         if (rows && Number(rows[0]?.timedOut) !== 0)
-          nodeSet.passOver(node, `has not applied a write within ${APPLY_SECONDS} s`);
+          nodeSet.passOver(node, `has not applied a write within ${maxLagMs} ms`);
       }),
     );
   }

@@ -15,6 +15,11 @@ export interface WriteHeader extends ResultSetHeader {
   readonly stateChanges?: { readonly gtids?: readonly string[] };
 }
 
+/** The rows of a SELECT. */
+export function rowsOf<T extends RowDataPacket>(result: StatementResult): T[] {
+  return result as T[];
+}
+
 /** How mysql2 hands a prepared statement out; its typings know the parameters only as `any`. */
 interface PreparedStatement {
   execute(parameters: readonly Parameter[], callback: StatementCallback): void;

@@ -35,6 +35,7 @@ export class NodeSet {
   private readonly wakeUps = new Set<() => void>();
   private known: readonly NodeStatus[] = [];
   private closed = false;
+  private closing: Promise<void> | undefined;
 
   constructor(readonly options: NodeSetOptions) {
     const addresses = options.urls.map(parseUrl);
@@ -121,8 +122,12 @@ export class NodeSet {
     return () => this.listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
-    if (this.closed) return;
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  private async shutDown(): Promise<void> {
     this.closed = true;
     this.usable = [];
     this.wake();

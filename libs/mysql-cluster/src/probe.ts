@@ -1,6 +1,7 @@
 // What one look at a node asks, and how the answer reads.
 import type { RowDataPacket } from 'mysql2';
-import type { NodeConnection, StatementResult } from './connection.js';
+import type { NodeConnection } from './connection.js';
+import { rowsOf } from './connection.js';
 import { UnsupportedServerError } from './errors.js';
 import { GtidSet } from './gtid.js';
 
@@ -80,9 +81,4 @@ export class Probe {
 function groupOf(members: ProbeRow['members']): readonly Member[] | undefined {
   if (members === null) return undefined;
   return members.map(([uuid, state, role]) => ({ uuid, state, role }));
-}
-
-/** The rows of a SELECT. */
-export function rowsOf<T extends RowDataPacket>(result: StatementResult): T[] {
-  return result as T[];
 }

@@ -8,7 +8,7 @@ export function hashOf(text: string): number {
 }
 
 /** The weight of a node for a key: the node with the greatest is the key's home, the next its stand-in, and so on. */
-export function weightOf(nodeHash: number, keyHash: number): number {
+function weightOf(nodeHash: number, keyHash: number): number {
   // MurmurHash3's finalizer mixes every bit of both into every bit of the weight.
   let hash = nodeHash ^ keyHash;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -18,12 +18,12 @@ export interface TypeormDriverOptions {
 export interface MysqlDriver {
   createPool(options: ConnectionOptions & { readonly connectionLimit?: number }): MysqlPool;
 }
-export interface MysqlPool {
+interface MysqlPool {
   getConnection(callback: (error: Error | null, connection?: LeasedConnection) => void): void;
   end(callback?: (error?: Error | null) => void): void;
 }
 /** mysql2's own connection; `release` gives it back. */
-export type LeasedConnection = Connection & { release(): void };
+type LeasedConnection = Connection & { release(): void };
 
 type FindLease = (poolOf: (node: ClusterNode) => NodePool, timeoutMs: number) => Promise<Lease>;
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;

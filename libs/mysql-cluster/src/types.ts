@@ -42,7 +42,10 @@ export interface NodeStatus {
   readonly name: string;
   /** `server_uuid`, the same on every web server; undefined until the node has answered once. */
   readonly uuid: string | undefined;
-  /** `online`: may be used; `fenced`: missed a deadline or lags, passed over until caught up; `down`: cannot be reached. */
+  /**
+   * `online`: may be used, for writes if `writable`; `fenced`: it missed a deadline, lags or is no full member of its
+   * group, and is passed over until it has caught up; `down`: it cannot be reached.
+   */
   readonly state: 'online' | 'fenced' | 'down';
   readonly role: 'primary' | 'replica';
   /** True when it accepts writes. */
@@ -58,8 +61,8 @@ export interface ReadOptions<T> {
   readonly key?: string;
   /**
    * Tells whether these rows can be the answer. Where not (a row missing or older than the reader's mark), the next
-   * node is asked, then all again until the read's time is up or every healthy node has been asked `rounds` times;
-   * the last rows are then returned as they are.
+   * node is asked, then those that are passed over, then all again until the read's time is up or every healthy node
+   * has been asked `rounds` times; the last rows are then returned as they are.
    */
   readonly acceptable?: (rows: readonly T[]) => boolean;
   /** How often all nodes are asked at most (default 1): more than 1 waits for replication between rounds. */
@@ -70,8 +73,8 @@ export interface WriteOptions {
   /** Chooses the home node. Default: the commonly ranked node. */
   readonly key?: string;
   /**
-   * When true, returns only after every healthy node has applied the write; a node that has not within 0.5 s is
-   * fenced on this server. For what must be seen everywhere at once (a logout).
+   * When true, returns only after every healthy node has applied the write, also one that changed nothing; a node
+   * that has not within `maxLagMs` is fenced on this server. For what must be seen everywhere at once (a logout).
    */
   readonly everywhere?: boolean;
 }
@@ -79,7 +82,10 @@ export interface WriteOptions {
 export interface WriteSummary {
   /** Rows that matched, as MySQL counts them (found rows). */
   readonly affectedRows: number;
-  /** True when an earlier attempt had an unknown outcome: the write may have been applied twice, or be its own conflict. */
+  /**
+   * True when an earlier attempt had an unknown outcome: the write may have been applied twice, or be its own conflict
+   * (no rows matched, or a duplicate key, because it had been applied already).
+   */
   readonly repeated: boolean;
 }
 
@@ -103,8 +109,10 @@ export type Parameter = string | number | bigint | boolean | null | Buffer | Dat
  * healthy; statements of a key go there, and to the next in its rank when that node fails.
  *
  * Statements must be such that repeating them is harmless (compare-and-set, `INSERT` with a fresh key): a write whose
- * answer was lost is repeated on the next node, and `repeated` says so. A statement past its deadline always destroys
- * its connection. Throws `ClusterUnavailableError` when no node could answer in time; MySQL's own errors (a duplicate
+ * answer was lost is repeated on the next node, and `repeated` says so. A first attempt gets half of the time, and all
+ * of it when its node answers a probe meanwhile (the statement waits for a lock, or the group for a member). A
+ * statement past its deadline always destroys its connection, and its node is passed over until it has proved itself.
+ * Throws `ClusterUnavailableError` when no node could answer in time; MySQL's own errors (a duplicate
  * key, a syntax error) are passed on as mysql2 gives them. 1205, 1213, 1180 and 3101 are retried within the time.
  */
 export interface Cluster {
