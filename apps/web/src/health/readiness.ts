@@ -11,8 +11,9 @@ export interface ReadinessReport {
   readonly ready: boolean;
   readonly phase: Phase;
   readonly dependencies: {
-    readonly mysql: { readonly usable: boolean; readonly nodes: readonly NodeStatus[]; readonly reason?: string };
+    readonly mysql: { readonly usable: boolean; readonly nodes: readonly NodeStatus[] };
   };
+  readonly waitingFor?: string;
 }
 
 export class Readiness {
@@ -28,12 +29,11 @@ export class Readiness {
   }
 
   report(): ReadinessReport {
-    const usable = this.hasUsableNode();
-    const reason = this.waitingFor === undefined ? {} : { reason: this.waitingFor };
     return {
       ready: this.phase === 'ready',
       phase: this.phase,
-      dependencies: { mysql: { usable, nodes: this.nodes(), ...reason } },
+      dependencies: { mysql: { usable: this.hasUsableNode(), nodes: this.nodes() } },
+      ...(this.waitingFor === undefined ? {} : { waitingFor: this.waitingFor }),
     };
   }
 }
