@@ -17,14 +17,17 @@ export class PortReservation {
   private readonly files: string[] = [];
   private readonly forget = atExit(() => this.removeFiles());
 
-  constructor() {
+  constructor(
+    private readonly first = FIRST,
+    private readonly last = LAST,
+  ) {
     const claims = roamDir('ports');
     for (const name of readdirSync(claims)) dropStale(join(claims, name));
   }
 
   async next(): Promise<number> {
     for (let attempt = 0; attempt < 200; attempt++) {
-      const port = randomInt(FIRST, LAST);
+      const port = randomInt(this.first, this.last);
       const file = join(roamDir('ports'), String(port));
       if (!claim(file)) continue;
       if (await isFree(port)) {
@@ -33,7 +36,7 @@ export class PortReservation {
       }
       rmSync(file, { force: true });
     }
-    throw new StackError('port_in_use', `No free port found between ${FIRST} and ${LAST}`);
+    throw new StackError('port_in_use', `No free port found between ${this.first} and ${this.last}`);
   }
 
   release(): void {

@@ -70,6 +70,16 @@ describe('ports', () => {
     for (const port of ports) expect(existsSync(join(roamDir('ports'), String(port)))).toBe(false);
   });
 
+  it('of one stack are not given to another, also while nothing listens there', async () => {
+    const first = new PortReservation(31_990, 31_991);
+    const second = new PortReservation(31_990, 31_991);
+    expect(await first.next()).toBe(31_990);
+    await expect(second.next()).rejects.toThrow('No free port');
+    first.release();
+    expect(await second.next()).toBe(31_990);
+    second.release();
+  });
+
   it('that are in use are seen', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
