@@ -43,6 +43,12 @@ describe('the request life cycle', () => {
     const app = express();
     app.use((_request, response, next) => {
       response.setHeader('X-Request-Id', 'kept');
+      // As a deadline answers that was set up before the session.
+      const [writeHead, end] = [response.writeHead.bind(response), response.end.bind(response)];
+      response.locals.answerFirst = () => {
+        writeHead(503);
+        end('too late');
+      };
       next();
     });
     app.use(sessionMiddleware(new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, ...options })));
@@ -209,6 +215,22 @@ describe('the request life cycle', () => {
       const names = (await fetch(url)).headers.getSetCookie().map((cookie) => cookie.split('=')[0]);
       expect(names.sort()).toEqual(['mark', 'sid', 'x', 'y']);
     }
+  });
+
+  it('keeps nothing of a handler that comes after somebody else has answered', async () => {
+    let kept = false;
+    store.beforeWrite = async () => {
+      kept = true;
+    };
+    const url = await handle((request, response) => {
+      request.session!.a = 1;
+      (response.locals.answerFirst as () => void)();
+      response.end('late');
+    });
+    const response = await fetch(url);
+    expect([response.status, await response.text()]).toEqual([503, 'too late']);
+    await sleep(20);
+    expect(kept).toBe(false);
   });
 
   it('refuses changes after the first byte, also deep ones', async () => {
