@@ -13,7 +13,6 @@ describe("nginx's configuration", () => {
     for (const n of [1, 2, 3]) {
       expect(config).toContain(`server 127.0.0.1:300${n} max_fails=1`);
       expect(config).toContain(`location /_server/web${n}/ {`);
-      expect(config).toContain(`proxy_set_header X-Forwarded-Prefix /_server/web${n};`);
     }
   });
 

@@ -39,7 +39,8 @@ ${upstreams
   .join('\n')}
 
   map $http_upgrade $connection_header { default upgrade; '' ''; }
-  # The address behind /_server/NAME as the client wrote it: nothing decoded.
+  # /_server/NAME, which the pages' links must keep, and the address behind it as the client wrote it: nothing decoded.
+  map $request_uri $prefix { '~^(?<server>/_server/[^/]+)/' $server; default ''; }
   map $request_uri $behind_prefix { '~^/_server/[^/]+(?<rest>/.*)$' $rest; default /; }
   # Who is told that no web server answered: a program or a person.
   map $request_uri $unavailable { '~^(/_server/[^/]+)?/api/' /unavailable.json; default /unavailable.html; }
@@ -52,7 +53,7 @@ ${upstreams
   proxy_set_header X-Forwarded-For $remote_addr;
   proxy_set_header X-Forwarded-Proto $scheme;
   proxy_set_header X-Forwarded-Host $http_host;
-  proxy_set_header X-Forwarded-Prefix '';
+  proxy_set_header X-Forwarded-Prefix $prefix;
   # The same in every try of one request, which therefore counts once.
   proxy_set_header X-Request-Id $request_id;
 
@@ -100,19 +101,9 @@ ${upstreams.map(({ name }) => serverLocation(name)).join('\n')}
 `;
 }
 
-/** The whole site answered by one server; headers are repeated because a location with its own inherits none. */
+/** The whole site answered by one server. */
 function serverLocation(name: string): string {
   return `
     location = /_server/${name} { return 308 /_server/${name}/; }
-    location /_server/${name}/ {
-      proxy_set_header Host $http_host;
-      proxy_set_header Connection $connection_header;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $http_host;
-      proxy_set_header X-Forwarded-Prefix /_server/${name};
-      proxy_set_header X-Request-Id $request_id;
-      proxy_pass http://${name}$behind_prefix;
-    }`;
+    location /_server/${name}/ { proxy_pass http://${name}$behind_prefix; }`;
 }
