@@ -46,6 +46,11 @@ export function gateResponse(response: ServerResponse, gate: Gate): void {
     };
 
   function start(method: Method): void {
+    if (response.headersSent) {
+      // Somebody answered past this gate, a deadline for example: what the handler did is not to be kept.
+      state = 'discarding';
+      return;
+    }
     const committed = gate.before();
     if (committed === undefined) {
       state = 'open';
