@@ -114,7 +114,8 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     const { id, version, payload, idleEndsAt, userId, epoch } = record;
     const parameters = [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), version - 1];
     const { affectedRows } = await this.write(id, sql, parameters);
-    return affectedRows > 0 ? { status: 'done' } : this.current(id);
+    // A node that took over a moment ago may be a write behind what the caller has read.
+    return affectedRows > 0 ? { status: 'done' } : this.current(id, version - 1);
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
@@ -175,8 +176,8 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     }
   }
 
-  private async current(id: string): Promise<WriteResult> {
-    const row = await this.row(id, 0);
+  private async current(id: string, atLeast = 0): Promise<WriteResult> {
+    const row = await this.row(id, atLeast);
     return row && !row.ended ? { status: 'conflict', current: toRecord(id, row) } : { status: 'gone' };
   }
 
