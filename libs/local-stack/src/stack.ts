@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startDatabases } from './databases.js';
 import { StackError } from './errors.js';
 import { makeNginx } from './nginx/nginx.js';
-import { findNginx } from './programs/find.js';
+import { findMysql, findNginx } from './programs/find.js';
 import { isFree, PortReservation } from './system/ports.js';
 import { projectDir } from './system/project-dir.js';
 import { makeRunDir } from './system/run-dir.js';
@@ -31,7 +31,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     if (!existsSync(join(app, script)))
       throw new StackError('start_failed', `${join(app, script)} is missing: run "npm run build" first`);
   if (options.port) await checkPort(options.port);
-  const nginxProgram = await findNginx(onProgress);
+  // Both at once: at a first run each is fetched. The databases find theirs again, in the cache.
+  const [nginxProgram] = await Promise.all([findNginx(onProgress), findMysql(onProgress)]);
 
   const ports = new PortReservation();
   const runDir = makeRunDir();
