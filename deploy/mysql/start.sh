@@ -28,6 +28,9 @@ settings=(
   --report-host="$HOSTNAME"
   --skip-name-resolve
   --mysqlx=OFF
+  --relay-log=relay
+  --transaction-isolation=READ-COMMITTED
+  --default-time-zone=+00:00
   # Outside of the group nothing may be written; the group itself opens its members.
   --super-read-only=ON
 
@@ -40,15 +43,18 @@ settings=(
   --group-replication-local-address="$HOSTNAME:33061"
   --group-replication-group-seeds="$GROUP_SEEDS"
 
-  # Every node writable.
+  # Every node writable; nobody waits for another, the web servers see to reading what was written.
   --group-replication-single-primary-mode=OFF
   --group-replication-enforce-update-everywhere-checks=ON
+  --group-replication-consistency=EVENTUAL
   # A node that is gone is let go at once: meanwhile the others could not commit.
   --group-replication-member-expel-timeout=0
-  # Cut off from the majority: give up after 5 s, stop serving, and try to come back.
+  # Cut off from the majority: give up after 5 s, take no more writes, and try to come back.
   --group-replication-unreachable-majority-timeout=5
-  --group-replication-exit-state-action=OFFLINE_MODE
+  --group-replication-exit-state-action=READ_ONLY
   --group-replication-autorejoin-tries=3
+  # Further behind than this many transactions, a node copies another instead of replaying them.
+  --group-replication-clone-threshold=100000
 
   --group-replication-ssl-mode=REQUIRED
   --group-replication-recovery-use-ssl=ON

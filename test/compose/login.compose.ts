@@ -40,8 +40,8 @@ describe('the stack in containers', () => {
           const answer = await person.get(`/_server/${name}/api/me`);
           expect([answer.status, answer.server]).toEqual([200, name]);
           expect(answer.json<Me>().server).toBe(name);
-        // The pages' links stay on that server.
-        expect((await person.get(`/_server/${name}/account`)).text).toContain(`"/_server/${name}/`);
+          // The pages' links stay on that server.
+          expect((await person.get(`/_server/${name}/account`)).text).toContain(`"/_server/${name}/`);
         }
       }
     }),
