@@ -237,10 +237,21 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
 
       it("ignores a mark that is forged, or another session's", async () => {
         const [visitor, other] = [await shopper(), await shopper()];
-        visitor.mark = `999.${visitor.mark!.split('.')[1]}`;
-        expect(await visitor.see(b)).toEqual({ cart: { apple: 1 } });
-        visitor.mark = other.mark;
-        expect(await visitor.see(b)).toEqual({ cart: { apple: 1 } });
+        await other.visit(a, (session) => {
+          session.pear = 1;
+        });
+        const atLeast: unknown[] = [];
+        const spying = server({
+          ...methodsOf(opened.servers[1]),
+          find: (id, version) => {
+            atLeast.push(version);
+            return opened.servers[1].find(id, version);
+          },
+        });
+        for (const mark of [`999.${visitor.mark!.split('.')[1]}`, other.mark, '2', '2.', 'x', undefined]) {
+          expect((await spying.open(visitor.token, mark)).isStored).toBe(true);
+        }
+        expect(atLeast).toEqual([0, 0, 0, 0, 0, 0]);
       });
     });
 
@@ -302,6 +313,7 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
         const before = visitor.copy();
         await visitor.logIn(b, newUser());
         expect(visitor.token).not.toBe(before.token);
+        expect(visitor.mark).not.toBe(before.mark);
         expect(await visitor.see(a)).toMatchObject({ cart: { apple: 1 }, user: expect.any(String) });
         for (const here of [a, b]) expect(await before.see(here)).toBeUndefined();
       });
@@ -371,6 +383,14 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
           const request = await a.open(bad, undefined);
           expect(request.isStored).toBe(false);
         }
+        expect(calls).toEqual([]);
+      });
+
+      it('reads nothing for a token that is older than the longest limit', async () => {
+        const visitor = await shopper();
+        clock += limits.rememberLifetime;
+        calls.length = 0;
+        expect(await visitor.see(a)).toBeUndefined();
         expect(calls).toEqual([]);
       });
 
@@ -546,16 +566,21 @@ function methodsOf(store: SessionStore): SessionStore {
   return { capabilities: store.capabilities, ...methods } as unknown as SessionStore;
 }
 
-/** Every kind of damage a token can have: each bit of each character, cut, longer, other alphabets and paths. */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** Every kind of damage a token can have: changed characters, spare bits, cut, longer, other alphabets and paths. */
 function mutations(token: string): string[] {
   const flipped = [...token].flatMap((char, i) =>
     ['A', 'B', '_', 'Z']
       .filter((other) => other !== char)
       .map((other) => token.slice(0, i) + other + token.slice(i + 1)),
   );
+  // The last character carries bits that decoding drops: only one of its spellings is ours.
+  const respelled = [...ALPHABET].map((last) => token.slice(0, -1) + last).filter((other) => other !== token);
   const cut = Array.from({ length: token.length }, (_, i) => token.slice(0, i));
   return [
     ...flipped,
+    ...respelled,
     ...cut,
     `${token}A`,
     `${token}=`,
