@@ -23,7 +23,7 @@ export class FlagError extends Error {
   }
 }
 
-export const AVAILABLE_METHODS: readonly string[] = ['mysql'];
+const AVAILABLE_METHODS: readonly string[] = ['mysql'];
 const KNOWN_METHODS: readonly string[] = ['cookie', 'sync', 'file', 'mysql', 'all'];
 const TOPOLOGIES: readonly Topology[] = ['multi-primary', 'single-primary', 'replicas', 'single'];
 

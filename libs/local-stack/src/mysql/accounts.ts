@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { accountStatements, type ClusterAccounts, type Credentials } from '@roam/mysql-cluster/group';
 
-export const DATABASE = 'roam';
+const DATABASE = 'roam';
 
 export interface RunAccounts extends ClusterAccounts {
   readonly admin: Credentials;

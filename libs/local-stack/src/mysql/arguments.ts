@@ -1,7 +1,7 @@
 // The arguments of a mysqld of the stack.
 import type { Topology } from '../types.js';
 
-export interface ServerPlace {
+interface ServerPlace {
   /** The node's own folder. */
   readonly dir: string;
   readonly port: number;
