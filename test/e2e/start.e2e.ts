@@ -93,13 +93,14 @@ describe('the demo', () => {
 
   it('says what it tried when no MySQL can be had', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'roam-nothing-'));
-    const { code, stderr } = await runNode([DEMO, '--port', '0', '--exit'], {
-      PATH: empty,
-      MYSQLD: join(empty, 'mysqld'),
-    });
+    const env = { MYSQLD: join(empty, 'mysqld') };
+    const chosen = await runNode([DEMO, '--port', '0', '--exit'], env);
+    const nothing = await runNode([DEMO, '--port', '0', '--exit'], { PATH: empty });
     await rm(empty, { recursive: true });
-    expect(code).toBe(1);
-    expect(stderr).toContain(`MYSQLD=${join(empty, 'mysqld')}`);
-    expect(stderr).toContain('Install MySQL');
+    expect([chosen.code, nothing.code]).toEqual([1, 1]);
+    expect(chosen.stderr).toContain(`MYSQLD=${env.MYSQLD}`);
+    expect(chosen.stderr).toContain('Install MySQL');
+    expect(nothing.stderr).toMatch(/was not found. Tried:\n {2}- the PATH.*\n {2}- .*\n {2}- Docker/);
+    expect(nothing.stderr).toContain('Install');
   });
 });
