@@ -160,6 +160,18 @@ describe('the stack in containers', () => {
   );
 
   it(
+    'takes back a MySQL server that lost its disk',
+    logged(async () => {
+      const person = await registered();
+      await stack.compose(['rm', '--stop', '--force', 'mysql3']);
+      await stack.removeVolume('mysql3');
+      // Healthy is who is ONLINE, which takes all data that the others have.
+      await stack.up();
+      expect((await person.get('/api/me')).status).toBe(200);
+    }),
+  );
+
+  it(
     'serves https with cookies that only this host can set',
     logged(async () => {
       await stack.up([], { PUBLIC_URL: stack.httpsUrl });

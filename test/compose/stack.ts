@@ -49,6 +49,11 @@ export class ComposeStack {
     await run('docker', ['kill', '--signal', 'KILL', container], this.env);
   }
 
+  /** Forgets what a service kept, which must not run. */
+  async removeVolume(name: string): Promise<void> {
+    await run('docker', ['volume', 'rm', `${this.project}_${name}`], this.env);
+  }
+
   /** The last lines of every service's log. */
   logs(): Promise<string> {
     return this.compose(['logs', '--no-color', '--timestamps', '--tail', '40']);

@@ -7,6 +7,7 @@ import {
   withConnection,
   type Credentials,
   type GroupNode,
+  type NodeAnswer,
   type Observation,
 } from './node.js';
 import { decide } from './rule.js';
@@ -54,7 +55,7 @@ export class GroupKeeper {
   private readonly busy = new Map<string, Promise<void>>();
   private readonly retryAfter = new Map<string, number>();
   private readonly faults = new Map<string, string>();
-  /** Nodes whose accounts are made. */
+  /** Nodes whose accounts are made, by `server_uuid`: a node that lost its data comes back as another. */
   private readonly prepared = new Set<string>();
 
   constructor(private readonly options: GroupOptions) {}
@@ -75,8 +76,7 @@ export class GroupKeeper {
       if (this.busy.has(name) && answer && answer.state !== 'ONLINE') waiting.push(`${name} is joining`);
       else if (fault !== undefined) waiting.push(`${name} could not join (${fault})`);
     }
-    for (const { node, answer } of observations)
-      if (answer?.state === 'OFFLINE') this.prepare(node, answer.superReadOnly);
+    for (const { node, answer } of observations) if (answer?.state === 'OFFLINE') this.prepare(node, answer);
     // Nodes that are being prepared are busy; their turn comes with the next round.
     if (decision.bootstrap) this.begin(decision.bootstrap, true);
     for (const node of decision.join) this.begin(node, false);
@@ -111,9 +111,8 @@ export class GroupKeeper {
    * A node outside of the group must not accept writes, or it could never join again; its accounts are made before.
    * The accounts once per run for each node, the rest whenever a node is found writable.
    */
-  private prepare(node: GroupNode, superReadOnly: boolean): void {
-    const name = nameOf(node);
-    const accountsDue = this.accountsDue(name);
+  private prepare(node: GroupNode, { uuid, superReadOnly }: NodeAnswer): void {
+    const accountsDue = this.options.createAccounts === true && !this.prepared.has(uuid);
     if (superReadOnly && !accountsDue) return;
     this.run(node, async (query) => {
       if (accountsDue) {
@@ -121,16 +120,12 @@ export class GroupKeeper {
         await query('SET GLOBAL offline_mode = ON');
         await query('SET GLOBAL super_read_only = OFF');
         for (const statement of accountStatements(this.options.accounts)) await query(statement);
-        this.log(`${name}: accounts are in place`);
+        this.log(`${nameOf(node)}: accounts are in place`);
       }
       await query('SET GLOBAL super_read_only = ON');
       if (accountsDue) await query('SET GLOBAL offline_mode = OFF');
-      this.prepared.add(name);
+      this.prepared.add(uuid);
     });
-  }
-
-  private accountsDue(name: string): boolean {
-    return this.options.createAccounts === true && !this.prepared.has(name);
   }
 
   private begin(node: GroupNode, bootstrap: boolean): void {
