@@ -211,8 +211,8 @@ export class NodeSet {
     after.forEach((status, index) => {
       const { state, writable, reason } = before[index];
       if (status.state === state && status.writable === writable) {
-        // A lag that moves is not news; another cause of the same state is.
-        if (state !== 'down' || status.reason === reason) return;
+        // A lag that moves is not news, nor is a figure in the reason; another cause of the same state is.
+        if (state !== 'down' || causeOf(status.reason) === causeOf(reason)) return;
       } else if (state === 'online' && status.state !== 'online') {
         this.fenced++;
         this.members[index].pool.rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
@@ -259,3 +259,8 @@ export class NodeSet {
 const SETUP =
   "SET SESSION session_track_gtids = 'OWN_GTID', transaction_isolation = 'READ-COMMITTED', " +
   "time_zone = '+00:00', innodb_lock_wait_timeout = 1";
+
+/** A reason without its figures. */
+function causeOf(reason: string | undefined): string | undefined {
+  return reason?.replace(/\d+/g, '');
+}
