@@ -61,11 +61,10 @@ describe('a group with a single primary', () => {
         .filter(Boolean),
     ).toHaveLength(1);
     await primary!.kill();
-    await until('another primary is found', () => {
-      const { state, writable } =
-        cluster.nodes().find(({ role, state }) => role === 'primary' && state === 'online') ?? {};
-      return state === 'online' && writable === true;
-    });
+    const killed = statusOf(cluster, primary!).name;
+    await until('another primary is found', () =>
+      cluster.nodes().some(({ name, state, writable }) => name !== killed && state === 'online' && writable),
+    );
     await writeAndRead(cluster, 'after');
     expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['before-7'])).toEqual([{ n: 7 }]);
   });

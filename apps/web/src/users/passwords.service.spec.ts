@@ -17,15 +17,16 @@ describe('PasswordsService', () => {
     const stored = await passwords.hash('correct horse battery');
     await passwords.verify(undefined, 'warm up');
     const time = async (hash: string | undefined) => {
-      const times: number[] = [];
-      for (let round = 0; round < 7; round += 1) {
-        const start = performance.now();
-        expect(await passwords.verify(hash, 'wrong')).toBe(false);
-        times.push(performance.now() - start);
-      }
-      return times.sort((a, b) => a - b)[3];
+      const start = performance.now();
+      expect(await passwords.verify(hash, 'wrong')).toBe(false);
+      return performance.now() - start;
     };
-    const [known, unknown] = [await time(stored), await time(undefined)];
+    // In turn, and the shortest of each: whatever else the machine does only makes a round longer.
+    let [known, unknown] = [Infinity, Infinity];
+    for (let round = 0; round < 15; round += 1) {
+      known = Math.min(known, await time(stored));
+      unknown = Math.min(unknown, await time(undefined));
+    }
     expect(unknown / known).toBeGreaterThan(0.5);
     expect(unknown / known).toBeLessThan(2);
   });
