@@ -26,8 +26,10 @@ export default {
       ...shared,
       displayName: 'unit',
       testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.spec.ts'],
-      testPathIgnorePatterns: ['\\.mysql\\.spec\\.ts$', '/dist/'],
+      testPathIgnorePatterns: ['\\.(mysql|processes)\\.spec\\.ts$', '/dist/'],
     },
+    // Libs across real processes, which run what was built.
+    { ...shared, displayName: 'processes', testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.processes.spec.ts'] },
     // Real MySQL servers, one stack per file.
     { ...shared, displayName: 'mysql', testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.mysql.spec.ts'] },
     // Real MySQL, web servers, nginx and browser.

@@ -16,7 +16,7 @@ const commands = {
   dev: () => [['apps/demo/dist/dev.js', ...args]],
   admin: () => [[...settingsOfTheDemo(), 'apps/web/dist/admin.js', ...args]],
   bench: () => [['test/bench/run.mjs', ...args]],
-  test: () => [[...jest, '--selectProjects', 'unit', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
+  test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
   'test:unit': () => [[...jest, '--selectProjects', 'unit', ...args]],
   'test:compose': () => [[...jest, '--selectProjects', 'compose', '--runInBand', ...args]],
   check: () => [

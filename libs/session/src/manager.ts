@@ -5,11 +5,14 @@ import { RequestSession, type SessionContext } from './request-session.js';
 import { SessionUsageError } from './errors.js';
 import type { Session } from './session.js';
 import {
+  hasEpochs,
+  isSealed,
   isSessionIndex,
+  type AnySessionStore,
   type SessionCapabilities,
   type SessionData,
+  type SessionEpochs,
   type SessionIndex,
-  type SessionStore,
 } from './store.js';
 import { createdAt, Tokens } from './token.js';
 
@@ -61,8 +64,13 @@ export class SessionManager {
    * @throws StoreUnavailableError when the store cannot tell.
    */
   async open(token: string | undefined, mark: string | undefined, requestId?: string): Promise<RequestSession> {
+    if (isSealed(this.context.store)) {
+      const session = new RequestSession(this.context, requestId);
+      if (token !== undefined) await session.loadSealed(token);
+      return session;
+    }
     const opened = token === undefined ? undefined : this.openToken(token);
-    const seen = opened ? this.context.tokens.openMark(mark, opened.id) : 0;
+    const seen = opened && this.context.tokens.openMark(mark, opened.id);
     const session = new RequestSession(this.context, requestId, opened, seen);
     if (opened) await session.load();
     return session;
@@ -70,8 +78,8 @@ export class SessionManager {
 
   /** The user's epoch: read it before the password is checked, and give it to `session.bind`. */
   epochOf(userId: string): Promise<number> {
-    // Without an index nothing can raise an epoch either.
-    return isSessionIndex(this.context.store) ? this.context.store.epochOf(userId) : Promise.resolve(0);
+    // Where nothing can raise an epoch, all sessions are of the first.
+    return hasEpochs(this.context.store) ? this.context.store.epochOf(userId) : Promise.resolve(0);
   }
 
   /** The user's live sessions, newest first. @throws SessionUsageError where the method keeps no list. */
@@ -98,17 +106,20 @@ export class SessionManager {
     return true;
   }
 
-  /** Ends all sessions of a user, also one that logs in just now; with `except`, that one lives on. */
+  /**
+   * Ends all sessions of a user, also one that logs in just now; with `except`, that one lives on.
+   * @throws SessionUsageError where the method cannot.
+   */
   async endAll(userId: string, except?: Session): Promise<void> {
-    const index = this.index();
+    const epochs = this.epochs();
     if (!except) {
-      await index.raiseEpoch(userId);
+      await epochs.raiseEpoch(userId);
       return;
     }
     // First lifted above the bar, so that the parallel requests of this session are not logged out in between.
-    const expected = (await index.epochOf(userId)) + 1;
+    const expected = (await epochs.epochOf(userId)) + 1;
     await except.bind({ userId, epoch: expected }).save();
-    const raised = await index.raiseEpoch(userId);
+    const raised = await epochs.raiseEpoch(userId);
     if (raised !== expected) await except.bind({ userId, epoch: raised }).save();
   }
 
@@ -130,7 +141,15 @@ export class SessionManager {
     return ended ? undefined : opened;
   }
 
-  private index(): SessionStore & SessionIndex {
+  private epochs(): SessionEpochs {
+    const { store } = this.context;
+    if (hasEpochs(store)) return store;
+    throw new SessionUsageError(
+      `The session method "${store.capabilities.method}" cannot end a user's sessions together.`,
+    );
+  }
+
+  private index(): AnySessionStore & SessionIndex {
     const { store } = this.context;
     if (isSessionIndex(store)) return store;
     throw new SessionUsageError(

@@ -14,7 +14,7 @@ import { SessionManager } from './manager.js';
 import { MemorySessionStore } from './memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 import type { SessionOptions } from './options.js';
-import type { SessionRecord } from './store.js';
+import type { SessionRecord, WriteResult } from './store.js';
 
 type Handler = (request: SessionRequest & Request, response: Response, next: NextFunction) => unknown;
 
@@ -22,7 +22,7 @@ type Handler = (request: SessionRequest & Request, response: Response, next: Nex
 class TestStore extends MemorySessionStore {
   beforeWrite: () => Promise<void> = async () => undefined;
 
-  override async create(record: SessionRecord): Promise<void> {
+  override async create(record: SessionRecord): Promise<WriteResult> {
     await this.beforeWrite();
     return super.create(record);
   }

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Upcaster } from './codec.js';
 import type { SessionError } from './errors.js';
-import type { SessionStore } from './store.js';
+import type { AnySessionStore } from './store.js';
 
 /** How long sessions live. All in milliseconds. */
 export interface SessionLimits {
@@ -55,7 +55,7 @@ export interface FailureAnswer {
 }
 
 export interface SessionOptions {
-  readonly store: SessionStore;
+  readonly store: AnySessionStore;
   /** Each at least 32 characters; the first signs, all verify. */
   readonly secrets: readonly string[];
   /** True on https: the cookies are `Secure` with the `__Host-` prefix. */

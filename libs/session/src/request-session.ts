@@ -6,12 +6,21 @@ import { SessionConflictError, SessionEndedError, SessionUsageError } from './er
 import { applyChanges, changesBetween, sameJson, type Changes } from './merge.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import { Session } from './session.js';
-import type { Found, Json, SessionData, SessionRecord, SessionSecrets, SessionStore } from './store.js';
+import {
+  isSealed,
+  type AnySessionStore,
+  type Found,
+  type Json,
+  type Mark,
+  type SessionData,
+  type SessionRecord,
+  type SessionSecrets,
+} from './store.js';
 import { createdAt, equal, hashSecret, newId, newSecret, type OpenToken, type Tokens } from './token.js';
 
 /** What every request of one server shares. */
 export interface SessionContext {
-  readonly store: SessionStore;
+  readonly store: AnySessionStore;
   readonly tokens: Tokens;
   readonly codec: Codec;
   readonly limits: SessionLimits;
@@ -57,6 +66,7 @@ class Stored {
     readonly record: SessionRecord,
     { remember, schema }: Omit<Content, 'data'>,
     private readonly codec: Codec,
+    readonly mark: Mark = String(record.version),
     private decoded?: SessionData,
   ) {
     this.remember = remember;
@@ -103,7 +113,7 @@ export class RequestSession {
     private readonly requestId: string | undefined,
     /** The authentic token that the browser sent; undefined as soon as another session took its place. */
     private token?: OpenToken,
-    private readonly mark = 0,
+    private readonly seen?: Mark,
   ) {
     this.session = new Session(this);
     this.tokenHash = token ? hashSecret(token.secret) : '';
@@ -111,16 +121,35 @@ export class RequestSession {
 
   /** Reads the session of the token: one read. Leaves an empty session when there is none that may be used. */
   async load(): Promise<void> {
-    if (!this.token) return;
-    const found = await this.context.store.find(this.token.id, this.mark);
+    const { store } = this.context;
+    if (!this.token || isSealed(store)) return;
+    const found = await store.find(this.token.id, this.seen);
     const content = found && this.admit(found);
-    if (!content) {
-      this.token = undefined;
-      return;
-    }
-    this.stored = this.keep(found.record, content);
+    if (content) this.start(found, content);
+    else this.token = undefined;
+  }
+
+  /** The same where the token is the session. */
+  async loadSealed(token: string): Promise<void> {
+    const { store } = this.context;
+    const unsealed = isSealed(store) ? store.unseal(token) : undefined;
+    const found = unsealed && (await this.look(unsealed.record));
+    const content = found && this.isLive(found) ? this.decode(found.record) : undefined;
+    if (!content) return;
+    this.start(found!, content);
+    if (unsealed!.outdated) this.issue(found!.record);
+  }
+
+  private start(found: Found, content: Content): void {
+    this.stored = this.keep(found.record, content, found.mark);
     this.wantsRemember = content.remember;
     Object.assign(this.session!, content.data);
+  }
+
+  /** The session as it is now. */
+  private look(record: SessionRecord, mark?: Mark): Promise<Found | undefined> {
+    const { store } = this.context;
+    return isSealed(store) ? store.admit(record) : store.find(record.id, mark);
   }
 
   get id(): string {
@@ -193,10 +222,10 @@ export class RequestSession {
     return this.serially(async () => {
       const { stored } = this;
       if (!stored) throw new SessionUsageError('This session has never been saved, so it cannot be reloaded.');
-      const found = await this.context.store.find(stored.record.id, stored.record.version);
+      const found = await this.look(stored.record, stored.mark);
       const content = found && this.isLive(found) ? this.decode(found.record) : undefined;
       if (!content) throw new SessionEndedError('The session has ended.');
-      this.stored = this.keep(found!.record, content);
+      this.stored = this.keep(found!.record, content, found!.mark);
       this.show(content.data);
     });
   }
@@ -246,17 +275,18 @@ export class RequestSession {
   cookieChanges(): CookieChanges {
     if (this.issued === null) return { token: null, mark: null, maxAge: null };
     const changes = { maxAge: this.cookieMaxAge, ...(this.issued !== undefined && { token: this.issued }) };
-    if (!this.stored) return changes;
-    const { id, version } = this.stored.record;
+    // A sealed session is as new as its token.
+    if (!this.stored || isSealed(this.context.store)) return changes;
+    const { record, mark } = this.stored;
     // A new token's browser has seen nothing of the session yet.
-    const seen = id === this.token?.id ? this.mark : 0;
-    return version > seen ? { ...changes, mark: this.context.tokens.sealMark(id, version) } : changes;
+    const seen = record.id === this.token?.id ? this.seen : undefined;
+    return mark === seen ? changes : { ...changes, mark: this.context.tokens.sealMark(record.id, mark) };
   }
 
   /** True when the stored session that this request used may no longer be used. @throws when the store cannot tell. */
   async hasEnded(): Promise<boolean> {
     if (!this.stored) return false;
-    const found = await this.context.store.find(this.stored.record.id, this.stored.record.version);
+    const found = await this.look(this.stored.record, this.stored.mark);
     return !found || !this.isLive(found);
   }
 
@@ -366,10 +396,11 @@ export class RequestSession {
       epoch: this.bearer?.epoch ?? 0,
       writes: [this.nextWriteId()],
     };
-    await store.create(record);
-    this.stored = this.keep(record, content);
+    const result = await store.create(record);
+    if (result.status !== 'done') throw new SessionEndedError('The session ended while this request ran.');
+    this.stored = this.keep(record, content, result.mark);
     this.bearer = undefined;
-    this.issued = tokens.seal(id, secret);
+    this.issue(record, () => tokens.seal(id, secret));
   }
 
   /**
@@ -417,8 +448,11 @@ export class RequestSession {
       const changes = await changesTo(base.data);
       for (const key of changes.keys()) local.delete(key);
       const next = this.successor(base, changes, writeId);
-      const result = await store.update(next.record);
-      if (result.status === 'done') return this.adopt(next, local);
+      const result = await store.update(next.record, base.record);
+      if (result.status === 'done') {
+        if (result.record) emit({ type: 'merged', id: result.record.id });
+        return this.adopt(this.written(next, result), local);
+      }
       const current = result.status === 'conflict' ? this.decode(result.current) : undefined;
       if (result.status === 'gone' || !current) {
         emit({ type: 'revival-refused', id: next.record.id });
@@ -437,8 +471,8 @@ export class RequestSession {
   private async renew(): Promise<void> {
     const next = this.successor(this.stored!, NOTHING, this.nextWriteId());
     try {
-      const result = await this.context.store.update(next.record);
-      if (result.status === 'done') this.adopt(next, NOTHING);
+      const result = await this.context.store.update(next.record, this.stored!.record);
+      if (result.status === 'done') this.adopt(this.written(next, result), NOTHING);
     } catch (error) {
       this.context.emit({ type: 'touch-failed', id: next.record.id, error });
     }
@@ -458,19 +492,35 @@ export class RequestSession {
         writes: [...record.writes, writeId].slice(-KEPT_WRITES),
       },
       content,
+      undefined,
       content.data,
     );
   }
 
-  private keep(record: SessionRecord, content: Content, decoded?: SessionData): Stored {
-    return new Stored(record, content, this.context.codec, decoded);
+  private keep(record: SessionRecord, content: Content, mark?: Mark, decoded?: SessionData): Stored {
+    return new Stored(record, content, this.context.codec, mark, decoded);
+  }
+
+  /** What the store has made of a write. */
+  private written(next: Stored, { record, mark }: { record?: SessionRecord; mark?: Mark }): Stored {
+    const content = record && this.decode(record);
+    if (record && content) return this.keep(record, content, mark);
+    return mark === undefined ? next : this.keep(next.record, next, mark, next.data);
   }
 
   private adopt(stored: Stored, local: Changes): void {
     this.stored = stored;
     this.bearer = undefined;
     this.show(applyChanges(stored.data, local));
+    this.issue(stored.record);
     this.announceSuccessor(stored.record.secrets);
+  }
+
+  /** The token that the response carries; a sealed one changes with its session. */
+  private issue(record: SessionRecord, token?: () => string): void {
+    const { store } = this.context;
+    if (isSealed(store)) this.issued = store.seal(record);
+    else if (token) this.issued = token();
   }
 
   /** Puts this content into the session; values that are the same keep their identity. */
@@ -524,6 +574,10 @@ export class RequestSession {
     if (!this.isTouchDue(record.idleEndsAt, remember)) return;
     const { store, now, emit, background } = this.context;
     this.touchedTo = now() + this.idleLimit(remember);
+    if (isSealed(store)) {
+      this.issue({ ...record, idleEndsAt: this.touchedTo });
+      return;
+    }
     // Nobody waits for a touch, and a failed one never fails a request.
     const failed = (error: unknown) => emit({ type: 'touch-failed', id: record.id, error });
     background(store.touch(record.id, this.touchedTo).catch(failed));

@@ -46,44 +46,46 @@ export interface SessionSecrets {
   readonly previousUntil?: number;
 }
 
+/**
+ * What a browser has seen of its session, to be handed back as `atLeast`. The record's version as decimal digits, or
+ * what a store whose copies are not ordered by the version says instead: up to 1,000 letters, digits, `-` and `_`.
+ */
+export type Mark = string;
+
 /** What a read found: the record and, for a signed-in one, its user's epoch as it is now. */
 export interface Found {
   readonly record: SessionRecord;
   readonly userEpoch: number;
+  /** Default: the record's version. */
+  readonly mark?: Mark;
 }
 
-/** How a compare-and-set ended. `conflict` brings the record as it is now; `gone` means ended or never there. */
+/**
+ * How a write ended. `conflict` brings the record as it is now; `gone` means ended or never there. `done` brings a
+ * record only when the store has merged the written one with what others had written meanwhile.
+ */
 export type WriteResult =
-  | { readonly status: 'done' }
+  | { readonly status: 'done'; readonly record?: SessionRecord; readonly mark?: Mark }
   | { readonly status: 'conflict'; readonly current: SessionRecord }
   | { readonly status: 'gone' };
 
-/**
- * Keeps sessions and shares them between servers.
- *
- * Every method either answers or throws `StoreUnavailableError`; it never reports a fault as an absence. Every write
- * may be repeated by the caller or by the store when its answer was lost: writes are recognised by the last entry of
- * `record.writes`, so they count once. Nothing waits on a lock.
- */
-export interface SessionStore {
+/** What all methods do alike: `SessionStore` adds reading, `SealedStore` leaves the session with the browser. */
+export interface SessionWriter {
   /** What this store promises: its row of the promise table. The contract kit asserts exactly this. */
   readonly capabilities: SessionCapabilities;
 
   /**
-   * The live record, or undefined when it was ended, has passed `endsAt`/`idleEndsAt` long enough to be cleaned up,
-   * or never was. A store that can answer from several copies must not return one older than `atLeast`: it asks the
-   * next copy, and throws when none is new enough.
+   * Adds a record with a fresh id. Creating the same record again (same id, same write id) is done, not an error, and
+   * brings back nothing that was ended.
    */
-  find(id: string, atLeast?: number): Promise<Found | undefined>;
-
-  /** Adds a record with a fresh id. Creating the same record again (same id, same write id) is done, not an error. */
-  create(record: SessionRecord): Promise<void>;
+  create(record: SessionRecord): Promise<WriteResult>;
 
   /**
-   * Replaces the record if it is live and its version is `record.version - 1`; otherwise changes nothing and says why.
-   * `idleEndsAt` never moves backward.
+   * Puts `record` in the place of `base`, which the caller has read and whose successor it is (version raised by one).
+   * With `capabilities.atomicUpdate` only if `base.version` is the stored one, else `conflict` and nothing is changed;
+   * without it, what differs between the two is laid over what is stored. `idleEndsAt` never moves backward.
    */
-  update(record: SessionRecord): Promise<WriteResult>;
+  update(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
 
   /** Moves `idleEndsAt` forward; does nothing when the session is ended or already later. Does not raise the version. */
   touch(id: string, idleEndsAt: number): Promise<void>;
@@ -99,18 +101,65 @@ export interface SessionStore {
   sweep(before: number, limit: number): Promise<number>;
 }
 
-/** A store that knows which sessions a user has. Optional: `isSessionIndex` tells. */
-export interface SessionIndex {
-  /** The user's live records, newest first, none that was created before this call missing. */
-  listByUser(userId: string): Promise<SessionRecord[]>;
+/**
+ * Keeps sessions and shares them between servers.
+ *
+ * Every method either answers or throws `StoreUnavailableError`; it never reports a fault as an absence. Every write
+ * may be repeated by the caller or by the store when its answer was lost: writes are recognised by the last entry of
+ * `record.writes`, so they count once. Nothing waits on a lock.
+ */
+export interface SessionStore extends SessionWriter {
+  /**
+   * The live record, or undefined when it was ended, has passed `endsAt`/`idleEndsAt` long enough to be cleaned up,
+   * or never was. A store that can answer from several copies must not return one older than `atLeast`: it asks the
+   * next copy, and throws when none is new enough. A mark that it cannot read, of another method, says nothing.
+   */
+  find(id: string, atLeast?: Mark): Promise<Found | undefined>;
+}
+
+/** The session lives in the token itself: method `cookie`. `update` and `touch` always put a new token in its place. */
+export interface SealedStore extends SessionWriter {
+  /** @throws SessionUsageError when a browser would not keep so large a cookie. */
+  seal(record: SessionRecord): string;
+  /** The record in the token, whether or not it has ended; undefined for what is not exactly ours. */
+  unseal(token: string): Unsealed | undefined;
+  /** As `SessionStore.find`, of a record that the browser brought: undefined when it was ended. */
+  admit(record: SessionRecord): Promise<Found | undefined>;
+}
+
+export interface Unsealed {
+  readonly record: SessionRecord;
+  /** Sealed with an older key: must be sealed again. */
+  readonly outdated: boolean;
+}
+
+/** What a `SessionManager` can work with. */
+export type AnySessionStore = SessionStore | SealedStore;
+
+export function isSealed(store: AnySessionStore): store is SealedStore {
+  return 'unseal' in store;
+}
+
+/** Can end all sessions of a user at once. Optional: `hasEpochs` tells. */
+export interface SessionEpochs {
   /** The user's epoch now; 0 when never raised. */
   epochOf(userId: string): Promise<number>;
   /** Ends every session of the user that began under an earlier epoch, also one that is being created just now. */
   raiseEpoch(userId: string): Promise<number>;
 }
 
-export function isSessionIndex(store: SessionStore): store is SessionStore & SessionIndex {
-  return 'listByUser' in store && 'epochOf' in store && 'raiseEpoch' in store;
+export function hasEpochs(store: AnySessionStore): store is AnySessionStore & SessionEpochs {
+  return 'epochOf' in store && 'raiseEpoch' in store;
+}
+
+/** A store that knows which sessions a user has. Optional: `isSessionIndex` tells. */
+export interface SessionIndex extends SessionEpochs {
+  /** The user's live records, newest first, none that was created before this call missing. */
+  listByUser(userId: string): Promise<SessionRecord[]>;
+}
+
+export function isSessionIndex(store: AnySessionStore): store is AnySessionStore & SessionIndex {
+  return 'listByUser' in store && hasEpochs(store);
 }
 
 /** A row of the promise table (DESIGN.md): what an app may rely on with this store. */

@@ -1,5 +1,6 @@
 // The two cookies' values: the token, which opens a session, and the mark, which says how new a copy must be.
 import { createHmac, hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Mark } from './store.js';
 
 const FORMAT = 1;
 const ID_BYTES = 16;
@@ -8,7 +9,7 @@ const MAC_BYTES = 16;
 const SIGNED_BYTES = 1 + ID_BYTES + SECRET_BYTES;
 const TOKEN_BYTES = SIGNED_BYTES + MAC_BYTES;
 const TOKEN_LENGTH = Math.ceil((TOKEN_BYTES * 4) / 3);
-const MARK = /^([1-9][0-9]{0,9})\.([A-Za-z0-9_-]{16})$/;
+const MARK = /^([A-Za-z0-9_-]{1,1000})\.([A-Za-z0-9_-]{16})$/;
 const MARK_MAC_BYTES = 12;
 
 /** An authentic token, taken apart. Its session may still be over. */
@@ -63,18 +64,16 @@ export class Tokens {
     return { id: bytes.toString('hex', 1, 1 + ID_BYTES), secret: bytes.subarray(1 + ID_BYTES, SIGNED_BYTES) };
   }
 
-  /** Says that the browser has seen this version of this session. */
-  sealMark(id: string, version: number): string {
-    return `${version}.${markMac(this.keys[0].mark, id, version)}`;
+  /** Says that the browser has seen this much of this session. */
+  sealMark(id: string, mark: Mark): string {
+    return `${mark}.${markMac(this.keys[0].mark, id, mark)}`;
   }
 
-  /** The version that the browser has seen of this session; 0 when the mark is missing, another session's or not ours. */
-  openMark(mark: string | undefined, id: string): number {
-    const [, digits, given] = (mark && MARK.exec(mark)) || [];
-    if (!digits || !given) return 0;
-    const version = Number(digits);
-    const authentic = this.keys.some((key) => equal(markMac(key.mark, id, version), given));
-    return authentic ? version : 0;
+  /** What the browser has seen of this session; undefined when the mark is missing, another session's or not ours. */
+  openMark(sealed: string | undefined, id: string): Mark | undefined {
+    const [, mark, given] = (sealed && MARK.exec(sealed)) || [];
+    if (!mark || !given) return undefined;
+    return this.keys.some((key) => equal(markMac(key.mark, id, mark), given)) ? mark : undefined;
   }
 
   /**
@@ -117,6 +116,6 @@ function mac(key: Buffer, data: Buffer, bytes: number): Buffer {
   return createHmac('sha256', key).update(data).digest().subarray(0, bytes);
 }
 
-function markMac(key: Buffer, id: string, version: number): string {
-  return createHmac('sha256', key).update(`${id}.${version}`).digest().toString('base64url', 0, MARK_MAC_BYTES);
+function markMac(key: Buffer, id: string, mark: Mark): string {
+  return createHmac('sha256', key).update(`${id}.${mark}`).digest().toString('base64url', 0, MARK_MAC_BYTES);
 }

@@ -29,18 +29,20 @@ export class MemorySessionStore implements SessionStore, SessionIndex {
     return record && { record, userEpoch: record.userId === null ? 0 : await this.epochOf(record.userId) };
   }
 
-  async create(record: SessionRecord): Promise<void> {
+  async create(record: SessionRecord): Promise<WriteResult> {
     const { records } = this.memory;
-    if (records.has(record.id)) return;
+    const known = records.get(record.id);
+    if (known) return { status: known.live ? 'done' : 'gone' };
     if (records.size >= this.maxRecords)
       throw new StoreUnavailableError(`Memory holds ${records.size} sessions: full.`);
     records.set(record.id, { record, live: true });
+    return { status: 'done' };
   }
 
-  async update(record: SessionRecord): Promise<WriteResult> {
+  async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
     const current = this.live(record.id);
     if (!current) return { status: 'gone' };
-    if (current.version !== record.version - 1) return { status: 'conflict', current };
+    if (current.version !== base.version) return { status: 'conflict', current };
     const idleEndsAt = Math.max(current.idleEndsAt, record.idleEndsAt);
     this.memory.records.set(record.id, { record: { ...record, idleEndsAt }, live: true });
     return { status: 'done' };

@@ -49,7 +49,7 @@ describe('mysql, multi-primary: what only real servers show', () => {
     for (let i = 0; i < 30; i++) {
       const record = aRecord();
       await stores[0].create(record);
-      await stores[1].update(next(record));
+      await stores[1].update(next(record), record);
       await stores[i % 2].destroy(record.id);
       interface Ended extends RowDataPacket {
         ended: number;

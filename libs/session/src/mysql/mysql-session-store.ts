@@ -3,6 +3,7 @@ import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../errors.js';
 import type {
   Found,
+  Mark,
   SessionCapabilities,
   SessionIndex,
   SessionRecord,
@@ -76,7 +77,8 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
 
   constructor(private readonly database: SessionDatabase) {}
 
-  async find(id: string, atLeast = 0): Promise<Found | undefined> {
+  async find(id: string, seen?: Mark): Promise<Found | undefined> {
+    const atLeast = Number(seen ?? 0) || 0;
     const row = await this.row(id, atLeast);
     if (!row || row.ended) return undefined;
     if (row.version < atLeast) {
@@ -85,7 +87,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     return { record: toRecord(id, row), userEpoch: row.user_epoch ?? 0 };
   }
 
-  async create(record: SessionRecord): Promise<void> {
+  async create(record: SessionRecord): Promise<WriteResult> {
     const sql = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
     const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
@@ -106,16 +108,17 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
       // The id was drawn for this record: a row that has it is this one, written by a try whose answer was lost.
       if (!isDuplicate(error)) throw error;
     }
+    return { status: 'done' };
   }
 
-  async update(record: SessionRecord): Promise<WriteResult> {
+  async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
     const sql = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
       sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
     const { id, version, payload, idleEndsAt, userId, epoch } = record;
-    const parameters = [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), version - 1];
+    const parameters = [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), base.version];
     const { affectedRows } = await this.write(id, sql, parameters);
     // A node that took over a moment ago may be a write behind what the caller has read.
-    return affectedRows > 0 ? { status: 'done' } : this.current(id, version - 1);
+    return affectedRows > 0 ? { status: 'done' } : this.current(id, base.version);
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {

@@ -3,9 +3,13 @@ import { describeSessionContract } from './session-contract.js';
 import { describeStoreContract, type StoreUnderTest } from './store-contract.js';
 
 export type { StoreUnderTest };
+export { startStores, type OpenStore, type StoreProcess } from './store-processes.js';
 
 /** Runs the whole contract on a store: the port's promises, and the invariants of sessions through the module. */
 export function describeSessionStore(name: string, open: () => Promise<StoreUnderTest>): void {
   describeStoreContract(name, open);
   describeSessionContract(name, open);
 }
+
+/** The second half alone, for a store that leaves the session with the browser (`SealedStore`). */
+export { describeSessionContract as describeSealedStore };

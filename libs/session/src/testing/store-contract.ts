@@ -1,15 +1,29 @@
 // The port's promises, one test each: what every store must do, seen from two servers that share it.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { isSessionIndex, type SessionRecord, type SessionStore } from '../store.js';
+import {
+  isSealed,
+  isSessionIndex,
+  type AnySessionStore,
+  type Json,
+  type Mark,
+  type SessionRecord,
+  type SessionStore,
+  type WriteResult,
+} from '../store.js';
 import { newId } from '../token.js';
 
 /** A store under test: one instance per server, all sharing their sessions. At least two. */
 export interface StoreUnderTest {
-  readonly servers: readonly SessionStore[];
+  readonly servers: readonly AnySessionStore[];
   close?(): Promise<void>;
 }
 
 const HOUR = 3_600_000;
+
+/** A session's content as the module encodes it. */
+export function payload(data: Json): string {
+  return JSON.stringify({ v: 1, r: 0, d: data });
+}
 
 /** A record as the module would write it. */
 export function aRecord(fields: Partial<SessionRecord> = {}): SessionRecord {
@@ -18,7 +32,7 @@ export function aRecord(fields: Partial<SessionRecord> = {}): SessionRecord {
     id: newId(now),
     version: 1,
     secrets: { current: 'A'.repeat(43), since: now },
-    payload: '{"v":1,"r":0,"d":{"cart":{"apple":1}}}',
+    payload: payload({ cart: { apple: 1 } }),
     idleEndsAt: now + HOUR / 2,
     endsAt: now + 8 * HOUR,
     userId: null,
@@ -33,7 +47,7 @@ export function next(record: SessionRecord, fields: Partial<SessionRecord> = {})
   return {
     ...record,
     version: record.version + 1,
-    writes: [...record.writes, `w${record.version}-${fields.payload}`],
+    writes: [...record.writes, `w${record.version}-${fields.payload ?? ''}`],
     ...fields,
   };
 }
@@ -47,22 +61,29 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
 
     beforeAll(async () => {
       opened = await open();
+      if (opened.servers.some(isSealed))
+        throw new Error('A sealed store keeps nothing: it has the other contract only.');
       [a, b] = opened.servers as [SessionStore, SessionStore];
     });
     afterAll(() => opened.close?.());
 
-    const everywhere = (id: string, atLeast?: number) =>
-      Promise.all(opened.servers.map((store) => store.find(id, atLeast)));
-    const expectGone = async (id: string) => expect(await everywhere(id)).toEqual(opened.servers.map(() => undefined));
+    const servers = () => opened.servers as readonly SessionStore[];
+    const everywhere = (id: string, atLeast?: Mark) => Promise.all(servers().map((store) => store.find(id, atLeast)));
+    const expectGone = async (id: string) => {
+      const end = Date.now() + a.capabilities.logoutWithinMs;
+      const lives = async () => (await everywhere(id)).some((found) => found !== undefined);
+      while ((await lives()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(await everywhere(id)).toEqual(servers().map(() => undefined));
+    };
 
     it('gives back on every server exactly what was created on one', async () => {
       const record = aRecord({
-        payload: JSON.stringify({ d: '𝄞 "quoted" \\ \u0000 ü '.repeat(500) }),
+        payload: payload({ note: '𝄞 "quoted" \\ \u0000 ü '.repeat(500) }),
         userId: 'user-1',
         epoch: 0,
       });
-      await a.create(record);
-      for (const found of await everywhere(record.id, 1)) expect(found).toEqual({ record, userEpoch: 0 });
+      const mark = markOf(await a.create(record), record);
+      for (const found of await everywhere(record.id, mark)) expect(found).toMatchObject({ record, userEpoch: 0 });
     });
 
     it('finds nothing under an id that was never used', () => expectGone(newId(Date.now())));
@@ -70,57 +91,72 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
     it('counts a repeated create once', async () => {
       const record = aRecord();
       await a.create(record);
-      await b.create(record);
-      expect((await a.find(record.id, 1))?.record).toEqual(record);
+      const mark = markOf(await b.create(record), record);
+      expect((await a.find(record.id, mark))?.record).toEqual(record);
     });
 
     it('does not let a repeated create undo what came after it', async () => {
       const record = aRecord();
       await a.create(record);
-      await b.update(next(record, { payload: 'later' }));
+      const later = next(record, { payload: payload({ cart: 'later' }) });
+      const mark = markOf(await b.update(later, record), later);
       await a.create(record);
-      expect((await a.find(record.id, 2))?.record.payload).toBe('later');
+      expect((await a.find(record.id, mark))?.record.payload).toBe(later.payload);
     });
 
     it('updates the version it expects, and shows it on every server', async () => {
       const record = aRecord();
       await a.create(record);
-      const second = next(record, { payload: 'second', userId: 'user-2', epoch: 3 });
-      expect(await b.update(second)).toEqual({ status: 'done' });
-      for (const found of await everywhere(record.id, 2)) expect(found?.record).toEqual(second);
+      const second = next(record, { payload: payload({ cart: 'second' }), userId: 'user-2', epoch: 3 });
+      const result = await b.update(second, record);
+      expect(result).toMatchObject({ status: 'done' });
+      for (const found of await everywhere(record.id, markOf(result, second))) expect(found?.record).toEqual(second);
     });
 
-    it('refuses an update of an older version and hands out the newer record', async () => {
+    it('loses neither of two updates of one version: refuses the later, or merges it', async () => {
       const record = aRecord();
       await a.create(record);
-      const winner = next(record, { payload: 'winner' });
-      await a.update(winner);
-      const result = await b.update(next(record, { payload: 'loser' }));
-      expect(result).toEqual({ status: 'conflict', current: winner });
-      expect((await b.find(record.id, 2))?.record.payload).toBe('winner');
+      const winner = next(record, { payload: payload({ cart: { apple: 1 }, a: 1 }) });
+      const loser = next(record, { payload: payload({ cart: { apple: 1 }, b: 2 }) });
+      const mark = markOf(await a.update(winner, record), winner);
+      const result = await b.update(loser, record);
+      if (a.capabilities.atomicUpdate) {
+        expect(result).toEqual({ status: 'conflict', current: winner });
+        expect((await b.find(record.id, mark))?.record).toEqual(winner);
+      } else if (a.capabilities.mergesKeys) {
+        const seen = await everywhere(record.id, markOf(result, loser));
+        const contents = seen.map((found) => (JSON.parse(found!.record.payload) as { d: Json }).d);
+        expect(contents).toEqual(servers().map(() => ({ cart: { apple: 1 }, a: 1, b: 2 })));
+      }
     });
 
-    it('refuses an update that skips a version', async () => {
+    it('refuses an update of a version that is not there, if updates are atomic', async () => {
+      if (!a.capabilities.atomicUpdate) return;
       const record = aRecord();
       await a.create(record);
-      expect((await b.update({ ...record, version: 5 })).status).toBe('conflict');
+      const result = await b.update({ ...record, version: 5 }, { ...record, version: 4 });
+      expect(result.status).toBe('conflict');
     });
 
-    it('lets exactly one of many concurrent updates win', async () => {
+    it('lets exactly one of many concurrent updates win, if updates are atomic; else all agree on the winner', async () => {
       const record = aRecord();
       await a.create(record);
       const tries = Array.from({ length: 16 }, (_, i) =>
-        opened.servers[i % 2].update(next(record, { payload: `try ${i}` })),
+        servers()[i % 2].update(next(record, { payload: payload({ cart: i }) }), record),
       );
       const results = await Promise.all(tries);
       const winners = results.flatMap(({ status }, i) => (status === 'done' ? [i] : []));
-      expect(winners).toHaveLength(1);
-      expect((await a.find(record.id, 2))?.record.payload).toBe(`try ${winners[0]}`);
+      const last = winners.at(-1)!;
+      const seen = await everywhere(record.id, markOf(results[last], next(record)));
+      const contents = seen.map((found) => found!.record.payload);
+      expect(new Set(contents).size).toBe(1);
+      expect(winners.map((winner) => payload({ cart: winner }))).toContain(contents[0]);
+      if (a.capabilities.atomicUpdate) expect(winners).toHaveLength(1);
     });
 
     it('adds nothing by an update, touch or destroy of an unknown session', async () => {
       const record = aRecord({ version: 2 });
-      expect(await a.update(record)).toEqual({ status: 'gone' });
+      expect(await a.update(record, { ...record, version: 1 })).toEqual({ status: 'gone' });
       await a.touch(record.id, record.idleEndsAt);
       expect(await a.destroy(record.id)).toEqual({ status: 'gone' });
       await expectGone(record.id);
@@ -133,16 +169,17 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       await b.touch(record.id, later);
       await a.touch(record.id, record.idleEndsAt - 5000);
       expect((await b.find(record.id))?.record).toEqual({ ...record, idleEndsAt: later });
-      await b.update(next(record));
-      expect((await a.find(record.id, 2))?.record.idleEndsAt).toBe(later);
+      const mark = markOf(await b.update(next(record), record), next(record));
+      expect((await a.find(record.id, mark))?.record.idleEndsAt).toBe(later);
     });
 
     it('keeps what another writes when it touches', async () => {
       const record = aRecord();
       await a.create(record);
-      const second = next(record, { payload: 'kept' });
-      await Promise.all([a.update(second), b.touch(record.id, record.idleEndsAt + 1)]);
-      expect((await b.find(record.id, 2))?.record).toMatchObject({ version: 2, payload: 'kept' });
+      const second = next(record, { payload: payload({ cart: 'kept' }) });
+      const [result] = await Promise.all([a.update(second, record), b.touch(record.id, record.idleEndsAt + 1)]);
+      const found = await b.find(record.id, markOf(result, second));
+      expect(found?.record).toMatchObject({ version: 2, payload: second.payload });
     });
 
     it.each(['update', 'touch', 'create'] as const)(
@@ -152,8 +189,8 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
         await a.create(record);
         expect(await a.destroy(record.id)).toEqual({ status: 'done' });
         await expectGone(record.id);
-        for (const store of opened.servers) {
-          if (late === 'update') expect(await store.update(next(record))).toEqual({ status: 'gone' });
+        for (const store of servers()) {
+          if (late === 'update') expect(await store.update(next(record), record)).toEqual({ status: 'gone' });
           if (late === 'touch') await store.touch(record.id, record.endsAt);
           if (late === 'create') await store.create(record);
         }
@@ -168,20 +205,21 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       const write = async (store: SessionStore) => {
         let mine = record;
         for (;;) {
-          const result = await store.update(next(mine));
+          const result = await store.update(next(mine), mine);
           if (result.status === 'gone') return;
-          mine = result.status === 'conflict' ? result.current : next(mine);
+          mine = result.status === 'conflict' ? result.current : (result.record ?? next(mine));
         }
       };
       await Promise.all([write(a), write(b), b.destroy(record.id)]);
       await expectGone(record.id);
     });
 
-    it('ends only the version that it was told', async () => {
+    it('ends only the version that it was told, if updates are atomic', async () => {
+      if (!a.capabilities.atomicUpdate) return;
       const record = aRecord();
       await a.create(record);
       const second = next(record);
-      await b.update(second);
+      await b.update(second, record);
       expect(await a.destroy(record.id, 1)).toEqual({ status: 'conflict', current: second });
       expect(await a.destroy(record.id, 2)).toEqual({ status: 'done' });
       await expectGone(record.id);
@@ -200,7 +238,7 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       while ((await b.sweep(past + 1000, 100)) > 0);
       await expectGone(idle.id);
       await expectGone(over.id);
-      expect((await b.find(live.id, 1))?.record).toEqual(live);
+      expect((await b.find(live.id))?.record).toEqual(live);
       await a.create(tombstone);
       await expectGone(tombstone.id);
     });
@@ -216,10 +254,15 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
 
       expect(await b.epochOf(userId)).toBe(0);
       const raised = await Promise.all([a.raiseEpoch(userId), b.raiseEpoch(userId), a.raiseEpoch(userId)]);
-      expect(new Set(raised).size).toBe(3);
+      if (a.capabilities.atomicUpdate) expect(new Set(raised).size).toBe(3);
       expect(await b.epochOf(userId)).toBe(Math.max(...raised));
       expect((await a.find(second.id))?.userEpoch).toBe(Math.max(...raised));
       expect((await a.find(other.id))?.userEpoch).toBe(0);
     });
   });
+}
+
+/** What a browser would be told to have seen by this write. */
+function markOf(result: WriteResult, record: SessionRecord): Mark {
+  return (result.status === 'done' ? result.mark : undefined) ?? String(record.version);
 }

@@ -1,0 +1,63 @@
+// Moments that all servers order alike, however much their clocks differ (Kulkarni et al., "Logical Physical Clocks").
+import { hash } from 'node:crypto';
+
+/** A moment, the same for every write of one server; moments of one server sort as text. */
+export type Moment = string;
+
+/** A moment and the server that it belongs to: all stamps, of all servers, sort as text. */
+export type Stamp = string;
+
+const TIME_DIGITS = 9;
+const COUNT_DIGITS = 4;
+export const MOMENT_LENGTH = TIME_DIGITS + COUNT_DIGITS;
+export const ORIGIN_LENGTH = 6;
+const COUNT_LIMIT = 36 ** COUNT_DIGITS;
+
+/**
+ * A hybrid logical clock: the server's clock, moved ahead by every stamp that it has seen. So what is written after
+ * something was read is stamped later, also when the server that wrote the other has a clock that is minutes ahead.
+ */
+export class HybridClock {
+  /** Six characters that stand for the server's name. */
+  readonly origin: string;
+  private time = 0;
+  private count = 0;
+
+  constructor(
+    serverName: string,
+    private readonly now: () => number = Date.now,
+  ) {
+    this.origin = hash('sha256', serverName, 'base64url').slice(0, ORIGIN_LENGTH);
+  }
+
+  /** A stamp later than all that this server has made or seen. */
+  tick(): Stamp {
+    this.advance(this.now(), -1);
+    this.count++;
+    if (this.count >= COUNT_LIMIT) this.advance(this.time + 1, 0);
+    return digits(this.time, TIME_DIGITS) + digits(this.count, COUNT_DIGITS) + this.origin;
+  }
+
+  /** What is stamped from now on is later than this moment, or stamp. */
+  witness(stamp: Moment): void {
+    this.advance(parseInt(stamp.slice(0, TIME_DIGITS), 36), parseInt(stamp.slice(TIME_DIGITS, MOMENT_LENGTH), 36));
+  }
+
+  private advance(time: number, count: number): void {
+    if (time < this.time || (time === this.time && count <= this.count)) return;
+    this.time = time;
+    this.count = count;
+  }
+}
+
+export function momentOf(stamp: Stamp): Moment {
+  return stamp.slice(0, MOMENT_LENGTH);
+}
+
+export function originOf(stamp: Stamp): string {
+  return stamp.slice(MOMENT_LENGTH);
+}
+
+function digits(value: number, length: number): string {
+  return value.toString(36).padStart(length, '0');
+}

@@ -1,0 +1,205 @@
+// A session of which several copies are written at once: every key carries the stamp of its last write, and two copies
+// are joined key by key, in any order and any number of times, with the same outcome everywhere.
+import { changesBetween } from '../merge.js';
+import type { Json, Mark, SessionData, SessionRecord, SessionSecrets } from '../store.js';
+import { MOMENT_LENGTH, momentOf, ORIGIN_LENGTH, originOf, type Moment, type Stamp } from './hybrid-clock.js';
+
+/** A value and when it was written; without `value` the key was deleted then. */
+interface Register {
+  readonly stamp: Stamp;
+  readonly value?: Json;
+}
+
+/** One copy of a session. JSON. */
+export interface Replica {
+  readonly id: string;
+  readonly version: number;
+  /** Ended for good: beats every write, early or late. */
+  readonly ended: boolean;
+  readonly idleEndsAt: number;
+  readonly endsAt: number;
+  /** By server (`HybridClock.origin`) the moment of its last write that is contained here. */
+  readonly seen: Readonly<Record<string, Moment>>;
+  readonly writes: readonly string[];
+  readonly secrets: Register;
+  readonly owner: Register;
+  /** The payload's fields but the content: schema version, "remember". */
+  readonly head: Register;
+  readonly data: Readonly<Record<string, Register>>;
+}
+
+const KEPT_WRITES = 16;
+const CHUNK = MOMENT_LENGTH + ORIGIN_LENGTH;
+
+interface Payload {
+  readonly [field: string]: Json;
+  readonly d: SessionData & { readonly [key: string]: Json };
+}
+
+/** The first copy of a new session. */
+export function createReplica(record: SessionRecord, stamp: Stamp): Replica {
+  const { id, version, idleEndsAt, endsAt, writes } = record;
+  const { d, ...head } = JSON.parse(record.payload) as Payload;
+  const register = (value: Json): Register => ({ stamp, value });
+  return {
+    id,
+    version,
+    ended: false,
+    idleEndsAt,
+    endsAt,
+    seen: { [originOf(stamp)]: momentOf(stamp) },
+    writes,
+    secrets: register({ ...record.secrets }),
+    owner: register(owner(record)),
+    head: register(head),
+    data: Object.fromEntries(Object.entries(d).map(([key, value]) => [key, register(value)])),
+  };
+}
+
+/** The copy with what differs between `base` and `record` laid over it. An ended copy stays as it is. */
+export function updateReplica(copy: Replica, record: SessionRecord, base: SessionRecord, stamp: Stamp): Replica {
+  if (copy.ended) return copy;
+  const { d: before, ...oldHead } = JSON.parse(base.payload) as Payload;
+  const { d: after, ...newHead } = JSON.parse(record.payload) as Payload;
+  const data: Record<string, Register> = { ...copy.data };
+  for (const [key, value] of changesBetween(before, after)) {
+    data[key] = value === undefined ? { stamp } : { stamp, value };
+  }
+  const changed = (register: Register, old: Json, value: Json): Register =>
+    JSON.stringify(old) === JSON.stringify(value) ? register : { stamp, value };
+  return {
+    ...copy,
+    version: copy.version + 1,
+    idleEndsAt: Math.max(copy.idleEndsAt, record.idleEndsAt),
+    seen: { ...copy.seen, [originOf(stamp)]: momentOf(stamp) },
+    writes: [...copy.writes.filter((write) => !record.writes.includes(write)), ...record.writes].slice(-KEPT_WRITES),
+    secrets: changed(copy.secrets, { ...base.secrets }, { ...record.secrets }),
+    owner: changed(copy.owner, owner(base), owner(record)),
+    head: changed(copy.head, oldHead, newHead),
+    data,
+  };
+}
+
+export function touchReplica(copy: Replica, idleEndsAt: number): Replica {
+  return copy.ended || copy.idleEndsAt >= idleEndsAt ? copy : { ...copy, idleEndsAt };
+}
+
+/** The tombstone: it holds nothing of the content. */
+export function endReplica(copy: Replica, stamp: Stamp): Replica {
+  if (copy.ended) return copy;
+  const seen = { ...copy.seen, [originOf(stamp)]: momentOf(stamp) };
+  return { ...copy, version: copy.version + 1, ended: true, seen, ...emptied(stamp) };
+}
+
+/** The tombstone of a session that this server has no copy of: it beats the copy when that arrives. */
+export function tombstoneOf(id: string, endsAt: number, stamp: Stamp): Replica {
+  const seen = { [originOf(stamp)]: momentOf(stamp) };
+  return { id, version: 1, ended: true, idleEndsAt: endsAt, endsAt, seen, ...emptied(stamp) };
+}
+
+function emptied(stamp: Stamp) {
+  const none: Register = { stamp };
+  return { writes: [], secrets: none, owner: none, head: none, data: {} };
+}
+
+/** What both copies know together. Returns `a` itself when `b` adds nothing to it. */
+export function joinReplicas(a: Replica, b: Replica): Replica {
+  const joined = joinAll(a, b);
+  if (same(joined, a)) return a;
+  if (same(joined, b)) return b;
+  return { ...joined, version: Math.max(a.version, b.version) + 1 };
+}
+
+function joinAll(a: Replica, b: Replica): Replica {
+  const ended = a.ended || b.ended;
+  const common = {
+    id: a.id,
+    version: Math.max(a.version, b.version),
+    ended,
+    idleEndsAt: Math.max(a.idleEndsAt, b.idleEndsAt),
+    endsAt: Math.max(a.endsAt, b.endsAt),
+    seen: joinRecords(a.seen, b.seen, (x, y) => (x >= y ? x : y)),
+    secrets: later(a.secrets, b.secrets),
+    owner: later(a.owner, b.owner),
+    head: later(a.head, b.head),
+  };
+  if (ended) return { ...common, ...emptied(common.secrets.stamp) };
+  const writes = [...a.writes.filter((write) => !b.writes.includes(write)), ...b.writes].slice(-KEPT_WRITES);
+  return { ...common, writes, data: joinRecords(a.data, b.data, later) };
+}
+
+function joinRecords<T>(
+  a: Readonly<Record<string, T>>,
+  b: Readonly<Record<string, T>>,
+  join: (x: T, y: T) => T,
+): Record<string, T> {
+  const joined: Record<string, T> = { ...a };
+  for (const [key, value] of Object.entries(b)) joined[key] = Object.hasOwn(a, key) ? join(a[key], value) : value;
+  return joined;
+}
+
+function later(x: Register, y: Register): Register {
+  return x.stamp >= y.stamp ? x : y;
+}
+
+/** Whether two copies tell the same: stamps are never used twice, so the stamps say it. */
+function same(a: Replica, b: Replica): boolean {
+  return a === b || fingerprint(a) === fingerprint(b);
+}
+
+/** The same text for copies that tell the same, on every server: what digests are made of. */
+export function fingerprint({ ended, idleEndsAt, endsAt, seen, secrets, owner: whose, head, data }: Replica): string {
+  const sorted = (record: Readonly<Record<string, string>>) =>
+    Object.keys(record)
+      .sort()
+      .map((key) => [key, record[key]]);
+  if (ended) return JSON.stringify([true, endsAt]);
+  const stamps = Object.fromEntries(Object.entries(data).map(([key, { stamp }]) => [key, stamp]));
+  return JSON.stringify([idleEndsAt, endsAt, sorted(seen), secrets.stamp, whose.stamp, head.stamp, sorted(stamps)]);
+}
+
+/** The latest moment in the copy, for a clock to witness. */
+export function latestMoment({ seen }: Replica): Moment {
+  return Object.values(seen).reduce((latest, moment) => (moment > latest ? moment : latest), '');
+}
+
+/** The copy as the module knows sessions. The copy must be live. */
+export function toRecord(copy: Replica): SessionRecord {
+  const { id, version, idleEndsAt, endsAt, writes } = copy;
+  const data: Record<string, Json> = {};
+  for (const [key, { value }] of Object.entries(copy.data)) if (value !== undefined) data[key] = value;
+  const { userId, epoch } = copy.owner.value as { userId: string | null; epoch: number };
+  return {
+    id,
+    version,
+    secrets: copy.secrets.value as unknown as SessionSecrets,
+    payload: JSON.stringify({ ...(copy.head.value as object), d: data }),
+    idleEndsAt,
+    endsAt,
+    userId,
+    epoch,
+    writes,
+  };
+}
+
+/** What whoever has seen this copy has seen. */
+export function markOf({ seen }: Replica): Mark {
+  return Object.keys(seen)
+    .sort()
+    .map((origin) => seen[origin] + origin)
+    .join('');
+}
+
+/** Whether this copy contains all that the mark says was seen. A mark of another kind says nothing. */
+export function covers({ seen, ended }: Replica, mark: Mark): boolean {
+  if (ended || mark.length % CHUNK !== 0) return true;
+  for (let at = 0; at < mark.length; at += CHUNK) {
+    const stamp = mark.slice(at, at + CHUNK);
+    if (!((seen[originOf(stamp)] ?? '') >= momentOf(stamp))) return false;
+  }
+  return true;
+}
+
+function owner({ userId, epoch }: SessionRecord): Json {
+  return { userId, epoch };
+}
