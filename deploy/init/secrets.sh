@@ -23,10 +23,12 @@ for name in root-password replication-password app-password; do
   fi
 done
 
-if [ ! -e session-secrets ]; then
-  value=$(openssl rand -hex 32)
-  keep session-secrets "$WEB_UID" "$value"
-fi
+for name in session-secrets sync-secret; do
+  if [ ! -e "$name" ]; then
+    value=$(openssl rand -hex 32)
+    keep "$name" "$WEB_UID" "$value"
+  fi
+done
 
 if [ ! -e database-urls ]; then
   password=$(<app-password)

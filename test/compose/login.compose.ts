@@ -10,6 +10,7 @@ jest.setTimeout(4 * MINUTE);
 
 interface Me {
   readonly server: string;
+  readonly session: { readonly method: string };
 }
 interface Cart {
   readonly items: Readonly<Record<string, number>>;
@@ -185,6 +186,28 @@ describe('the stack in containers', () => {
   );
 
   it(
+    'shares its sessions by every other method',
+    logged(async () => {
+      for (const method of ['cookie', 'sync', 'file']) {
+        await stack.up([], { SESSION_METHOD: method });
+        const servers = await stack.webServers();
+        const person = await registered();
+        for (const name of servers) {
+          const me = await person.get(`/_server/${name}/api/me`);
+          expect([me.status, me.json<Me>().session.method]).toEqual([200, method]);
+          expect((await person.put(`/_server/${name}/api/cart/${name}`, { quantity: 1 })).status).toBe(200);
+        }
+        expect(Object.keys((await person.get('/api/cart')).json<Cart>().items).sort()).toEqual([...servers].sort());
+        const thief = person.copy();
+        expect((await person.post('/api/logout')).status).toBe(204);
+        for (const name of servers)
+          await until(async () => (await thief.get(`/_server/${name}/api/me`)).status === 401, 'the logout', 2000);
+      }
+      await stack.up();
+    }),
+  );
+
+  it(
     'runs with five web servers',
     logged(async () => {
       const person = await registered();
@@ -216,7 +239,7 @@ describe('the stack in containers', () => {
       const before = await secrets();
       await stack.compose(['up', '--force-recreate', 'init']);
       expect(await secrets()).toBe(before);
-      expect(before.trim().split('\n')).toHaveLength(6);
+      expect(before.trim().split('\n')).toHaveLength(7);
     }),
   );
 });

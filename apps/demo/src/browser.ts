@@ -15,6 +15,13 @@ const TIMEOUT_MS = 10_000;
 export class Browser {
   private readonly cookies = new Map<string, string>();
 
+  /** The same cookies in another hand. */
+  copy(): Browser {
+    const copy = new Browser();
+    for (const [name, value] of this.cookies) copy.cookies.set(name, value);
+    return copy;
+  }
+
   /** Never throws: a request without an answer has status 0. */
   async request(method: string, url: string, body?: object): Promise<Answer> {
     const start = performance.now();

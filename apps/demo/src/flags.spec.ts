@@ -45,11 +45,11 @@ describe('the flags of the demo', () => {
     expect(parseFlags(['-h'])).toBe('help');
   });
 
-  it('says which methods there are now when another one is asked for', () => {
-    for (const method of ['cookie', 'sync', 'file', 'all'])
-      expect(faultsOf('--method', method)[0]).toMatch(
-        `--method ${method} is not in this version yet; available now: mysql`,
-      );
+  it('takes every method, and all of them with kills', () => {
+    for (const method of ['cookie', 'sync', 'file', 'mysql'])
+      expect(parseFlags(['--method', method])).toMatchObject({ method, kill: false });
+    expect(parseFlags(['--method', 'all'])).toMatchObject({ method: 'all', kill: true });
+    expect(faultsOf('--method', 'all', '--servers', '1')[0]).toContain('--method all needs at least 2 web servers');
     expect(faultsOf('--method', 'ldap')[0]).toContain('cookie, sync, file, mysql, all');
   });
 

@@ -23,16 +23,16 @@ export class FlagError extends Error {
   }
 }
 
-const AVAILABLE_METHODS: readonly string[] = ['mysql'];
-const KNOWN_METHODS: readonly string[] = ['cookie', 'sync', 'file', 'mysql', 'all'];
+export const METHODS: readonly string[] = ['cookie', 'sync', 'file', 'mysql'];
+const CHOICES: readonly string[] = [...METHODS, 'all'];
 const TOPOLOGIES: readonly Topology[] = ['multi-primary', 'single-primary', 'replicas', 'single'];
 
 export const HELP = `Starts the stack on this machine (MySQL servers, web servers, nginx) and walks a user across its servers.
 
 Usage: npm run demo -- [flags]
 
-  --method NAME      the session method: cookie, sync, file, mysql, or all of them in turn (default mysql;
-                     available in this version: ${AVAILABLE_METHODS.join(', ')})
+  --method NAME      the session method: cookie, sync, file or mysql (default mysql); with all each is walked in turn,
+                     kills included, and one table compares them
   --servers N        web servers, 1 to 20 (default 3)
   --databases N      MySQL servers, 1 to 9 (default 3; with --topology single 1)
   --topology NAME    how they replicate: multi-primary, single-primary, replicas or single (default multi-primary)
@@ -60,10 +60,7 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   };
 
   const method = values.method ?? 'mysql';
-  if (!KNOWN_METHODS.includes(method))
-    faults.push(`--method must be one of ${KNOWN_METHODS.join(', ')}, not "${method}"`);
-  else if (!AVAILABLE_METHODS.includes(method))
-    faults.push(`--method ${method} is not in this version yet; available now: ${AVAILABLE_METHODS.join(', ')}`);
+  if (!CHOICES.includes(method)) faults.push(`--method must be one of ${CHOICES.join(', ')}, not "${method}"`);
 
   const topology = TOPOLOGIES.find((name) => name === (values.topology ?? 'multi-primary')) ?? 'multi-primary';
   if (values.topology !== undefined && values.topology !== topology)
@@ -75,10 +72,12 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
     faults.push('--topology single has one MySQL server: leave out --databases');
   const grouped = topology === 'multi-primary' || topology === 'single-primary';
   const survivors = grouped ? 3 : 2;
-  if (values.kill && servers < 2) faults.push('--kill needs at least 2 web servers');
-  if (values.kill && databases < survivors)
+  const kill = values.kill === true || method === 'all';
+  const asking = values.kill ? '--kill' : '--method all';
+  if (kill && servers < 2) faults.push(`${asking} needs at least 2 web servers`);
+  if (kill && databases < survivors)
     faults.push(
-      `--kill needs at least ${survivors} MySQL servers${grouped ? ' (a majority must live)' : ' (--topology replicas)'}`,
+      `${asking} needs at least ${survivors} MySQL servers${grouped ? ' (a majority must live)' : ' (--topology replicas)'}`,
     );
 
   const port = number('port', 8080, 0, 65_535);
@@ -89,7 +88,7 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
     databases,
     topology,
     port,
-    kill: values.kill ?? false,
+    kill,
     exit: values.exit ?? false,
     json: values.json,
     state: values.state ?? '.roam/demo.json',

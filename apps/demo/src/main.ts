@@ -2,8 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { stderr, stdout } from 'node:process';
 import { StackError, startStack, type Stack, type StackProcess } from '@roam/local-stack';
-import { FlagError, HELP, parseFlags, type DemoFlags } from './flags.js';
-import { table } from './report.js';
+import { compare, comparisonTable, rowOf, type Comparison, type Row } from './comparison.js';
+import { costsOf, type Costs } from './cost.js';
+import { FlagError, HELP, METHODS, parseFlags, type DemoFlags } from './flags.js';
+import { table, type Report, type Step } from './report.js';
 import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
 import { walk, type WalkResult } from './walk.js';
 
@@ -28,7 +30,7 @@ async function end(code: number, flags: DemoFlags): Promise<never> {
   process.exit(code);
 }
 
-async function writeState(running: Stack, { state, method }: DemoFlags): Promise<void> {
+async function writeState(running: Stack, method: string, { state }: DemoFlags): Promise<void> {
   writePrivately(state, `${JSON.stringify(await stateOf(running, method), null, 2)}\n`);
 }
 
@@ -37,7 +39,7 @@ function where({ name, pid, container }: StackProcess): string {
 }
 
 /** What the walk killed is started again, so that whoever goes on to use the site finds it whole. */
-async function restore({ killed }: WalkResult, running: Stack, flags: DemoFlags): Promise<void> {
+async function restore({ killed, report }: WalkResult, running: Stack, flags: DemoFlags): Promise<void> {
   await Promise.all(
     killed.map(async (victim) => {
       say(`starting ${victim.name} again`);
@@ -45,7 +47,47 @@ async function restore({ killed }: WalkResult, running: Stack, flags: DemoFlags)
       say(`${victim.name} is back`);
     }),
   );
-  await writeState(running, flags);
+  await writeState(running, report.method, flags);
+}
+
+/** Starts the stack with this session method and walks a user across it. */
+async function walkOn(
+  method: string,
+  flags: DemoFlags,
+  before?: (running: Stack) => Promise<void>,
+): Promise<WalkResult> {
+  const { servers, databases, topology, port, kill } = flags;
+  stack = await startStack({ servers, databases, topology, port, env: { SESSION_METHOD: method }, onProgress: say });
+  await writeState(stack, method, flags);
+  writePrivately(ADMIN_SETTINGS, environmentFile(stack.settings));
+  await before?.(stack);
+  say(`the stack is up at ${stack.url}; a user walks across its servers, sessions by ${method}`);
+  const onStep = (step: Step) => {
+    if (step.status === null) say(step.name);
+  };
+  const result = await walk(stack, { method, kill, onStep });
+  await writeState(stack, method, flags);
+  return result;
+}
+
+/** Walks every method in turn; the last one's stack is left running. */
+async function walkAll(flags: DemoFlags): Promise<{ last: WalkResult; comparison: Comparison }> {
+  const reports: Report[] = [];
+  const rows: Row[] = [];
+  let last: WalkResult | undefined;
+  for (const method of METHODS) {
+    say(`method ${method}, ${rows.length + 1} of ${METHODS.length}`);
+    await stack?.stop();
+    stack = undefined;
+    let costs: Costs | undefined;
+    last = await walkOn(method, flags, async (running) => {
+      costs = await costsOf(running, method);
+    });
+    reports.push(last.report);
+    rows.push(rowOf(last, costs!));
+    if (!last.report.ok) stdout.write(table(last.report, stdout.isTTY));
+  }
+  return { last: last!, comparison: compare(reports, rows) };
 }
 
 async function run(flags: DemoFlags): Promise<void> {
@@ -54,31 +96,28 @@ async function run(flags: DemoFlags): Promise<void> {
       stderr.write('\nstopping\n');
       void end(signal === 'SIGINT' && stack ? 0 : 130, flags);
     });
-  const { servers, databases, topology, port, method } = flags;
-  stack = await startStack({ servers, databases, topology, port, env: { SESSION_METHOD: method }, onProgress: say });
-  await writeState(stack, flags);
-  writePrivately(ADMIN_SETTINGS, environmentFile(stack.settings));
-  say(`the stack is up at ${stack.url}; a user walks across its servers`);
-
-  const result = await walk(stack, {
-    method,
-    kill: flags.kill,
-    onStep: (step) => {
-      if (step.name.startsWith('kill')) say(step.name);
-    },
-  });
-  const { report } = result;
-  await writeState(stack, flags);
-  stdout.write(table(report, stdout.isTTY));
+  let result: WalkResult;
+  let report: Report;
+  if (flags.method === 'all') {
+    const all = await walkAll(flags);
+    result = all.last;
+    report = all.comparison;
+    stdout.write(comparisonTable(all.comparison, stdout.isTTY));
+  } else {
+    result = await walkOn(flags.method, flags);
+    report = result.report;
+    stdout.write(table(report, stdout.isTTY));
+  }
   if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(report, null, 2)}\n`);
   if (flags.exit) await end(report.ok ? 0 : 1, flags);
 
-  stdout.write(`Open ${stack.url} and register; each server is also at ${stack.url}/_server/NAME/\n`);
-  stdout.write(`  servers    ${stack.servers.map(where).join(', ')}\n`);
-  stdout.write(`  databases  ${stack.databases.nodes.map(where).join(', ')}\n`);
+  const running = stack!;
+  stdout.write(`Open ${running.url} and register; each server is also at ${running.url}/_server/NAME/\n`);
+  stdout.write(`  servers    ${running.servers.map(where).join(', ')}\n`);
+  stdout.write(`  databases  ${running.databases.nodes.map(where).join(', ')}\n`);
   stdout.write(`  state      ${flags.state}\n`);
   stdout.write('Kill one of them and go on clicking. Ctrl-C ends everything.\n');
-  if (result.killed.length > 0) await restore(result, stack, flags);
+  if (result.killed.length > 0) await restore(result, running, flags);
 }
 
 try {

@@ -1,9 +1,10 @@
 // The walk: one user, every server, each step checked.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database, Stack, WebServer } from '@roam/local-stack';
+import type { Stack } from '@roam/local-stack';
 import { Browser, type Answer } from './browser.js';
 import type { Report, Step } from './report.js';
+import { victimsOf, type Victim } from './victims.js';
 
 export interface WalkOptions {
   readonly method: string;
@@ -15,9 +16,13 @@ export interface WalkOptions {
 export interface WalkResult {
   readonly report: Report;
   /** What `kill` has killed, for whoever wants it back. */
-  readonly killed: readonly (WebServer | Database)[];
+  readonly killed: readonly Victim[];
+  /** Of what was killed, what nobody missed. */
+  readonly survived: ReadonlySet<Victim['kind']>;
 }
 
+/** What a sealed cookie may live on (see the method's documentation). */
+const LOGOUT_WITHIN_MS = 1000;
 /** Requests through nginx after each kill. */
 const REQUESTS_AFTER_KILL = 10;
 
@@ -34,7 +39,8 @@ export async function walk(stack: Stack, options: WalkOptions): Promise<WalkResu
 class Walk {
   private readonly browser = new Browser();
   private readonly steps: Step[] = [];
-  private readonly killed: (WebServer | Database)[] = [];
+  private readonly killed: Victim[] = [];
+  private readonly survived = new Set<Victim['kind']>();
   /** What the site has acknowledged: must be seen on every server from then on. */
   private cart: Record<string, number> = {};
   private reLogins = 0;
@@ -65,8 +71,9 @@ class Walk {
     }
     await this.sessions(second);
 
+    const thief = this.browser.copy();
     await this.logout(last);
-    for (const server of servers) await this.refused(server);
+    for (const server of servers) await this.refused(server, thief);
 
     // A visitor's cart goes along when the visitor logs in.
     await this.put(first, 'put-before-login', false);
@@ -74,11 +81,11 @@ class Walk {
     for (const server of others(servers, second)) await this.me(server);
     await this.readCart(last);
 
-    if (this.options.kill) await this.kill();
+    if (this.options.kill) await this.kill(second);
     await this.logout({ name: 'nginx', url: this.stack.url });
-    const { steps, reLogins, lostWrites, killed } = this;
+    const { steps, reLogins, lostWrites, killed, survived } = this;
     const ok = steps.every((step) => step.ok) && reLogins === 0 && lostWrites === 0;
-    return { report: { ok, method: this.options.method, steps, reLogins, lostWrites }, killed };
+    return { report: { ok, method: this.options.method, steps, reLogins, lostWrites }, killed, survived };
   }
 
   private async register(at: Place): Promise<void> {
@@ -100,8 +107,13 @@ class Walk {
     this.note('who am I', at, answer, known, known);
   }
 
-  private async refused(at: Place): Promise<void> {
-    const answer = await this.browser.request('GET', `${at.url}/api/me`);
+  /** A copy of the cookies from before the logout opens nothing any more, at once or after what the method needs. */
+  private async refused(at: Place, thief: Browser): Promise<void> {
+    const end = Date.now() + LOGOUT_WITHIN_MS;
+    let answer: Answer;
+    do {
+      answer = await thief.request('GET', `${at.url}/api/me`);
+    } while (answer.status !== 401 && this.options.method === 'cookie' && Date.now() < end);
     this.note('logged out everywhere', at, answer, answer.status === 200, answer.status === 401);
   }
 
@@ -148,28 +160,23 @@ class Walk {
     this.note('log out', at, answer, !gone, gone);
   }
 
-  /** Through nginx the walk goes on as if nothing had happened. */
-  private async kill(): Promise<void> {
-    const { databases, servers } = this.stack;
-    const roles = await Promise.all(databases.nodes.map((node) => node.role()));
-    // Where only one node takes writes, it is not that one: its failover takes MySQL seconds (see the documentation).
-    const replica = databases.nodes.findLast((_node, index) => roles[index] === 'replica');
-    const database = replica ?? databases.nodes[0];
-    const server = servers[0];
-    if (!database || !server) throw new Error('Nothing to kill');
+  /** Through nginx the walk goes on as if nothing had happened, also when the server dies that took the login. */
+  private async kill(loginServer: Place): Promise<void> {
     const nginx = { name: 'nginx', url: this.stack.url };
-    for (const victim of [database, server]) {
+    for (const victim of await victimsOf(this.stack, this.options.method, loginServer.name)) {
       const start = performance.now();
       await victim.kill();
       this.killed.push(victim);
       const ms = Math.round((performance.now() - start) * 10) / 10;
-      this.add({ name: `kill -9 ${victim.name}`, server: victim.name, status: null, loggedIn: true, ms, ok: true });
+      this.add({ name: victim.deed, server: victim.name, status: null, loggedIn: true, ms, ok: true });
+      const from = this.steps.length;
       for (let i = 1; i <= REQUESTS_AFTER_KILL; i += 2) {
-        await this.put(nginx, `after-${victim.name}-${i}`);
+        await this.put(nginx, `after-${victim.name.replace(' ', '')}-${i}`);
         await this.readCart(nginx);
         // Spread over the seconds in which the others notice.
         await sleep(100);
       }
+      if (this.steps.slice(from).every((step) => step.ok)) this.survived.add(victim.kind);
     }
   }
 

@@ -5,7 +5,7 @@ import { loadConfig } from './config/load.js';
 import { connectCluster } from './database/connect.js';
 import { dataSourceOptions } from './database/data-source.js';
 import { quietLogger } from './logging/logging.js';
-import { sessionStore } from './session/session.options.js';
+import { openSessionStorage } from './session/session-storage.js';
 import { canonicalEmail } from './users/email.js';
 import { User } from './users/user.entity.js';
 
@@ -68,19 +68,25 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
   const cluster = await connectCluster(config, quietLogger()).catch(fail);
   if (!cluster) return;
   const source = new DataSource(dataSourceOptions(cluster));
+  let close = async (): Promise<void> => undefined;
   try {
     const users = (await source.initialize()).getRepository(User);
     const user = await cluster.retrying(() => users.findOneBy({ email }));
     if (!user) return fail(new Error(`There is no user ${email}.`));
     // Sessions in a web server's own memory are out of reach: a changed role would go unnoticed there.
-    if (config.session.method === 'memory') return fail(new Error('This needs another SESSION_METHOD than memory.'));
-    const store = sessionStore(config, cluster);
+    const { method } = config.session;
+    if (method === 'memory' || method === 'sync')
+      return fail(new Error(`This needs another SESSION_METHOD than ${method}.`));
+    const storage = await openSessionStorage(config, cluster, quietLogger());
+    close = storage.close;
+    const { store } = storage;
     const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: config.secure });
     const save = (changed: User) => cluster.retrying(() => users.update({ id: user.id }, { roles: changed.roles }));
     console.log(await command({ user, save, sessions }));
   } catch (error) {
     fail(error);
   } finally {
+    await close();
     if (source.isInitialized) await source.destroy();
     await cluster.close();
   }

@@ -1,6 +1,7 @@
 // The whole app: which modules it has and in which order requests pass them.
 import { Module, type DynamicModule } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
+import type { AnySessionStore } from '@roam/session';
 import { SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
@@ -21,7 +22,7 @@ import { UsersModule } from './users/users.module.js';
 
 @Module({})
 export class AppModule {
-  static forRoot(config: Config, cluster: MysqlCluster, logger: Logger): DynamicModule {
+  static forRoot(config: Config, cluster: MysqlCluster, store: AnySessionStore, logger: Logger): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -30,8 +31,9 @@ export class AppModule {
         LoggerModule.forRoot(requestLogging(logger)),
         HttpModule,
         SessionModule.forRootAsync({
-          inject: [Config, MysqlCluster, ErrorAnswers, PinoLogger],
-          useFactory: sessionOptions,
+          inject: [Config, ErrorAnswers, PinoLogger],
+          useFactory: (config: Config, answers: ErrorAnswers, log: PinoLogger) =>
+            sessionOptions(config, store, answers, log),
         }),
         DatabaseModule.forRoot(cluster),
         UsersModule,

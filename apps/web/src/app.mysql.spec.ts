@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
+import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import supertest from 'supertest';
@@ -38,7 +39,7 @@ beforeAll(async () => {
   readiness.nodes = () => cluster.nodes();
   // Three at once, as three servers' start scripts may do it.
   await Promise.all([1, 2, 3].map(() => migrate(config(), logger)));
-  app = await createApp(config(), cluster, logger, readiness, new Metrics(readiness));
+  app = await createApp(config(), cluster, new MysqlSessionStore(cluster), logger, readiness, new Metrics(readiness));
 }, 180_000);
 
 afterAll(async () => {
@@ -207,7 +208,9 @@ describe('devices', () => {
 
 describe('what servers tell about themselves', () => {
   it('is for administrators only where servers may not be shown', async () => {
-    const hidden = await createApp(config({ SHOW_SERVER: 'off' }), cluster, logger, readiness, new Metrics(readiness));
+    const store = new MysqlSessionStore(cluster);
+    const settings = config({ SHOW_SERVER: 'off' });
+    const hidden = await createApp(settings, cluster, store, logger, readiness, new Metrics(readiness));
     try {
       const answer = await supertest(hidden.getHttpServer()).get('/cluster');
       expect(answer.status).toBe(404);

@@ -2,6 +2,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { AnySessionStore } from '@roam/session';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
@@ -19,16 +20,20 @@ import { serveAssets } from './pages/assets.js';
 export async function createApp(
   config: Config,
   cluster: MysqlCluster,
+  store: AnySessionStore,
   logger: Logger,
   readiness: Readiness,
   metrics: Metrics,
 ): Promise<NestExpressApplication> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoot(config, cluster, logger), {
-    bodyParser: false,
-    bufferLogs: true,
-    abortOnError: false,
-    routeConflictPolicy: { duplicate: 'error' },
-  });
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.forRoot(config, cluster, metrics.counted(store), logger),
+    {
+      bodyParser: false,
+      bufferLogs: true,
+      abortOnError: false,
+      routeConflictPolicy: { duplicate: 'error' },
+    },
+  );
   app.useLogger(app.get(NestLogger));
   app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');

@@ -11,6 +11,7 @@ import { PublicListener } from './lifecycle/public-listener.js';
 import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
+import { openSessionStorage } from './session/session-storage.js';
 import { ServersService } from './servers/servers.service.js';
 
 const config = loadConfig();
@@ -27,9 +28,12 @@ await exitOnFailure(logger, async () => {
   readiness.nodes = () => cluster.nodes();
   readiness.waitingFor = 'the tables, which the migrations make';
   await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);
+  readiness.waitingFor = `the sessions, method ${config.session.method}`;
+  const storage = await openSessionStorage(config, cluster, logger);
+  readiness.storage = storage;
   readiness.waitingFor = undefined;
 
-  const app = await createApp(config, cluster, logger, readiness, metrics);
+  const app = await createApp(config, cluster, storage.store, logger, readiness, metrics);
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
   await listener.open();
@@ -44,6 +48,7 @@ await exitOnFailure(logger, async () => {
     watch.stop();
     await Promise.all([listener.close(limits.requestMs), servers.withdraw()]);
     await app.close();
+    await storage.close();
     await cluster.close();
     metricsServer.close();
     metricsServer.closeAllConnections();

@@ -1,5 +1,5 @@
 // Starts the whole site on this machine: databases, migrations, web servers, nginx.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDatabases } from './databases.js';
 import { StackError } from './errors.js';
@@ -11,8 +11,16 @@ import { makeRunDir } from './system/run-dir.js';
 import type { Databases, Stack, StackOptions, StackProcess } from './types.js';
 import { migrate } from './web/migrate.js';
 import { plainEnvironment } from './web/node-command.js';
-import { webSettings } from './web/settings.js';
+import { shareSettings, webSettings } from './web/settings.js';
 import { NodeWebServer } from './web/web-server.js';
+
+/** A web server's name and ports. */
+interface Place {
+  readonly name: string;
+  readonly port: number;
+  readonly metricsPort: number;
+  readonly syncPort: number;
+}
 
 /**
  * Starts databases, runs the migrations, starts the web servers and nginx in front of them, and resolves when all are
@@ -50,25 +58,34 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     databases = await startDatabases({ count, topology, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
-    const settings = { ...webSettings(databases, url), ...options.env };
+    const places: Place[] = [];
+    for (let i = 1; i <= serverCount; i++)
+      places.push({
+        name: `web${i}`,
+        port: await ports.next(),
+        metricsPort: await ports.next(),
+        syncPort: await ports.next(),
+      });
+    const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
+    for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
+    const peers = places.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
+    const settings = { ...webSettings(databases, url), ...shareSettings(sessionDirs, peers), ...options.env };
     const env = { ...plainEnvironment(), ...settings };
     onProgress('running the migrations');
     await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
-    const upstreams: { name: string; port: number }[] = [];
-    for (let i = 1; i <= serverCount; i++) {
-      const place = { name: `web${i}`, port: await ports.next() };
-      upstreams.push(place);
-      const metricsPort = await ports.next();
-      servers.push(new NodeWebServer({ ...place, script: join(app, 'main.js'), dir: runDir.path, metricsPort, env }));
+    for (const { name, port, metricsPort, syncPort } of places) {
+      const own = { SYNC_LISTEN: `127.0.0.1:${syncPort}`, SYNC_SNAPSHOT: join(runDir.path, `${name}.sessions`) };
+      const script = join(app, 'main.js');
+      servers.push(new NodeWebServer({ name, port, metricsPort, script, dir: runDir.path, env: { ...env, ...own } }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams });
+    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places });
     await nginx.start();
-    return { url, nginx, servers, databases, settings, stop };
+    return { url, nginx, servers, databases, sessionDirs, settings, stop };
   } catch (error) {
     await stop();
     throw error;

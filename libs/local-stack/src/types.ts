@@ -57,6 +57,8 @@ export interface WebServer extends StackProcess {
   /** Reaches this server past nginx. */
   readonly url: string;
   readonly metricsUrl: string;
+  /** Changes settings, from the next start on. */
+  configure(env: Readonly<Record<string, string>>): void;
 }
 
 export interface StackOptions {
@@ -78,6 +80,8 @@ export interface Stack {
   readonly nginx: StackProcess;
   readonly servers: readonly WebServer[];
   readonly databases: Databases;
+  /** The folders that stand for the mounts of the session method `file`. */
+  readonly sessionDirs: readonly string[];
   /** The settings that all web servers have, secrets included: enough to run a tool of the web app beside them. */
   readonly settings: Readonly<Record<string, string>>;
   stop(): Promise<void>;

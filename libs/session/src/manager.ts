@@ -59,6 +59,16 @@ export class SessionManager {
     return this.context.store.capabilities;
   }
 
+  /** Whether `sessionsOf` and `end` can answer. */
+  get listsSessions(): boolean {
+    return isSessionIndex(this.context.store);
+  }
+
+  /** Whether `endAll` can. */
+  get endsAllSessions(): boolean {
+    return hasEpochs(this.context.store);
+  }
+
   /**
    * The session that these two cookies name: at most one read, none at all for what we did not issue.
    * @throws StoreUnavailableError when the store cannot tell.

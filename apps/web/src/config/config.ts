@@ -1,6 +1,12 @@
 // The settings of a web server as one typed object: what the rest of the app sees of its environment.
 
-export type SessionMethod = 'mysql' | 'memory';
+/** How servers share their sessions. */
+export const sessionMethods = ['cookie', 'sync', 'file', 'mysql', 'memory'] as const;
+export type SessionMethod = (typeof sessionMethods)[number];
+
+/** From `prepare` (the old method leads) over `switch` (the new one leads) to `finish` (the old one is only read). */
+export const migrationPhases = ['prepare', 'switch', 'finish'] as const;
+export type MigrationPhase = (typeof migrationPhases)[number];
 
 /** Every duration is in milliseconds. */
 export class Config {
@@ -28,6 +34,22 @@ export class Config {
     readonly rememberIdleMs: number;
     readonly rememberLifetimeMs: number;
     readonly touchMs: number;
+    /** Set while the site moves its sessions over from another method. */
+    readonly migrate?: { readonly from: SessionMethod; readonly phase: MigrationPhase };
+    /** The mounts of the method `file`, at least one where it is in use. */
+    readonly dirs: readonly string[];
+  };
+  /** Set where the method `sync` is in use. */
+  readonly sync?: {
+    readonly host: string;
+    readonly port: number;
+    /** `host:port` of each server, or a single name whose addresses are all servers. */
+    readonly peers: readonly string[];
+    readonly secret: string;
+    /** The server that the others follow; without it all are alike. */
+    readonly oneWay?: string;
+    /** Where the sessions are kept while no server runs. */
+    readonly snapshot?: string;
   };
 
   /** Whether people reach the site over TLS. */
@@ -35,9 +57,16 @@ export class Config {
     return this.server.publicUrl.protocol === 'https:';
   }
 
-  constructor(settings: Pick<Config, 'server' | 'database' | 'session'>) {
+  /** The methods in use: two while sessions move from one to the other. */
+  get methods(): readonly SessionMethod[] {
+    const { method, migrate } = this.session;
+    return migrate ? [migrate.from, method] : [method];
+  }
+
+  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'sync'>) {
     this.server = settings.server;
     this.database = settings.database;
     this.session = settings.session;
+    if (settings.sync) this.sync = settings.sync;
   }
 }

@@ -80,10 +80,56 @@ describe('parseSettings', () => {
     expect(faultsOf({ ...usable, SESSION_SECRETS: secrets }).join()).toMatch(expected);
   });
 
-  it.each(['cookie', 'sync', 'file'])('says that the method %s is not in this version', (method) => {
-    expect(faultsOf({ ...usable, SESSION_METHOD: method })).toEqual([
-      `SESSION_METHOD ${method} is not in this version; use mysql`,
+  it('takes every method with what it needs', () => {
+    expect(parseSettings({ ...usable, SESSION_METHOD: 'cookie' }).session.method).toBe('cookie');
+    const file = parseSettings({ ...usable, SESSION_METHOD: 'file', SESSION_DIRS: '/mnt/a, /mnt/b' });
+    expect(file.session.dirs).toEqual(['/mnt/a', '/mnt/b']);
+    const sync = {
+      ...usable,
+      SESSION_METHOD: 'sync',
+      SYNC_LISTEN: '0.0.0.0:7946',
+      SYNC_PEERS: 'web1:7946,web2:7946',
+      SYNC_SECRET: secret,
+    };
+    expect(parseSettings(sync).sync).toEqual({
+      host: '0.0.0.0',
+      port: 7946,
+      peers: ['web1:7946', 'web2:7946'],
+      secret,
+    });
+    const oneWay = parseSettings({ ...sync, SYNC_PEERS: 'web', SYNC_DIRECTION: 'one-way:web1' }).sync;
+    expect(oneWay).toMatchObject({ peers: ['web'], oneWay: 'web1' });
+  });
+
+  it('says what a method lacks', () => {
+    expect(faultsOf({ ...usable, SESSION_METHOD: 'file' }).join()).toContain('SESSION_DIRS is required');
+    expect(faultsOf({ ...usable, SESSION_METHOD: 'sync' }).map((fault) => fault.split(' ')[0])).toEqual([
+      'SYNC_LISTEN',
+      'SYNC_SECRET',
+      'SYNC_PEERS',
     ]);
+    const wrong = {
+      ...usable,
+      SESSION_METHOD: 'redis',
+      SESSION_DIRS: 'relative',
+      SYNC_LISTEN: '7946',
+      SYNC_PEERS: 'web1,web2',
+      SYNC_SECRET: 'short',
+      SYNC_DIRECTION: 'sideways',
+    };
+    expect(faultsOf(wrong)).toHaveLength(6);
+    expect(faultsOf(wrong).join()).toContain('must be cookie, sync, file, mysql or memory, not "redis"');
+  });
+
+  it('takes sessions over from another method, in a phase', () => {
+    const moving = { ...usable, SESSION_MIGRATE_FROM: 'cookie', SESSION_MIGRATE_PHASE: 'prepare' };
+    const config = parseSettings(moving);
+    expect(config.session.migrate).toEqual({ from: 'cookie', phase: 'prepare' });
+    expect(config.methods).toEqual(['cookie', 'mysql']);
+    expect(faultsOf({ ...moving, SESSION_MIGRATE_PHASE: undefined }).join()).toContain('belong together');
+    expect(faultsOf({ ...moving, SESSION_MIGRATE_FROM: 'mysql' }).join()).toContain('another method');
+    expect(faultsOf({ ...moving, SESSION_MIGRATE_PHASE: 'begin' }).join()).toContain('prepare, switch or finish');
+    expect(faultsOf({ ...moving, SESSION_MIGRATE_FROM: 'file' }).join()).toContain('SESSION_DIRS');
   });
 
   it('refuses limits that contradict each other', () => {

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { Config } from './config.js';
+import { Config, migrationPhases, sessionMethods } from './config.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -75,19 +76,48 @@ const schema = z.object({
       (urls) => urls.every(isMysqlUrl),
       'must be mysql://user:password@host:port/database, separated by commas, one per node',
     ),
-  SESSION_METHOD: z
+  SESSION_METHOD: z.string().default('mysql').pipe(oneOf(sessionMethods)),
+  SESSION_MIGRATE_FROM: z.string().pipe(oneOf(sessionMethods)).optional(),
+  SESSION_MIGRATE_PHASE: z.string().pipe(oneOf(migrationPhases)).optional(),
+  SESSION_DIRS: z
     .string()
-    .default('mysql')
-    .superRefine((method, context) => {
-      if (method === 'mysql' || method === 'memory') return;
-      const known = method === 'cookie' || method === 'sync' || method === 'file';
-      context.addIssue(
-        known
-          ? `${method} is not in this version; use mysql`
-          : `must be mysql or memory, not ${JSON.stringify(method)}`,
-      );
-    })
-    .transform((method): 'mysql' | 'memory' => (method === 'memory' ? 'memory' : 'mysql')),
+    .default('')
+    .pipe(list)
+    .refine(
+      (dirs) => dirs.every((dir) => isAbsolute(dir)),
+      'must be absolute paths, separated by commas, one per mount',
+    )
+    .refine((dirs) => new Set(dirs).size === dirs.length, 'names the same mount twice'),
+  SYNC_LISTEN: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined) return undefined;
+      const address = hostAndPort(text);
+      if (address?.port === undefined) {
+        context.addIssue('must be an address and a port, like 0.0.0.0:7946');
+        return z.NEVER;
+      }
+      return { host: address.host, port: address.port };
+    }),
+  SYNC_PEERS: z
+    .string()
+    .default('')
+    .pipe(list)
+    .refine(
+      (peers) =>
+        peers.every((peer, _, { length }) => hostAndPort(peer)?.port !== undefined || (length === 1 && isHost(peer))),
+      'must be host:port of each web server, separated by commas, or one DNS name whose addresses are all of them',
+    ),
+  SYNC_DIRECTION: z
+    .string()
+    .default('both-ways')
+    .refine((text) => /^(both-ways|one-way:[\w.-]{1,64})$/.test(text), 'must be both-ways, or one-way:NAME')
+    .transform((text) => (text === 'both-ways' ? undefined : text.slice('one-way:'.length))),
+  SYNC_SNAPSHOT: z
+    .string()
+    .optional()
+    .refine((path) => path === undefined || isAbsolute(path), 'must be the absolute path of a file'),
   SESSION_SECRETS: z
     .string({ error: required })
     .pipe(list)
@@ -115,8 +145,6 @@ const schema = z.object({
           : `must be deny, not ${JSON.stringify(policy)}`,
       );
     }),
-  SESSION_MIGRATE_FROM: notYet(),
-  SESSION_MIGRATE_PHASE: notYet(),
   SYNC_SECRET: z
     .string()
     .superRefine((secret, context) => {
@@ -140,6 +168,8 @@ const schema = z.object({
   SHOW_SERVER: flag('off'),
 });
 
+type Settings = z.output<typeof schema>;
+
 /**
  * The configuration that an environment describes.
  * @throws {InvalidSettingsError} with every fault at once
@@ -158,6 +188,7 @@ export function parseSettings(environment: Environment): Config {
   }
   if (faults.length > 0 || !parsed.success) throw new InvalidSettingsError(faults);
   const settings = parsed.data;
+  const { SESSION_MIGRATE_FROM: from, SESSION_MIGRATE_PHASE: phase } = settings;
   return new Config({
     server: {
       port: settings.PORT,
@@ -177,12 +208,15 @@ export function parseSettings(environment: Environment): Config {
       rememberIdleMs: settings.SESSION_REMEMBER_IDLE_SECONDS,
       rememberLifetimeMs: settings.SESSION_REMEMBER_SECONDS,
       touchMs: settings.SESSION_TOUCH_SECONDS,
+      dirs: settings.SESSION_DIRS,
+      ...(from && phase && { migrate: { from, phase } }),
     },
+    ...(usesSync(settings) && { sync: syncOf(settings) }),
   });
 }
 
 /** What each setting allows on its own, and what they do not allow together. */
-function contradictions(settings: z.output<typeof schema>): string[] {
+function contradictions(settings: Settings): string[] {
   const faults: string[] = [];
   const atMost = (small: keyof typeof settings, large: keyof typeof settings) => {
     if (settings[small]! > settings[large]!) faults.push(`${small} must not be more than ${large}`);
@@ -195,7 +229,33 @@ function contradictions(settings: z.output<typeof schema>): string[] {
   if (settings.PORT !== 0 && settings.PORT === settings.METRICS_PORT) {
     faults.push('METRICS_PORT must not be PORT: metrics are never public');
   }
+  const { SESSION_METHOD: method, SESSION_MIGRATE_FROM: from, SESSION_MIGRATE_PHASE: phase } = settings;
+  if ((from === undefined) !== (phase === undefined))
+    faults.push('SESSION_MIGRATE_FROM and SESSION_MIGRATE_PHASE belong together; set both or none');
+  if (from === method) faults.push('SESSION_MIGRATE_FROM must be another method than SESSION_METHOD');
+  if ((method === 'file' || from === 'file') && settings.SESSION_DIRS.length === 0)
+    faults.push('SESSION_DIRS is required by the method file: the folders that all servers share, separated by commas');
+  if (usesSync(settings)) {
+    for (const name of ['SYNC_LISTEN', 'SYNC_SECRET'] as const)
+      if (settings[name] === undefined) faults.push(`${name} is required by the method sync`);
+    if (settings.SYNC_PEERS.length === 0) faults.push('SYNC_PEERS is required by the method sync');
+  }
   return faults;
+}
+
+function usesSync({ SESSION_METHOD: method, SESSION_MIGRATE_FROM: from }: Settings): boolean {
+  return method === 'sync' || from === 'sync';
+}
+
+/** `contradictions` has seen that all is there. */
+function syncOf({ SYNC_LISTEN, SYNC_PEERS, SYNC_SECRET, SYNC_DIRECTION, SYNC_SNAPSHOT }: Settings) {
+  return {
+    ...SYNC_LISTEN!,
+    peers: SYNC_PEERS,
+    secret: SYNC_SECRET!,
+    ...(SYNC_DIRECTION !== undefined && { oneWay: SYNC_DIRECTION }),
+    ...(SYNC_SNAPSHOT !== undefined && { snapshot: SYNC_SNAPSHOT }),
+  };
 }
 
 /** Empty counts as unset, and `NAME_FILE` of a secret is replaced by the file's content. */
@@ -221,11 +281,28 @@ function resolveFiles(environment: Environment): { values: Record<string, string
   return { values, faults };
 }
 
-function notYet() {
+function oneOf<T extends string>(values: readonly T[]) {
   return z
     .string()
-    .optional()
-    .refine((value) => value === undefined, 'is not in this version; remove it');
+    .refine((value): value is T => (values as readonly string[]).includes(value), {
+      error: ({ input }) => `must be ${orList(values)}, not ${JSON.stringify(input)}`,
+    })
+    .transform((value) => value);
+}
+
+function orList(values: readonly string[]): string {
+  return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+}
+
+function isHost(text: string): boolean {
+  return /^[\w.-]+$/.test(text) || isIP(text) !== 0;
+}
+
+/** `host:port`, where an IPv6 address stands in brackets. */
+function hostAndPort(text: string): { host: string; port?: number } | undefined {
+  const [, v6, name, port] = /^(?:\[([\da-f:.]+)\]|([\w.-]+)):(\d{1,5})$/i.exec(text) ?? [];
+  const host = v6 ?? name;
+  return host !== undefined && Number(port) <= 65_535 ? { host, port: Number(port) } : undefined;
 }
 
 function secretFault(secret: string): string | undefined {

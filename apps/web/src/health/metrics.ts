@@ -1,11 +1,13 @@
 // What is measured, in Prometheus' format.
+import type { AnySessionStore } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Readiness } from './readiness.js';
 
 export class Metrics {
   readonly registry = new Registry();
   private readonly durations: Histogram;
+  private readonly operations: Counter;
 
   constructor(readiness: Readiness) {
     collectDefaultMetrics({ register: this.registry });
@@ -14,6 +16,12 @@ export class Metrics {
       help: 'How long requests took, by method, route and status',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5],
+      registers: [this.registry],
+    });
+    this.operations = new Counter({
+      name: 'roam_session_operations_total',
+      help: 'Calls on the store of the sessions, by operation',
+      labelNames: ['operation'],
       registers: [this.registry],
     });
     new Gauge({
@@ -46,6 +54,23 @@ export class Metrics {
         this.reset();
         for (const { name, lagMs } of readiness.nodes())
           if (lagMs !== undefined) this.set({ node: name }, lagMs / 1_000);
+      },
+    });
+  }
+
+  /** The store with each call counted, by operation. */
+  counted<T extends AnySessionStore>(store: T): T {
+    const methods = new Map<PropertyKey, unknown>();
+    return new Proxy(store, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        if (!methods.has(name))
+          methods.set(name, (...args: unknown[]) => {
+            this.operations.inc({ operation: String(name) });
+            return Reflect.apply(value, target, args) as unknown;
+          });
+        return methods.get(name);
       },
     });
   }

@@ -1,5 +1,6 @@
 // Whether this server may get traffic, and how each thing that it depends on is.
 import type { NodeStatus } from '@roam/mysql-cluster';
+import type { SessionStorage } from '../session/session-storage.js';
 
 /**
  * `starting`: not yet ready; `ready`: takes traffic; `cut-off`: has lost its store and waits for it; `draining`: ends.
@@ -12,6 +13,7 @@ export interface ReadinessReport {
   readonly phase: Phase;
   readonly dependencies: {
     readonly mysql: { readonly usable: boolean; readonly nodes: readonly NodeStatus[] };
+    readonly sessions: { readonly method?: string; readonly usable: boolean };
   };
   readonly waitingFor?: string;
 }
@@ -23,17 +25,33 @@ export class Readiness {
   /** Set as soon as the cluster is connected. */
   nodes: () => readonly NodeStatus[] = () => [];
 
-  /** Whether accounts and sessions can be written somewhere. */
+  /** Set as soon as the sessions' storage is open. */
+  storage: SessionStorage | undefined;
+
+  /** Whether accounts can be written somewhere. */
   hasUsableNode(): boolean {
     return this.nodes().some((node) => node.state === 'online' && node.writable);
   }
 
+  /** What keeps this server from serving people who are signed in; undefined when nothing does. */
+  missing(): string | undefined {
+    if (!this.hasUsableNode() && !this.storage?.withoutMysql) return 'a usable MySQL node';
+    return this.storage?.missing();
+  }
+
   report(): ReadinessReport {
+    const waitingFor = this.waitingFor ?? (this.phase === 'ready' ? undefined : this.missing());
     return {
       ready: this.phase === 'ready',
       phase: this.phase,
-      dependencies: { mysql: { usable: this.hasUsableNode(), nodes: this.nodes() } },
-      ...(this.waitingFor === undefined ? {} : { waitingFor: this.waitingFor }),
+      dependencies: {
+        mysql: { usable: this.hasUsableNode(), nodes: this.nodes() },
+        sessions: {
+          ...(this.storage && { method: this.storage.store.capabilities.method }),
+          usable: this.storage !== undefined && this.missing() === undefined,
+        },
+      },
+      ...(waitingFor === undefined ? {} : { waitingFor }),
     };
   }
 }

@@ -1,4 +1,4 @@
-// Takes the server off the public port while it has no database to work with, and puts it back afterwards.
+// Takes the server off the public port while it has no place to keep sessions, and puts it back afterwards.
 import type { Logger } from 'pino';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
@@ -30,8 +30,9 @@ export class StoreWatch {
     if (this.busy) return;
     this.busy = true;
     try {
-      if (this.readiness.hasUsableNode()) await this.found();
-      else this.lost();
+      const missing = this.readiness.missing();
+      if (missing === undefined) await this.found();
+      else this.lost(missing);
     } catch (error) {
       this.logger.error({ err: error }, 'cannot listen again; trying on');
     } finally {
@@ -39,11 +40,11 @@ export class StoreWatch {
     }
   }
 
-  private lost(): void {
+  private lost(missing: string): void {
     this.lostAt ??= Date.now();
     if (this.readiness.phase !== 'ready' || Date.now() - this.lostAt < limits.cutOffMs) return;
     this.readiness.phase = 'cut-off';
-    this.logger.error({ nodes: this.readiness.nodes() }, 'no usable MySQL node: not listening until there is one');
+    this.logger.error({ nodes: this.readiness.nodes() }, `not listening until there is ${missing}`);
     void this.listener.close(limits.requestMs);
   }
 
@@ -54,6 +55,6 @@ export class StoreWatch {
     // The end may have come meanwhile.
     if (this.timer === undefined) return void this.listener.close(0);
     this.readiness.phase = 'ready';
-    this.logger.info('MySQL is back: listening again');
+    this.logger.info('nothing is missing any more: listening again');
   }
 }

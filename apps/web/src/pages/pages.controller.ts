@@ -111,14 +111,14 @@ export class PagesController {
   @Get('account')
   account(@Req() request: Request, @Res() response: Response): void {
     if (!request.user) return this.pages.toLogin(request, response);
-    this.pages.show(request, response, 'account', { title: 'Your account', info: request.session!.info });
+    const { shortcomings } = this.sessions;
+    this.pages.show(request, response, 'account', { title: 'Your account', info: request.session!.info, shortcomings });
   }
 
   @Get('account/sessions')
   async devices(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    const devices = await this.sessions.list(request);
-    this.pages.show(request, response, 'sessions', { title: 'Your devices', devices });
+    await this.showDevices(request, response);
   }
 
   @Post('account/sessions')
@@ -131,10 +131,17 @@ export class PagesController {
       else await this.sessions.endOthers(request);
     } catch (error) {
       if (!(error instanceof ReauthenticationRequiredError)) throw error;
-      const devices = await this.sessions.list(request);
-      return this.pages.show(request, response, 'sessions', { title: 'Your devices', devices, error }, error.status);
+      return this.showDevices(request, response, error);
     }
     this.pages.seeOther(request, response, '/account/sessions');
+  }
+
+  /** Also where the method cannot list them: all others can be ended nevertheless. */
+  private async showDevices(request: Request, response: Response, error?: AppError): Promise<void> {
+    const { canList, shortcomings } = this.sessions;
+    const devices = canList ? await this.sessions.list(request) : undefined;
+    const data = { title: 'Your devices', devices, shortcomings, error };
+    this.pages.show(request, response, 'sessions', data, error?.status);
   }
 
   /** The form once more, with what was typed (never the password) and what is wrong. */

@@ -37,7 +37,8 @@ export class CleanupService implements OnApplicationBootstrap, OnApplicationShut
   /** Removes what has ended; returns how many sessions, undefined when another server has the lease. */
   async run(): Promise<number | undefined> {
     // A server's own memory is its own to clean.
-    if (this.config.session.method === 'mysql' && !(await this.lease())) return undefined;
+    const { method } = this.config.session;
+    if (method !== 'memory' && method !== 'sync' && !(await this.lease())) return undefined;
     let removed = 0;
     for (let batch = 0; batch < maxBatches && !this.ended; batch += 1) {
       const swept = await this.sessions.sweep();

@@ -1,13 +1,5 @@
 // How this app sets the session module up.
-import {
-  MemorySessionStore,
-  type Session,
-  type SessionEvent,
-  type SessionOptions,
-  type SessionStore,
-} from '@roam/session';
-import { MysqlSessionStore } from '@roam/session/mysql';
-import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { AnySessionStore, Session, SessionEvent, SessionOptions } from '@roam/session';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { Config } from '../config/config.js';
@@ -24,20 +16,15 @@ declare global {
   }
 }
 
-/** The place that keeps the sessions, by `SESSION_METHOD`. */
-export function sessionStore(config: Config, cluster: MysqlCluster): SessionStore {
-  return config.session.method === 'memory' ? new MemorySessionStore() : new MysqlSessionStore(cluster);
-}
-
 export function sessionOptions(
   config: Config,
-  cluster: MysqlCluster,
+  store: AnySessionStore,
   answers: ErrorAnswers,
   logger: PinoLogger,
 ): SessionOptions {
   const { secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
-    store: sessionStore(config, cluster),
+    store,
     secrets,
     secure: config.secure,
     limits: {

@@ -5,6 +5,7 @@ import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
 import type { SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError, ReauthenticationRequiredError } from '../http/app.errors.js';
+import { shortcomings } from './shortcomings.js';
 import { deviceName } from './user-agent.js';
 
 /** A device as the API and the page show it. Times are milliseconds since 1970. */
@@ -37,6 +38,16 @@ export class SessionsService {
         ip: user?.ip ?? '',
       };
     });
+  }
+
+  /** What the method in use cannot do, in words. */
+  get shortcomings(): string[] {
+    return shortcomings(this.sessions);
+  }
+
+  /** Whether `list` and `end` work. */
+  get canList(): boolean {
+    return this.sessions.listsSessions;
   }
 
   /** @throws {NotFoundError} when the user has no such session */

@@ -65,6 +65,9 @@ ${upstreams
   proxy_next_upstream_tries ${Math.min(upstreams.length, 3)};
   proxy_next_upstream_timeout 3s;
   proxy_redirect off;
+  # Room for an answer whose cookie is the session.
+  proxy_buffer_size 16k;
+  proxy_buffers 8 16k;
   error_page 502 504 =503 $unavailable;
 
   server {

@@ -15,3 +15,12 @@ export function webSettings(databases: Databases, publicUrl: string): Record<str
     MAIL_URL: 'log:',
   };
 }
+
+/** What the methods `file` and `sync` need: the folders stand for two network mounts. */
+export function shareSettings(dirs: readonly string[], peers: readonly string[]): Record<string, string> {
+  return {
+    SESSION_DIRS: dirs.join(','),
+    SYNC_PEERS: peers.join(','),
+    SYNC_SECRET: randomBytes(32).toString('base64url'),
+  };
+}

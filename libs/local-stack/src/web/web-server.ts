@@ -18,13 +18,15 @@ export interface WebServerOptions {
 export class NodeWebServer extends ManagedProcess implements WebServer {
   readonly url: string;
   readonly metricsUrl: string;
+  private readonly changed: Record<string, string>;
 
   constructor({ name, script, dir, port, metricsPort, env }: WebServerOptions) {
     const metricsUrl = `http://127.0.0.1:${metricsPort}`;
+    const changed: Record<string, string> = {};
     super({
       name,
       command: () => commandLineOfNode(script),
-      env: () => ({ ...env, SERVER_NAME: name, PORT: String(port), METRICS_PORT: String(metricsPort) }),
+      env: () => ({ ...env, ...changed, SERVER_NAME: name, PORT: String(port), METRICS_PORT: String(metricsPort) }),
       logFile: join(dir, `${name}.log`),
       isReady: () => answers(`${metricsUrl}/readyz`, 200),
       readyTimeoutMs: 60_000,
@@ -32,5 +34,10 @@ export class NodeWebServer extends ManagedProcess implements WebServer {
     });
     this.url = `http://127.0.0.1:${port}`;
     this.metricsUrl = metricsUrl;
+    this.changed = changed;
+  }
+
+  configure(env: Readonly<Record<string, string>>): void {
+    Object.assign(this.changed, env);
   }
 }

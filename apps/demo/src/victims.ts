@@ -1,0 +1,57 @@
+// What the walk can take away from the running site, and give back.
+import { renameSync } from 'node:fs';
+import type { Stack, StackProcess } from '@roam/local-stack';
+
+/** `database`, `server` and `mount` are what a session method may depend on. */
+export interface Victim {
+  readonly kind: 'database' | 'server' | 'mount';
+  readonly name: string;
+  /** How it goes, for the report. */
+  readonly deed: string;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/** One of each: a MySQL server, the web server of this name and, where sessions are in files, a mount. */
+export async function victimsOf(stack: Stack, method: string, serverName: string): Promise<Victim[]> {
+  const { nodes } = stack.databases;
+  const roles = await Promise.all(nodes.map((node) => node.role()));
+  // Where only one node takes writes, it is not that one: its failover takes MySQL seconds (see the documentation).
+  const replica = nodes.findLast((_node, index) => roles[index] === 'replica');
+  const database = replica ?? nodes[0];
+  const server = stack.servers.find(({ name }) => name === serverName);
+  const [mount] = stack.sessionDirs;
+  return [
+    ...(database ? [killed('database', database)] : []),
+    ...(method === 'file' && mount !== undefined ? [unmounted(mount)] : []),
+    ...(server ? [killed('server', server)] : []),
+  ];
+}
+
+/** What the sessions of this method depend on beside the server that answers. */
+export function storeOf(method: string): Victim['kind'] {
+  if (method === 'sync') return 'server';
+  return method === 'file' ? 'mount' : 'database';
+}
+
+function killed(kind: Victim['kind'], process: StackProcess): Victim {
+  return {
+    kind,
+    name: process.name,
+    deed: `kill -9 ${process.name}`,
+    kill: () => process.kill(),
+    start: () => process.start(),
+  };
+}
+
+/** The folder goes away as it does when a network mount is lost. */
+function unmounted(dir: string): Victim {
+  const away = `${dir}.away`;
+  return {
+    kind: 'mount',
+    name: 'mount 1',
+    deed: 'take away mount 1',
+    kill: async () => renameSync(dir, away),
+    start: async () => renameSync(away, dir),
+  };
+}

@@ -1,0 +1,72 @@
+// The place that keeps the sessions, opened by the settings: one method, or two while sessions move from one to the other.
+import { MemorySessionStore, type AnySessionStore } from '@roam/session';
+import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
+import { FileSessionStore } from '@roam/session/file';
+import { MysqlSessionStore } from '@roam/session/mysql';
+import { SyncSessionStore } from '@roam/session/sync';
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { Logger } from 'pino';
+import type { Config, SessionMethod } from '../config/config.js';
+
+/** An open method. */
+export interface SessionStorage {
+  readonly store: AnySessionStore;
+  /** Whether it serves without MySQL. */
+  readonly withoutMysql: boolean;
+  /** What it lacks to serve, in words; undefined while it serves. */
+  readonly missing: () => string | undefined;
+  readonly close: () => Promise<void>;
+}
+
+type Open = (config: Config, cluster: MysqlCluster, logger: Logger) => SessionStorage | Promise<SessionStorage>;
+
+const always = { missing: () => undefined, close: async () => undefined };
+
+const methods: Record<SessionMethod, Open> = {
+  memory: () => ({ ...always, store: new MemorySessionStore(), withoutMysql: true }),
+  mysql: (_config, cluster) => ({ ...always, store: new MysqlSessionStore(cluster), withoutMysql: false }),
+  cookie: openCookies,
+  sync: openSync,
+  file: openFiles,
+};
+
+/** Resolves when this server may serve sessions. @throws StoreUnavailableError when the method cannot be opened. */
+export async function openSessionStorage(
+  config: Config,
+  cluster: MysqlCluster,
+  logger: Logger,
+): Promise<SessionStorage> {
+  const open = (method: SessionMethod) => methods[method](config, cluster, logger);
+  return open(config.session.method);
+}
+
+async function openCookies({ session, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
+  const revocations = await MysqlRevocationList.open({
+    database: cluster,
+    onFault: (error) => logger.warn({ err: error }, 'the list of ended sessions cannot be read; trying again'),
+  });
+  const store = new CookieSessionStore({
+    secrets: session.secrets,
+    audience: server.publicUrl.origin,
+    revocations,
+    lifetimeMs: Math.max(session.lifetimeMs, session.rememberLifetimeMs),
+  });
+  return { ...always, store, withoutMysql: false, close: async () => revocations.close() };
+}
+
+async function openSync({ sync, server }: Config, _cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
+  const { host, port, peers, secret, oneWay, snapshot } = sync!;
+  const store = await SyncSessionStore.open({
+    serverName: server.name,
+    listen: { host, port },
+    peers,
+    security: { secret },
+    direction: oneWay === undefined ? 'both-ways' : { oneWay },
+    ...(snapshot !== undefined && { snapshotFile: snapshot }),
+    onEvent: (event) =>
+      event.type === 'peer-up' || event.type === 'peer-current'
+        ? logger.info({ event }, `sync: ${event.type}`)
+        : logger.warn({ event }, `sync: ${event.type}`),
+  });
+  return { store, withoutMysql: true, missing: () => undefined, close: () => store.close() };
+}

@@ -1,0 +1,24 @@
+// A method that keeps every promise has none; whatever one lacks is said.
+import { describe, expect, it } from '@jest/globals';
+import { shortcomings } from './shortcomings.js';
+
+const whole = {
+  capabilities: { method: 'mysql', mergesKeys: true, atomicUpdate: true, logoutWithinMs: 0, readsWhatYouSaw: true },
+  listsSessions: true,
+  endsAllSessions: true,
+};
+
+describe('the shortcomings of a method', () => {
+  it('are none where every promise is kept', () => expect(shortcomings(whole)).toEqual([]));
+
+  it.each([
+    [{ ...whole, listsSessions: false }, /cannot be listed/],
+    [{ ...whole, endsAllSessions: false }, /cannot be ended/],
+    [{ ...whole, capabilities: { ...whole.capabilities, logoutWithinMs: 1000 } }, /up to 1 s/],
+    [{ ...whole, capabilities: { ...whole.capabilities, mergesKeys: false } }, /one may be lost/],
+    [{ ...whole, capabilities: { ...whole.capabilities, atomicUpdate: false } }, /only the later one counts/],
+    [{ ...whole, capabilities: { ...whole.capabilities, readsWhatYouSaw: false } }, /what was there before/],
+  ])('are said, each (%#)', (abilities, sentence) => {
+    expect(shortcomings(abilities)).toEqual([expect.stringMatching(sentence)]);
+  });
+});

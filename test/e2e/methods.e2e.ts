@@ -1,0 +1,161 @@
+// The same journey by every other method: the app and the test are the same, only SESSION_METHOD differs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startStack, type Stack } from '@roam/local-stack';
+import { Client } from '../support/browser.js';
+import { concurrently } from '../support/concurrently.js';
+import { register } from '../support/people.js';
+
+jest.setTimeout(120_000);
+
+interface Row {
+  readonly method: string;
+  /** Two servers' writes to different keys at the same moment are both kept. */
+  readonly merges: boolean;
+  readonly lists: boolean;
+  /** Goes on while every MySQL server is down. */
+  readonly withoutMysql: boolean;
+  /** What the pages say that it cannot do. */
+  readonly says: RegExp;
+}
+
+const rows: Row[] = [
+  { method: 'cookie', merges: false, lists: false, withoutMysql: false, says: /up to 1 s.*one may be lost/s },
+  { method: 'sync', merges: true, lists: true, withoutMysql: true, says: /only the later one counts/ },
+  { method: 'file', merges: true, lists: true, withoutMysql: true, says: /only the later one counts/ },
+];
+
+interface Cart {
+  readonly items: Readonly<Record<string, number>>;
+}
+
+describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysql, says }) => {
+  let stack: Stack;
+  let web: string[];
+
+  beforeAll(async () => {
+    stack = await startStack({ servers: 3, topology: 'single', env: { SESSION_METHOD: method } });
+    web = stack.servers.map(({ url }) => url);
+  }, 180_000);
+  afterAll(() => stack?.stop());
+
+  const me = (client: Client, at: string) => client.get(`${at}/api/me`);
+  const cart = async (client: Client, at: string) => (await client.get(`${at}/api/cart`)).json<Cart>().items;
+  const expectDead = async (client: Client, servers = web) => {
+    for (const at of servers) {
+      const end = Date.now() + (method === 'cookie' ? 1000 : 0);
+      let status: number;
+      while ((status = (await me(client.copy(), at)).status) !== 401 && Date.now() < end) await sleep(25);
+      expect(status).toBe(401);
+    }
+  };
+
+  it('200 users who change the server at every request are never logged out, and lose nothing', async () => {
+    const faults = await concurrently(200, 4, async (i) => {
+      const client = new Client(stack.url);
+      const server = (hop: number) => web[(i + hop) % web.length];
+      await client.put(`${server(0)}/api/cart/before`, { quantity: 1 });
+      await register(client, server(1));
+      const seen: unknown[] = [];
+      for (let hop = 2; hop < 8; hop++) {
+        const { status } = await me(client, server(hop));
+        const change = await client.put(`${server(hop + 1)}/api/cart/item${hop}`, { quantity: hop });
+        if (status !== 200 || change.status !== 200) seen.push([hop, status, change.status]);
+      }
+      const items = await cart(client, server(9));
+      if (Object.keys(items).length !== 7) seen.push(items);
+      client.close();
+      return seen;
+    });
+    expect(faults.flat()).toEqual([]);
+  });
+
+  it('two servers that write at once keep both, or the pages say that they may not', async () => {
+    const client = new Client(stack.url);
+    await register(client, web[0]);
+    for (let pair = 0; pair < 20; pair++) {
+      const copies = [client.copy(), client.copy()];
+      const writes = copies.map((copy, n) =>
+        copy.put(`${web[(pair + n) % 3]}/api/cart/n${pair}-${n}`, { quantity: 1 }),
+      );
+      expect((await Promise.all(writes)).map(({ status }) => status)).toEqual([200, 200]);
+      // A browser keeps what the last response said.
+      for (const [name, value] of copies[1].cookies) client.cookies.set(name, value);
+    }
+    const kept = Object.keys(await cart(client, web[0]));
+    if (merges) expect(kept).toHaveLength(40);
+    else expect(kept.length).toBeGreaterThanOrEqual(20);
+    expect((await client.get(`${web[1]}/account`)).text).toMatch(says);
+  });
+
+  it('a logout is one on every server, also for a copy of the cookies', async () => {
+    for (let round = 0; round < 5; round++) {
+      const client = new Client(stack.url);
+      await register(client, web[round % 3]);
+      const thief = client.copy();
+      for (const at of web) expect((await me(thief, at)).status).toBe(200);
+      expect((await client.post(`${web[(round + 1) % 3]}/api/logout`)).status).toBe(204);
+      await expectDead(thief);
+    }
+  });
+
+  it('devices are listed and ended, or the answer says why not; all others end in any case', async () => {
+    const [phone, laptop] = [new Client(stack.url), new Client(stack.url)];
+    const person = await register(phone, web[0]);
+    expect((await laptop.post(`${web[1]}/api/login`, person)).status).toBe(200);
+    const answer = await laptop.get(`${web[2]}/api/sessions`);
+    expect(answer.status).toBe(lists ? 200 : 501);
+    if (lists) expect(answer.json<unknown[]>()).toHaveLength(2);
+    else expect(answer.text).toContain('keeps no list');
+    expect((await laptop.get(`${web[0]}/account/sessions`)).status).toBe(200);
+    expect((await laptop.delete(`${web[2]}/api/sessions`)).status).toBe(204);
+    await expectDead(phone);
+    for (const at of web) expect((await me(laptop, at)).status).toBe(200);
+  });
+
+  it('the death of the server that took the login and a write logs nobody out and loses nothing', async () => {
+    const client = new Client(stack.url);
+    await register(client, web[0]);
+    expect((await client.put(`${web[0]}/api/cart/pear`, { quantity: 4 })).status).toBe(200);
+    await stack.servers[0].kill();
+    for (const at of web.slice(1)) expect(await cart(client, at)).toEqual({ pear: 4 });
+    for (let i = 0; i < 10; i++) expect((await me(client, stack.url)).status).toBe(200);
+    expect((await client.put(`${stack.url}/api/cart/plum`, { quantity: 1 })).status).toBe(200);
+    await stack.servers[0].start();
+    expect(await cart(client, web[0])).toEqual({ pear: 4, plum: 1 });
+  });
+
+  it('a restart of all web servers logs nobody out', async () => {
+    const client = new Client(stack.url);
+    await register(client, web[0]);
+    const left = client.copy();
+    await client.post(`${web[1]}/api/logout`);
+    const person = new Client(stack.url);
+    await register(person, web[2]);
+    await Promise.all(stack.servers.map((server) => server.stop()));
+    await Promise.all(stack.servers.map((server) => server.start()));
+    for (const at of web) expect((await me(person, at)).status).toBe(200);
+    await expectDead(left);
+  });
+
+  if (withoutMysql)
+    it('whoever is signed in goes on while MySQL is down, and writes', async () => {
+      const client = new Client(stack.url);
+      await register(client, web[0]);
+      const [database] = stack.databases.nodes;
+      await database.kill();
+      try {
+        const end = Date.now() + 4000;
+        for (let i = 0; Date.now() < end; i++) {
+          expect((await client.put(`${stack.url}/api/cart/n${i % 20}`, { quantity: 1 + (i % 9) })).status).toBe(200);
+          expect((await me(client, stack.url)).status).toBe(200);
+          await sleep(50);
+        }
+        const thief = client.copy();
+        expect((await client.post(`${stack.url}/api/logout`)).status).toBe(204);
+        await expectDead(thief);
+      } finally {
+        await database.start();
+      }
+    });
+});

@@ -1,0 +1,89 @@
+// A live site moves its sessions from one method to another and back, server by server, while people use it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { startStack, type Stack } from '@roam/local-stack';
+import { Client } from '../support/browser.js';
+import { register } from '../support/people.js';
+
+jest.setTimeout(240_000);
+
+let stack: Stack | undefined;
+afterEach(() => stack?.stop());
+
+interface Cart {
+  readonly items: Readonly<Record<string, number>>;
+}
+
+/** The settings of each step from one method to the other; the last one has left the first method behind. */
+const steps = (from: string, to: string) => [
+  ...['prepare', 'switch', 'finish'].map((phase) => ({
+    SESSION_METHOD: to,
+    SESSION_MIGRATE_FROM: from,
+    SESSION_MIGRATE_PHASE: phase,
+  })),
+  { SESSION_METHOD: to, SESSION_MIGRATE_FROM: '', SESSION_MIGRATE_PHASE: '' },
+];
+
+it.each([
+  ['cookie', 'mysql'],
+  ['file', 'sync'],
+])('from %s to %s and back, with nobody logged out and nothing lost', async (from, to) => {
+  stack = await startStack({ servers: 3, topology: 'single', env: { SESSION_METHOD: from } });
+  const { url, servers } = stack;
+  let over = false;
+  const faults: string[] = [];
+  let requests = 0;
+
+  /** One person clicks, one click after the other, on whichever server nginx chooses. */
+  const person = async () => {
+    const client = new Client(url);
+    await register(client);
+    const written: Record<string, number> = {};
+    for (let i = 0; !over; i++) {
+      const item = `item${i % 10}`;
+      const quantity = 1 + (i % 9);
+      const put = await client.put(`/api/cart/${item}`, { quantity });
+      if (put.status === 200) written[item] = quantity;
+      else faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
+      const read = await client.get('/api/cart');
+      const seen = read.status === 200 ? read.json<Cart>().items : {};
+      if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
+        faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
+      const me = await client.get('/api/me');
+      if (me.status !== 200) faults.push(`me ${me.status} on ${me.server}`);
+      requests += 3;
+      await sleep(20);
+    }
+    return client;
+  };
+  const people = Array.from({ length: 12 }, person);
+  // Somebody who logged out before must stay so in every phase.
+  const left = new Client(url);
+  await register(left);
+  const thief = left.copy();
+  await left.post('/api/logout');
+
+  const roll = async (settings: Record<string, string>) => {
+    for (const server of servers) {
+      server.configure(settings);
+      await server.stop();
+      await server.start();
+    }
+    const before = requests;
+    while (requests < before + 100) await sleep(50);
+    expect(faults).toEqual([]);
+    expect((await thief.get('/api/me')).status).toBe(401);
+  };
+  for (const settings of [...steps(from, to), ...steps(to, from)]) await roll(settings);
+  over = true;
+  const clients = await Promise.all(people);
+  expect(faults).toEqual([]);
+  for (const server of servers) {
+    const me = await clients[0].get(`${server.url}/api/me`);
+    expect([me.status, me.json<{ session: { method: string } }>().session.method]).toEqual([200, from]);
+  }
+});
+
+function sorted(items: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(items).sort();
+}
