@@ -75,8 +75,8 @@ export interface SessionWriter {
   readonly capabilities: SessionCapabilities;
 
   /**
-   * Adds a record with a fresh id. Creating the same record again (same id, same write id) is done, not an error, and
-   * brings back nothing that was ended.
+   * Adds a record with a fresh id. Creating the same record again (same id, same write id) is done, not an error; where
+   * its tombstone lies it is `gone`.
    */
   create(record: SessionRecord): Promise<WriteResult>;
 

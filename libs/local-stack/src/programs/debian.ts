@@ -13,7 +13,11 @@ const run = promisify(execFile);
  * What these packages were tested with, on Debian's unstable suite: where a newer one fails, this says what to go back
  * to (snapshot.debian.org has every version).
  */
-export const TESTED_PACKAGES = { 'mysql-server-core': '9.7.4-2', nginx: '1.30.6-1' } as const;
+export const TESTED_PACKAGES = {
+  'mysql-server-core': '9.7.4-2',
+  nginx: '1.30.6-1',
+  'redis-server': '5:8.0.6-3',
+} as const;
 
 /** The rolling suite: stable ones carry MariaDB only (Debian) or MySQL 8.0 (Ubuntu 24.04). */
 const SUITES: Readonly<Record<string, string>> = { debian: 'sid', ubuntu: 'devel' };
@@ -138,8 +142,8 @@ export function unpackedCommand(root: string, program: string): CommandLine | un
   const libraries = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
     .flatMap((triplet) => [join(root, 'usr/lib', triplet), join(root, 'lib', triplet)])
     .filter((dir) => existsSync(dir));
-  const file = join(root, 'usr/sbin', program);
-  if (loader === undefined || !existsSync(file)) return undefined;
+  const file = ['usr/sbin', 'usr/bin'].map((dir) => join(root, dir, program)).find((path) => existsSync(path));
+  if (loader === undefined || file === undefined) return undefined;
   return { file: loader, args: ['--library-path', libraries.join(':'), file] };
 }
 

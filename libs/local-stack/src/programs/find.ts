@@ -1,4 +1,4 @@
-// Finds MySQL and nginx: the environment, the PATH, the cache, packages unpacked into the cache, Docker.
+// Finds MySQL, nginx and Redis: the environment, the PATH, the cache, packages unpacked into the cache, Docker.
 import { join } from 'node:path';
 import { StackError } from '../errors.js';
 import { cached } from '../system/cached.js';
@@ -7,7 +7,7 @@ import type { Progress } from '../types.js';
 import { dockerCommand, dockerFault, pull } from './docker.js';
 import { findMirror, TESTED_PACKAGES, unpackedCommand, unpackPackages } from './debian.js';
 import { askVersion, type Program } from './program.js';
-import { judgeMysql, judgeNginx, type Verdict } from './versions.js';
+import { judgeMysql, judgeNginx, judgeRedis, type Verdict } from './versions.js';
 
 interface Wanted {
   readonly name: string;
@@ -54,6 +54,20 @@ const NGINX: Wanted = {
   advice: 'Install nginx ("apt install nginx", "brew install nginx"), or set NGINX to the path of an nginx',
 };
 
+/** For the tests of stores that are kept in Redis; Valkey answers to the same commands. */
+const REDIS: Wanted = {
+  name: 'Redis',
+  variable: 'REDIS_SERVER',
+  program: 'redis-server',
+  versionFlag: '--version',
+  package: 'redis-server',
+  image: 'redis:8',
+  judge: judgeRedis,
+  unpackedArgs: () => [],
+  advice:
+    'Install Redis or Valkey ("apt install redis-server", "brew install redis"), or set REDIS_SERVER to the path of one of their servers',
+};
+
 /** Often not on a user's PATH. */
 const SYSTEM_DIRS = ['/usr/sbin', '/usr/local/sbin', '/usr/local/mysql/bin', '/opt/homebrew/bin', '/usr/local/bin'];
 
@@ -65,6 +79,11 @@ export function findMysql(progress: Progress): Promise<Program> {
 /** Throws `StackError` program_missing with everything that was tried. */
 export function findNginx(progress: Progress): Promise<Program> {
   return find(NGINX, progress);
+}
+
+/** Throws `StackError` program_missing with everything that was tried. */
+export function findRedis(progress: Progress): Promise<Program> {
+  return find(REDIS, progress);
 }
 
 async function find(wanted: Wanted, progress: Progress): Promise<Program> {

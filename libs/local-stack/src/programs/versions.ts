@@ -1,4 +1,4 @@
-// Which MySQL and nginx will do: reads what they print for --version.
+// Which MySQL, nginx and Redis will do: reads what they print for --version.
 
 /** The oldest MySQL whose Group Replication behaves as this project expects. */
 const OLDEST_MYSQL = [8, 4] as const;
@@ -22,5 +22,13 @@ export function judgeNginx(text: string): Verdict {
   const [, version] = /nginx\/(\d+\.\d+\.\d+)/.exec(text) ?? [];
   return version === undefined
     ? { refused: `it does not say that it is nginx, but "${text.slice(0, 80)}"` }
+    : { version };
+}
+
+/** `redis-server --version`, or Valkey's. */
+export function judgeRedis(text: string): Verdict {
+  const [, version] = /\b(?:Redis|Valkey) server v=(\d+\.\d+\.\d+)/i.exec(text) ?? [];
+  return version === undefined
+    ? { refused: `it does not say that it is Redis or Valkey, but "${text.slice(0, 80)}"` }
     : { version };
 }

@@ -107,6 +107,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     } catch (error) {
       // The id was drawn for this record: a row that has it is this one, written by a try whose answer was lost.
       if (!isDuplicate(error)) throw error;
+      if ((await this.row(id, 0))?.ended) return { status: 'gone' };
     }
     return { status: 'done' };
   }

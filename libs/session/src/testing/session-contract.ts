@@ -1,10 +1,11 @@
 // The invariants of sessions (DESIGN.md, "The session module"), one test each, through the module on any store.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { expect } from '@jest/globals';
 import { StoreUnavailableError } from '../errors.js';
 import { SessionManager } from '../manager.js';
 import type { SessionEvent, SessionLimits, SessionOptions } from '../options.js';
 import { hasEpochs, isSessionIndex, type AnySessionStore, type SessionStore } from '../store.js';
 import { newId } from '../token.js';
+import { jestRunner, type TestRunner } from './runner.js';
 import type { StoreUnderTest } from './store-contract.js';
 import { Visitor } from './visitor.js';
 
@@ -23,7 +24,11 @@ const limits: SessionLimits = {
 };
 
 /** Asserts that sessions kept in this store keep every invariant that its capabilities promise. */
-export function describeSessionContract(name: string, open: () => Promise<StoreUnderTest>): void {
+export function describeSessionContract(
+  name: string,
+  open: () => Promise<StoreUnderTest>,
+  { describe, it, beforeAll, beforeEach, afterAll }: TestRunner = jestRunner,
+): void {
   describe(`${name}: the invariants of sessions`, () => {
     let opened: StoreUnderTest;
     let a: SessionManager;

@@ -1,5 +1,6 @@
 // The port's promises, one test each: what every store must do, seen from two servers that share it.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { expect } from '@jest/globals';
+import { StoreUnavailableError } from '../errors.js';
 import {
   isSealed,
   isSessionIndex,
@@ -11,10 +12,13 @@ import {
   type WriteResult,
 } from '../store.js';
 import { newId } from '../token.js';
+import { jestRunner, type TestRunner } from './runner.js';
 
 /** A store under test: one instance per server, all sharing their sessions. At least two. */
 export interface StoreUnderTest {
   readonly servers: readonly AnySessionStore[];
+  /** Makes what keeps the sessions unable to answer the first server, if a test can do that; the result heals it. */
+  cut?(): Promise<() => Promise<void>>;
   close?(): Promise<void>;
 }
 
@@ -53,7 +57,11 @@ export function next(record: SessionRecord, fields: Partial<SessionRecord> = {})
 }
 
 /** Asserts that a store keeps the promises of `SessionStore` and, where it is one, `SessionIndex`. */
-export function describeStoreContract(name: string, open: () => Promise<StoreUnderTest>): void {
+export function describeStoreContract(
+  name: string,
+  open: () => Promise<StoreUnderTest>,
+  { describe, it, beforeAll, afterAll }: TestRunner = jestRunner,
+): void {
   describe(`${name}: the store's contract`, () => {
     let opened: StoreUnderTest;
     let a: SessionStore;
@@ -174,17 +182,21 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
     });
 
     it('keeps what another writes when it touches', async () => {
-      const record = aRecord();
-      await a.create(record);
-      const second = next(record, { payload: payload({ cart: 'kept' }) });
-      const [result] = await Promise.all([a.update(second, record), b.touch(record.id, record.idleEndsAt + 1)]);
-      const found = await b.find(record.id, markOf(result, second));
-      expect(found?.record).toMatchObject({ version: 2, payload: second.payload });
+      for (let round = 0; round < 8; round++) {
+        const record = aRecord();
+        await a.create(record);
+        const second = next(record, { payload: payload({ cart: 'kept' }) });
+        const write = () => a.update(second, record);
+        const touch = () => b.touch(record.id, record.idleEndsAt + 1);
+        // Each is the first to start in turn.
+        const [result] = round % 2 ? await Promise.all([write(), touch()]) : await reversed(touch(), write());
+        const found = await b.find(record.id, markOf(result, second));
+        expect(found?.record).toMatchObject({ version: 2, payload: second.payload });
+      }
     });
 
-    it.each(['update', 'touch', 'create'] as const)(
-      'does not bring an ended session back by a late %s',
-      async (late) => {
+    for (const late of ['update', 'touch', 'create'] as const) {
+      it(`does not bring an ended session back by a late ${late}`, async () => {
         const record = aRecord();
         await a.create(record);
         expect(await a.destroy(record.id)).toEqual({ status: 'done' });
@@ -192,25 +204,33 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
         for (const store of servers()) {
           if (late === 'update') expect(await store.update(next(record), record)).toEqual({ status: 'gone' });
           if (late === 'touch') await store.touch(record.id, record.endsAt);
-          if (late === 'create') await store.create(record);
+          // The tombstone answers: only so can it be told from a session that never was.
+          if (late === 'create') expect(await store.create(record)).toEqual({ status: 'gone' });
         }
         await expectGone(record.id);
         expect(await b.destroy(record.id)).toEqual({ status: 'gone' });
-      },
-    );
+      });
+    }
 
     it('ends a session in the midst of writes for good', async () => {
       const record = aRecord();
       await a.create(record);
+      let ended = false;
       const write = async (store: SessionStore) => {
-        let mine = record;
-        for (;;) {
+        for (let mine = record, last = false; ;) {
           const result = await store.update(next(mine), mine);
           if (result.status === 'gone') return;
+          expect(last).toBe(false);
+          // What is sent from now on comes after the acknowledged end.
+          last = ended;
           mine = result.status === 'conflict' ? result.current : (result.record ?? next(mine));
         }
       };
-      await Promise.all([write(a), write(b), b.destroy(record.id)]);
+      const end = async () => {
+        await b.destroy(record.id);
+        ended = true;
+      };
+      await Promise.all([write(a), write(b), end()]);
       await expectGone(record.id);
     });
 
@@ -259,10 +279,49 @@ export function describeStoreContract(name: string, open: () => Promise<StoreUnd
       expect((await a.find(second.id))?.userEpoch).toBe(Math.max(...raised));
       expect((await a.find(other.id))?.userEpoch).toBe(0);
     });
+
+    it('lists a session under whose it has become, as it is now, if it is an index', async () => {
+      if (!isSessionIndex(a) || !isSessionIndex(b)) return;
+      const [visitor, userId, other] = [aRecord(), `user-${newId(Date.now())}`, `other-${newId(Date.now())}`];
+      await a.create(visitor);
+      const login = next(visitor, { userId, payload: payload({ cart: 'mine' }) });
+      await b.update(login, visitor);
+      for (const store of [a, b]) expect(await store.listByUser(userId)).toEqual([login]);
+      const switched = next(login, { userId: other });
+      await a.update(switched, login);
+      for (const store of [a, b]) {
+        expect(await store.listByUser(userId)).toEqual([]);
+        expect((await store.listByUser(other)).map(({ id }) => id)).toEqual([visitor.id]);
+      }
+    });
+
+    it('throws when it cannot answer, and never takes that for an absence, if the test can cut it off', async () => {
+      if (!opened.cut) return;
+      const record = aRecord();
+      const mark = markOf(await a.create(record), record);
+      const heal = await opened.cut();
+      try {
+        for (const act of [
+          () => a.find(record.id),
+          () => a.create(aRecord()),
+          () => a.update(next(record), record),
+          () => a.destroy(newId(Date.now())),
+        ])
+          await expect(act()).rejects.toThrow(StoreUnavailableError);
+      } finally {
+        await heal();
+      }
+      expect((await a.find(record.id, mark))?.record.id).toBe(record.id);
+    });
   });
 }
 
 /** What a browser would be told to have seen by this write. */
 function markOf(result: WriteResult, record: SessionRecord): Mark {
   return (result.status === 'done' ? result.mark : undefined) ?? String(record.version);
+}
+
+async function reversed<A, B>(first: Promise<A>, second: Promise<B>): Promise<[B, A]> {
+  const [one, two] = await Promise.all([first, second]);
+  return [two, one];
 }
