@@ -6,6 +6,7 @@ import {
   type AnySessionStore,
   type Json,
   type Mark,
+  type SealedStore,
   type SessionRecord,
   type SessionStore,
   type WriteResult,
@@ -15,6 +16,13 @@ import { newId } from '../token.js';
 /** A store under test: one instance per server, all sharing their sessions. At least two. */
 export interface StoreUnderTest {
   readonly servers: readonly AnySessionStore[];
+  /** A sealed store's other keys. Required with one, for nothing but a sealed store's own keys can open its tokens. */
+  readonly sealed?: {
+    /** The second server after its keys were rotated: a new one seals, the old one still opens. */
+    readonly rotated: SealedStore;
+    /** Stores whose tokens must be worth nothing here: one with other keys, one with the same keys for another site. */
+    readonly foreign: readonly SealedStore[];
+  };
   close?(): Promise<void>;
 }
 
