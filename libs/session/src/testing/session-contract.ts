@@ -34,6 +34,7 @@ const limits: SessionLimits = {
 export function describeSessionContract(name: string, open: () => Promise<StoreUnderTest>): void {
   describe(`${name}: the invariants of sessions`, () => {
     let opened: StoreUnderTest;
+    let all: SessionManager[];
     let a: SessionManager;
     let b: SessionManager;
     let events: SessionEvent[];
@@ -59,7 +60,8 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
       events = [];
       calls = [];
       clock = Date.now();
-      [a, b] = opened.servers.map((store) => server(store)) as [SessionManager, SessionManager];
+      all = opened.servers.map((store) => server(store));
+      [a, b] = all as [SessionManager, SessionManager];
     });
 
     /** What a request does once, at its start; with a sealed store this asks nobody. */
@@ -72,7 +74,7 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
     /** No server knows this browser's session any more, within the time that the store promises. */
     const expectDead = async (visitor: Visitor) => {
       const end = Date.now() + a.capabilities.logoutWithinMs;
-      for (const here of [a, b]) {
+      for (const here of all) {
         while ((await visitor.copy().see(here)) && Date.now() < end) await new Promise((next) => setTimeout(next, 20));
         expect(await visitor.copy().see(here)).toBeUndefined();
       }
@@ -356,7 +358,9 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
         const fail = () => Promise.reject(new StoreUnavailableError('on purpose'));
         const methods = methodsOf(opened.servers[0]);
         const weak = server(
-          isSealed(methods) ? { ...methods, admit: onceThen(methods.admit, fail) } : { ...methods, touch: fail },
+          isSealed(methods)
+            ? { ...methods, admit: onceThen((record) => methods.admit(record), fail) }
+            : { ...methods, touch: fail },
         );
         expect(await visitor.see(weak)).toEqual({ cart: { apple: 1 } });
         expect(events).toContainEqual(expect.objectContaining({ type: 'touch-failed' }));
@@ -694,9 +698,9 @@ export function describeSessionContract(name: string, open: () => Promise<StoreU
 }
 
 /** The first call does what it should, the later ones something else. */
-function onceThen<A extends unknown[], R>(first: (...args: A) => R, then: (...args: A) => R): (...args: A) => R {
+function onceThen<A, R>(first: (argument: A) => R, then: () => R): (argument: A) => R {
   let calls = 0;
-  return (...args) => (calls++ === 0 ? first : then)(...args);
+  return (argument) => (calls++ === 0 ? first(argument) : then());
 }
 
 /** The store with each call noted, so that "one read and no write" can be counted. */
