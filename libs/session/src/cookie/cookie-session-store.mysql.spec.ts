@@ -1,0 +1,69 @@
+// The cookie store keeps the contract across three processes that follow one list in a group of three MySQL servers.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Databases } from '@roam/local-stack';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { SealedStore } from '../store.js';
+import { describeSealedStore, startStores, type StoreProcess } from '../testing/index.js';
+import { aRecord } from '../testing/store-contract.js';
+import { CookieSessionStore } from './cookie-session-store.js';
+import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
+import { revocationTables } from './revocation/schema.js';
+
+jest.setTimeout(60_000);
+
+const MODULE = new URL('cookie-store.process.mjs', import.meta.url).href;
+const [KEY, NEW_KEY] = ['k'.repeat(32), 'n'.repeat(32)];
+const SETTINGS = { secrets: [KEY], audience: 'https://roam.example', lifetimeMs: 30 * 24 * 3_600_000 };
+
+let databases: Databases;
+let processes: StoreProcess[];
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  const cluster = await MysqlCluster.connect({ urls: databases.urls, readTimeoutMs: 2000, writeTimeoutMs: 4000 });
+  for (const statement of revocationTables) await cluster.write(statement, [], { everywhere: true });
+  await cluster.close();
+  const settings = { urls: [...databases.urls], store: SETTINGS };
+  processes = await startStores(MODULE, [settings, settings, settings]);
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(processes?.map((each) => each.close()) ?? []);
+  await databases?.stop();
+});
+
+/** The store there, with what does not wait done here: whoever has the keys can seal. */
+function there({ store }: StoreProcess, secrets = [KEY]): SealedStore {
+  const here = storeHere({ secrets });
+  return { ...store, seal: (record) => here.seal(record), unseal: (token) => here.unseal(token) } as SealedStore &
+    typeof store;
+}
+
+function storeHere(settings: Partial<typeof SETTINGS> = {}): CookieSessionStore {
+  return new CookieSessionStore({ ...SETTINGS, ...settings, revocations: new MemoryRevocationList() });
+}
+
+describeSealedStore('cookie over three processes', async () => ({
+  servers: processes.map((each) => there(each)),
+  sealed: {
+    rotated: there(processes[1], [NEW_KEY, KEY]),
+    foreign: [storeHere({ secrets: [NEW_KEY] }), storeHere({ audience: 'https://other.example' })],
+  },
+}));
+
+describe('a logout in one process', () => {
+  it('is followed by every other within a second, each time', async () => {
+    const stores = processes.map((each) => there(each));
+    let longest = 0;
+    for (let i = 0; i < 10; i++) {
+      const record = aRecord();
+      await stores[i % 3].destroy(record.id);
+      const acknowledged = Date.now();
+      expect(await stores[i % 3].admit(record)).toBeUndefined();
+      for (const store of stores) while (await store.admit(record));
+      longest = Math.max(longest, Date.now() - acknowledged);
+    }
+    console.log(`A logout was known to all three processes after ${longest} ms at most.`);
+    expect(longest).toBeLessThan(1000);
+  });
+});
