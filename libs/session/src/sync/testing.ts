@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Json } from '../store.js';
 import { startStores, type StoreProcess } from '../testing/store-processes.js';
 import type { SyncStats, SyncTimings } from './options.js';
 import type { ProcessSettings } from './process-store.js';
