@@ -1,0 +1,79 @@
+// Which servers belong to the site: a link to each, from a list or from a DNS name that is followed as it changes.
+import { lookup } from 'node:dns/promises';
+import { PeerLink, type LinkContext } from './peer-link.js';
+
+export class Membership {
+  private readonly byAddress = new Map<string, PeerLink>();
+  private readonly names: string[] = [];
+  /** Those that a name has led to. */
+  private readonly followed = new Set<PeerLink>();
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  /** @param ownPort where the servers behind a DNS name listen */
+  constructor(
+    peers: readonly string[],
+    private readonly ownPort: number,
+    private readonly context: LinkContext,
+  ) {
+    for (const peer of peers) {
+      const [, host, port] = /^(?:\[?(.+?)\]?):(\d{1,5})$/.exec(peer) ?? [];
+      if (host && port) this.add(host, Number(port));
+      else this.names.push(peer);
+    }
+  }
+
+  /** One per address, this server's own among them if it was given. */
+  get links(): PeerLink[] {
+    return [...this.byAddress.values()];
+  }
+
+  /** The other servers. */
+  get members(): PeerLink[] {
+    return this.links.filter(({ state }) => state !== 'self' && state !== 'same');
+  }
+
+  get reachable(): PeerLink[] {
+    return this.links.filter(({ isUp }) => isUp);
+  }
+
+  /** Starts to follow the DNS names; resolves when each has been asked once. */
+  async follow(): Promise<void> {
+    await this.resolve();
+    if (this.names.length > 0 && !this.closed)
+      this.timer = setTimeout(() => void this.follow(), this.context.timings.resolve);
+  }
+
+  /** A peer has come up: it is looked for at once. */
+  hurry(): void {
+    for (const link of this.links) link.hurry();
+    void this.resolve();
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    for (const link of this.links) link.stop();
+  }
+
+  private async resolve(): Promise<void> {
+    const found = await Promise.all(this.names.map((name) => lookup(name, { all: true }).catch(() => undefined)));
+    // A name server that fails says nothing about the servers.
+    if (this.closed || found.length === 0 || found.includes(undefined)) return;
+    const hosts = new Set(found.flatMap((addresses) => addresses!.map(({ address }) => address)));
+    for (const host of hosts) this.followed.add(this.add(host, this.ownPort));
+    for (const link of this.followed) {
+      if (hosts.has(link.host) || link.isUp) continue;
+      link.stop();
+      this.followed.delete(link);
+      this.byAddress.delete(link.address);
+    }
+  }
+
+  private add(host: string, port: number): PeerLink {
+    const address = `${host}:${port}`;
+    const link = this.byAddress.get(address) ?? new PeerLink(host, port, this.context);
+    this.byAddress.set(address, link);
+    return link;
+  }
+}

@@ -1,0 +1,151 @@
+// What the `sync` method is told, every default in one place, and what it tells back.
+
+/** Who may speak to whom. Every server of a site is given the same. */
+export type LinkSecurity =
+  /** At least 32 characters: the key of TLS with a pre-shared key is derived from it. */
+  | { readonly secret: string }
+  /** PEM. Whoever shows a certificate that `ca` has signed is a peer; both sides show one. `secret` seals the snapshot. */
+  | { readonly secret: string; readonly key: string; readonly cert: string; readonly ca: string };
+
+/** All in milliseconds. */
+export interface SyncTimings {
+  /** A link is tried this often; without an answer for `deadAfter` it is closed. */
+  readonly heartbeat: number;
+  readonly deadAfter: number;
+  /** A peer that has not confirmed a change by then is unreachable until it has caught up. */
+  readonly ackWithin: number;
+  /** How long a write waits for the peers beyond those that it must wait for. */
+  readonly settle: number;
+  /** How long a read waits for peers, or for this server to catch up, before it says that it cannot tell. */
+  readonly read: number;
+  readonly dial: number;
+  /** How often the copies of two servers are compared. */
+  readonly compare: number;
+  /** How often a DNS name is asked for its addresses. */
+  readonly resolve: number;
+  /** A server that starts and finds no peer for this long begins alone. */
+  readonly aloneAfter: number;
+  /** A server that starts and can reach a peer, but cannot take over its sessions for this long, gives up. */
+  readonly joinWithin: number;
+  /** A member unreachable for this long is no longer suspected of knowing what the others do not. */
+  readonly forgetAfter: number;
+}
+
+export const defaultTimings: SyncTimings = {
+  heartbeat: 250,
+  deadAfter: 1000,
+  ackWithin: 500,
+  settle: 50,
+  read: 250,
+  dial: 1000,
+  compare: 5000,
+  resolve: 5000,
+  aloneAfter: 1500,
+  joinWithin: 10_000,
+  forgetAfter: 600_000,
+};
+
+/** What an authenticated or a strange peer may use up. */
+export interface SyncLimits {
+  /** The largest message. */
+  readonly frameBytes: number;
+  /** A peer that sends more is read more slowly. */
+  readonly framesPerSecond: number;
+  /** Connections of authenticated peers. */
+  readonly connections: number;
+  /** Connections that have not said who they are: beyond these the oldest is closed. */
+  readonly strangers: number;
+  /** Milliseconds within which a connection must have authenticated and said hello. */
+  readonly handshake: number;
+  /** Milliseconds after which a silent connection is closed. */
+  readonly silence: number;
+}
+
+export const defaultLimits: SyncLimits = {
+  frameBytes: 4 * 1024 * 1024,
+  framesPerSecond: 20_000,
+  connections: 128,
+  strangers: 64,
+  handshake: 2000,
+  silence: 5000,
+};
+
+export interface SyncOptions {
+  /** This server's name: no two servers of a site may have the same, and it should stay over restarts. */
+  readonly serverName: string;
+  readonly listen: { readonly host?: string; readonly port: number };
+  /**
+   * `host:port` of every server (this one's own may be among them and is recognised), or a DNS name without a port,
+   * each of whose addresses is a server that listens on the same port as this one.
+   */
+  readonly peers: readonly string[];
+  readonly security: LinkSecurity;
+  /** `both-ways`, or the name of the only server that writes, to which the others send their writes. */
+  readonly direction?: 'both-ways' | { readonly oneWay: string };
+  /** How many peers must have confirmed a write; fewer do when fewer are reachable, but for `majority`. Default 1. */
+  readonly acks?: 0 | 1 | 'majority';
+  /** Beyond these a new session is refused: a live one is never dropped for it. Default: 1,000,000 and 1 GiB. */
+  readonly maxSessions?: number;
+  readonly maxBytes?: number;
+  /** Where `close` leaves the sessions and the next start takes them from; encrypted. Default: nowhere. */
+  readonly snapshotFile?: string;
+  readonly timings?: Partial<SyncTimings>;
+  readonly limits?: Partial<SyncLimits>;
+  readonly onEvent?: (event: SyncEvent) => void;
+  /** Milliseconds since 1970; for tests. */
+  readonly now?: () => number;
+}
+
+/** What the store tells an operator. */
+export type SyncEvent =
+  | { readonly type: 'peer-up' | 'peer-current'; readonly peer: string }
+  | { readonly type: 'peer-down' | 'peer-refused'; readonly peer: string; readonly reason: string }
+  | { readonly type: 'snapshot-refused'; readonly reason: string };
+
+export interface SyncStats {
+  readonly sessions: number;
+  readonly tombstones: number;
+  readonly epochs: number;
+  /** An estimate of the memory that they take. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** Equal on servers that hold the same. */
+  readonly digest: string;
+  readonly peers: readonly { address: string; name: string | undefined; state: string; current: boolean }[];
+  /** Counters since the start. */
+  readonly counters: Readonly<Counters>;
+}
+
+export interface Counters {
+  framesSent: number;
+  framesReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  /** Messages that were not ours, each the end of its connection. */
+  malformed: number;
+  /** Connections that did not authenticate, came too many or too slow. */
+  refused: number;
+  /** Times a peer was read more slowly. */
+  throttled: number;
+  /** Reads that had to ask the peers. */
+  fetches: number;
+  /** Changes that a comparison with a peer brought. */
+  repaired: number;
+  /** Reads and writes that could not be answered. */
+  unavailable: number;
+}
+
+export function noCounts(): Counters {
+  return {
+    framesSent: 0,
+    framesReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    malformed: 0,
+    refused: 0,
+    throttled: 0,
+    fetches: 0,
+    repaired: 0,
+    unavailable: 0,
+  };
+}

@@ -1,0 +1,250 @@
+// The dialling side of one link: this server's requests to one address, with a heartbeat, dialled again when it is lost.
+import { connect } from 'node:tls';
+import { FramedSocket, MalformedError } from './framed-socket.js';
+import { asHello, asStanding, PROTOCOL, type Hello, type Requests } from './messages.js';
+import type { Counters, LinkSecurity, SyncEvent, SyncLimits, SyncTimings } from './options.js';
+import { clientSecurity } from './security.js';
+
+/** The peer did not answer: the link is closed. */
+export class PeerLostError extends Error {}
+/** The peer answered that it cannot. */
+export class PeerRefusalError extends Error {}
+
+/** What all links of a server share. */
+export interface LinkContext {
+  readonly security: LinkSecurity;
+  readonly timings: SyncTimings;
+  readonly limits: SyncLimits;
+  readonly counters: Counters;
+  readonly hello: () => Hello;
+  /** False when another link to this server is up already: a peer may have several addresses. */
+  readonly isNew: (peer: Hello, link: PeerLink) => boolean;
+  /** The link is up, or has to catch up again. */
+  readonly onBehind: (link: PeerLink) => void;
+  readonly emit: (event: SyncEvent) => void;
+  readonly now: () => number;
+}
+
+interface Waiting {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+const FIRST_RETRY = 50;
+const LAST_RETRY = 1000;
+/** An address that is this server itself, or one that has another address too, is looked at again so much later. */
+const IDLE_RETRY = 30_000;
+/** After a peer has closed a link: it died, or it has dropped us; dialling again tells which, mostly within this. */
+const DOUBT = 200;
+
+export class PeerLink {
+  /** Who is there, once it has answered. */
+  peer: Hello | undefined;
+  state: 'dialling' | 'down' | 'up' | 'self' | 'same' = 'dialling';
+  /** The peer serves requests: what it has acknowledged must be known here. */
+  serving = false;
+  /** All that the peer held when it began to send its changes here has been taken over. */
+  current = false;
+  /** True when the first attempt to dial it has ended. */
+  isTried = false;
+  /** Why it could not be caught up with, last. */
+  problem: string | undefined;
+  /** When it was lost; undefined when it has never been up. */
+  lostAt: number | undefined;
+  /** How much the peer's clock is ahead. */
+  lead = 0;
+  /** Raised whenever the link must catch up again. */
+  round = 0;
+
+  private framed: FramedSocket | undefined;
+  private readonly waiting = new Map<number, Waiting>();
+  private requests = 0;
+  private doubtUntil = 0;
+  private retry = FIRST_RETRY;
+  private redial: NodeJS.Timeout | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    readonly host: string,
+    readonly port: number,
+    private readonly context: LinkContext,
+  ) {
+    this.dial();
+  }
+
+  get address(): string {
+    return `${this.host}:${this.port}`;
+  }
+
+  get name(): string {
+    return this.peer?.name ?? this.address;
+  }
+
+  get isUp(): boolean {
+    return this.state === 'up';
+  }
+
+  /** True while the peer may have acknowledged what this server does not know yet. */
+  get isBehind(): boolean {
+    return this.isUp ? this.serving && !this.current : this.doubtUntil > performance.now();
+  }
+
+  /**
+   * Asks the peer; when there is no answer within `within` milliseconds the link is closed.
+   * @param body JSON
+   * @throws PeerLostError, PeerRefusalError
+   */
+  send(request: keyof Requests, body: string, within: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (!this.framed) return reject(new PeerLostError(`${this.name} is not connected.`));
+      const id = ++this.requests;
+      const { framed } = this;
+      const late = () => this.waiting.has(id) && this.framed === framed && this.drop(`no answer to "${request}"`);
+      // This server may have been late itself: what has arrived meanwhile is read first.
+      const timer = setTimeout(() => setImmediate(late), within);
+      this.waiting.set(id, { resolve, reject, timer });
+      framed.send(`[${id},"${request}",${body}]`);
+    });
+  }
+
+  /** This server was frozen, or the peer has dropped it: catch up before anything is answered. */
+  suspect(doubt = DOUBT): void {
+    this.round++;
+    this.current = false;
+    if (this.isUp) this.context.onBehind(this);
+    else if (this.state === 'down' || this.state === 'dialling') {
+      this.doubtUntil = Math.max(this.doubtUntil, performance.now() + doubt);
+      this.hurry();
+    }
+  }
+
+  /** This server has caught up with the peer. */
+  confirm(): void {
+    this.current = true;
+    this.problem = undefined;
+    this.context.emit({ type: 'peer-current', peer: this.name });
+  }
+
+  /** Somebody has come up: dials now. */
+  hurry(): void {
+    this.retry = FIRST_RETRY;
+    if (this.state !== 'down' || this.stopped) return;
+    clearTimeout(this.redial);
+    this.dial();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.drop('closed');
+    clearTimeout(this.redial);
+  }
+
+  /** Closes the link; it is dialled again. */
+  drop(reason: string): void {
+    this.close(reason, 0);
+  }
+
+  private dial(): void {
+    const { security, timings, limits, counters, now } = this.context;
+    this.state = 'dialling';
+    const socket = connect({ ...clientSecurity(security), host: this.host, port: this.port });
+    const framed: FramedSocket = new FramedSocket(
+      socket,
+      limits.frameBytes,
+      Infinity,
+      counters,
+      (message) => this.receive(message),
+      () => this.framed === framed && this.close('closed by the peer', DOUBT),
+    );
+    this.framed = framed;
+    const hello = this.context.hello();
+    socket.once('secureConnect', () => {
+      this.send('hello', JSON.stringify(hello), timings.dial)
+        .then(
+          (answer) => this.begin(asHello(answer), hello, now()),
+          (error: unknown) => this.close((error as Error).message, 0),
+        )
+        .catch((error: unknown) => this.close((error as Error).message, 0));
+    });
+    this.redial = setTimeout(() => this.framed === framed && this.close('no answer', 0), timings.dial);
+  }
+
+  private begin(peer: Hello, hello: Hello, now: number): void {
+    clearTimeout(this.redial);
+    this.peer = peer;
+    if (peer.instance === hello.instance) return this.rest('self');
+    if (peer.protocol !== PROTOCOL) throw new Error(`It speaks version ${peer.protocol} of the protocol.`);
+    if (!this.context.isNew(peer, this)) return this.rest('same');
+    this.state = 'up';
+    this.lead = peer.now - now;
+    this.retry = FIRST_RETRY;
+    this.doubtUntil = 0;
+    this.serving = false;
+    this.current = false;
+    this.context.emit({ type: 'peer-up', peer: this.name });
+    this.beat();
+    this.suspect();
+  }
+
+  private rest(state: 'self' | 'same'): void {
+    this.close(state, 0);
+    this.state = state;
+    clearTimeout(this.redial);
+    this.redial = setTimeout(() => this.dial(), IDLE_RETRY).unref();
+  }
+
+  private beat(): void {
+    const { heartbeat, deadAfter } = this.context.timings;
+    this.heartbeat = setTimeout(() => {
+      this.send('ping', 'null', deadAfter)
+        .then((answer) => {
+          const { linked, serving } = asStanding(answer);
+          this.serving = serving;
+          if (!linked && this.current) this.suspect();
+          this.beat();
+        })
+        .catch((error: unknown) => this.isUp && this.drop((error as Error).message));
+    }, heartbeat);
+  }
+
+  private receive(message: unknown[]): void {
+    const [id, isAnswer, body] = message as [number, boolean, unknown];
+    const asked = this.waiting.get(id);
+    if (message.length !== 3 || typeof isAnswer !== 'boolean' || !asked) throw new MalformedError('Not an answer.');
+    this.waiting.delete(id);
+    clearTimeout(asked.timer);
+    if (isAnswer) asked.resolve(body);
+    else asked.reject(new PeerRefusalError(String(body).slice(0, 1000)));
+  }
+
+  private close(reason: string, doubt: number): void {
+    const { framed } = this;
+    if (!framed) return;
+    this.framed = undefined;
+    framed.close();
+    this.isTried = true;
+    clearTimeout(this.redial);
+    clearTimeout(this.heartbeat);
+    if (this.state === 'up') {
+      this.lostAt = this.context.now();
+      this.context.emit({ type: 'peer-down', peer: this.name, reason });
+      this.doubtUntil = performance.now() + doubt;
+    } else if (this.state === 'dialling') {
+      this.doubtUntil = 0;
+      if (this.retry === LAST_RETRY) this.context.emit({ type: 'peer-refused', peer: this.name, reason });
+    }
+    const wasUp = this.state === 'up';
+    this.state = 'down';
+    this.current = false;
+    for (const { reject, timer } of this.waiting.values()) {
+      clearTimeout(timer);
+      reject(new PeerLostError(`${this.name}: ${reason}`));
+    }
+    this.waiting.clear();
+    if (this.stopped) return;
+    this.redial = setTimeout(() => this.dial(), wasUp ? 0 : this.retry);
+    this.retry = Math.min(this.retry * 2, LAST_RETRY);
+  }
+}

@@ -1,0 +1,52 @@
+// Helpers of the specs: free ports, servers in processes of their own, waiting for a condition.
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startStores, type StoreProcess } from '../testing/store-processes.js';
+import type { SyncStats, SyncTimings } from './options.js';
+import type { ProcessSettings } from './process-store.js';
+
+export const SECRET = 'a secret that all servers of the specs are given';
+
+/** For machines under load: nothing here is to be decided by a deadline. */
+export const patient: Partial<SyncTimings> = { deadAfter: 10_000, ackWithin: 10_000, settle: 5000, read: 5000 };
+
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Options of `web1`, `web2` … that all know each other. */
+export function site(ports: readonly number[], more: Partial<ProcessSettings> = {}): ProcessSettings[] {
+  return ports.map((port, i) => ({
+    serverName: `web${i + 1}`,
+    listen: { host: '127.0.0.1', port },
+    peers: ports.map((peer) => `127.0.0.1:${peer}`),
+    security: { secret: SECRET },
+    ...more,
+  }));
+}
+
+export function startServers(settings: readonly ProcessSettings[]): Promise<StoreProcess[]> {
+  const module = new URL('./process-store.js', import.meta.url).href.replace(
+    /\/libs\/session\/src\//,
+    '/libs/session/dist/',
+  );
+  return startStores(module, settings);
+}
+
+export function statsOf({ store }: StoreProcess): Promise<SyncStats> {
+  return (store as unknown as { stats(): Promise<SyncStats> }).stats();
+}
+
+/** @throws Error when it does not come true in time */
+export async function until(what: string, isTrue: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
+  const end = performance.now() + within;
+  while (!(await isTrue())) {
+    if (performance.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
+    await sleep(20);
+  }
+}
