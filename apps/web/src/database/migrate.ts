@@ -1,4 +1,5 @@
 // Brings the tables up to date. Several processes may do it at once, on any topology.
+import { revocationTables } from '@roam/session/cookie';
 import { sessionTables } from '@roam/session/mysql';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
@@ -23,7 +24,8 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
     } finally {
       await source.destroy();
     }
-    for (const statement of sessionTables) await cluster.write(statement, [], { everywhere: true });
+    for (const statement of [...sessionTables, ...revocationTables])
+      await cluster.write(statement, [], { everywhere: true });
   };
   try {
     await untilItWorks('the migrations', attempt, logger);

@@ -1,7 +1,6 @@
 // The place that keeps the sessions, opened by the settings: one method, or two while sessions move from one to the other.
 import { MemorySessionStore, type AnySessionStore } from '@roam/session';
 import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
-import { FileSessionStore } from '@roam/session/file';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { SyncSessionStore } from '@roam/session/sync';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -27,7 +26,7 @@ const methods: Record<SessionMethod, Open> = {
   mysql: (_config, cluster) => ({ ...always, store: new MysqlSessionStore(cluster), withoutMysql: false }),
   cookie: openCookies,
   sync: openSync,
-  file: openFiles,
+  file: () => Promise.reject(new Error('file')),
 };
 
 /** Resolves when this server may serve sessions. @throws StoreUnavailableError when the method cannot be opened. */
@@ -40,7 +39,11 @@ export async function openSessionStorage(
   return open(config.session.method);
 }
 
-async function openCookies({ session, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
+async function openCookies(
+  { session, server }: Config,
+  cluster: MysqlCluster,
+  logger: Logger,
+): Promise<SessionStorage> {
   const revocations = await MysqlRevocationList.open({
     database: cluster,
     onFault: (error) => logger.warn({ err: error }, 'the list of ended sessions cannot be read; trying again'),
@@ -68,5 +71,6 @@ async function openSync({ sync, server }: Config, _cluster: MysqlCluster, logger
         ? logger.info({ event }, `sync: ${event.type}`)
         : logger.warn({ event }, `sync: ${event.type}`),
   });
-  return { store, withoutMysql: true, missing: () => undefined, close: () => store.close() };
+  const missing = () => (store.isReady ? undefined : `the sessions of ${store.waitsFor.join(', ') || 'its peers'}`);
+  return { store, withoutMysql: true, missing, close: () => store.close() };
 }

@@ -16,10 +16,14 @@ export function webSettings(databases: Databases, publicUrl: string): Record<str
   };
 }
 
-/** What the methods `file` and `sync` need: the folders stand for two network mounts. */
+/**
+ * What the methods `file` and `sync` need: the folders stand for two network mounts, and the first peer's address for
+ * that of a tool that is no server.
+ */
 export function shareSettings(dirs: readonly string[], peers: readonly string[]): Record<string, string> {
   return {
     SESSION_DIRS: dirs.join(','),
+    SYNC_LISTEN: peers[0] ?? '',
     SYNC_PEERS: peers.join(','),
     SYNC_SECRET: randomBytes(32).toString('base64url'),
   };
