@@ -2,6 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
+import type { ResultSetHeader, RowDataPacket } from 'mysql2';
+import { createConnection } from 'mysql2/promise';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SealedStore } from '../store.js';
 import { describeSealedStore, startStores, type StoreProcess } from '../testing/index.js';
 import { aRecord } from '../testing/store-contract.js';
@@ -65,5 +68,52 @@ describe('a logout in one process', () => {
     }
     console.log(`A logout was known to all three processes after ${longest} ms at most.`);
     expect(longest).toBeLessThan(1000);
+  });
+
+  it('is written in an order that all nodes share, whichever takes it', async () => {
+    const nodes = await Promise.all(databases.urls.map((url) => createConnection(url)));
+    try {
+      let last = 0;
+      for (let i = 0; i < 12; i++) {
+        const node = nodes[i % 3];
+        const [{ insertId }] = await node.execute<ResultSetHeader>(
+          'INSERT INTO session_revocations (subject, ends_at) VALUES (?, ?)',
+          [`order-${i}`, Date.now() + 60_000],
+        );
+        expect(insertId).toBeGreaterThan(last);
+        last = insertId;
+        // As soon as the next node has applied it, its own numbers are higher.
+        interface Count extends RowDataPacket {
+          n: number;
+        }
+        const count = 'SELECT COUNT(*) AS n FROM session_revocations WHERE seq = ?';
+        while ((await nodes[(i + 1) % 3].execute<Count[]>(count, [insertId]))[0][0].n === 0);
+      }
+    } finally {
+      await Promise.all(nodes.map((node) => node.end()));
+    }
+  });
+
+  it('goes on when a database node dies: nobody is refused, and it is followed as before', async () => {
+    const stores = processes.map((each) => there(each));
+    const live = aRecord();
+    let isOver = false;
+    const visit = async (store: SealedStore) => {
+      while (!isOver) {
+        expect(await store.admit(live)).toBeDefined();
+        await sleep(5);
+      }
+    };
+    const visits = Promise.all(stores.map(visit));
+    await databases.nodes[0].kill();
+    for (const store of stores) {
+      const record = aRecord();
+      await store.destroy(record.id);
+      const end = Date.now() + 5000;
+      for (const each of stores) while ((await each.admit(record)) && Date.now() < end) await sleep(10);
+      for (const each of stores) expect(await each.admit(record)).toBeUndefined();
+    }
+    isOver = true;
+    await visits;
   });
 });

@@ -140,9 +140,9 @@ export class MysqlRevocationList implements RevocationList {
   }
 
   private async load(): Promise<void> {
-    const unsettled = await this.readFrom(0);
+    const settled = await this.readFrom(0);
     // No earlier look tells what may still be on its way below the highest number: here the age of the entries has to.
-    this.seen.unshift({ at: -Infinity, seq: Math.min(this.highest, unsettled - 1) });
+    this.seen.unshift({ at: -Infinity, seq: settled });
   }
 
   /** One at a time; whoever asks meanwhile waits for the one under way. */
@@ -160,26 +160,26 @@ export class MysqlRevocationList implements RevocationList {
   }
 
   /**
-   * Takes in what every healthy node has above this number: an acknowledged entry is on all of them. Returns the lowest
-   * number of those that are so young that lower ones may still turn up.
+   * Takes in what every healthy node has above this number: an acknowledged entry is on all of them. Returns the highest
+   * number of those that are so old that no lower one can still turn up.
    */
   private async readFrom(from: number): Promise<number> {
     const started = { monotonic: performance.now(), wall: Date.now() };
     const sql = `SELECT seq, subject, epoch, ends_at, written_at < NOW(3) - INTERVAL 1 MINUTE AS settled
       FROM session_revocations WHERE seq > ? ORDER BY seq LIMIT ${PAGE}`;
-    let unsettled = Infinity;
+    let settledTo = 0;
     while (from < Infinity) {
       const nodes = await guard(this.options.database.readAll<Row>(sql, [from]));
       for (const { seq, subject, epoch, ends_at: until, settled } of nodes.flat()) {
         if (epoch === null) this.known.addHandle(subject, until);
         else this.known.addEpoch(subject, epoch, until);
         this.highest = Math.max(this.highest, seq);
-        if (!settled) unsettled = Math.min(unsettled, seq);
+        if (settled) settledTo = Math.max(settledTo, seq);
       }
       from = Math.min(...nodes.filter(({ length }) => length === PAGE).map((rows) => rows.at(-1)!.seq));
     }
     this.seen.push({ at: performance.now(), seq: this.highest });
     this.heard = started;
-    return unsettled;
+    return settledTo;
   }
 }
