@@ -8,6 +8,7 @@ export class Membership {
   /** Those that a name has led to. */
   private readonly followed = new Set<PeerLink>();
   private timer: NodeJS.Timeout | undefined;
+  private isDialling = false;
   private closed = false;
 
   /** @param ownPort where the servers behind a DNS name listen */
@@ -15,6 +16,7 @@ export class Membership {
     peers: readonly string[],
     private readonly ownPort: number,
     private readonly context: LinkContext,
+    private readonly lookup: (name: string) => Promise<string[]> = addressesOf,
   ) {
     for (const peer of peers) {
       const [, host, port] = /^(?:\[?(.+?)\]?):(\d{1,5})$/.exec(peer) ?? [];
@@ -37,11 +39,13 @@ export class Membership {
     return this.links.filter(({ isUp }) => isUp);
   }
 
-  /** Starts to follow the DNS names; resolves when each has been asked once. */
+  /** Starts to dial the peers and to follow the DNS names; resolves when each name has been asked once. */
   async follow(): Promise<void> {
+    this.isDialling = true;
+    for (const link of this.links) link.hurry();
     await this.resolve();
-    if (this.names.length > 0 && !this.closed)
-      this.timer = setTimeout(() => void this.follow(), this.context.timings.resolve);
+    if (this.names.length === 0 || this.closed) return;
+    this.timer = setInterval(() => void this.resolve(), this.context.timings.resolve);
   }
 
   /** A peer has come up: it is looked for at once. */
@@ -52,15 +56,15 @@ export class Membership {
 
   close(): void {
     this.closed = true;
-    clearTimeout(this.timer);
+    clearInterval(this.timer);
     for (const link of this.links) link.stop();
   }
 
   private async resolve(): Promise<void> {
-    const found = await Promise.all(this.names.map((name) => lookup(name, { all: true }).catch(() => undefined)));
+    const found = await Promise.all(this.names.map((name) => this.lookup(name).catch(() => undefined)));
     // A name server that fails says nothing about the servers.
     if (this.closed || found.length === 0 || found.includes(undefined)) return;
-    const hosts = new Set(found.flatMap((addresses) => addresses!.map(({ address }) => address)));
+    const hosts = new Set(found.flatMap((addresses) => addresses!));
     for (const host of hosts) this.followed.add(this.add(host, this.ownPort));
     for (const link of this.followed) {
       if (hosts.has(link.host) || link.isUp) continue;
@@ -72,8 +76,15 @@ export class Membership {
 
   private add(host: string, port: number): PeerLink {
     const address = `${host}:${port}`;
-    const link = this.byAddress.get(address) ?? new PeerLink(host, port, this.context);
+    const known = this.byAddress.get(address);
+    if (known) return known;
+    const link = new PeerLink(host, port, this.context);
     this.byAddress.set(address, link);
+    if (this.isDialling) link.hurry();
     return link;
   }
+}
+
+async function addressesOf(name: string): Promise<string[]> {
+  return (await lookup(name, { all: true })).map(({ address }) => address);
 }

@@ -94,6 +94,8 @@ export interface SyncOptions {
   readonly onEvent?: (event: SyncEvent) => void;
   /** Milliseconds since 1970; for tests. */
   readonly now?: () => number;
+  /** The addresses behind a DNS name; default: the system's resolver. */
+  readonly lookup?: (name: string) => Promise<string[]>;
 }
 
 /** What the store tells an operator. */

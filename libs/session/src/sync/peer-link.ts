@@ -41,7 +41,7 @@ const DOUBT = 200;
 export class PeerLink {
   /** Who is there, once it has answered. */
   peer: Hello | undefined;
-  state: 'dialling' | 'down' | 'up' | 'self' | 'same' = 'dialling';
+  state: 'dialling' | 'down' | 'up' | 'self' | 'same' = 'down';
   /** The peer serves requests: what it has acknowledged must be known here. */
   serving = false;
   /** All that the peer held when it began to send its changes here has been taken over. */
@@ -70,9 +70,7 @@ export class PeerLink {
     readonly host: string,
     readonly port: number,
     private readonly context: LinkContext,
-  ) {
-    this.dial();
-  }
+  ) {}
 
   get address(): string {
     return `${this.host}:${this.port}`;
@@ -127,7 +125,7 @@ export class PeerLink {
     this.context.emit({ type: 'peer-current', peer: this.name });
   }
 
-  /** Somebody has come up: dials now. */
+  /** Dials now: for the first time, or since somebody has come up. */
   hurry(): void {
     this.retry = FIRST_RETRY;
     if (this.state !== 'down' || this.stopped) return;

@@ -1,5 +1,6 @@
 // The `sync` method: every server holds all sessions in memory and sends its changes to the others.
 import { randomUUID } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../errors.js';
 import { HybridClock } from '../replica/hybrid-clock.js';
@@ -52,10 +53,11 @@ import {
   type SyncStats,
   type SyncTimings,
 } from './options.js';
-import { PeerRefusalError, type PeerLink } from './peer-link.js';
+import { PeerRefusalError, type LinkContext, type PeerLink } from './peer-link.js';
 import { PeerServer } from './peer-server.js';
 import { BUCKETS, Replicas } from './replicas.js';
-import { assertSecret } from './security.js';
+import { assertSecret, keyFor } from './security.js';
+import { loadSnapshot, saveSnapshot } from './snapshot.js';
 
 /** How long a tombstone of a session that nobody here knows is kept: no session is longer. */
 const LONGEST_LIFE = 31 * 24 * 3_600_000;
@@ -111,7 +113,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     this.clock = new HybridClock(options.serverName, this.now);
     const { maxSessions = 1_000_000, maxBytes = 2 ** 30 } = options;
     this.replicas = new Replicas({ maxSessions, maxBytes }, this.now);
-    this.membership = new Membership(options.peers, options.listen.port, {
+    const context: LinkContext = {
       security: options.security,
       timings: this.timings,
       limits: { ...defaultLimits, ...options.limits },
@@ -122,7 +124,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
       onBehind: (link) => void this.catchUp(link),
       emit: (event) => this.options.onEvent?.(event),
       now: this.now,
-    });
+    };
+    this.membership = new Membership(options.peers, options.listen.port, context, options.lookup);
   }
 
   /**
@@ -141,13 +144,20 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     }
   }
 
-  /** Leaves the others. What this server has acknowledged, they have. */
+  /**
+   * Leaves the others, and the snapshot behind. Call it when no request runs any more.
+   * @throws Error when the snapshot cannot be written
+   */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     for (const timer of this.timers) clearInterval(timer);
     this.membership.close();
     await this.server?.close();
+    const { snapshotFile } = this.options;
+    // Before it has joined, the file says more than this server knows.
+    if (snapshotFile && this.serving)
+      await saveSnapshot(snapshotFile, this.snapshotKey, this.replicas.all(), this.now());
   }
 
   /** The port on which it listens. */
@@ -432,6 +442,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
   private async start(): Promise<void> {
     const { listen, security, limits } = this.options;
     this.openedAt = this.now();
+    await this.loadSnapshot();
     this.server = await PeerServer.listen(listen, security, { ...defaultLimits, ...limits }, this.counters, {
       welcome: (hello) => this.welcome(hello),
       answer: (peer, request, body) => this.answer(peer, request, body),
@@ -445,6 +456,24 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     await this.membership.follow();
     await this.join();
     this.serving = true;
+    // From now on it would bring back what ends.
+    if (this.options.snapshotFile) await rm(this.options.snapshotFile, { force: true });
+  }
+
+  private async loadSnapshot(): Promise<void> {
+    const { snapshotFile, onEvent } = this.options;
+    if (!snapshotFile) return;
+    try {
+      this.take((await loadSnapshot(snapshotFile, this.snapshotKey, this.now())) ?? []);
+    } catch (error) {
+      onEvent?.({ type: 'snapshot-refused', reason: (error as Error).message });
+      // Kept for inspection.
+      await rename(snapshotFile, `${snapshotFile}.refused`).catch(() => undefined);
+    }
+  }
+
+  private get snapshotKey(): Buffer {
+    return keyFor(this.options.security, 'snapshot');
   }
 
   private every(interval: number, act: () => void): void {

@@ -1,0 +1,90 @@
+// The sessions on disk while no server runs: one file, encrypted and authenticated, so that what was planted or damaged
+// is refused as a whole.
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { asEntry, type Entry } from './messages.js';
+
+/** What a snapshot holds was true until then; what ended since, only a peer can tell. Milliseconds. */
+const OLDEST = 3_600_000;
+const MAGIC = Buffer.from('roamsyn1');
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const CHUNK = 256 * 1024;
+
+/** Writes the file in one step: after a crash there is the old one or the new one. */
+export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<Entry>, now: number): Promise<void> {
+  const temporary = `${file}.${process.pid}.new`;
+  const handle = await open(temporary, 'w', 0o600);
+  try {
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(MAGIC);
+    await handle.write(Buffer.concat([MAGIC, iv]));
+    let lines = [String(now)];
+    let length = 0;
+    const flush = async () => {
+      await handle.writeFile(cipher.update(`${lines.join('\n')}\n`));
+      [lines, length] = [[], 0];
+    };
+    for (const entry of entries) {
+      const line = JSON.stringify(entry);
+      lines.push(line);
+      length += line.length;
+      if (length > CHUNK) await flush();
+    }
+    await flush();
+    await handle.writeFile(Buffer.concat([cipher.final(), cipher.getAuthTag()]));
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await handle.close();
+  await rename(temporary, file);
+}
+
+/**
+ * What the file holds; undefined when there is none.
+ * @throws Error when it is damaged, not ours, or too old to tell who is still signed in
+ */
+export async function loadSnapshot(file: string, key: Buffer, now: number): Promise<Entry[] | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return await read(handle, key, now);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function read(handle: FileHandle, key: Buffer, now: number): Promise<Entry[]> {
+  const { size } = await handle.stat();
+  const start = MAGIC.length + IV_BYTES;
+  const end = size - TAG_BYTES;
+  if (end < start) throw new Error('It is not a snapshot.');
+  const at = async (position: number, length: number) =>
+    (await handle.read(Buffer.alloc(length), 0, length, position)).buffer;
+  const head = await at(0, start);
+  const decipher = createDecipheriv('aes-256-gcm', key, head.subarray(MAGIC.length)).setAAD(
+    head.subarray(0, MAGIC.length),
+  );
+  decipher.setAuthTag(await at(end, TAG_BYTES));
+  const lines: string[] = [];
+  let rest = Buffer.alloc(0);
+  for (let position = start; position < end; position += CHUNK) {
+    const plain = Buffer.concat([rest, decipher.update(await at(position, Math.min(CHUNK, end - position)))]);
+    const last = plain.lastIndexOf('\n') + 1;
+    if (last > 0) lines.push(...plain.toString('utf8', 0, last - 1).split('\n'));
+    rest = plain.subarray(last);
+  }
+  // Until here nothing is known to be ours.
+  decipher.final();
+  const [savedAt, ...entries] = lines;
+  if (now - Number(savedAt) > OLDEST) throw new Error('It is more than an hour old.');
+  return entries.map((line) => asEntry(JSON.parse(line), now));
+}
