@@ -116,6 +116,19 @@ describe('the request life cycle', () => {
     ]);
   });
 
+  it('serves once when it is mounted twice', async () => {
+    const url = await serve((app) => {
+      app.use(sessionMiddleware(new SessionManager({ store, secrets: ['t'.repeat(32)], secure: false })));
+      app.get('/', (request, response) => {
+        request.session!.a = 1;
+        response.send('done');
+      });
+    });
+    const answer = await fetch(url);
+    expect(await answer.text()).toBe('done');
+    expect(answer.headers.getSetCookie()).toHaveLength(2);
+  });
+
   it('sets a Max-Age with "keep me signed in", as maxAge asks for it', async () => {
     const url = await handle((request, response) => {
       request.session!.a = 1;

@@ -23,6 +23,8 @@ const STREAM_CHECK_MS = 700;
  */
 export function sessionMiddleware(manager: SessionManager) {
   return function session(request: SessionRequest, response: ServerResponse, next: (error?: unknown) => void): void {
+    // As express-session: mounted twice, the first one serves.
+    if (request.session) return next();
     const cookies = parseCookie(request.headers.cookie ?? '');
     const requestId = manager.options.requestId?.(request);
     manager.open(cookies[manager.tokenCookie], cookies[manager.markCookie], requestId).then(

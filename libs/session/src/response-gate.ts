@@ -22,89 +22,126 @@ const HIGH_WATER_MARK = 16 * 1024;
 
 /** Puts a gate before this response's first byte. */
 export function gateResponse(response: ServerResponse, gate: Gate): void {
-  const original = {
-    write: response.write.bind(response),
-    end: response.end.bind(response),
-    writeHead: response.writeHead.bind(response),
-    flushHeaders: response.flushHeaders.bind(response),
-  } as Record<Method, (...args: unknown[]) => unknown>;
-  const headersBefore = response.getHeaders();
-  let state: 'untouched' | 'holding' | 'open' | 'discarding' = 'untouched';
-  let held: { method: Method; args: unknown[] }[] = [];
-  let heldBytes = 0;
+  new ResponseGate(response as GatedResponse, gate).close();
+}
 
-  const intercept =
-    (method: Method) =>
-    (...args: unknown[]): unknown => {
-      if (state === 'untouched') start(method);
-      if (state === 'open') return call(method, args);
-      if (state === 'holding') {
-        held.push({ method, args });
-        if (method === 'write' || method === 'end') heldBytes += sizeOf(args[0]);
-      }
-      return method === 'write' ? state === 'discarding' || heldBytes <= HIGH_WATER_MARK : response;
-    };
+const GATE = Symbol('roam.session.gate');
+type GatedResponse = ServerResponse & { [GATE]: ResponseGate };
+type Call = (this: ServerResponse, ...args: unknown[]) => unknown;
 
-  function start(method: Method): void {
+/** What stands in for the response's methods: one function for all responses, so that a request makes none. */
+const standIns: Record<Method, Call> = {
+  write: standIn('write'),
+  end: standIn('end'),
+  writeHead: standIn('writeHead'),
+  flushHeaders: standIn('flushHeaders'),
+};
+
+function standIn(method: Method): Call {
+  return function (this: ServerResponse, ...args: unknown[]): unknown {
+    return (this as GatedResponse)[GATE].intercept(method, args);
+  };
+}
+
+class ResponseGate {
+  private state: 'untouched' | 'holding' | 'open' | 'discarding' = 'untouched';
+  private held: { method: Method; args: unknown[] }[] = [];
+  private heldBytes = 0;
+  private readonly original: Record<Method, Call>;
+  private readonly headersBefore: OutgoingHttpHeaders;
+
+  constructor(
+    private readonly response: GatedResponse,
+    private readonly gate: Gate,
+  ) {
+    const { write, end, writeHead, flushHeaders } = response as unknown as Record<Method, Call>;
+    this.original = { write, end, writeHead, flushHeaders };
+    this.headersBefore = response.getHeaders();
+  }
+
+  close(): void {
+    this.response[GATE] = this;
+    this.put(standIns);
+  }
+
+  intercept(method: Method, args: unknown[]): unknown {
+    if (this.state === 'untouched') this.start(method);
+    if (this.state === 'open') return this.call(method, args);
+    if (this.state === 'holding') {
+      this.held.push({ method, args });
+      if (method === 'write' || method === 'end') this.heldBytes += sizeOf(args[0]);
+    }
+    return method === 'write' ? this.state === 'discarding' || this.heldBytes <= HIGH_WATER_MARK : this.response;
+  }
+
+  private start(method: Method): void {
+    const { response, gate } = this;
     if (response.headersSent) {
       // Somebody answered past this gate, a deadline for example: what the handler did is not to be kept.
-      state = 'discarding';
+      this.state = 'discarding';
       return;
     }
     const committed = gate.before();
     if (committed === undefined) {
-      state = 'open';
+      this.state = 'open';
       gate.onHeaders(method === 'end');
-      restore();
+      this.put(this.original);
       return;
     }
-    state = 'holding';
+    this.state = 'holding';
     // Whoever asks meanwhile must not begin a second answer.
     Object.defineProperty(response, 'headersSent', { configurable: true, get: () => true });
-    committed.then(release, fail);
+    committed.then(
+      () => this.release(),
+      (error: unknown) => this.fail(error),
+    );
   }
 
-  function release(): void {
-    restore();
-    state = 'open';
-    const head = held.find(({ method }) => method === 'writeHead');
-    if (head) takeHeaders(response, head.args);
-    gate.onHeaders(held.at(-1)?.method === 'end');
-    const mustDrain = heldBytes > HIGH_WATER_MARK;
+  private release(): void {
+    this.restore();
+    this.state = 'open';
+    const head = this.held.find(({ method }) => method === 'writeHead');
+    if (head) takeHeaders(this.response, head.args);
+    this.gate.onHeaders(this.held.at(-1)?.method === 'end');
+    const mustDrain = this.heldBytes > HIGH_WATER_MARK;
     let flowing = true;
-    for (const { method, args } of held) flowing = call(method, args) !== false && flowing;
-    held = [];
+    for (const { method, args } of this.held) flowing = this.call(method, args) !== false && flowing;
+    this.held = [];
     // The handler was told to wait; if the socket took everything, nobody else will wake it.
-    if (mustDrain && flowing && !response.writableEnded) response.emit('drain');
+    if (mustDrain && flowing && !this.response.writableEnded) this.response.emit('drain');
   }
 
-  function fail(error: unknown): void {
-    held = [];
+  private fail(error: unknown): void {
+    const { response } = this;
+    this.held = [];
     for (const name of response.getHeaderNames()) response.removeHeader(name);
-    for (const [name, value] of Object.entries(headersBefore)) response.setHeader(name, value!);
+    for (const [name, value] of Object.entries(this.headersBefore)) response.setHeader(name, value!);
     // What the handler still writes belongs to the answer that is replaced.
-    state = 'discarding';
-    if (heldBytes > HIGH_WATER_MARK) response.emit('drain');
-    void gate.onFailure(error).then(({ status, headers, body }) => {
-      original.writeHead(status, headers);
-      original.end(response.req.method === 'HEAD' ? undefined : body);
+    this.state = 'discarding';
+    if (this.heldBytes > HIGH_WATER_MARK) response.emit('drain');
+    void this.gate.onFailure(error).then(({ status, headers, body }) => {
+      this.original.writeHead.call(response, status, headers);
+      this.original.end.call(response, response.req.method === 'HEAD' ? undefined : body);
     });
   }
 
-  function call(method: Method, args: unknown[]): unknown {
-    if (method !== 'writeHead') return original[method](...args);
+  private call(method: Method, args: unknown[]): unknown {
+    const { response } = this;
+    if (method !== 'writeHead') return this.original[method].apply(response, args);
     const [status, message] = args;
     takeHeaders(response, args);
-    return typeof message === 'string' ? original.writeHead(status, message) : original.writeHead(status);
+    const rest = typeof message === 'string' ? [message] : [];
+    return this.original.writeHead.call(response, status, ...rest);
   }
 
-  function restore(): void {
-    for (const method of methods) response[method] = original[method] as never;
-    delete (response as { headersSent?: boolean }).headersSent;
+  private restore(): void {
+    this.put(this.original);
+    delete (this.response as { headersSent?: boolean }).headersSent;
   }
 
-  const methods: readonly Method[] = ['write', 'end', 'writeHead', 'flushHeaders'];
-  for (const method of methods) response[method] = intercept(method) as never;
+  private put({ write, end, writeHead, flushHeaders }: Record<Method, Call>): void {
+    Object.assign(this.response, { write, end, writeHead, flushHeaders });
+  }
 }
 
 /** Moves `writeHead`'s headers to the response, so that they join the cookies instead of replacing them. */
