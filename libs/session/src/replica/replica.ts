@@ -102,7 +102,9 @@ export function joinReplicas(a: Replica, b: Replica): Replica {
   const joined = joinAll(a, b);
   if (same(joined, a)) return a;
   if (same(joined, b)) return b;
-  return { ...joined, version: Math.max(a.version, b.version) + 1 };
+  // A touch is no version of its own.
+  const isTouched = covers(a, markOf(b)) || covers(b, markOf(a));
+  return isTouched ? joined : { ...joined, version: joined.version + 1 };
 }
 
 function joinAll(a: Replica, b: Replica): Replica {
