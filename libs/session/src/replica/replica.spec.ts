@@ -35,6 +35,20 @@ describe('a replica', () => {
     expect(toRecord(createReplica(record, clock.tick()))).toEqual(record);
   });
 
+  it.each(['', '{"v":1,"r":0', '[]', 'null', '"text"', '{"v":1,"r":0,"d":{"__proto__":{"admin":true}}}'])(
+    'keeps a payload that it cannot take apart as it is: %s',
+    (damaged) => {
+      const clock = new HybridClock('web1');
+      const base = createReplica(record, clock.tick());
+      const later = next(record, { payload: damaged });
+      const copy = updateReplica(base, later, record, clock.tick());
+      expect(toRecord(copy)).toEqual(later);
+      expect(toRecord(createReplica(later, clock.tick()))).toEqual(later);
+      const mended = next(later, { payload: payload({ a: 2 }) });
+      expect(toRecord(updateReplica(copy, mended, later, clock.tick()))).toEqual(mended);
+    },
+  );
+
   it('joins different keys, and the later write of one key, in either order', () => {
     const [x, y] = [new HybridClock('web1'), new HybridClock('web2')];
     const base = createReplica(record, x.tick());

@@ -23,7 +23,7 @@ export interface Replica {
   readonly writes: readonly string[];
   readonly secrets: Register;
   readonly owner: Register;
-  /** The payload's fields but the content: schema version, "remember". */
+  /** The payload's fields but the content: schema version, "remember"; the payload itself where it has no such shape. */
   readonly head: Register;
   readonly data: Readonly<Record<string, Register>>;
 }
@@ -31,15 +31,10 @@ export interface Replica {
 const KEPT_WRITES = 16;
 const CHUNK = MOMENT_LENGTH + ORIGIN_LENGTH;
 
-interface Payload {
-  readonly [field: string]: Json;
-  readonly d: SessionData & { readonly [key: string]: Json };
-}
-
 /** The first copy of a new session. */
 export function createReplica(record: SessionRecord, stamp: Stamp): Replica {
   const { id, version, idleEndsAt, endsAt, writes } = record;
-  const { d, ...head } = JSON.parse(record.payload) as Payload;
+  const { d, head } = split(record.payload);
   const register = (value: Json): Register => ({ stamp, value });
   return {
     id,
@@ -59,8 +54,8 @@ export function createReplica(record: SessionRecord, stamp: Stamp): Replica {
 /** The copy with what differs between `base` and `record` laid over it. An ended copy stays as it is. */
 export function updateReplica(copy: Replica, record: SessionRecord, base: SessionRecord, stamp: Stamp): Replica {
   if (copy.ended) return copy;
-  const { d: before, ...oldHead } = JSON.parse(base.payload) as Payload;
-  const { d: after, ...newHead } = JSON.parse(record.payload) as Payload;
+  const { d: before, head: oldHead } = split(base.payload);
+  const { d: after, head: newHead } = split(record.payload);
   const data: Record<string, Register> = { ...copy.data };
   for (const [key, value] of changesBetween(before, after)) {
     data[key] = value === undefined ? { stamp } : { stamp, value };
@@ -171,11 +166,12 @@ export function toRecord(copy: Replica): SessionRecord {
   const data: Record<string, Json> = {};
   for (const [key, { value }] of Object.entries(copy.data)) if (value !== undefined) data[key] = value;
   const { userId, epoch } = copy.owner.value as { userId: string | null; epoch: number };
+  const head = copy.head.value;
   return {
     id,
     version,
     secrets: copy.secrets.value as unknown as SessionSecrets,
-    payload: JSON.stringify({ ...(copy.head.value as object), d: data }),
+    payload: typeof head === 'string' ? head : JSON.stringify({ ...(head as object), d: data }),
     idleEndsAt,
     endsAt,
     userId,
@@ -200,6 +196,20 @@ export function covers({ seen, ended }: Replica, mark: Mark): boolean {
     if (!((seen[originOf(stamp)] ?? '') >= momentOf(stamp))) return false;
   }
   return true;
+}
+
+/** The content by key, and what is beside it. A payload of another shape is kept whole: a store does not judge it. */
+function split(payload: string): { d: SessionData; head: Json } {
+  try {
+    const { d, ...head } = JSON.parse(payload) as Record<string, Json>;
+    // An own "__proto__" would be lost on its way through objects.
+    if (typeof d === 'object' && d !== null && !Array.isArray(d) && !Object.hasOwn(d, '__proto__')) {
+      return { d: d as SessionData, head };
+    }
+  } catch {
+    // Not JSON.
+  }
+  return { d: {}, head: payload };
 }
 
 function owner({ userId, epoch }: SessionRecord): Json {

@@ -1,0 +1,400 @@
+// Documents on one mount or on several that mirror each other: read together, written together, made alike again.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError } from '../errors.js';
+import { join, KINDS, type Documents, type Key, type Kind } from './documents.js';
+import { Mount, MountError } from './mount.js';
+import type { Scanned, Version } from './versioned-files.js';
+
+/** What the file method tells an operator; none of it carries a session's content. */
+export type FileStoreEvent =
+  /** A mount does not answer, or cannot take a write: it is left out until it can. */
+  | { readonly type: 'fenced'; readonly dir: string; readonly reason: string }
+  /** It holds what it missed and counts again. */
+  | { readonly type: 'returned'; readonly dir: string; readonly caughtUp: number }
+  /** A file that we did not write was moved aside; its name there. */
+  | { readonly type: 'damaged'; readonly dir: string; readonly file: string }
+  /** Work in the background failed; it will be tried again. */
+  | { readonly type: 'failed'; readonly error: unknown };
+
+export interface MirrorOptions {
+  /** One folder per mount. */
+  readonly dirs: readonly string[];
+  /** See `sealKeys`. */
+  readonly keys: readonly string[];
+  readonly deadlineMs: number;
+  /** The mounts are compared as a whole this often. Milliseconds. */
+  readonly compareMs: number;
+  readonly onEvent: (event: FileStoreEvent) => void;
+}
+
+/** A document as one mount holds it. */
+interface Copy<K extends Kind> {
+  readonly mount: Mount;
+  readonly found?: Version;
+  readonly document?: Documents[K];
+}
+
+/** Both as a repair and as a write: how often others may be faster. */
+const ATTEMPTS = 30;
+const BATCH = 50;
+const REPAIR_DELAY_MS = 200;
+/** So much is remembered of what a fenced mount missed; beyond it the mounts are compared as a whole. */
+const MAX_MISSED = 100_000;
+const SWEEP_MS = 2000;
+
+/**
+ * A read asks every live mount and joins the answers; a write is done when every live mount has it, at least one. What
+ * fails on a mount while another does it fences that mount. While it is away, it is noted what it misses, and it counts
+ * again when it has been given that. So every live mount holds all that this server has acknowledged, and whichever is
+ * the last to live is complete; when all were fenced, it is the one that begins.
+ */
+export class MirroredDocuments {
+  readonly counts = { repaired: 0, damaged: 0, fenced: 0 };
+  private readonly mounts: readonly Mount[];
+  private readonly missed = new Map<Mount, Map<string, Key>>();
+  /** Mounts that missed more than is remembered. */
+  private readonly missedMore = new Set<Mount>();
+  private readonly repairing = new Set<string>();
+  private readonly closing = new AbortController();
+  private sweepAt: { kind: Kind; from: string } = { kind: KINDS[0], from: '' };
+
+  private constructor(private readonly options: MirrorOptions) {
+    const { dirs, keys, deadlineMs, onEvent } = options;
+    this.mounts = dirs.map((dir): Mount => {
+      const mount: Mount = new Mount({
+        dir,
+        keys,
+        deadlineMs,
+        onDamaged: (file) => {
+          this.counts.damaged++;
+          onEvent({ type: 'damaged', dir, file });
+        },
+        onFenced: (reason) => {
+          this.counts.fenced++;
+          onEvent({ type: 'fenced', dir, reason });
+        },
+        onReturning: () => void this.bringBack(mount),
+      });
+      this.missed.set(mount, new Map());
+      return mount;
+    });
+  }
+
+  /** @throws when no mount answers, or one holds another store. */
+  static async open(options: MirrorOptions): Promise<MirroredDocuments> {
+    if (options.dirs.length === 0) throw new TypeError('The file method needs at least one folder.');
+    const mirror = new MirroredDocuments(options);
+    const { mounts } = mirror;
+    await Promise.all(mounts.map((mount) => mount.open()));
+    const failures = mounts.flatMap(({ failure }) => failure ?? []);
+    const identities = mounts.flatMap(({ identity }) => identity ?? []);
+    let problem = failures.find((failure) => failure instanceof MountError && failure.foreign);
+    if (failures.length === mounts.length) problem ??= failures[0];
+    if (new Set(identities).size < identities.length) {
+      problem ??= new TypeError(`Two of the folders ${options.dirs.join(', ')} are the same one.`);
+    }
+    if (problem) {
+      mirror.close();
+      throw problem;
+    }
+    if (mounts.length > 1) void mirror.compareForever();
+    return mirror;
+  }
+
+  get states() {
+    return this.mounts.map(({ dir, state, reason, pending }) => ({
+      dir,
+      state,
+      pending,
+      ...(state !== 'live' && { reason }),
+    }));
+  }
+
+  /** Since when a mount is away that may hold what no other has; undefined when all are there. */
+  get incompleteSince(): number | undefined {
+    const away = this.mounts.filter(({ state }) => state !== 'live');
+    return away.length === 0 ? undefined : Math.min(...away.map(({ fencedAt }) => fencedAt));
+  }
+
+  /** What all live mounts know together. `fresh` looks past caches. @throws StoreUnavailableError */
+  async read<K extends Kind>(key: Key<K>, fresh = false): Promise<Documents[K] | undefined> {
+    const copies = await this.copies(key, fresh);
+    const document = joined(key.kind, copies);
+    if (document && copies.some((copy) => copy.found?.body !== copies[0].found?.body)) this.repairSoon(key);
+    return document;
+  }
+
+  /**
+   * Compare-and-set: `change` gets the newest document and returns its successor, or undefined to leave it; it is
+   * called again when somebody was faster. On several mounts two successors are merged instead.
+   * Returns the document as it is then. @throws StoreUnavailableError; the change may then still have been made.
+   */
+  async change<K extends Kind>(
+    key: Key<K>,
+    change: (document: Documents[K] | undefined) => Documents[K] | undefined,
+  ): Promise<Documents[K] | undefined> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const copies = await this.copies(key, attempt > 0);
+      const document = joined(key.kind, copies);
+      const next = change(document);
+      if (next === undefined || next === document) return document;
+      if (this.mounts.length > 1) return this.writeAll(key, next, copies);
+      const [{ mount, found }] = copies;
+      if ((await mount.call('put', key, JSON.stringify(next), base(found))) === 'done') return next;
+      await sleep(Math.random() * Math.min(2 ** attempt, 32));
+    }
+    throw new StoreUnavailableError('Too many others changed the same file at once.');
+  }
+
+  /**
+   * Removes what nobody can miss since `before`, at most `limit` documents. Goes on where the last call stopped;
+   * 0 means that it has been through all, or that a mount is away, which might bring back what the others forget.
+   */
+  async sweep(before: number, limit: number): Promise<number> {
+    if (this.incompleteSince !== undefined) return 0;
+    const start = this.sweepAt;
+    const until = Date.now() + SWEEP_MS;
+    let removed = 0;
+    let kinds = 0;
+    while (removed < limit && Date.now() < until) {
+      const { kind, from } = this.sweepAt;
+      const { documents, next } = await this.page(kind, from);
+      for (const [hash, copies] of documents) {
+        this.sweepAt = { kind, from: `${hash}g` };
+        if (copies.some(([, { end }]) => end >= before)) continue;
+        await Promise.all(copies.map(([mount, { version }]) => mount.call('remove', { kind, hash }, version)));
+        if (++removed >= limit) return removed;
+      }
+      this.sweepAt =
+        next === undefined ? { kind: KINDS[(KINDS.indexOf(kind) + 1) % KINDS.length], from: '' } : { kind, from: next };
+      if (next !== undefined) continue;
+      if (kind === KINDS.at(-1)) await Promise.all(this.mounts.map((mount) => mount.call('tidy')));
+      // Once round, and what lies before the start.
+      if (++kinds > KINDS.length || (kinds === KINDS.length && start.from === '')) break;
+    }
+    return removed;
+  }
+
+  /** Makes all live mounts hold the same; returns how many documents differed. */
+  async compare(): Promise<number> {
+    let differing = 0;
+    for (const kind of KINDS) {
+      let from: string | undefined = '';
+      while (from !== undefined && this.live.length > 1) {
+        const { documents, next, mounts }: Page = await this.page(kind, from);
+        for (const [hash, copies] of documents) {
+          const digests = new Set(copies.map(([, { digest }]) => digest));
+          if (digests.size === 1 && copies.length === mounts) continue;
+          // What may be swept needs no repair.
+          if (copies.every(([, { end }]) => end < Date.now())) continue;
+          differing++;
+          await this.repair({ kind, hash });
+        }
+        from = next;
+      }
+    }
+    return differing;
+  }
+
+  close(): void {
+    this.closing.abort();
+    for (const mount of this.mounts) mount.close();
+  }
+
+  private get live(): Mount[] {
+    return this.mounts.filter(({ state }) => state === 'live');
+  }
+
+  private async copies<K extends Kind>(key: Key<K>, fresh: boolean): Promise<Copy<K>[]> {
+    const copies = await Promise.all(
+      this.live.map(async (mount): Promise<Copy<K>[]> => {
+        try {
+          return [copyOf(mount, await mount.call('read', key, fresh))];
+        } catch (error) {
+          this.failed(mount, error);
+          return [];
+        }
+      }),
+    );
+    const answers = copies.flat();
+    if (answers.length === 0) throw new StoreUnavailableError(this.complaint);
+    return answers;
+  }
+
+  /** Until every mount that can be written has it. */
+  private async writeAll<K extends Kind>(key: Key<K>, document: Documents[K], copies: Copy<K>[]) {
+    const done = new Set<Mount>();
+    let written = document;
+    for (;;) {
+      const targets = this.mounts.filter((mount) => mount.state !== 'fenced' && !done.has(mount));
+      if (targets.length === 0) break;
+      await Promise.all(
+        targets.map(async (mount) => {
+          try {
+            const known = copies.find((copy) => copy.mount === mount);
+            written = join(key.kind, written, await this.ensure(mount, key, document, known));
+            done.add(mount);
+          } catch (error) {
+            this.failed(mount, error);
+          }
+        }),
+      );
+    }
+    if (![...done].some(({ state }) => state === 'live')) throw new StoreUnavailableError(this.complaint);
+    for (const mount of this.mounts) if (!done.has(mount)) this.note(mount, key);
+    return written;
+  }
+
+  /** Makes the mount hold at least what this document tells. */
+  private async ensure<K extends Kind>(
+    mount: Mount,
+    key: Key<K>,
+    document: Documents[K],
+    known?: Copy<K>,
+  ): Promise<Documents[K]> {
+    let copy = known ?? copyOf<K>(mount, await mount.call('read', key, false));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const wanted = copy.document ? join(key.kind, copy.document, document) : document;
+      if (wanted === copy.document) return wanted;
+      if ((await mount.call('put', key, JSON.stringify(wanted), base(copy.found))) === 'done') return wanted;
+      await sleep(Math.random() * Math.min(2 ** attempt, 32));
+      copy = copyOf<K>(mount, await mount.call('read', key, true));
+    }
+    throw new StoreUnavailableError('Too many others changed the same file at once.');
+  }
+
+  /** A mount that fails is left out, if another is there to go on with. @throws the error otherwise. */
+  private failed(mount: Mount, error: unknown): void {
+    if (!(error instanceof MountError)) throw error;
+    if (mount.state === 'live' && this.live.length === 1) throw error;
+    mount.fence(error.message);
+  }
+
+  private note(mount: Mount, key: Key): void {
+    const missed = this.missed.get(mount)!;
+    if (missed.size < MAX_MISSED) missed.set(nameOf(key), key);
+    else this.missedMore.add(mount);
+  }
+
+  /** Gives a mount that answers again what it missed, then lets it count. */
+  private async bringBack(mount: Mount): Promise<void> {
+    const missed = this.missed.get(mount)!;
+    let caughtUp = 0;
+    while (mount.state === 'returning') {
+      const batch = [...missed].slice(0, BATCH);
+      if (batch.length === 0) {
+        mount.admit();
+        if (caughtUp > 0 || this.counts.fenced > 0) {
+          this.options.onEvent({ type: 'returned', dir: mount.dir, caughtUp });
+        }
+        // What others have written without it, and what was not noted.
+        if (this.missedMore.delete(mount)) void this.compare().catch(this.reportFailure);
+        return;
+      }
+      // Only a complete mount can give it: the last that lived.
+      if (this.live.length === 0) {
+        await sleep(100);
+        continue;
+      }
+      try {
+        await Promise.all(
+          batch.map(async ([name, key]) => {
+            const document = joined(key.kind, await this.copies(key, true));
+            if (document) await this.ensure(mount, key, document);
+            missed.delete(name);
+            caughtUp++;
+          }),
+        );
+      } catch (error) {
+        if (mount.state === 'returning') mount.fence((error as Error).message);
+      }
+    }
+  }
+
+  private repairSoon(key: Key): void {
+    const name = nameOf(key);
+    if (this.repairing.has(name)) return;
+    this.repairing.add(name);
+    // A write that is under way needs no help.
+    void sleep(REPAIR_DELAY_MS, undefined, { ref: false, signal: this.closing.signal })
+      .then(() => this.repair(key))
+      .catch(this.reportFailure)
+      .finally(() => this.repairing.delete(name));
+  }
+
+  private async repair(key: Key): Promise<void> {
+    const copies = await this.copies(key, true);
+    const document = joined(key.kind, copies);
+    if (!document) return;
+    for (const copy of copies) {
+      if (copy.document && join(key.kind, copy.document, document) === copy.document) continue;
+      this.counts.repaired++;
+      try {
+        await this.ensure(copy.mount, key, document, copy);
+      } catch (error) {
+        this.failed(copy.mount, error);
+      }
+    }
+  }
+
+  private async compareForever(): Promise<void> {
+    const { signal } = this.closing;
+    while (!signal.aborted) {
+      // Not all servers at once.
+      const pause = this.options.compareMs * (0.5 + Math.random());
+      await sleep(pause, undefined, { ref: false, signal }).catch(() => undefined);
+      if (!signal.aborted) await this.compare().catch(this.reportFailure);
+    }
+  }
+
+  /** The next documents of all live mounts, as far as each has told. */
+  private async page(kind: Kind, from: string): Promise<Page> {
+    const { live } = this;
+    if (live.length === 0) throw new StoreUnavailableError(this.complaint);
+    const pages = await Promise.all(live.map((mount) => mount.call('scan', kind, from, BATCH)));
+    const ends = pages.flatMap(({ next }) => next ?? []).sort();
+    const next = ends.at(0);
+    const documents = new Map<string, [Mount, Scanned][]>();
+    for (const [i, page] of pages.entries()) {
+      for (const scanned of page.documents) {
+        if (next !== undefined && scanned.hash >= next) break;
+        documents.set(scanned.hash, [...(documents.get(scanned.hash) ?? []), [live[i], scanned]]);
+      }
+    }
+    return { documents: new Map([...documents].sort(([a], [b]) => (a < b ? -1 : 1))), next, mounts: live.length };
+  }
+
+  private get complaint(): string {
+    return `No mount can answer: ${this.mounts.map(({ dir, state, reason }) => `${dir} is ${state} (${reason})`).join('; ')}.`;
+  }
+
+  private readonly reportFailure = (error: unknown) => {
+    if (!this.closing.signal.aborted) this.options.onEvent({ type: 'failed', error });
+  };
+}
+
+interface Page {
+  readonly documents: ReadonlyMap<string, readonly [Mount, Scanned][]>;
+  readonly next: string | undefined;
+  /** How many mounts were asked. */
+  readonly mounts: number;
+}
+
+function copyOf<K extends Kind>(mount: Mount, found: Version | undefined): Copy<K> {
+  return found ? { mount, found, document: JSON.parse(found.body) as Documents[K] } : { mount };
+}
+
+function joined<K extends Kind>(kind: K, copies: readonly Copy<K>[]): Documents[K] | undefined {
+  let all: Documents[K] | undefined;
+  for (const { document } of copies) if (document) all = all ? join(kind, all, document) : document;
+  return all;
+}
+
+/** What a writer says of the version that it follows. */
+function base(found: Version | undefined): Omit<Version, 'body'> | undefined {
+  return found && { version: found.version, sum: found.sum, older: found.older };
+}
+
+function nameOf({ kind, hash }: Key): string {
+  return `${kind}/${hash}`;
+}
