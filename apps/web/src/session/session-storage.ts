@@ -1,6 +1,7 @@
 // The place that keeps the sessions, opened by the settings: one method, or two while sessions move from one to the other.
 import { MemorySessionStore, type AnySessionStore } from '@roam/session';
 import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
+import { FileSessionStore } from '@roam/session/file';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { SyncSessionStore } from '@roam/session/sync';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -26,7 +27,7 @@ const methods: Record<SessionMethod, Open> = {
   mysql: (_config, cluster) => ({ ...always, store: new MysqlSessionStore(cluster), withoutMysql: false }),
   cookie: openCookies,
   sync: openSync,
-  file: () => Promise.reject(new Error('file')),
+  file: openFiles,
 };
 
 /** Resolves when this server may serve sessions. @throws StoreUnavailableError when the method cannot be opened. */
@@ -72,5 +73,18 @@ async function openSync({ sync, server }: Config, _cluster: MysqlCluster, logger
         : logger.warn({ event }, `sync: ${event.type}`),
   });
   const missing = () => (store.isReady ? undefined : `the sessions of ${store.waitsFor.join(', ') || 'its peers'}`);
+  return { store, withoutMysql: true, missing, close: () => store.close() };
+}
+
+async function openFiles({ session, server }: Config, _cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
+  const store = await FileSessionStore.open({
+    dirs: session.dirs,
+    serverName: server.name,
+    secrets: session.secrets,
+    maxLifetimeMs: Math.max(session.lifetimeMs, session.rememberLifetimeMs),
+    onEvent: (event) => logger.warn({ event }, `files: ${event.type}`),
+  });
+  const missing = () =>
+    store.stats().mounts.some(({ state }) => state === 'live') ? undefined : 'a mount that can be read and written';
   return { store, withoutMysql: true, missing, close: () => store.close() };
 }
