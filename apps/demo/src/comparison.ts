@@ -80,7 +80,7 @@ export function comparisonTable({ methods, reLogins, lostWrites }: Comparison, c
     paint('bold', `  ${line(heads)}`),
     ...methods.map(({ ok }, i) => (ok ? paint('green', '✔ ') : paint('red', '✘ ')) + line(rows[i] ?? [])),
     '',
-    `had to log in again: ${reLogins} · lost writes: ${lostWrites} · reads and writes: of the place that keeps the sessions, per request`,
+    `had to log in again: ${reLogins} · lost writes: ${lostWrites} · reads + writes: calls that leave the web server, per request`,
     '',
   ].join('\n');
 }
