@@ -1,13 +1,5 @@
 // Comparing what two servers hold, bucket by bucket, until both hold the same: at each new link and every few seconds.
-import {
-  asBucketAnswer,
-  asDigestAnswer,
-  keyOf,
-  type BucketAnswer,
-  type BucketQuestion,
-  type Entry,
-  type Key,
-} from './messages.js';
+import { asBucketAnswer, asDigestAnswer, keyOf, type BucketQuestion, type Entry, type Key } from './messages.js';
 import { DIGEST_LENGTH, printOf, type Replicas } from './replicas.js';
 import type { PeerLink } from './peer-link.js';
 
@@ -21,17 +13,20 @@ const PAGE_BYTES = 512 * 1024;
 /**
  * Takes over what the peer holds and this server lacks, and gives it what it lacks.
  * @param take joins entries of a peer to what is here; returns how many changed something
- * @returns false when the peer does not send its changes here yet: then nothing has been compared
+ * @returns false when nothing has been compared: the peer does not send its changes here yet, or has not joined yet
  */
 export async function compare(
   link: PeerLink,
   replicas: Replicas,
   now: () => number,
+  isServing: boolean,
   take: (entries: readonly Entry[]) => number,
 ): Promise<boolean> {
   const answer = asDigestAnswer(await link.send('digest', 'null', ANSWER_WITHIN), DIGEST_LENGTH);
   link.serving = answer.serving;
   if (!answer.linked) return false;
+  // A joiner takes what it lacks, and gives what we lack: to do the same at once would be double work.
+  if (isServing && !answer.serving) return false;
   const buckets = replicas.differing(answer.digest);
   const next = async (): Promise<void> => {
     for (let bucket = buckets.pop(); bucket !== undefined; bucket = buckets.pop()) {
@@ -49,40 +44,36 @@ export async function compare(
     const changed = take(entries);
     // Joined here, some are as the peer sent them: it need not see those again.
     const received = new Map(entries.map((entry) => [keyOf(entry), printOf(entry)]));
-    await push(wants.filter((key) => replicas.print(key) !== received.get(key)));
+    await push(wants.filter((key) => replicas.kept(key)?.print !== received.get(key)));
     return more && changed > 0;
   }
 
   async function push(keys: readonly Key[]): Promise<void> {
-    const entries = keys.flatMap((key) => replicas.entry(key) ?? []);
+    const entries = keys.flatMap((key) => replicas.kept(key)?.json ?? []);
     while (entries.length > 0) {
-      let bytes = 0;
       const page: string[] = [];
-      while (entries.length > 0 && bytes < PAGE_BYTES) {
-        const text = JSON.stringify(entries.pop());
-        bytes += text.length;
-        page.push(text);
-      }
+      for (let room = PAGE_BYTES; entries.length > 0 && room > 0; room -= page.at(-1)!.length)
+        page.push(entries.pop()!);
       await link.send('put', `[${page.join()}]`, ANSWER_WITHIN);
     }
   }
 }
 
-/** The other side of `compare`, for one bucket. */
-export function answerBucket({ bucket, have }: BucketQuestion, replicas: Replicas): BucketAnswer {
+/** The other side of `compare`, for one bucket: a `BucketAnswer` as JSON. */
+export function answerBucket({ bucket, have }: BucketQuestion, replicas: Replicas): string {
   const theirs = new Map(have);
-  const entries: Entry[] = [];
+  const entries: string[] = [];
   const wants: Key[] = [];
   let room = PAGE_BYTES;
-  for (const [key, { entry, print, bytes }] of replicas.bucket(bucket)) {
+  for (const [key, { json, print }] of replicas.bucket(bucket)) {
     const held = theirs.get(key);
     theirs.delete(key);
     if (held === print) continue;
     if (room > 0) {
-      entries.push(entry);
+      entries.push(json);
       if (held !== undefined) wants.push(key);
     }
-    room -= bytes;
+    room -= json.length;
   }
-  return { entries, wants: [...wants, ...theirs.keys()], more: room <= 0 };
+  return `{"entries":[${entries.join()}],"wants":${JSON.stringify([...wants, ...theirs.keys()])},"more":${room <= 0}}`;
 }

@@ -13,8 +13,8 @@ const HELLO_BYTES = 4096;
 export interface PeerHandlers {
   /** Our own hello. @throws Error with the reason why this peer is refused */
   welcome(hello: Hello): Hello;
-  /** Answers a request. @throws MalformedError when it is none, SessionError when it cannot be done now */
-  answer(peer: Hello, request: string, body: unknown): unknown;
+  /** Answers a request, with JSON. @throws MalformedError when it is none, SessionError when it cannot be done now */
+  answer(peer: Hello, request: string, body: unknown): string | Promise<string>;
   /** The last connection of this peer has closed. */
   lost(peer: Hello): void;
 }
@@ -123,7 +123,7 @@ export class PeerServer {
   private async answer(framed: FramedSocket, peer: Hello, id: number, request: string, body: unknown): Promise<void> {
     try {
       const answer = await this.handlers.answer(peer, request, body);
-      framed.send(JSON.stringify([id, true, answer ?? null]));
+      framed.send(`[${id},true,${answer}]`);
     } catch (error) {
       if (error instanceof SessionError) return framed.send(JSON.stringify([id, false, error.message]));
       this.counters.malformed++;

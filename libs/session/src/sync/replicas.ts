@@ -12,16 +12,20 @@ export const DIGEST_LENGTH = BUCKETS * PRINT_BYTES * 2;
 
 /** Ended sessions are kept this long, in milliseconds, so that servers' clocks may differ. */
 const OVERDUE = 10 * 60_000;
-/** What an entry takes beside its JSON, measured: objects, maps, the print. */
-const BYTES_PER_ENTRY = 900;
+/** What an entry takes beside its JSON, measured: the key, the maps, the print. */
+const BYTES_PER_ENTRY = 1400;
 /** How far the copies that peers send may go beyond the bound, so that all servers refuse before one cannot follow. */
 const ROOM_FOR_PEERS = 1.1;
 
-interface Kept {
-  readonly entry: Entry;
+/** An entry as it is kept and sent: as text it takes half the memory that objects do. */
+export interface Kept {
+  readonly json: string;
   /** A hash of what the entry tells: equal on servers that hold the same. */
   readonly print: string;
-  readonly bytes: number;
+  /** When it may be forgotten: a tombstone must outlive every copy of its session. */
+  readonly end: number;
+  readonly kind: 'sessions' | 'tombstones' | 'epochs';
+  readonly userId: string | null;
 }
 
 export interface Bounds {
@@ -45,20 +49,17 @@ export class Replicas {
 
   /** This server's copy of the session, live or ended; undefined when it has none, or it ended long ago. */
   session(id: string): Replica | undefined {
-    const copy = this.kept(id)?.entry as Replica | undefined;
-    return copy && !this.isOverdue(copy) ? copy : undefined;
+    const kept = this.kept(id);
+    return kept && !this.isOverdue(kept.end) ? (JSON.parse(kept.json) as Replica) : undefined;
   }
 
-  entry(key: Key): Entry | undefined {
-    return this.kept(key)?.entry;
-  }
-
-  print(key: Key): string | undefined {
-    return this.kept(key)?.print;
+  kept(key: Key): Kept | undefined {
+    return this.shards[bucketOf(key)].get(key);
   }
 
   epochsOf(userId: string): Epochs {
-    return (this.kept(`@${userId}`)?.entry as Epochs | undefined) ?? { userId, raised: {} };
+    const kept = this.kept(`@${userId}`);
+    return kept ? (JSON.parse(kept.json) as Epochs) : { userId, raised: {} };
   }
 
   /** The user's epoch. */
@@ -67,8 +68,7 @@ export class Replicas {
   }
 
   sessionsOf(userId: string): Replica[] {
-    const copies = [...(this.byUser.get(userId) ?? [])].map((id) => this.session(id));
-    return copies.filter((copy) => copy !== undefined && !copy.ended) as Replica[];
+    return [...(this.byUser.get(userId) ?? [])].flatMap((id) => this.session(id) ?? []);
   }
 
   /**
@@ -76,15 +76,18 @@ export class Replicas {
    * @throws StoreUnavailableError when it is new, or has grown, and there is no room.
    */
   put(entry: Entry, fromPeer: boolean): boolean {
-    if (this.isOverdue(entry)) return false;
+    if (this.isOverdue(endOf(entry))) return false;
     const key = keyOf(entry);
     const before = this.kept(key);
-    const joined = before ? join(before.entry, entry) : entry;
-    if (before && joined === before.entry) return false;
-    const bytes = JSON.stringify(joined).length + BYTES_PER_ENTRY;
+    const print = printOf(entry);
+    if (before?.print === print) return false;
+    const known = before && (JSON.parse(before.json) as Entry);
+    const joined = known ? join(known, entry) : entry;
+    if (joined === known) return false;
+    const after = keptOf(joined, joined === entry ? print : printOf(joined));
     // Whatever ends sessions is always taken.
-    if (bytes > (before?.bytes ?? 0) && 'id' in joined && !joined.ended) this.assertRoom(before, bytes, fromPeer);
-    this.replace(key, before, { entry: joined, print: printOf(joined), bytes });
+    if (after.kind === 'sessions') this.assertRoom(before, after, fromPeer);
+    this.replace(key, before, after);
     return true;
   }
 
@@ -94,7 +97,7 @@ export class Replicas {
     for (const shard of this.shards) {
       for (const [key, kept] of shard) {
         if (removed >= limit) return removed;
-        if (endOf(kept.entry) >= before) continue;
+        if (kept.end >= before) continue;
         this.replace(key, kept, undefined);
         removed++;
       }
@@ -107,8 +110,8 @@ export class Replicas {
     return this.sweep(this.now() - OVERDUE, limit);
   }
 
-  isOverdue(entry: Entry): boolean {
-    return endOf(entry) < this.now() - OVERDUE;
+  private isOverdue(end: number): boolean {
+    return end < this.now() - OVERDUE;
   }
 
   /** The sums of all buckets' prints: equal on servers that hold the same. */
@@ -124,47 +127,40 @@ export class Replicas {
   }
 
   *bucket(bucket: number): Generator<readonly [Key, Kept]> {
-    for (const pair of this.shards[bucket]) if (!this.isOverdue(pair[1].entry)) yield pair;
+    for (const pair of this.shards[bucket]) if (!this.isOverdue(pair[1].end)) yield pair;
   }
 
-  *all(): Generator<Entry> {
-    for (const shard of this.shards) for (const { entry } of shard.values()) if (!this.isOverdue(entry)) yield entry;
+  /** All entries as JSON. */
+  *all(): Generator<string> {
+    for (const shard of this.shards) for (const { json, end } of shard.values()) if (!this.isOverdue(end)) yield json;
   }
 
-  private kept(key: Key): Kept | undefined {
-    return this.shards[bucketOf(key)].get(key);
-  }
-
-  private assertRoom(before: Kept | undefined, bytes: number, fromPeer: boolean): void {
+  private assertRoom(before: Kept | undefined, after: Kept, fromPeer: boolean): void {
+    const growth = bytesOf(after) - (before ? bytesOf(before) : 0);
+    if (growth <= 0) return;
     const { maxSessions, maxBytes } = this.bounds;
     const room = fromPeer ? ROOM_FOR_PEERS : 1;
     const full = (what: string, option: string) =>
       new StoreUnavailableError(`No room for another session: this server holds ${what}. Raise ${option}.`);
     if (!before && this.sessions + 1 > maxSessions * room) throw full(`${this.sessions} sessions`, 'maxSessions');
-    const total = this.bytes + bytes - (before?.bytes ?? 0);
-    if (total > maxBytes * room) throw full(`${this.bytes} of ${maxBytes} bytes`, 'maxBytes');
+    if (this.bytes + growth > maxBytes * room) throw full(`${this.bytes} of ${maxBytes} bytes`, 'maxBytes');
   }
 
   private replace(key: Key, before: Kept | undefined, after: Kept | undefined): void {
     const bucket = bucketOf(key);
-    if (before) this.count(bucket, before, -1);
+    if (before) this.count(bucket, key, before, -1);
     if (after) {
       this.shards[bucket].set(key, after);
-      this.count(bucket, after, 1);
+      this.count(bucket, key, after, 1);
     } else this.shards[bucket].delete(key);
   }
 
-  private count(bucket: number, { entry, print, bytes }: Kept, sign: 1 | -1): void {
-    const bits = Buffer.from(print, 'hex');
+  private count(bucket: number, key: Key, kept: Kept, sign: 1 | -1): void {
+    const bits = Buffer.from(kept.print, 'hex');
     for (let i = 0; i < PRINT_BYTES; i++) this.sums[bucket * PRINT_BYTES + i] ^= bits[i];
-    this.bytes += sign * bytes;
-    if (!('id' in entry)) this.epochs += sign;
-    else if (entry.ended) this.tombstones += sign;
-    else {
-      this.sessions += sign;
-      const { userId } = entry.owner.value as { userId: string | null };
-      if (userId !== null) this.index(userId, entry.id, sign);
-    }
+    this.bytes += sign * bytesOf(kept);
+    this[kept.kind] += sign;
+    if (kept.kind === 'sessions' && kept.userId !== null) this.index(kept.userId, key, sign);
   }
 
   private index(userId: string, id: string, sign: 1 | -1): void {
@@ -182,7 +178,17 @@ function join(a: Entry, b: Entry): Entry {
   return Object.entries(raised).every(([origin, count]) => a.raised[origin] === count) ? a : { ...a, raised };
 }
 
-/** When an entry may be forgotten: a tombstone must outlive every copy of its session. */
+function keptOf(entry: Entry, print: string): Kept {
+  const [json, end] = [JSON.stringify(entry), endOf(entry)];
+  if (!('id' in entry)) return { json, print, end, kind: 'epochs', userId: entry.userId };
+  if (entry.ended) return { json, print, end, kind: 'tombstones', userId: null };
+  return { json, print, end, kind: 'sessions', userId: (entry.owner.value as { userId: string | null }).userId };
+}
+
+function bytesOf({ json }: Kept): number {
+  return json.length + BYTES_PER_ENTRY;
+}
+
 function endOf(entry: Entry): number {
   if (!('id' in entry)) return Infinity;
   return entry.ended ? entry.endsAt : Math.min(entry.idleEndsAt, entry.endsAt);

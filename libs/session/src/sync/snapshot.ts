@@ -11,8 +11,8 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const CHUNK = 256 * 1024;
 
-/** Writes the file in one step: after a crash there is the old one or the new one. */
-export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<Entry>, now: number): Promise<void> {
+/** Writes these entries, each JSON, in one step: after a crash there is the old file or the new one. */
+export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<string>, now: number): Promise<void> {
   const temporary = `${file}.${process.pid}.new`;
   const handle = await open(temporary, 'w', 0o600);
   try {
@@ -25,8 +25,7 @@ export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<
       await handle.writeFile(cipher.update(`${lines.join('\n')}\n`));
       [lines, length] = [[], 0];
     };
-    for (const entry of entries) {
-      const line = JSON.stringify(entry);
+    for (const line of entries) {
       lines.push(line);
       length += line.length;
       if (length > CHUNK) await flush();

@@ -105,6 +105,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
   private closed = false;
   /** The links that are being caught up with. */
   private readonly catching = new Set<PeerLink>();
+  private comparing: Promise<unknown> = Promise.resolve();
 
   private constructor(private readonly options: SyncOptions) {
     assertSecret(options.security);
@@ -525,21 +526,21 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     return this.hello();
   }
 
-  private answer(peer: Hello, request: string, body: unknown): unknown {
+  private answer(peer: Hello, request: string, body: unknown): string | Promise<string> {
     switch (request as keyof Requests) {
       case 'ping':
-        return this.standing(peer);
+        return JSON.stringify(this.standing(peer));
       case 'put':
         this.take(asEntries(body, this.now()));
-        return null;
+        return 'null';
       case 'get':
-        return this.replicas.session(asKey(body)) ?? null;
+        return this.replicas.kept(asKey(body))?.json ?? 'null';
       case 'digest':
-        return { ...this.standing(peer), digest: this.replicas.digest() };
+        return JSON.stringify({ ...this.standing(peer), digest: this.replicas.digest() });
       case 'bucket':
         return answerBucket(asBucketQuestion(body, BUCKETS), this.replicas);
       case 'write':
-        return this.perform(asWrite(body));
+        return this.perform(asWrite(body)).then((answer) => JSON.stringify(answer ?? null));
       default:
         throw new MalformedError('Not a request.');
     }
@@ -577,8 +578,15 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     this.catching.delete(link);
   }
 
+  /** One after the other: what two peers have, one gives. */
   private compareWith(link: PeerLink): Promise<boolean> {
-    return compare(link, this.replicas, this.now, (entries) => {
+    const done = this.comparing.then(() => this.compareNow(link));
+    this.comparing = done.catch(() => undefined);
+    return done;
+  }
+
+  private compareNow(link: PeerLink): Promise<boolean> {
+    return compare(link, this.replicas, this.now, this.serving, (entries) => {
       const changed = this.take(entries);
       this.counters.repaired += changed;
       return changed;
