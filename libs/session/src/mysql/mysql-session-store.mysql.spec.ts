@@ -1,10 +1,10 @@
-// The mysql store keeps the whole contract, on three real servers with every node writable, seen from two web servers.
+// The mysql store keeps the whole contract over three processes, on three real servers with every node writable.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { aRecord, next } from '../testing/store-contract.js';
-import { describeSessionStore } from '../testing/index.js';
+import { describeSessionStore, startStores, type StoreProcess } from '../testing/index.js';
 import { MysqlSessionStore } from './mysql-session-store.js';
 import { sessionTables } from './schema.js';
 
@@ -13,6 +13,7 @@ jest.setTimeout(60_000);
 let databases: Databases;
 let clusters: MysqlCluster[];
 let stores: MysqlSessionStore[];
+let processes: StoreProcess[];
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 3, topology: 'multi-primary' });
@@ -20,14 +21,20 @@ beforeAll(async () => {
   clusters = await Promise.all([connect(), connect()]);
   for (const statement of sessionTables) await clusters[0].write(statement, [], { everywhere: true });
   stores = clusters.map((cluster) => new MysqlSessionStore(cluster));
+  const module = new URL('mysql-store.process.mjs', import.meta.url).href;
+  const urls = [...databases.urls];
+  processes = await startStores(module, [urls, urls, urls]);
 }, 120_000);
 
 afterAll(async () => {
+  await Promise.all(processes?.map((each) => each.close()) ?? []);
   await Promise.all(clusters?.map((cluster) => cluster.close()) ?? []);
   await databases?.stop();
 });
 
-describeSessionStore('mysql, multi-primary', async () => ({ servers: stores }));
+describeSessionStore('mysql, multi-primary, over three processes', async () => ({
+  servers: processes.map(({ store }) => store),
+}));
 
 describe('mysql, multi-primary: what only real servers show', () => {
   it('spreads the sessions over the nodes, and both servers agree where each is', async () => {
