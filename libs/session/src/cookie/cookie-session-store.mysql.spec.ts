@@ -70,6 +70,21 @@ describe('a logout in one process', () => {
     expect(longest).toBeLessThan(1000);
   });
 
+  it('is the first thing that a server hears of that stood still meanwhile', async () => {
+    const [here, , frozen] = processes;
+    const record = aRecord();
+    expect(await there(frozen).admit(record)).toBeDefined();
+    frozen.kill('SIGSTOP');
+    try {
+      await there(here).destroy(record.id);
+      await sleep(1100);
+    } finally {
+      // The request is there before the server wakes.
+      setImmediate(() => frozen.kill('SIGCONT'));
+      expect(await there(frozen).admit(record)).toBeUndefined();
+    }
+  });
+
   it('is written in an order that all nodes share, whichever takes it', async () => {
     const nodes = await Promise.all(databases.urls.map((url) => createConnection(url)));
     try {

@@ -3,4 +3,5 @@ export { CookieSessionStore, type CookieSessionOptions } from './cookie-session-
 export { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 export { MysqlRevocationList, type MysqlRevocationOptions } from './revocation/mysql-revocation-list.js';
 export type { RevocationList } from './revocation/revocation-list.js';
+export { SyncRevocationList, type ReplicatedTombstones } from './revocation/sync-revocation-list.js';
 export { revocationTables } from './revocation/schema.js';
