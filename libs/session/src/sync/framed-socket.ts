@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import type { Counters } from './options.js';
 
 const HEADER = 4;
+/** How many of the largest messages may wait to be sent. */
+const BUFFERED = 8;
 
 /** What came is not of this protocol. */
 export class MalformedError extends Error {}
@@ -33,6 +35,8 @@ export class FramedSocket {
   /** @param message JSON */
   send(message: string): void {
     if (this.socket.destroyed || !this.socket.writable) return;
+    // Who asks and does not read the answers shall not fill the memory.
+    if (this.socket.writableLength > BUFFERED * this.maxBytes) return this.close();
     const bytes = Buffer.byteLength(message);
     const frame = Buffer.allocUnsafe(HEADER + bytes);
     frame.writeUInt32BE(bytes, 0);

@@ -14,6 +14,8 @@ export interface Hello {
   readonly instance: string;
   /** '' for both ways, else the name of the server that writes. */
   readonly writer: string;
+  /** It has joined, and serves requests. */
+  readonly serving: boolean;
   /** The sender's clock, milliseconds since 1970. */
   readonly now: number;
 }
@@ -100,6 +102,10 @@ type Fields = Record<string, unknown>;
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isServerName(name: string): boolean {
+  return NAME.test(name);
 }
 
 /** An object with exactly these fields, of which each is what it must be. */
@@ -204,7 +210,14 @@ function checked<T>(what: string, value: unknown, isRight: boolean): T {
 
 /** @throws MalformedError, as all of these */
 export function asHello(value: unknown): Hello {
-  const checks = { protocol: isCount, name: text(NAME), instance: isText, writer: isText, now: isTime };
+  const checks = {
+    protocol: isCount,
+    name: text(NAME),
+    instance: isText,
+    writer: isText,
+    serving: isBoolean,
+    now: isTime,
+  };
   // A later protocol may say more.
   return checked('a hello', value, isObject(value) && Object.entries(checks).every(([name, is]) => is(value[name])));
 }

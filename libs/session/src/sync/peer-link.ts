@@ -86,7 +86,8 @@ export class PeerLink {
 
   /** True while the peer may have acknowledged what this server does not know yet. */
   get isBehind(): boolean {
-    return this.isUp ? this.serving && !this.current : this.doubtUntil > performance.now();
+    if (this.isUp) return this.serving && !this.current;
+    return this.doubtUntil > performance.now() && this.state !== 'self' && this.state !== 'same';
   }
 
   /**
@@ -111,11 +112,13 @@ export class PeerLink {
   suspect(doubt = DOUBT): void {
     this.round++;
     this.current = false;
+    this.doubtFor(doubt);
     if (this.isUp) this.context.onBehind(this);
-    else if (this.state === 'down' || this.state === 'dialling') {
-      this.doubtUntil = Math.max(this.doubtUntil, performance.now() + doubt);
-      this.hurry();
-    }
+    else this.hurry();
+  }
+
+  private doubtFor(milliseconds: number): void {
+    this.doubtUntil = Math.max(this.doubtUntil, performance.now() + milliseconds);
   }
 
   /** This server has caught up with the peer. */
@@ -178,8 +181,7 @@ export class PeerLink {
     this.state = 'up';
     this.lead = peer.now - now;
     this.retry = FIRST_RETRY;
-    this.doubtUntil = 0;
-    this.serving = false;
+    this.serving = peer.serving;
     this.current = false;
     this.context.emit({ type: 'peer-up', peer: this.name });
     this.beat();
@@ -228,7 +230,7 @@ export class PeerLink {
     if (this.state === 'up') {
       this.lostAt = this.context.now();
       this.context.emit({ type: 'peer-down', peer: this.name, reason });
-      this.doubtUntil = performance.now() + doubt;
+      this.doubtFor(doubt);
     } else if (this.state === 'dialling') {
       this.doubtUntil = 0;
       if (this.retry === LAST_RETRY) this.context.emit({ type: 'peer-refused', peer: this.name, reason });

@@ -66,7 +66,7 @@ const hello = (fields: object = {}) =>
     JSON.stringify([
       1,
       'hello',
-      { protocol: PROTOCOL, name: 'web9', instance: 'x', writer: '', now: Date.now(), ...fields },
+      { protocol: PROTOCOL, name: 'web9', instance: 'x', writer: '', serving: false, now: Date.now(), ...fields },
     ]),
   );
 

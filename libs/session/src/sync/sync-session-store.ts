@@ -36,6 +36,7 @@ import {
   asKey,
   asWrite,
   asWriteAnswer,
+  isServerName,
   PROTOCOL,
   type Entry,
   type Hello,
@@ -69,8 +70,8 @@ const FROZEN_DOUBT = 1000;
 const CATCH_UP_RETRY = 20;
 /** Servers whose clocks differ by more do not speak with each other: their limits would mean nothing. */
 const MAX_SKEW = 3_600_000;
-const SWEEP_EVERY = 60_000;
-const SWEEP_BATCH = 5000;
+/** One of 256 buckets at a time: each once a minute. */
+const SWEEP_EVERY = 250;
 /** Clocks are compared only when a link comes up, and ids are made a moment before they are stored. */
 const CREATION_MARGIN = 10_000;
 
@@ -103,12 +104,15 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
   /** It has taken over what at least one peer held. */
   private hasJoined = false;
   private closed = false;
+  private lastSeenAwake = 0;
   /** The links that are being caught up with. */
   private readonly catching = new Set<PeerLink>();
   private comparing: Promise<unknown> = Promise.resolve();
 
   private constructor(private readonly options: SyncOptions) {
     assertSecret(options.security);
+    if (!isServerName(options.serverName))
+      throw new TypeError(`"${options.serverName}" is no name of a server: up to 100 letters, digits and . : _ -`);
     this.now = options.now ?? Date.now;
     this.timings = { ...defaultTimings, ...options.timings };
     this.clock = new HybridClock(options.serverName, this.now);
@@ -284,6 +288,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
 
   /** This server has missed something: it waits a little until it knows it. */
   private async caughtUp(): Promise<void> {
+    this.noticeFreeze();
     const end = performance.now() + this.timings.read;
     while (this.waitsFor.length > 0 || !this.serving) {
       if (this.closed || performance.now() > end)
@@ -297,56 +302,53 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
    * none. @throws StoreUnavailableError when only a server may have it that cannot be asked
    */
   private async locate(id: string, mark: Mark = ''): Promise<Replica | undefined> {
-    const isEnough = () => {
-      const copy = this.replicas.session(id);
-      return copy !== undefined && covers(copy, mark);
-    };
-    if (!isEnough() && this.membership.members.length > 0) {
-      this.counters.fetches++;
-      await this.fetch(id, isEnough);
-      const missing = isEnough() ? [] : this.mayHave(id);
-      if (missing.length > 0)
-        throw this.unavailable(`Only ${missing.join(', ')} may have this session as it was seen.`);
-    }
-    return this.replicas.session(id);
+    const isEnough = (copy = this.replicas.session(id)) => copy !== undefined && covers(copy, mark);
+    const here = this.replicas.session(id);
+    if (isEnough(here) || this.membership.members.length === 0) return here;
+    this.counters.fetches++;
+    const answered = await this.fetch(id, isEnough);
+    const copy = this.replicas.session(id);
+    const missing = isEnough(copy) ? [] : this.mayHave(id, answered);
+    if (missing.length > 0) throw this.unavailable(`Only ${missing.join(', ')} may have this session as it was seen.`);
+    return copy;
   }
 
-  /** Asks all peers at once, until one has brought enough or none is left. */
-  private async fetch(id: string, isEnough: () => boolean): Promise<void> {
+  /** Asks all peers at once, until one has brought enough or the time is over; returns those that have answered. */
+  private async fetch(id: string, isEnough: () => boolean): Promise<Set<PeerLink>> {
+    const answered = new Set<PeerLink>();
     const ask = async (link: PeerLink) => {
+      const answer = await link.send('get', JSON.stringify(id), this.timings.deadAfter);
       try {
-        const answer = await link.send('get', JSON.stringify(id), this.timings.deadAfter);
         if (answer !== null) this.take([asEntry(answer, this.now())]);
       } catch (error) {
         if (error instanceof MalformedError) link.drop(error.message);
+        throw error;
       }
+      answered.add(link);
+      if (!isEnough()) throw new Error('The next may have it.');
     };
-    const asked = this.membership.reachable.map((link) => ask(link));
-    const enough = async () => {
-      const end = performance.now() + this.timings.read;
-      while (!isEnough() && performance.now() < end) await sleep(5);
-    };
-    if (asked.length > 0) await Promise.race([Promise.all(asked), enough()]);
+    const enough = Promise.any(this.membership.reachable.map(ask)).catch(() => undefined);
+    await Promise.race([enough, sleep(this.timings.read, undefined, { ref: false })]);
+    return answered;
   }
 
   /**
-   * The members that may have what no other has: those that cannot be asked, have not been away for too long, and
+   * The members that may have what no other has: those that have not answered, have not been away for too long, and
    * could have been given the session since. What they had before, the others have too.
    */
-  private mayHave(id: string): string[] {
+  private mayHave(id: string, answered: ReadonlySet<PeerLink>): string[] {
     const now = this.now();
-    const created = createdAt(id);
     const { members } = this.membership;
     const skew = Math.max(0, ...members.map(({ lead }) => Math.abs(lead))) + CREATION_MARGIN;
     const isKnown = this.replicas.session(id) !== undefined;
-    return members
-      .filter((link) => {
-        if (link.isUp) return false;
-        const since = link.lostAt ?? (this.hasJoined ? this.openedAt : 0);
-        const away = now - (link.lostAt ?? this.openedAt);
-        return away < this.timings.forgetAfter && (isKnown || created > since - skew);
-      })
-      .map(({ name }) => name);
+    const mayHave = (link: PeerLink) => {
+      if (answered.has(link)) return false;
+      if (link.isUp) return true;
+      const away = now - (link.lostAt ?? this.openedAt);
+      const since = link.lostAt ?? (this.hasJoined ? this.openedAt : 0);
+      return away < this.timings.forgetAfter && (isKnown || createdAt(id) > since - skew);
+    };
+    return members.filter(mayHave).map(({ name }) => name);
   }
 
   private unavailable(reason: string): StoreUnavailableError {
@@ -449,8 +451,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
       answer: (peer, request, body) => this.answer(peer, request, body),
       lost: ({ instance }) => this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect(),
     });
-    this.every(MONITOR_EVERY, this.freezeMonitor());
-    this.every(SWEEP_EVERY, () => this.replicas.sweepOverdue(SWEEP_BATCH));
+    this.lastSeenAwake = performance.now();
+    this.every(MONITOR_EVERY, () => this.noticeFreeze());
+    this.every(SWEEP_EVERY, () => this.replicas.sweepNext());
     this.every(this.timings.compare, () => {
       for (const link of this.membership.reachable) if (link.current) void this.compareWith(link).catch(() => false);
     });
@@ -500,19 +503,17 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     }
   }
 
-  /** Notices that this process stood still, before any request that came meanwhile is read: timers run first. */
-  private freezeMonitor(): () => void {
-    let last = performance.now();
-    return () => {
-      const stood = performance.now() - last > FROZEN;
-      last = performance.now();
-      if (stood) for (const link of this.membership.members) link.suspect(FROZEN_DOUBT);
-    };
+  /** Notices that this process stood still. Also asked before a read: a request may be read before any timer runs. */
+  private noticeFreeze(): void {
+    if (performance.now() - this.lastSeenAwake > FROZEN)
+      for (const link of this.membership.members) link.suspect(FROZEN_DOUBT);
+    this.lastSeenAwake = performance.now();
   }
 
   private hello(): Hello {
     const { serverName: name } = this.options;
-    return { protocol: PROTOCOL, name, instance: this.instance, writer: this.writer, now: this.now() };
+    const { instance, writer, serving } = this;
+    return { protocol: PROTOCOL, name, instance, writer, serving, now: this.now() };
   }
 
   private welcome({ protocol, name, instance, writer, now }: Hello): Hello {
