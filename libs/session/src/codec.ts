@@ -38,10 +38,8 @@ export class Codec {
     // A UTF-16 unit takes at most three bytes: most payloads need no exact count.
     if (payload.length * 3 > this.maxBytes && Buffer.byteLength(payload) > this.maxBytes) {
       throw new SessionUsageError(
-        `The session would take ${Buffer.byteLength(payload)} bytes, more than ${this.maxBytes}. Its biggest keys: ` +
-          biggest(data)
-            .map(([key, bytes]) => `${key} (${bytes} bytes)`)
-            .join(', '),
+        `The session would take ${Buffer.byteLength(payload)} bytes, more than ${this.maxBytes}. ` +
+          `Its biggest keys: ${biggestKeys(data)}`,
       );
     }
     return payload;
@@ -92,11 +90,14 @@ function hasRefusedKey(value: Json): boolean {
   return Object.entries(value).some(([key, child]) => key === '__proto__' || hasRefusedKey(child));
 }
 
-function biggest(data: SessionData): [string, number][] {
+/** For the message of an error: the three biggest, with their sizes. */
+export function biggestKeys(data: SessionData): string {
   return Object.entries(data)
     .map(([key, value]): [string, number] => [key, Buffer.byteLength(JSON.stringify(value))])
     .sort((a, b) => b[1] - a[1])
-    .slice(0, 3);
+    .slice(0, 3)
+    .map(([key, bytes]) => `${key} (${bytes} bytes)`)
+    .join(', ');
 }
 
 function isObject(value: unknown): value is Record<string, Json> {

@@ -133,11 +133,12 @@ export class RequestSession {
   async loadSealed(token: string): Promise<void> {
     const { store } = this.context;
     const unsealed = isSealed(store) ? store.unseal(token) : undefined;
-    const found = unsealed && (await this.look(unsealed.record));
+    if (!unsealed || !this.isWithinLimits(unsealed.record)) return;
+    const found = await this.look(unsealed.record);
     const content = found && this.isLive(found) ? this.decode(found.record) : undefined;
     if (!content) return;
     this.start(found!, content);
-    if (unsealed!.outdated) this.issue(found!.record);
+    if (unsealed.outdated) this.wantsTouch = true;
   }
 
   private start(found: Found, content: Content): void {
@@ -313,8 +314,12 @@ export class RequestSession {
   }
 
   private isLive({ record, userEpoch }: Found): boolean {
+    return this.isWithinLimits(record) && !(record.userId !== null && record.epoch < userEpoch);
+  }
+
+  private isWithinLimits({ idleEndsAt, endsAt }: SessionRecord): boolean {
     const now = this.context.now();
-    return now < record.idleEndsAt && now < record.endsAt && !(record.userId !== null && record.epoch < userEpoch);
+    return now < idleEndsAt && now < endsAt;
   }
 
   private decode(record: SessionRecord): Content | undefined {
@@ -330,6 +335,7 @@ export class RequestSession {
       return false;
     const { stored } = this;
     if (!stored) return Object.keys(this.session).length === 0;
+    if (isSealed(this.context.store) && this.isTouchDue(stored.record.idleEndsAt, stored.remember)) return false;
     return this.secretsAfter(stored.record, stored.remember) === undefined && this.isUnchanged(stored);
   }
 
@@ -376,6 +382,7 @@ export class RequestSession {
     const changes = changesBetween(this.stored.data, data);
     if (changes.size > 0 || this.bearer) await this.write(() => changes, NOTHING);
     else if (this.secretsAfter(this.stored.record, this.stored.remember)) await this.renew();
+    else if (isSealed(this.context.store)) await this.resealIfDue(this.stored);
     else this.touchIfDue();
   }
 
@@ -574,13 +581,26 @@ export class RequestSession {
     if (!this.isTouchDue(record.idleEndsAt, remember)) return;
     const { store, now, emit, background } = this.context;
     this.touchedTo = now() + this.idleLimit(remember);
-    if (isSealed(store)) {
-      this.issue({ ...record, idleEndsAt: this.touchedTo });
-      return;
-    }
     // Nobody waits for a touch, and a failed one never fails a request.
     const failed = (error: unknown) => emit({ type: 'touch-failed', id: record.id, error });
     background(store.touch(record.id, this.touchedTo).catch(failed));
+  }
+
+  /**
+   * The touch of a sealed session. It looks once more whether the session has ended since the request began: the token
+   * of a session that a login has left would take the place of the new one's.
+   */
+  private async resealIfDue({ record, remember }: Stored): Promise<void> {
+    if (!this.isTouchDue(record.idleEndsAt, remember)) return;
+    const idleEndsAt = Math.max(record.idleEndsAt, this.context.now() + this.idleLimit(remember));
+    try {
+      const found = await this.look(record);
+      if (!found || !this.isLive(found)) return;
+      this.issue({ ...record, idleEndsAt });
+      this.touchedTo = idleEndsAt;
+    } catch (error) {
+      this.context.emit({ type: 'touch-failed', id: record.id, error });
+    }
   }
 
   // --- small things

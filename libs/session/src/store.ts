@@ -117,8 +117,15 @@ export interface SessionStore extends SessionWriter {
   find(id: string, atLeast?: Mark): Promise<Found | undefined>;
 }
 
-/** The session lives in the token itself: method `cookie`. `update` and `touch` always put a new token in its place. */
+/**
+ * The session lives in the token itself: method `cookie`. The module seals a new token after each `create` and `update`
+ * that is done, and instead of a touch; older tokens of the session stay usable until their own idle limit, so that of
+ * parallel writes the one wins whose response the browser takes last. `destroy` ends them all.
+ */
 export interface SealedStore extends SessionWriter {
+  /** As everywhere, and refuses what `seal` would. @throws SessionUsageError */
+  create(record: SessionRecord): Promise<WriteResult>;
+  update(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
   /** @throws SessionUsageError when a browser would not keep so large a cookie. */
   seal(record: SessionRecord): string;
   /** The record in the token, whether or not it has ended; undefined for what is not exactly ours. */

@@ -34,9 +34,7 @@ export class Tokens {
   private readonly keys: readonly Keys[];
 
   constructor(secrets: readonly string[]) {
-    if (secrets.length === 0) throw new TypeError('Sessions need at least one secret.');
-    const short = secrets.findIndex((secret) => secret.length < 32);
-    if (short >= 0) throw new TypeError(`Session secret ${short + 1} is shorter than 32 characters.`);
+    checkSecrets(secrets);
     const derive = (secret: string, purpose: string) =>
       Buffer.from(hkdfSync('sha256', secret, '', `roam session ${purpose}`, 32));
     this.keys = secrets.map((secret) => ({
@@ -84,6 +82,13 @@ export class Tokens {
     const input = Buffer.concat([Buffer.from(id, 'hex'), secret]);
     return this.keys.map((key) => mac(key.renewal, input, SECRET_BYTES));
   }
+}
+
+/** @throws TypeError for secrets that are missing or too short. */
+export function checkSecrets(secrets: readonly string[]): void {
+  if (secrets.length === 0) throw new TypeError('Sessions need at least one secret.');
+  const short = secrets.findIndex((secret) => secret.length < 32);
+  if (short >= 0) throw new TypeError(`Session secret ${short + 1} is shorter than 32 characters.`);
 }
 
 /** A fresh id: the time first (see `SessionRecord.id`). */

@@ -1,3 +1,4 @@
 // @roam/session/mysql: sessions in MySQL.
-export { MysqlSessionStore, type SessionDatabase } from './mysql-session-store.js';
+export { MysqlSessionStore } from './mysql-session-store.js';
+export type { SessionDatabase } from './session-database.js';
 export { sessionTables } from './schema.js';

@@ -12,26 +12,8 @@ import type {
   WriteResult,
 } from '../store.js';
 import { createdAt } from '../token.js';
-
-/** What the store asks of the cluster; `MysqlCluster` of @roam/mysql-cluster is one. */
-export interface SessionDatabase {
-  /** See `Cluster.read` there. */
-  read<T extends RowDataPacket>(
-    sql: string,
-    parameters: readonly Parameter[],
-    options: { key: string; acceptable?: (rows: readonly T[]) => boolean; rounds?: number },
-  ): Promise<T[]>;
-  /** See `Cluster.write` there. */
-  write(
-    sql: string,
-    parameters: readonly Parameter[],
-    options: { key: string; everywhere?: boolean },
-  ): Promise<{ affectedRows: number }>;
-  /** See `Cluster.readAll` there. */
-  readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
-}
-
-type Parameter = string | number | boolean | null | Buffer;
+import { MysqlEpochs } from './mysql-epochs.js';
+import { guard, isDuplicate, type Parameter, type SessionDatabase } from './session-database.js';
 
 interface Row extends RowDataPacket {
   id: Buffer;
@@ -75,7 +57,11 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     readsWhatYouSaw: true,
   };
 
-  constructor(private readonly database: SessionDatabase) {}
+  private readonly epochs: MysqlEpochs;
+
+  constructor(private readonly database: SessionDatabase) {
+    this.epochs = new MysqlEpochs(database);
+  }
 
   async find(id: string, seen?: Mark): Promise<Found | undefined> {
     const atLeast = Number(seen ?? 0) || 0;
@@ -160,24 +146,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     return live.map(([id, row]) => toRecord(id, row)).sort((a, b) => createdAt(b.id) - createdAt(a.id));
   }
 
-  async epochOf(userId: string): Promise<number> {
-    interface Epoch extends RowDataPacket {
-      epoch: number;
-    }
-    const sql = 'SELECT epoch FROM session_epochs WHERE user_id = ?';
-    const [row] = await guard(this.database.read<Epoch>(sql, [userId], { key: userId }));
-    return row?.epoch ?? 0;
+  epochOf(userId: string): Promise<number> {
+    return this.epochs.epochOf(userId);
   }
 
-  async raiseEpoch(userId: string): Promise<number> {
-    await this.write(userId, 'INSERT IGNORE INTO session_epochs (user_id, epoch) VALUES (?, 0)', [userId]);
-    for (;;) {
-      const epoch = (await this.epochOf(userId)) + 1;
-      const sql = 'UPDATE session_epochs SET epoch = ? WHERE user_id = ? AND epoch = ?';
-      // Where somebody else was faster, or a first try of ours, one more step does no harm.
-      const { affectedRows } = await this.write(userId, sql, [epoch, userId, epoch - 1], true);
-      if (affectedRows > 0) return epoch;
-    }
+  raiseEpoch(userId: string): Promise<number> {
+    return this.epochs.raiseEpoch(userId);
   }
 
   private async current(id: string, atLeast = 0): Promise<WriteResult> {
@@ -197,20 +171,6 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
   private write(key: string, sql: string, parameters: readonly Parameter[], everywhere = false) {
     return guard(this.database.write(sql, parameters, { key, everywhere }));
   }
-}
-
-/** A duplicate key is an answer; whatever else MySQL or the cluster throws means that it could not answer. */
-async function guard<T>(query: Promise<T>): Promise<T> {
-  try {
-    return await query;
-  } catch (error) {
-    if (isDuplicate(error)) throw error;
-    throw new StoreUnavailableError(`MySQL could not answer: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function isDuplicate(error: unknown): boolean {
-  return (error as { code?: string }).code === 'ER_DUP_ENTRY';
 }
 
 function toRecord(id: string, row: Row): SessionRecord {

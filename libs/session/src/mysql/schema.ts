@@ -1,5 +1,11 @@
 // The tables of the mysql method. An app's migration runs these statements; each may run again.
 
+/** Shared by the methods that keep sessions' ends in MySQL. */
+export const epochTable = `CREATE TABLE IF NOT EXISTS session_epochs (
+    user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    epoch INT UNSIGNED NOT NULL
+  )`;
+
 /** In the order in which they must be run. */
 export const sessionTables: readonly string[] = [
   // `id` begins with the creation time: inserts append. `sweep_at` is when the row may go: the nearer limit while it
@@ -18,8 +24,5 @@ export const sessionTables: readonly string[] = [
     KEY sessions_by_user (user_id),
     KEY sessions_by_end (sweep_at)
   )`,
-  `CREATE TABLE IF NOT EXISTS session_epochs (
-    user_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
-    epoch INT UNSIGNED NOT NULL
-  )`,
+  epochTable,
 ];

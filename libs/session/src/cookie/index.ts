@@ -1,0 +1,6 @@
+// @roam/session/cookie: sessions sealed in the browser's cookie.
+export { CookieSessionStore, type CookieSessionOptions } from './cookie-session-store.js';
+export { MemoryRevocationList } from './revocation/memory-revocation-list.js';
+export { MysqlRevocationList, type MysqlRevocationOptions } from './revocation/mysql-revocation-list.js';
+export type { RevocationList } from './revocation/revocation-list.js';
+export { revocationTables } from './revocation/schema.js';
