@@ -48,6 +48,11 @@ describe('a replica', () => {
       expect(toRecord(updateReplica(copy, mended, later, clock.tick()))).toEqual(mended);
     },
   );
+  it('leaves a mark of another method unread', () => {
+    const copy = createReplica(record, new HybridClock('web1').tick());
+    for (const mark of ['7', 'o_7', `n_${'7'.repeat(17)}`, 'Z'.repeat(19)]) expect(covers(copy, mark)).toBe(true);
+    expect(covers(copy, '7'.repeat(19))).toBe(false);
+  });
 
   it('joins different keys, and the later write of one key, in either order', () => {
     const [x, y] = [new HybridClock('web1'), new HybridClock('web2')];

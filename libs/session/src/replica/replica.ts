@@ -30,6 +30,7 @@ export interface Replica {
 
 const KEPT_WRITES = 16;
 const CHUNK = MOMENT_LENGTH + ORIGIN_LENGTH;
+const MARK = new RegExp(`^([0-9a-z]{${MOMENT_LENGTH}}[A-Za-z0-9_-]{${ORIGIN_LENGTH}})*$`);
 
 /** The first copy of a new session. */
 export function createReplica(record: SessionRecord, stamp: Stamp): Replica {
@@ -190,7 +191,7 @@ export function markOf({ seen }: Replica): Mark {
 
 /** Whether this copy contains all that the mark says was seen. A mark of another kind says nothing. */
 export function covers({ seen, ended }: Replica, mark: Mark): boolean {
-  if (ended || mark.length % CHUNK !== 0) return true;
+  if (ended || !MARK.test(mark)) return true;
   for (let at = 0; at < mark.length; at += CHUNK) {
     const stamp = mark.slice(at, at + CHUNK);
     if (!((seen[originOf(stamp)] ?? '') >= momentOf(stamp))) return false;
