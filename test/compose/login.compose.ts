@@ -256,10 +256,20 @@ function logged(step: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** Somebody who has just registered, and so is logged in; `through` names a path of one server. */
+/**
+ * Somebody who has just registered, and so is logged in; `through` names a path of one server. While the group takes its
+ * members back, each commit may be held up for longer than a write may take: the answer is then to come again.
+ */
 async function registered(browser = new Client(stack.httpUrl), through = ''): Promise<Client> {
-  await register(browser, browser.origin + through);
-  return browser;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await register(browser, browser.origin + through);
+      return browser;
+    } catch (error) {
+      if (attempt === 5 || !/ 503:/.test(String(error))) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+  }
 }
 
 /** Waits until the condition holds, and fails when it never does. */
