@@ -590,14 +590,15 @@ export class RequestSession {
    * The touch of a sealed session. It looks once more whether the session has ended since the request began: the token
    * of a session that a login has left would take the place of the new one's.
    */
-  private async resealIfDue({ record, remember }: Stored): Promise<void> {
+  private async resealIfDue(stored: Stored): Promise<void> {
+    const { record, remember } = stored;
     if (!this.isTouchDue(record.idleEndsAt, remember)) return;
     const idleEndsAt = Math.max(record.idleEndsAt, this.context.now() + this.idleLimit(remember));
     try {
       const found = await this.look(record);
       if (!found || !this.isLive(found)) return;
-      this.issue({ ...record, idleEndsAt });
-      this.touchedTo = idleEndsAt;
+      this.stored = this.keep({ ...record, idleEndsAt }, stored);
+      this.issue(this.stored.record);
     } catch (error) {
       this.context.emit({ type: 'touch-failed', id: record.id, error });
     }

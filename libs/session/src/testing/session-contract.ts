@@ -357,6 +357,17 @@ export function describeSessionContract(
         expect(tokens.size).toBe(sealed() ? 3 : 1);
       });
 
+      it('lets an open response live as long as the session that its request has moved', async () => {
+        const visitor = await shopper();
+        clock += limits.idle / 2;
+        const stream = await visitor.begin(a);
+        await visitor.end(a, stream);
+        clock += limits.idle - 1;
+        expect(await stream.hasEnded()).toBe(false);
+        clock += 1;
+        expect(await stream.hasEnded()).toBe(true);
+      });
+
       it('does not fail a request whose touch fails', async () => {
         const visitor = await shopper();
         clock += 2 * MINUTE;
