@@ -111,6 +111,8 @@ export interface SyncStats {
   /** An estimate of the memory that they take. */
   readonly bytes: number;
   readonly maxBytes: number;
+  /** Milliseconds from the start until it could serve. */
+  readonly joinedIn: number;
   /** Equal on servers that hold the same. */
   readonly digest: string;
   readonly peers: readonly { address: string; name: string | undefined; state: string; current: boolean }[];

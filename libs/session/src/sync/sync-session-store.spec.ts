@@ -191,3 +191,28 @@ describe('comparing', () => {
     expect(stores[1].stats().counters.fetches).toBe(0);
   });
 });
+
+describe('the costs', () => {
+  it.each([2, 3, 5])(
+    'of a change are one message to and one from each of the others, with %d servers',
+    async (count) => {
+      await openSite(count, { timings: { heartbeat: 60_000, compare: 60_000 } });
+      await until('all have caught up', () =>
+        stores.every((store) => store.stats().peers.every(({ current }) => current)),
+      );
+      const sent = () => stores.map((store) => store.stats().counters.framesSent);
+      const costs = async (act: () => Promise<unknown>) => {
+        const before = sent();
+        await act();
+        return sent().map((frames, i) => frames - before[i]);
+      };
+      const record = aRecord();
+      const others = Array.from({ length: count - 1 }, () => 1);
+      expect(await costs(() => stores[0].create(record))).toEqual([count - 1, ...others]);
+      expect(await costs(() => stores[0].update(next(record), record))).toEqual([count - 1, ...others]);
+      expect(await costs(() => stores[0].touch(record.id, record.endsAt))).toEqual([count - 1, ...others]);
+      expect(await costs(() => stores[0].find(record.id))).toEqual(sent().map(() => 0));
+      expect(await costs(() => stores[0].destroy(record.id))).toEqual([count - 1, ...others]);
+    },
+  );
+});

@@ -103,6 +103,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
   private openedAt = 0;
   /** It has taken over what at least one peer held. */
   private hasJoined = false;
+  private joinedIn = 0;
   private closed = false;
   private lastSeenAwake = 0;
   /** The links that are being caught up with. */
@@ -188,6 +189,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
       epochs,
       bytes,
       maxBytes: this.options.maxBytes ?? 2 ** 30,
+      joinedIn: this.joinedIn,
       digest: this.replicas.digest(),
       peers: this.membership.members.map(({ address, peer, state, current }) => ({
         address,
@@ -444,6 +446,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
 
   private async start(): Promise<void> {
     const { listen, security, limits } = this.options;
+    const start = performance.now();
     this.openedAt = this.now();
     await this.loadSnapshot();
     this.server = await PeerServer.listen(listen, security, { ...defaultLimits, ...limits }, this.counters, {
@@ -460,6 +463,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     await this.membership.follow();
     await this.join();
     this.serving = true;
+    this.joinedIn = performance.now() - start;
     // From now on it would bring back what ends.
     if (this.options.snapshotFile) await rm(this.options.snapshotFile, { force: true });
   }
