@@ -6,15 +6,17 @@ import { SessionUsageError } from './errors.js';
 import type { Session } from './session.js';
 import {
   hasEpochs,
+  hasOtherKind,
   isSealed,
   isSessionIndex,
   type AnySessionStore,
+  type OtherKind,
   type SessionCapabilities,
   type SessionData,
   type SessionEpochs,
   type SessionIndex,
 } from './store.js';
-import { createdAt, Tokens } from './token.js';
+import { createdAt, hashSecret, Tokens } from './token.js';
 
 /** One session of a user, for a page that lists them. Times are milliseconds since 1970. */
 export interface SessionSummary {
@@ -74,16 +76,10 @@ export class SessionManager {
    * @throws StoreUnavailableError when the store cannot tell.
    */
   async open(token: string | undefined, mark: string | undefined, requestId?: string): Promise<RequestSession> {
-    if (isSealed(this.context.store)) {
-      const session = new RequestSession(this.context, requestId);
-      if (token !== undefined) await session.loadSealed(token);
-      return session;
-    }
-    const opened = token === undefined ? undefined : this.openToken(token);
-    const seen = opened && this.context.tokens.openMark(mark, opened.id);
-    const session = new RequestSession(this.context, requestId, opened, seen);
-    if (opened) await session.load();
-    return session;
+    const { store } = this.context;
+    const own = await this.openOwn(token, mark, requestId);
+    if (own.isStored || token === undefined || !hasOtherKind(store)) return own;
+    return (await this.openOther(store, token, mark, requestId)) ?? own;
   }
 
   /** The user's epoch: read it before the password is checked, and give it to `session.bind`. */
@@ -141,6 +137,63 @@ export class SessionManager {
   /** Resolves when nothing runs any more that outlives its request (touches). */
   async settled(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  private async openOwn(
+    token: string | undefined,
+    mark: string | undefined,
+    requestId?: string,
+  ): Promise<RequestSession> {
+    if (isSealed(this.context.store)) {
+      const session = new RequestSession(this.context, requestId);
+      if (token !== undefined) await session.loadSealed(token);
+      return session;
+    }
+    const opened = token === undefined ? undefined : this.openToken(token);
+    const seen = opened && this.context.tokens.openMark(mark, opened.id);
+    const session = new RequestSession(this.context, requestId, opened, seen);
+    if (opened) await session.load();
+    return session;
+  }
+
+  /** The session of a token of the other kind, which the response replaces. */
+  private async openOther(
+    store: AnySessionStore & OtherKind,
+    token: string,
+    mark: string | undefined,
+    requestId: string | undefined,
+  ): Promise<RequestSession | undefined> {
+    const { tokens, now } = this.context;
+    if ('lend' in store) {
+      const record = store.other.unseal(token)?.record;
+      if (!record || now() >= Math.min(record.idleEndsAt, record.endsAt)) return undefined;
+      const opened = { id: record.id, secret: tokens.secretOf(record.id) };
+      if (!(await store.lend(record, hashSecret(opened.secret)))) return undefined;
+      const session = new RequestSession(this.context, requestId, opened);
+      await session.load();
+      session.reissue();
+      return session;
+    }
+    const opened = this.openToken(token);
+    if (!opened || !isSealed(store)) return undefined;
+    const kept = new RequestSession(
+      { ...this.context, store: store.other },
+      requestId,
+      opened,
+      tokens.openMark(mark, opened.id),
+    );
+    await kept.load();
+    if (!kept.record) return undefined;
+    const session = new RequestSession(this.context, requestId);
+    try {
+      await session.loadSealed(store.seal(kept.record));
+    } catch (error) {
+      // Too large for a cookie: it stays where it is.
+      if (error instanceof SessionUsageError) return kept;
+      throw error;
+    }
+    session.reissue();
+    return session;
   }
 
   private openToken(token: string) {

@@ -141,6 +141,17 @@ export class RequestSession {
     if (unsealed.outdated) this.wantsTouch = true;
   }
 
+  /** What `load` found. */
+  get record(): SessionRecord | undefined {
+    return this.stored?.record;
+  }
+
+  /** Has the response carry the session's token, of this server's own kind, whichever kind the browser sent. */
+  reissue(): void {
+    if (isSealed(this.context.store)) this.wantsTouch = true;
+    else if (this.stored && this.token) this.issued = this.context.tokens.seal(this.token.id, this.token.secret);
+  }
+
   private start(found: Found, content: Content): void {
     this.stored = this.keep(found.record, content, found.mark);
     this.wantsRemember = content.remember;

@@ -147,6 +147,20 @@ export function isSealed(store: AnySessionStore): store is SealedStore {
   return 'unseal' in store;
 }
 
+/**
+ * Opens tokens of the other kind too, while a site moves between the method whose sessions are in the token and one
+ * that keeps them (`migrating`). The answer then carries a token of the store's own kind.
+ */
+export type OtherKind =
+  /** Of a store that keeps sessions: its copy of an unsealed session is to be opened by a secret of this hash. */
+  | { readonly other: SealedStore; lend(token: SessionRecord, secretHash: string): Promise<boolean> }
+  /** Of a store whose sessions are in the token: where the session of a kept one's token is found. */
+  | { readonly other: SessionStore };
+
+export function hasOtherKind(store: AnySessionStore): store is AnySessionStore & OtherKind {
+  return 'other' in store;
+}
+
 /** Can end all sessions of a user at once. Optional: `hasEpochs` tells. */
 export interface SessionEpochs {
   /** The user's epoch now; 0 when never raised. */

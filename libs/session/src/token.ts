@@ -75,6 +75,14 @@ export class Tokens {
   }
 
   /**
+   * The secret for a session that comes with a token of another kind. Derived, not drawn, so that the answers to
+   * parallel requests carry the same token.
+   */
+  secretOf(id: string): Buffer {
+    return mac(this.keys[0].renewal, Buffer.from(`moved ${id}`), SECRET_BYTES);
+  }
+
+  /**
    * The secrets that may follow this one at a timed renewal, the one to hand out first. Derived, not drawn, so that
    * any server can send the same one again when the answer that carried it was lost.
    */

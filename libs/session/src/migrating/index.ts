@@ -1,17 +1,79 @@
 // @roam/session/migrating: a live site moves from one method to another, and back, with nobody logged out.
-import { hasEpochs, isSessionIndex, type SessionStore } from '../store.js';
+import {
+  hasEpochs,
+  isSealed,
+  isSessionIndex,
+  type AnySessionStore,
+  type SessionEpochs,
+  type SessionStore,
+} from '../store.js';
+import { BothEpochs } from './both-epochs.js';
 import { Counters, type MigrationPhase, type MigrationProgress } from './progress.js';
+import { KeptKind, SealedKind, type Places } from './two-kinds.js';
 import { TwoIndexes, TwoStores, TwoStoresWithEpochs } from './two-stores.js';
 
 export type { MigrationPhase, MigrationProgress };
 
 export interface MigratingOptions {
+  /**
+   * `prepare`: the old place is written, the new one understood; `switch`: the new place leads, and what the old one
+   * has is taken over as people come; `finish`: only the new place is used, but for what is still only in the old.
+   */
   readonly phase: MigrationPhase;
+  /** Milliseconds since 1970; for tests. */
+  readonly now?: () => number;
 }
 
-export function migrating(from: SessionStore, to: SessionStore, { phase }: MigratingOptions): TwoStores {
+/** A store that also tells how far the migration is. */
+export type Migrating = AnySessionStore & { progress(): MigrationProgress };
+
+/**
+ * `from` and `to` as one store. Give it to every server in turn, one phase after the other:
+ * `from` alone → `prepare` → `switch` → `finish` → `to` alone. A phase begins when the one before it has reached every
+ * server; at each point the way back leads through the same phases. Stay in `finish` until `progress().oldOnly` stands
+ * still, at the longest for the absolute limit: who has not come by then must log in again.
+ *
+ * Both places must answer while the migration lasts. A server promises the weaker of both rows of the promise table.
+ * Who has gone all the way back to `from` alone must empty `to` before the next attempt: the copies there have not heard
+ * of what was changed and ended since.
+ *
+ * @throws TypeError when both leave the session in the token
+ */
+export function migrating(
+  from: AnySessionStore,
+  to: AnySessionStore,
+  { phase, now = Date.now }: MigratingOptions,
+): Migrating {
   const counters = new Counters(phase);
+  if (isSealed(from)) {
+    if (isSealed(to)) throw new TypeError('A session in the token has no second place to move to.');
+    return twoKinds({ kept: to, sealed: from, isKeptOld: false, counters, now, epochs: bothEpochs(from, to) });
+  }
+  if (isSealed(to)) {
+    return twoKinds({ kept: from, sealed: to, isKeptOld: true, counters, now, epochs: bothEpochs(from, to) });
+  }
+  return twoStores(from, to, counters);
+}
+
+function twoStores(from: SessionStore, to: SessionStore, counters: Counters): Migrating {
   if (isSessionIndex(from) && isSessionIndex(to)) return new TwoIndexes(from, to, counters);
   if (hasEpochs(from) && hasEpochs(to)) return new TwoStoresWithEpochs(from, to, counters);
   return new TwoStores(from, to, counters);
+}
+
+/** The store of this server's own kind of token, which knows the other. */
+function twoKinds(places: Places): Migrating {
+  const [kept, sealed] = [new KeptKind(places), new SealedKind(places)];
+  const isOwnKept = places.isKeptOld === (places.counters.phase === 'prepare');
+  const own = isOwnKept ? Object.assign(kept, { other: sealed }) : Object.assign(sealed, { other: kept });
+  const { epochs } = places;
+  if (!epochs) return own;
+  return Object.assign(own, {
+    epochOf: (userId: string) => epochs.epochOf(userId),
+    raiseEpoch: (userId: string) => epochs.raiseEpoch(userId),
+  });
+}
+
+function bothEpochs(from: AnySessionStore, to: AnySessionStore): SessionEpochs | undefined {
+  return hasEpochs(from) && hasEpochs(to) ? new BothEpochs(from, to) : undefined;
 }

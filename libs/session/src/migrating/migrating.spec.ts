@@ -1,6 +1,8 @@
 // Both places together keep the contract, in each phase and where servers of neighbouring phases work side by side.
 import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
-import { describeSessionStore } from '../testing/index.js';
+import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../cookie/index.js';
+import { isSealed, type SealedStore } from '../store.js';
+import { describeSealedStore, describeSessionStore } from '../testing/index.js';
 import { migrating, type MigrationPhase } from './index.js';
 
 const mixes: readonly (readonly MigrationPhase[])[] = [
@@ -25,4 +27,36 @@ for (const [here, there] of mixes.flatMap(([a, b]) =>
       migrating(new MemorySessionStore(old), new MemorySessionStore(young), { phase });
     return { servers: [server(here), server(there)] };
   });
+}
+
+const DAY = 24 * 3_600_000;
+const [KEY, NEW_KEY] = ['k'.repeat(32), 'n'.repeat(32)];
+
+for (const phase of ['prepare', 'switch', 'finish'] as const) {
+  for (const direction of ['from the token', 'into the token'] as const) {
+    const open = async () => {
+      const [memory, revocations] = [new SharedMemory(), new MemoryRevocationList()];
+      const server = (options: Partial<CookieSessionOptions> = {}) => {
+        const kept = new MemorySessionStore(memory);
+        const common = { secrets: [KEY], audience: 'https://roam.example', revocations, lifetimeMs: 30 * DAY };
+        const sealed = new CookieSessionStore({ ...common, ...options });
+        return direction === 'from the token' ? migrating(sealed, kept, { phase }) : migrating(kept, sealed, { phase });
+      };
+      const other = (options: Partial<CookieSessionOptions>) => server(options) as unknown as SealedStore;
+      return {
+        servers: [server(), server()],
+        sealed: {
+          rotated: other({ secrets: [NEW_KEY, KEY] }),
+          foreign: [other({ secrets: [NEW_KEY] }), other({ audience: 'https://other.example' })],
+        },
+      };
+    };
+    const isOwnSealed = (direction === 'from the token') === (phase === 'prepare');
+    const contract = isOwnSealed ? describeSealedStore : describeSessionStore;
+    contract(`migrating ${direction}, ${phase}`, async () => {
+      const opened = await open();
+      if (isSealed(opened.servers[0]) !== isOwnSealed) throw new Error('The browser gets the wrong kind of token.');
+      return opened;
+    });
+  }
 }
