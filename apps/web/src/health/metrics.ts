@@ -25,6 +25,17 @@ export class Metrics {
       registers: [this.registry],
     });
     new Gauge({
+      name: 'roam_session_migration',
+      help: 'Sessions that this server found in the old place only, brought to the new one, and could not bring',
+      labelNames: ['phase', 'count'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        const { phase, ...counts } = readiness.storage?.progress?.() ?? {};
+        if (phase) for (const [count, value] of Object.entries(counts)) this.set({ phase, count }, value);
+      },
+    });
+    new Gauge({
       name: 'roam_ready',
       help: '1 when this server takes traffic',
       registers: [this.registry],

@@ -69,6 +69,19 @@ export class InvalidFormTokenError extends AppError {
   }
 }
 
+/** A form came without the cookie that every page sets. */
+export class CookiesOffError extends AppError {
+  readonly code = 'cookies_off';
+  readonly status = 403;
+
+  constructor() {
+    super(
+      'Your browser sent no cookie, and without cookies nobody can be kept signed in. ' +
+        'Allow cookies for this site, load the page again and send the form once more.',
+    );
+  }
+}
+
 export class CartFullError extends AppError {
   readonly code = 'cart_full';
   readonly status = 422;

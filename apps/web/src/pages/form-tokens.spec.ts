@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Request, Response } from 'express';
 import type { Config } from '../config/config.js';
-import { InvalidFormTokenError } from '../http/app.errors.js';
+import { CookiesOffError, InvalidFormTokenError } from '../http/app.errors.js';
 import { FormTokens } from './form-tokens.js';
 
 const [oldSecret, newSecret] = ['old'.repeat(12), 'new'.repeat(12)];
@@ -42,7 +42,7 @@ describe('FormTokens', () => {
     ['without a token', (page: { cookie?: string }) => from(page.cookie)],
     ['with a token that is no text', (page: { cookie?: string }) => from(page.cookie, undefined, ['x'] as never)],
     ["with another visitor's token", (page: { cookie?: string }) => from(page.cookie, undefined, visit(tokens).token)],
-    ['without the cookie', (page: { token: string }) => from(undefined, undefined, page.token)],
+    ['without its cookie', (page: { token: string }) => from('other=1', undefined, page.token)],
     ['with a cookie that is not ours', (page: { token: string }) => from('csrf=abc.def', undefined, page.token)],
     [
       "as somebody signed in, with a visitor's token",
@@ -50,6 +50,10 @@ describe('FormTokens', () => {
     ],
   ])('refuses a form %s', (_, request) => {
     expect(() => tokens.check(request(visit(tokens) as never))).toThrow(InvalidFormTokenError);
+  });
+
+  it('says that cookies are off when a form comes without any', () => {
+    expect(() => tokens.check(from(undefined, undefined, visit(tokens).token))).toThrow(CookiesOffError);
   });
 
   it('ties the token of a signed-in page to its session, and needs no cookie', () => {

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Config } from '../config/config.js';
-import { InvalidFormTokenError } from '../http/app.errors.js';
+import { CookiesOffError, InvalidFormTokenError } from '../http/app.errors.js';
 import { cookieName, readCookie } from '../http/cookies.js';
 
 /**
@@ -29,8 +29,12 @@ export class FormTokens {
     return this.sign(`visitor ${visitor}`);
   }
 
-  /** @throws {InvalidFormTokenError} unless the form was made for this session or visitor */
+  /**
+   * @throws {CookiesOffError} when no cookie came along
+   * @throws {InvalidFormTokenError} unless the form was made for this session or visitor
+   */
   check(request: Request): void {
+    if (!request.user && request.headers.cookie === undefined) throw new CookiesOffError();
     const { _csrf: token } = (request.body ?? {}) as { _csrf?: unknown };
     const visitor = request.user ? undefined : this.visitor(request);
     const owner = request.user ? `session ${request.sessionID}` : visitor && `visitor ${visitor}`;

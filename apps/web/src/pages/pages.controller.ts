@@ -138,9 +138,8 @@ export class PagesController {
 
   /** Also where the method cannot list them: all others can be ended nevertheless. */
   private async showDevices(request: Request, response: Response, error?: AppError): Promise<void> {
-    const { canList, shortcomings } = this.sessions;
-    const devices = canList ? await this.sessions.list(request) : undefined;
-    const data = { title: 'Your devices', devices, shortcomings, error };
+    const devices = this.sessions.canList ? await this.sessions.list(request) : undefined;
+    const data = { title: 'Your devices', devices, error };
     this.pages.show(request, response, 'sessions', data, error?.status);
   }
 

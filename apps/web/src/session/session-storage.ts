@@ -2,6 +2,7 @@
 import { MemorySessionStore, type AnySessionStore } from '@roam/session';
 import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
 import { FileSessionStore } from '@roam/session/file';
+import { migrating, type MigrationProgress } from '@roam/session/migrating';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { SyncSessionStore } from '@roam/session/sync';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -15,6 +16,8 @@ export interface SessionStorage {
   readonly withoutMysql: boolean;
   /** What it lacks to serve, in words; undefined while it serves. */
   readonly missing: () => string | undefined;
+  /** While sessions move from one method to another: how far that is. */
+  readonly progress?: () => MigrationProgress;
   readonly close: () => Promise<void>;
 }
 
@@ -37,7 +40,20 @@ export async function openSessionStorage(
   logger: Logger,
 ): Promise<SessionStorage> {
   const open = (method: SessionMethod) => methods[method](config, cluster, logger);
-  return open(config.session.method);
+  const { method, migrate } = config.session;
+  const to = await open(method);
+  if (!migrate) return to;
+  const from = await open(migrate.from);
+  const store = migrating(from.store, to.store, { phase: migrate.phase });
+  return {
+    store,
+    withoutMysql: from.withoutMysql && to.withoutMysql,
+    missing: () => from.missing() ?? to.missing(),
+    progress: () => store.progress(),
+    close: async () => {
+      await Promise.all([from.close(), to.close()]);
+    },
+  };
 }
 
 async function openCookies(

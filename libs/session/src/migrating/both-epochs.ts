@@ -23,8 +23,8 @@ export class BothEpochs implements SessionEpochs {
   async raiseEpoch(userId: string): Promise<number> {
     await this.epochOf(userId);
     const epoch = await this.old.raiseEpoch(userId);
-    if ((await this.young.epochOf(userId)) < epoch) await this.young.raiseEpoch(userId);
-    return epoch;
+    // Also where both keep it in one table: a place may have to tell its followers.
+    return Math.max(epoch, await this.young.raiseEpoch(userId));
   }
 }
 

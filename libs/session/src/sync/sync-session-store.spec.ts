@@ -152,8 +152,10 @@ describe('membership', () => {
     const record = aRecord();
     await alone.create(record);
     expect(await alone.find(record.id)).toBeDefined();
-    // Nobody else was there: what it does not know may be known to them.
-    await expect(alone.find(aRecord().id)).rejects.toThrow(StoreUnavailableError);
+    // Nobody else was there: what a browser has seen of a session that it does not know, they may know.
+    const { mark } = (await alone.find(record.id))!;
+    await expect(alone.find(aRecord().id, mark)).rejects.toThrow(StoreUnavailableError);
+    expect(await alone.find(aRecord().id)).toBeUndefined();
     await Promise.all(settings.slice(1).map(open));
     for (const store of stores) expect((await store.find(record.id))?.record).toEqual(record);
     expect(await alone.find(aRecord().id)).toBeUndefined();

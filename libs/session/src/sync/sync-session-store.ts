@@ -310,7 +310,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     this.counters.fetches++;
     const answered = await this.fetch(id, isEnough);
     const copy = this.replicas.session(id);
-    const missing = isEnough(copy) ? [] : this.mayHave(id, answered);
+    const missing = isEnough(copy) ? [] : this.mayHave(id, mark, answered);
     if (missing.length > 0) throw this.unavailable(`Only ${missing.join(', ')} may have this session as it was seen.`);
     return copy;
   }
@@ -338,7 +338,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
    * The members that may have what no other has: those that have not answered, have not been away for too long, and
    * could have been given the session since. What they had before, the others have too.
    */
-  private mayHave(id: string, answered: ReadonlySet<PeerLink>): string[] {
+  private mayHave(id: string, mark: Mark, answered: ReadonlySet<PeerLink>): string[] {
     const now = this.now();
     const { members } = this.membership;
     const skew = Math.max(0, ...members.map(({ lead }) => Math.abs(lead))) + CREATION_MARGIN;
@@ -347,7 +347,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
       if (answered.has(link)) return false;
       if (link.isUp) return true;
       const away = now - (link.lostAt ?? this.openedAt);
-      const since = link.lostAt ?? (this.hasJoined ? this.openedAt : 0);
+      // Where nobody was ever met, only a mark tells that somebody has the session: else there may be no others at all.
+      const unmet = mark === '' ? Infinity : 0;
+      const since = link.lostAt ?? (this.hasJoined ? this.openedAt : unmet);
       return away < this.timings.forgetAfter && (isKnown || createdAt(id) > since - skew);
     };
     return members.filter(mayHave).map(({ name }) => name);
