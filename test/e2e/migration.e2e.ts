@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
-import { Client } from '../support/browser.js';
+import { Client, type Answer } from '../support/browser.js';
 import { register } from '../support/people.js';
 
 jest.setTimeout(240_000);
@@ -33,25 +33,34 @@ it.each([
   let over = false;
   const faults: string[] = [];
   let requests = 0;
+  let refused = 0;
 
-  /** One person clicks, one click after the other, on whichever server nginx chooses. */
+  /** One person clicks, one click after the other, on whichever server nginx chooses, and again after a 503. */
   const person = async () => {
     const client = new Client(url);
+    const click = async (act: () => Promise<Answer>): Promise<Answer> => {
+      for (let attempt = 1; ; attempt++) {
+        const answer = await act();
+        requests++;
+        if (answer.status !== 503 || attempt === 20) return answer;
+        refused++;
+        await sleep(250);
+      }
+    };
     await register(client);
     const written: Record<string, number> = {};
     for (let i = 0; !over; i++) {
       const item = `item${i % 10}`;
       const quantity = 1 + (i % 9);
-      const put = await client.put(`/api/cart/${item}`, { quantity });
+      const put = await click(() => client.put(`/api/cart/${item}`, { quantity }));
       if (put.status === 200) written[item] = quantity;
       else faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
-      const read = await client.get('/api/cart');
+      const read = await click(() => client.get('/api/cart'));
       const seen = read.status === 200 ? read.json<Cart>().items : {};
       if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
         faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
-      const me = await client.get('/api/me');
+      const me = await click(() => client.get('/api/me'));
       if (me.status !== 200) faults.push(`me ${me.status} on ${me.server}`);
-      requests += 3;
       await sleep(20);
     }
     return client;
@@ -71,11 +80,14 @@ it.each([
     }
     const before = requests;
     while (requests < before + 100) await sleep(50);
+    if (faults.length > 0) over = true;
     expect(faults).toEqual([]);
     expect((await thief.get('/api/me')).status).toBe(401);
   };
   for (const settings of [...steps(from, to), ...steps(to, from)]) await roll(settings);
   over = true;
+  // Servers that come and go under load may ask for patience; never often.
+  expect(refused).toBeLessThan(requests / 20);
   const clients = await Promise.all(people);
   expect(faults).toEqual([]);
   for (const server of servers) {
