@@ -120,7 +120,7 @@ export class MirroredDocuments {
   async read<K extends Kind>(key: Key<K>, fresh = false): Promise<Documents[K] | undefined> {
     const copies = await this.copies(key, fresh);
     const document = joined(key.kind, copies);
-    if (document && copies.some((copy) => copy.found?.body !== copies[0].found?.body)) this.repairSoon(key);
+    if (document && differ(copies)) this.repairSoon(key);
     return document;
   }
 
@@ -137,7 +137,10 @@ export class MirroredDocuments {
       const copies = await this.copies(key, attempt > 0);
       const document = joined(key.kind, copies);
       const next = change(document);
-      if (next === undefined || next === document) return document;
+      if (next === undefined || next === document) {
+        // What is acknowledged by this, such as a logout that somebody has begun, every mount must have.
+        return document && differ(copies) ? this.writeAll(key, document, copies) : document;
+      }
       if (this.mounts.length > 1) return this.writeAll(key, next, copies);
       const [{ mount, found }] = copies;
       if ((await mount.call('put', key, JSON.stringify(next), base(found))) === 'done') return next;
@@ -388,6 +391,10 @@ function joined<K extends Kind>(kind: K, copies: readonly Copy<K>[]): Documents[
   let all: Documents[K] | undefined;
   for (const { document } of copies) if (document) all = all ? join(kind, all, document) : document;
   return all;
+}
+
+function differ(copies: readonly Copy<Kind>[]): boolean {
+  return copies.some(({ found }) => found?.body !== copies[0].found?.body);
 }
 
 /** What a writer says of the version that it follows. */

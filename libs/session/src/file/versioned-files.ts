@@ -18,7 +18,7 @@
 //    leaves two versions: the higher is the document, as complete as if it had been acknowledged, and the next writer
 //    removes both. There is nothing to recover, so nobody waits, and two servers cannot get into each other's way.
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { constants, link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join as path } from 'node:path';
 import { digestOf, endOf, KINDS, type Documents, type Key, type Kind } from './documents.js';
@@ -138,7 +138,7 @@ export class VersionedFiles {
       const failure = await this.name(temporary, target);
       if (!failure) return true;
       // Whatever the answer was, the name tells.
-      const there = await ifThere(readFile(target));
+      const there = await ifThere(readOnly(target));
       if (!there && failure.code !== 'EEXIST') throw failure;
       return there?.equals(bytes) ?? false;
     });
@@ -193,7 +193,7 @@ export class VersionedFiles {
   /** The highest of these versions; undefined when it is not ours, `gone` when a writer was faster. */
   private async load(key: Key, versions: readonly number[]): Promise<Version | undefined | 'gone'> {
     const version = versions.at(-1)!;
-    const bytes = await ifThere(readFile(this.file(key, version)));
+    const bytes = await ifThere(readOnly(this.file(key, version)));
     if (!bytes) return 'gone';
     const body = this.seal.open(nameOf(key, version), bytes);
     if (body !== undefined) return { version, sum: sumOf(bytes), body, older: versions.slice(0, -1) };
@@ -207,7 +207,7 @@ export class VersionedFiles {
   }
 
   private async holds(file: string, sum: string): Promise<boolean> {
-    const bytes = await ifThere(readFile(file));
+    const bytes = await ifThere(readOnly(file));
     return bytes !== undefined && sumOf(bytes) === sum;
   }
 
@@ -279,6 +279,16 @@ export class VersionedFiles {
 
   private file(key: Key, version: number): string {
     return path(this.folder(key), `${key.hash}.${version}`);
+  }
+}
+
+/** The contents of a file; nothing of what is no file: a pipe must not keep us waiting, nor a link lead elsewhere. */
+async function readOnly(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file, { flag: constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW });
+  } catch (error) {
+    if (['EISDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) return Buffer.alloc(0);
+    throw error;
   }
 }
 
