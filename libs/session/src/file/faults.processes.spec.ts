@@ -10,7 +10,8 @@ import { StoreUnavailableError } from '../errors.js';
 import { aRecord, next, payload } from '../testing/store-contract.js';
 import { keyOf } from './documents.js';
 import { FileSessionStore, type FileSessionStoreOptions } from './file-session-store.js';
-import type { FileStoreEvent } from './mirrored-documents.js';
+import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
+import { sealKeys } from './sealed-file.js';
 
 jest.setTimeout(30_000);
 
@@ -188,6 +189,42 @@ describe('two mounts', () => {
     expect(await alone.find(ended.id)).toBeUndefined();
     expect(await alone.epochOf('user')).toBe(1);
     expect(await store.compare()).toBe(0);
+  });
+
+  it('give everything to one that missed more than is remembered, and lost what it had', async () => {
+    const returned: FileStoreEvent[] = [];
+    const documents = await MirroredDocuments.open({
+      dirs,
+      keys: sealKeys(secrets),
+      deadlineMs: DEADLINE_MS,
+      compareMs: 3_600_000,
+      maxMissed: 3,
+      onEvent: (event) => event.type === 'returned' && returned.push(event),
+    });
+    const write = (userId: string) =>
+      documents.change(keyOf('users', userId), () => ({ userId, epoch: 1, sessions: {} }));
+    for (let i = 0; i < 5; i++) await write(`early ${i}`);
+    await take(dirs[0]);
+    for (let i = 0; i < 5; i++) await write(`late ${i}`);
+    await rm(join(`${dirs[0]}.away`, 'users'), { recursive: true });
+    await giveBack(dirs[0]);
+    await until(() => returned.length > 0);
+    expect(returned).toEqual([{ type: 'returned', dir: dirs[0], caughtUp: 13 }]);
+    expect(await documents.compare()).toBe(0);
+    documents.close();
+    const alone = await open({ dirs: [dirs[0]] });
+    for (const name of ['early', 'late'])
+      for (let i = 0; i < 5; i++) expect(await alone.epochOf(`${name} ${i}`)).toBe(1);
+  });
+
+  it('are compared now and then, and what differs is repaired', async () => {
+    const store = await open({ compareMs: 200 });
+    const record = aRecord();
+    await store.create(record);
+    await rm(fileOf(dirs[1], record.id));
+    await until(() => store.stats().repaired === 1);
+    const alone = await open({ dirs: [dirs[1]] });
+    await until(async () => (await alone.find(record.id)) !== undefined);
   });
 
   it('wait, when all were away, for the one that knows everything', async () => {

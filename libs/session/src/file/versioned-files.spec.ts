@@ -230,6 +230,15 @@ describe('a folder', () => {
     expect(await readdir(join(dir, 'temporary'))).toEqual([]);
   });
 
+  it('loses at a walk what was there to refresh its listing', async () => {
+    await files.put(document, '{"userId":"one","epoch":0,"sessions":{}}');
+    const folder = dirname(fileOf(document, 1));
+    await writeFile(join(folder, 'refresh.elsewhere.1.2'), '');
+    await files.read(document, true);
+    await files.scan('users', '', 10);
+    expect(await readdir(folder)).toEqual([`${document.hash}.1`]);
+  });
+
   it('forgets a removed document, but not one that has gone further', async () => {
     await files.put(document, '1');
     await files.put(document, '2', await files.read(document, false));

@@ -54,6 +54,8 @@ const FOLDER = /^[0-9a-f]{3}$/;
 const IDENTITY = 'store.json';
 const TEMPORARY = 'temporary';
 const DAMAGED = 'damaged';
+/** Files that are there for a moment; a scan removes those of killed processes. */
+const REFRESH = 'refresh.';
 /** How often something that others move away meanwhile is looked for anew. */
 const ATTEMPTS = 20;
 /** One page of a scan takes about this long, however many folders are empty. */
@@ -164,8 +166,11 @@ export class VersionedFiles {
     const documents: Scanned[] = [];
     const folders = (await readdir(path(this.root, kind))).filter((name) => FOLDER.test(name)).sort();
     for (const folder of folders.filter((name) => name >= from.slice(0, 3))) {
-      const names = versionsIn(await readdir(path(this.root, kind, folder)));
-      for (const [hash, versions] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const names = await readdir(path(this.root, kind, folder));
+      for (const name of names.filter((name) => name.startsWith(REFRESH))) {
+        await ifThere(unlink(path(this.root, kind, folder, name)));
+      }
+      for (const [hash, versions] of [...versionsIn(names)].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (hash < from) continue;
         if (documents.length >= limit || Date.now() > until) return { documents, next: hash };
         let found = await this.load({ kind, hash }, versions);
@@ -246,7 +251,7 @@ export class VersionedFiles {
 
   /** Makes a change in the folder, so that this machine's cached listing of it is thrown away. */
   private async refresh(key: Key): Promise<void> {
-    const name = path(this.folder(key), `refresh.${this.writer}.${++this.count}`);
+    const name = path(this.folder(key), `${REFRESH}${this.writer}.${++this.count}`);
     const file = await ifThere(open(name, 'wx', 0o600));
     await file?.close();
     await ifThere(unlink(name));
