@@ -38,7 +38,7 @@ export interface FileSessionStoreOptions {
   readonly secrets: readonly string[];
   /** A mount that takes longer for one operation is fenced. Milliseconds; default 500. */
   readonly deadlineMs?: number;
-  /** Several mounts are compared as a whole about this often. Milliseconds; default 10 minutes. */
+  /** Several mounts are compared as a whole about this often. Milliseconds; default 1 hour. */
   readonly compareMs?: number;
   /** The longest life of a session. Milliseconds; default 30 days. */
   readonly maxLifetimeMs?: number;
@@ -101,7 +101,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
    * @throws StoreUnavailableError when none answers, or when a folder is a store of other secrets.
    */
   static async open(options: FileSessionStoreOptions): Promise<FileSessionStore> {
-    const { dirs, secrets, deadlineMs = 500, compareMs = HOUR / 6, onEvent = () => undefined } = options;
+    const { dirs, secrets, deadlineMs = 500, compareMs = HOUR, onEvent = () => undefined } = options;
     const keys = sealKeys(secrets);
     const documents = await MirroredDocuments.open({ dirs, keys, deadlineMs, compareMs, onEvent });
     return new FileSessionStore(documents, options, options.maxLifetimeMs ?? 720 * HOUR);

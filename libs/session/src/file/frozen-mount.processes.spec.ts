@@ -61,64 +61,83 @@ if (missing) console.error(`NOT TESTED: a frozen mount of the file method; ${mis
     while (!(await condition())) await sleep(50);
   };
 
-  it('goes on while one is frozen, and brings it up to date when it is back', async () => {
-    const managers = processes.map(({ store }) => new SessionManager({ store, secrets, secure: false }));
-    const [frozen] = fileServers;
+  const managers = () => processes.map(({ store }) => new SessionManager({ store, secrets, secure: false }));
+
+  /** Visitors who move to another server at each request, and write at each, while `act` acts. */
+  async function underTraffic(act: (durations: readonly number[], hasFailed: () => boolean) => Promise<void>) {
+    const servers = managers();
     const durations: number[] = [];
     const ended: Visitor[] = [];
     let stop = false;
     let hops = 0;
-
-    /** Moves to another server at each request, and writes at each. */
     const wander = async (name: number) => {
       const visitor = new Visitor();
-      await visitor.logIn(managers[name % 3], `user-${name}`);
+      await visitor.logIn(servers[name % 3], `user-${name}`);
       let count = 0;
       while (!stop) {
         const start = Date.now();
-        await visitor.visit(managers[++hops % 3], (session) => {
+        await visitor.visit(servers[++hops % 3], (session) => {
           expect(session.count ?? 0).toBe(count);
           session.count = ++count;
         });
         durations.push(Date.now() - start);
         if (name % 4 === 0 && count % 10 === 0) {
           const old = visitor.copy();
-          await visitor.visit(managers[++hops % 3], (session) => session.destroy());
+          await visitor.visit(servers[++hops % 3], (session) => session.destroy());
           ended.push(old);
-          await visitor.logIn(managers[++hops % 3], `user-${name}`);
+          await visitor.logIn(servers[++hops % 3], `user-${name}`);
           count = 0;
         }
         await sleep(20);
       }
       return { visitor, count };
     };
-
-    const walks = Array.from({ length: 8 }, (_, i) => wander(i));
-    const all = Promise.all(walks);
+    const all = Promise.all(Array.from({ length: 8 }, (_, i) => wander(i)));
     all.catch(() => (stop = true));
     await sleep(1000);
-    const before = durations.length;
-    frozen.freeze();
-    const frozenAt = Date.now();
-    await until(async () => stop || (await states()).every(([a, b]) => a === 'fenced' && b === 'live'));
-    const fencedMs = Date.now() - frozenAt;
-    await sleep(FROZEN_MS - fencedMs);
-    const during = durations.length - before;
-    frozen.thaw();
-    await until(async () => stop || (await states()).flat().every((state) => state === 'live'));
-    await sleep(500);
+    await act(durations, () => stop);
     stop = true;
     const visitors = await all;
+    for (const old of ended) for (const server of servers) expect(await old.copy().see(server)).toBeUndefined();
+    return { durations, visitors, ended };
+  }
 
+  it('goes on while one is frozen, and brings it up to date when it is back', async () => {
+    let during = 0;
+    let fencedMs = 0;
+    const { durations, visitors, ended } = await underTraffic(async (durations, hasFailed) => {
+      const before = durations.length;
+      const frozenAt = Date.now();
+      fileServers[0].freeze();
+      await until(async () => hasFailed() || (await states()).every(([a, b]) => a === 'fenced' && b === 'live'));
+      fencedMs = Date.now() - frozenAt;
+      await sleep(FROZEN_MS - fencedMs);
+      during = durations.length - before;
+      fileServers[0].thaw();
+      await until(async () => hasFailed() || (await states()).flat().every((state) => state === 'live'));
+      await sleep(500);
+    });
     console.log(
       `${durations.length} requests, ${during} of them while frozen; slowest ${Math.max(...durations)} ms; ` +
         `fenced everywhere after ${fencedMs} ms`,
     );
     expect(during).toBeGreaterThan(50);
     expect(Math.max(...durations)).toBeLessThan(1500);
-    for (const old of ended) for (const manager of managers) expect(await old.copy().see(manager)).toBeUndefined();
+    await expectSame(visitors, ended);
+  });
 
-    // Whatever a writer was about to repair when it was done.
+  it('goes on when the connection to one breaks, which is an error at once', async () => {
+    const { durations } = await underTraffic(async (_, hasFailed) => {
+      fileServers[1].crash();
+      await until(async () => hasFailed() || (await states()).every(([a, b]) => a === 'live' && b === 'fenced'));
+      await sleep(1000);
+    });
+    expect(Math.max(...durations)).toBeLessThan(1500);
+  });
+
+  /** Each disk alone knows all that the visitors know. */
+  async function expectSame(visitors: readonly { visitor: Visitor; count: number }[], ended: readonly Visitor[]) {
+    // Whatever was about to be repaired.
     await until(async () => (await compare(processes[0])) === 0);
     for (const { dir } of fileServers) {
       const store = await FileSessionStore.open({ dirs: [dir], serverName: 'auditor', secrets });
@@ -131,7 +150,7 @@ if (missing) console.error(`NOT TESTED: a frozen mount of the file method; ${mis
       for (const old of ended) expect(await old.copy().see(alone)).toBeUndefined();
       await store.close();
     }
-  });
+  }
 });
 
 function compare({ store }: StoreProcess): Promise<number> {

@@ -59,15 +59,11 @@ it('loses no acknowledged write, and no version has two winners', async () => {
       running[victim].kill('SIGCONT');
     }
   }
-  for (const writer of running) writer.kill('SIGKILL');
-  await Promise.all(
-    running.map(
-      (writer) =>
-        writer.exitCode === null &&
-        writer.signalCode === null &&
-        new Promise((resolve) => writer.once('exit', resolve)),
-    ),
-  );
+  for (const writer of running) {
+    const exited = new Promise((resolve) => writer.once('exit', resolve));
+    writer.kill('SIGKILL');
+    await exited;
+  }
 
   const files = new VersionedFiles(dir, new Seal([key]), () => undefined);
   const document = keyOf('users', 'the one');

@@ -24,6 +24,8 @@ export interface MirrorOptions {
   readonly deadlineMs: number;
   /** The mounts are compared as a whole this often. Milliseconds. */
   readonly compareMs: number;
+  /** So much is remembered of what a mount missed; when it was more, it is given everything. */
+  readonly maxMissed?: number;
   readonly onEvent: (event: FileStoreEvent) => void;
 }
 
@@ -38,8 +40,9 @@ interface Copy<K extends Kind> {
 const ATTEMPTS = 30;
 const BATCH = 50;
 const REPAIR_DELAY_MS = 200;
-/** So much is remembered of what a fenced mount missed; beyond it the mounts are compared as a whole. */
 const MAX_MISSED = 100_000;
+/** After a mount was away, they are compared about so much later: its file server may have lost more than it missed. */
+const COMPARE_SOON_MS = 20_000;
 const SWEEP_MS = 2000;
 
 /**
@@ -56,6 +59,8 @@ export class MirroredDocuments {
   private readonly missedMore = new Set<Mount>();
   private readonly repairing = new Set<string>();
   private readonly closing = new AbortController();
+  /** Has the mounts compared soon. */
+  private wake: AbortController | undefined;
   private sweepAt: { kind: Kind; from: string } = { kind: KINDS[0], from: '' };
 
   private constructor(private readonly options: MirrorOptions) {
@@ -120,7 +125,7 @@ export class MirroredDocuments {
   async read<K extends Kind>(key: Key<K>, fresh = false): Promise<Documents[K] | undefined> {
     const copies = await this.copies(key, fresh);
     const document = joined(key.kind, copies);
-    if (document && copies.some((copy) => copy.found?.body !== copies[0].found?.body)) this.repairSoon(key);
+    if (document && differ(copies)) this.repairSoon(key);
     return document;
   }
 
@@ -137,7 +142,10 @@ export class MirroredDocuments {
       const copies = await this.copies(key, attempt > 0);
       const document = joined(key.kind, copies);
       const next = change(document);
-      if (next === undefined || next === document) return document;
+      if (next === undefined || next === document) {
+        // What is acknowledged by this, such as a logout that somebody has begun, every mount must have.
+        return document && differ(copies) ? this.writeAll(key, document, copies) : document;
+      }
       if (this.mounts.length > 1) return this.writeAll(key, next, copies);
       const [{ mount, found }] = copies;
       if ((await mount.call('put', key, JSON.stringify(next), base(found))) === 'done') return next;
@@ -272,7 +280,7 @@ export class MirroredDocuments {
 
   private note(mount: Mount, key: Key): void {
     const missed = this.missed.get(mount)!;
-    if (missed.size < MAX_MISSED) missed.set(nameOf(key), key);
+    if (missed.size < (this.options.maxMissed ?? MAX_MISSED)) missed.set(nameOf(key), key);
     else this.missedMore.add(mount);
   }
 
@@ -284,11 +292,9 @@ export class MirroredDocuments {
       const batch = [...missed].slice(0, BATCH);
       if (batch.length === 0) {
         mount.admit();
-        if (caughtUp > 0 || this.counts.fenced > 0) {
-          this.options.onEvent({ type: 'returned', dir: mount.dir, caughtUp });
-        }
-        // What others have written without it, and what was not noted.
-        if (this.missedMore.delete(mount)) void this.compare().catch(this.reportFailure);
+        if (mount.fencedAt === 0) return;
+        this.options.onEvent({ type: 'returned', dir: mount.dir, caughtUp });
+        this.wake?.abort();
         return;
       }
       // Only a complete mount can give it: the last that lived.
@@ -297,10 +303,10 @@ export class MirroredDocuments {
         continue;
       }
       try {
+        if (this.missedMore.has(mount)) caughtUp += await this.fill(mount);
         await Promise.all(
           batch.map(async ([name, key]) => {
-            const document = joined(key.kind, await this.copies(key, true));
-            if (document) await this.ensure(mount, key, document);
+            await this.give(mount, key);
             missed.delete(name);
             caughtUp++;
           }),
@@ -309,6 +315,26 @@ export class MirroredDocuments {
         if (mount.state === 'returning') mount.fence((error as Error).message);
       }
     }
+  }
+
+  /** Gives it all that the live mounts hold. */
+  private async fill(mount: Mount): Promise<number> {
+    let given = 0;
+    for (const kind of KINDS) {
+      for (let from: string | undefined = ''; from !== undefined;) {
+        const { documents, next }: Page = await this.page(kind, from);
+        await Promise.all([...documents.keys()].map((hash) => this.give(mount, { kind, hash })));
+        given += documents.size;
+        from = next;
+      }
+    }
+    this.missedMore.delete(mount);
+    return given;
+  }
+
+  private async give(mount: Mount, key: Key): Promise<void> {
+    const document = joined(key.kind, await this.copies(key, true));
+    if (document) await this.ensure(mount, key, document);
   }
 
   private repairSoon(key: Key): void {
@@ -340,9 +366,13 @@ export class MirroredDocuments {
   private async compareForever(): Promise<void> {
     const { signal } = this.closing;
     while (!signal.aborted) {
-      // Not all servers at once.
-      const pause = this.options.compareMs * (0.5 + Math.random());
-      await sleep(pause, undefined, { ref: false, signal }).catch(() => undefined);
+      this.wake = new AbortController();
+      const woken = AbortSignal.any([signal, this.wake.signal]);
+      const pause = (ms: number, until: AbortSignal) =>
+        // Not all servers at once.
+        sleep(ms * (0.5 + Math.random()), undefined, { ref: false, signal: until }).catch(() => undefined);
+      await pause(this.options.compareMs, woken);
+      if (woken.aborted) await pause(Math.min(COMPARE_SOON_MS, this.options.compareMs), signal);
       if (!signal.aborted) await this.compare().catch(this.reportFailure);
     }
   }
@@ -388,6 +418,10 @@ function joined<K extends Kind>(kind: K, copies: readonly Copy<K>[]): Documents[
   let all: Documents[K] | undefined;
   for (const { document } of copies) if (document) all = all ? join(kind, all, document) : document;
   return all;
+}
+
+function differ(copies: readonly Copy<Kind>[]): boolean {
+  return copies.some(({ found }) => found?.body !== copies[0].found?.body);
 }
 
 /** What a writer says of the version that it follows. */

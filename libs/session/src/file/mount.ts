@@ -30,6 +30,7 @@ const MAX_WAITING = 2000;
 const START_MS = 10_000;
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
+const STEADY_MS = 10_000;
 const FIRST_DOUBT_MS = 30_000;
 
 /** The mount could not do it, or did not answer in time. */
@@ -58,6 +59,8 @@ export class Mount {
   private readonly abandoned = new Set<ChildProcess>();
   private readonly waiting = new Map<number, Waiting>();
   private asked = 0;
+  private openedAt = 0;
+  private retryMs = FIRST_RETRY_MS;
   private closed = false;
   private readonly woken = new AbortController();
 
@@ -108,6 +111,8 @@ export class Mount {
     this.state = 'fenced';
     this.reason = reason;
     this.fencedAt = Date.now();
+    // One that answers a probe, and fails soon after, is not tried faster for it.
+    if (this.fencedAt - this.openedAt > STEADY_MS) this.retryMs = FIRST_RETRY_MS;
     if (!this.closed) this.options.onFenced(reason);
   }
 
@@ -138,19 +143,18 @@ export class Mount {
   }
 
   private async stayOpen(): Promise<void> {
-    let retryMs = FIRST_RETRY_MS;
     while (!this.closed) {
       if (this.state === 'fenced' && this.mayTry) {
-        if (await this.connect()) retryMs = FIRST_RETRY_MS;
-        else retryMs = Math.min(retryMs * 2, MAX_RETRY_MS);
+        this.retryMs = Math.min(this.retryMs * 2, MAX_RETRY_MS);
+        await this.connect();
       }
       // All servers lose a mount together: they need not come back together.
-      const pause = retryMs * (0.5 + Math.random());
+      const pause = this.retryMs * (0.5 + Math.random());
       await sleep(pause, undefined, { ref: false, signal: this.woken.signal }).catch(() => undefined);
     }
   }
 
-  private async connect(): Promise<boolean> {
+  private async connect(): Promise<void> {
     this.failure = undefined;
     try {
       await this.start();
@@ -159,11 +163,11 @@ export class Mount {
     } catch (error) {
       this.failure = error as Error;
       this.fence(this.failure.message);
-      return false;
+      return;
     }
     this.state = 'returning';
+    this.openedAt = Date.now();
     this.options.onReturning();
-    return true;
   }
 
   private start(): Promise<void> {

@@ -18,7 +18,7 @@
 //    leaves two versions: the higher is the document, as complete as if it had been acknowledged, and the next writer
 //    removes both. There is nothing to recover, so nobody waits, and two servers cannot get into each other's way.
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { constants, link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join as path } from 'node:path';
 import { digestOf, endOf, KINDS, type Documents, type Key, type Kind } from './documents.js';
@@ -54,6 +54,8 @@ const FOLDER = /^[0-9a-f]{3}$/;
 const IDENTITY = 'store.json';
 const TEMPORARY = 'temporary';
 const DAMAGED = 'damaged';
+/** Files that are there for a moment; a scan removes those of killed processes. */
+const REFRESH = 'refresh.';
 /** How often something that others move away meanwhile is looked for anew. */
 const ATTEMPTS = 20;
 /** One page of a scan takes about this long, however many folders are empty. */
@@ -138,7 +140,7 @@ export class VersionedFiles {
       const failure = await this.name(temporary, target);
       if (!failure) return true;
       // Whatever the answer was, the name tells.
-      const there = await ifThere(readFile(target));
+      const there = await ifThere(readOnly(target));
       if (!there && failure.code !== 'EEXIST') throw failure;
       return there?.equals(bytes) ?? false;
     });
@@ -164,8 +166,11 @@ export class VersionedFiles {
     const documents: Scanned[] = [];
     const folders = (await readdir(path(this.root, kind))).filter((name) => FOLDER.test(name)).sort();
     for (const folder of folders.filter((name) => name >= from.slice(0, 3))) {
-      const names = versionsIn(await readdir(path(this.root, kind, folder)));
-      for (const [hash, versions] of [...names].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const names = await readdir(path(this.root, kind, folder));
+      for (const name of names.filter((name) => name.startsWith(REFRESH))) {
+        await ifThere(unlink(path(this.root, kind, folder, name)));
+      }
+      for (const [hash, versions] of [...versionsIn(names)].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (hash < from) continue;
         if (documents.length >= limit || Date.now() > until) return { documents, next: hash };
         let found = await this.load({ kind, hash }, versions);
@@ -193,7 +198,7 @@ export class VersionedFiles {
   /** The highest of these versions; undefined when it is not ours, `gone` when a writer was faster. */
   private async load(key: Key, versions: readonly number[]): Promise<Version | undefined | 'gone'> {
     const version = versions.at(-1)!;
-    const bytes = await ifThere(readFile(this.file(key, version)));
+    const bytes = await ifThere(readOnly(this.file(key, version)));
     if (!bytes) return 'gone';
     const body = this.seal.open(nameOf(key, version), bytes);
     if (body !== undefined) return { version, sum: sumOf(bytes), body, older: versions.slice(0, -1) };
@@ -207,7 +212,7 @@ export class VersionedFiles {
   }
 
   private async holds(file: string, sum: string): Promise<boolean> {
-    const bytes = await ifThere(readFile(file));
+    const bytes = await ifThere(readOnly(file));
     return bytes !== undefined && sumOf(bytes) === sum;
   }
 
@@ -246,7 +251,7 @@ export class VersionedFiles {
 
   /** Makes a change in the folder, so that this machine's cached listing of it is thrown away. */
   private async refresh(key: Key): Promise<void> {
-    const name = path(this.folder(key), `refresh.${this.writer}.${++this.count}`);
+    const name = path(this.folder(key), `${REFRESH}${this.writer}.${++this.count}`);
     const file = await ifThere(open(name, 'wx', 0o600));
     await file?.close();
     await ifThere(unlink(name));
@@ -279,6 +284,16 @@ export class VersionedFiles {
 
   private file(key: Key, version: number): string {
     return path(this.folder(key), `${key.hash}.${version}`);
+  }
+}
+
+/** The contents of a file; nothing of what is no file: a pipe must not keep us waiting, nor a link lead elsewhere. */
+async function readOnly(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file, { flag: constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW });
+  } catch (error) {
+    if (['EISDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) return Buffer.alloc(0);
+    throw error;
   }
 }
 

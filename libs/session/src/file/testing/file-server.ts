@@ -60,13 +60,18 @@ export class FileServer {
     for (const session of this.sessions) session.kill('SIGCONT');
   }
 
+  /** Every connection breaks, and stays broken. */
+  crash(): void {
+    for (const session of this.sessions) session.kill('SIGKILL');
+  }
+
   stop(): void {
     this.thaw();
     for (const { point, sshfs } of this.mounts) {
       spawnSync('umount', ['-l', point]);
       sshfs.kill('SIGKILL');
     }
-    for (const session of this.sessions) session.kill('SIGKILL');
+    this.crash();
     this.listener.close();
   }
 }
