@@ -80,6 +80,24 @@ async function write(store: SessionStore, record: SessionRecord, keys: Record<st
   return result.mark!;
 }
 
+describe('a slow network', () => {
+  it('delays a logout until every server knows it, a write only until enough do', async () => {
+    await openSite(3);
+    const record = aRecord({ userId: 'user-1' });
+    await stores[0].create(record);
+    network[0][2]!.delay = 150;
+    const start = performance.now();
+    await write(stores[0], record, { quick: true });
+    const quick = performance.now() - start;
+    await stores[0].raiseEpoch('user-1');
+    expect(await stores[2].epochOf('user-1')).toBe(1);
+    await stores[0].destroy(record.id);
+    expect(await stores[2].find(record.id)).toBeUndefined();
+    expect(stores[0].stats().peers.every(({ current }) => current)).toBe(true);
+    expect(performance.now() - start - quick).toBeGreaterThan(300);
+  });
+});
+
 describe('a partition', () => {
   it('heals with one winner per key, nothing lost that one side wrote, no logout undone', async () => {
     await openSite(3);

@@ -28,7 +28,7 @@ export interface LinkContext {
 interface Waiting {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout | undefined;
 }
 
 const FIRST_RETRY = 50;
@@ -61,6 +61,7 @@ export class PeerLink {
   private readonly waiting = new Map<number, Waiting>();
   private requests = 0;
   private doubtUntil = 0;
+  private heardAt = 0;
   private retry = FIRST_RETRY;
   private redial: NodeJS.Timeout | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
@@ -91,7 +92,7 @@ export class PeerLink {
   }
 
   /**
-   * Asks the peer; when there is no answer within `within` milliseconds the link is closed.
+   * Asks the peer; when it answers this and everything else for `within` milliseconds with silence, the link is closed.
    * @param body JSON
    * @throws PeerLostError, PeerRefusalError
    */
@@ -99,12 +100,22 @@ export class PeerLink {
     return new Promise((resolve, reject) => {
       if (!this.framed) return reject(new PeerLostError(`${this.name} is not connected.`));
       const id = ++this.requests;
-      const { framed } = this;
-      const late = () => this.waiting.has(id) && this.framed === framed && this.drop(`no answer to "${request}"`);
-      // This server may have been late itself: what has arrived meanwhile is read first.
-      const timer = setTimeout(() => setImmediate(late), within);
-      this.waiting.set(id, { resolve, reject, timer });
-      framed.send(`[${id},"${request}",${body}]`);
+      const waiting: Waiting = { resolve, reject, timer: undefined };
+      const wait = (milliseconds: number) => {
+        // This server may have been late itself: what has arrived meanwhile is read first.
+        waiting.timer = setTimeout(() => setImmediate(look), milliseconds);
+      };
+      const look = () => {
+        if (this.waiting.get(id) !== waiting) return;
+        const silent = performance.now() - Math.max(this.heardAt, sentAt);
+        // A peer that answers others first is only busy.
+        if (silent < within) wait(within - silent);
+        else this.drop(`no answer to "${request}"`);
+      };
+      const sentAt = performance.now();
+      wait(within);
+      this.waiting.set(id, waiting);
+      this.framed.send(`[${id},"${request}",${body}]`);
     });
   }
 
@@ -214,6 +225,7 @@ export class PeerLink {
     const asked = this.waiting.get(id);
     if (message.length !== 3 || typeof isAnswer !== 'boolean' || !asked) throw new MalformedError('Not an answer.');
     this.waiting.delete(id);
+    this.heardAt = performance.now();
     clearTimeout(asked.timer);
     if (isAnswer) asked.resolve(body);
     else asked.reject(new PeerRefusalError(String(body).slice(0, 1000)));

@@ -1,5 +1,10 @@
 // One server that writes, a memory that is full, servers that come and go by name, certificates: each on real sockets.
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { StoreUnavailableError } from '../errors.js';
 import { aRecord, next, payload } from '../testing/store-contract.js';
 import type { SyncEvent, SyncOptions } from './options.js';
@@ -193,6 +198,66 @@ describe('comparing', () => {
     expect(stores[1].stats().counters.fetches).toBe(0);
   });
 });
+
+describe('joining', () => {
+  it('takes large sessions page by page', async () => {
+    const settings = site(await freePorts(2));
+    const first = await open({ ...settings[0], timings: { aloneAfter: 50 } });
+    const large = Array.from({ length: 60 }, () => {
+      const record = aRecord({ payload: payload({ large: 'ü'.repeat(15_000) }) });
+      // All in one bucket.
+      return { ...record, id: `${record.id.slice(0, -2)}07` };
+    });
+    for (const record of large) await first.create(record);
+    const second = await open({ ...settings[1], limits: { frameBytes: 1024 * 1024 } });
+    expect(second.stats()).toMatchObject({ sessions: 60, digest: first.stats().digest });
+    expect(second.stats().counters.malformed).toBe(0);
+  });
+});
+
+describe('certificates', () => {
+  it('let in who shows one of the authority, and nobody else', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'roam-sync-'));
+    try {
+      const [ours, foreign] = await Promise.all(['ours', 'foreign'].map((name) => authority(folder, name)));
+      const settings = site(await freePorts(3)).map((each) => ({ ...each, timings: { aloneAfter: 200 } }));
+      const { secret } = settings[0].security;
+      await Promise.all(settings.slice(0, 2).map((each) => open({ ...each, security: { secret, ...ours } })));
+      await open({ ...settings[2], security: { secret, ...foreign } });
+      const record = aRecord();
+      await stores[0].create(record);
+      const states = stores.map((store) => store.stats().peers.filter(({ current }) => current).length);
+      expect(states.sort()).toEqual([0, 1, 1]);
+      expect(stores.map((store) => store.stats().sessions).sort()).toEqual([0, 1, 1]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+/** An authority and one certificate that it has signed, made by openssl. */
+async function authority(folder: string, name: string): Promise<{ key: string; cert: string; ca: string }> {
+  const run = promisify(execFile);
+  const at = (file: string) => join(folder, `${name}-${file}`);
+  const subject = [
+    '-subj',
+    `/CN=${name}`,
+    '-days',
+    '2',
+    '-nodes',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+  ];
+  await run('openssl', ['req', '-x509', ...subject, '-keyout', at('ca.key'), '-out', at('ca.pem')]);
+  const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key')];
+  await run('openssl', ['req', '-x509', ...subject, ...signed, '-keyout', at('key.pem'), '-out', at('cert.pem')]);
+  const [key, cert, ca] = await Promise.all(
+    ['key.pem', 'cert.pem', 'ca.pem'].map((file) => readFile(at(file), 'utf8')),
+  );
+  return { key, cert, ca };
+}
 
 describe('the costs', () => {
   it.each([2, 3, 5])(

@@ -7,6 +7,8 @@ export class Proxy {
   readonly recorded: Buffer[][] = [];
   private readonly sockets = new Set<Socket>();
   private isCut = false;
+  /** Milliseconds that everything takes on its way. */
+  delay = 0;
 
   private constructor(
     private readonly server: Server,
@@ -56,7 +58,9 @@ export class Proxy {
       this.sockets.add(from);
       from.on('data', (chunk: Buffer) => {
         if (from === inner) record.push(chunk);
-        if (!this.isCut) to.write(chunk);
+        if (this.isCut) return;
+        if (this.delay > 0) setTimeout(() => to.write(chunk), this.delay);
+        else to.write(chunk);
       });
       from.on('error', () => undefined);
       from.once('close', () => {
