@@ -4,10 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { CookieSessionStore, MemoryRevocationList } from '../cookie/index.js';
 import { SessionManager } from '../manager.js';
-import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
+import { SharedMemory } from '../memory/memory-session-store.js';
 import type { SessionEvent } from '../options.js';
 import type { AnySessionStore } from '../store.js';
 import { Visitor } from '../testing/visitor.js';
+import { slowMemory } from './slow-memory.js';
 import { migrating, type MigrationPhase } from './index.js';
 
 type Make = () => AnySessionStore;
@@ -20,7 +21,7 @@ const PEOPLE = 12;
 const methods: Record<string, () => Make> = {
   memory: () => {
     const memory = new SharedMemory();
-    return () => new MemorySessionStore(memory);
+    return () => slowMemory(memory);
   },
   cookie: () => {
     const revocations = new MemoryRevocationList();
@@ -82,6 +83,7 @@ class Person {
   readonly visitor = new Visitor();
   readonly complaints: string[] = [];
   clicks = 0;
+  visits = 0;
   private logins = 0;
 
   constructor(
@@ -155,14 +157,14 @@ for (const [from, to] of [
           if (i % 4 === 0 && Math.random() < 0.05) await person.logOut();
           else if (i % 4 === 1 && Math.random() < 0.2) await person.burst();
           else await person.click();
+          person.visits++;
           await sleep(Math.random() * 4);
         }
       });
-      /** Everybody has come by a few times. */
+      /** Everybody has come by. */
       const used = async () => {
-        const before = people.map(({ clicks }) => clicks);
-        while (people.some(({ clicks }, i) => clicks < 3 && before[i] >= clicks)) await sleep(5);
-        await sleep(60);
+        const before = people.map(({ visits }) => visits);
+        while (people.some(({ visits }, i) => visits < before[i] + 2)) await sleep(5);
       };
       for (const step of way) {
         for (let i = 0; i < SERVERS; i++) {
