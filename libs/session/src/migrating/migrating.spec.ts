@@ -3,7 +3,7 @@ import { SharedMemory } from '../memory/memory-session-store.js';
 import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../cookie/index.js';
 import { isSealed, type SealedStore } from '../store.js';
 import { describeSealedStore, describeSessionStore } from '../testing/index.js';
-import { slowMemory } from './slow-memory.js';
+import { slowMemory } from '../testing/slow-memory.js';
 import { migrating, type MigrationPhase } from './index.js';
 
 const mixes: readonly (readonly MigrationPhase[])[] = [
