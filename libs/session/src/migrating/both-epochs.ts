@@ -9,6 +9,8 @@ export class BothEpochs implements SessionEpochs {
   constructor(
     private readonly old: SessionEpochs,
     private readonly young: SessionEpochs,
+    /** Whether both may count in one table, of which each must be told all the same. */
+    private readonly mayShare: boolean,
   ) {}
 
   async epochOf(userId: string): Promise<number> {
@@ -23,8 +25,9 @@ export class BothEpochs implements SessionEpochs {
   async raiseEpoch(userId: string): Promise<number> {
     await this.epochOf(userId);
     const epoch = await this.old.raiseEpoch(userId);
-    // Also where both keep it in one table: a place may have to tell its followers.
-    return Math.max(epoch, await this.young.raiseEpoch(userId));
+    if (this.mayShare) return Math.max(epoch, await this.young.raiseEpoch(userId));
+    if ((await this.young.epochOf(userId)) < epoch) await this.young.raiseEpoch(userId);
+    return epoch;
   }
 }
 

@@ -75,5 +75,5 @@ function twoKinds(places: Places): Migrating {
 }
 
 function bothEpochs(from: AnySessionStore, to: AnySessionStore): SessionEpochs | undefined {
-  return hasEpochs(from) && hasEpochs(to) ? new BothEpochs(from, to) : undefined;
+  return hasEpochs(from) && hasEpochs(to) ? new BothEpochs(from, to, true) : undefined;
 }

@@ -1,8 +1,9 @@
 // Both places together keep the contract, in each phase and where servers of neighbouring phases work side by side.
-import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
+import { SharedMemory } from '../memory/memory-session-store.js';
 import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../cookie/index.js';
 import { isSealed, type SealedStore } from '../store.js';
 import { describeSealedStore, describeSessionStore } from '../testing/index.js';
+import { slowMemory } from '../testing/slow-memory.js';
 import { migrating, type MigrationPhase } from './index.js';
 
 const mixes: readonly (readonly MigrationPhase[])[] = [
@@ -23,8 +24,7 @@ for (const [here, there] of mixes.flatMap(([a, b]) =>
 )) {
   describeSessionStore(`migrating, ${here} beside ${there}`, async () => {
     const [old, young] = [new SharedMemory(), new SharedMemory()];
-    const server = (phase: MigrationPhase) =>
-      migrating(new MemorySessionStore(old), new MemorySessionStore(young), { phase });
+    const server = (phase: MigrationPhase) => migrating(slowMemory(old), slowMemory(young), { phase });
     return { servers: [server(here), server(there)] };
   });
 }
@@ -37,7 +37,7 @@ for (const phase of ['prepare', 'switch', 'finish'] as const) {
     const open = async () => {
       const [memory, revocations] = [new SharedMemory(), new MemoryRevocationList()];
       const server = (options: Partial<CookieSessionOptions> = {}) => {
-        const kept = new MemorySessionStore(memory);
+        const kept = slowMemory(memory);
         const common = { secrets: [KEY], audience: 'https://roam.example', revocations, lifetimeMs: 30 * DAY };
         const sealed = new CookieSessionStore({ ...common, ...options });
         return direction === 'from the token' ? migrating(sealed, kept, { phase }) : migrating(kept, sealed, { phase });

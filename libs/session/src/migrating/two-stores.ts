@@ -274,7 +274,7 @@ export class TwoStoresWithEpochs extends TwoStores implements SessionEpochs {
 
   constructor(old: SessionStore & SessionEpochs, young: SessionStore & SessionEpochs, counters: Counters) {
     super(old, young, counters);
-    this.epochs = new BothEpochs(old, young);
+    this.epochs = new BothEpochs(old, young, false);
   }
 
   epochOf(userId: string): Promise<number> {
