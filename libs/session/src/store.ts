@@ -52,6 +52,11 @@ export interface SessionSecrets {
  */
 export type Mark = string;
 
+/** A mark as this store gave it out, without its method's name, which servers in the midst of a migration put before it. */
+export function ownMark(mark: Mark | undefined, { method }: SessionCapabilities): Mark | undefined {
+  return mark?.startsWith(`${method}_`) ? mark.slice(method.length + 1) : mark;
+}
+
 /** What a read found: the record and, for a signed-in one, its user's epoch as it is now. */
 export interface Found {
   readonly record: SessionRecord;

@@ -14,14 +14,15 @@ import {
   type Replica,
 } from '../replica/replica.js';
 import { HybridClock, type Stamp } from '../replica/hybrid-clock.js';
-import type {
-  Found,
-  Mark,
-  SessionCapabilities,
-  SessionIndex,
-  SessionRecord,
-  SessionStore,
-  WriteResult,
+import {
+  ownMark,
+  type Found,
+  type Mark,
+  type SessionCapabilities,
+  type SessionIndex,
+  type SessionRecord,
+  type SessionStore,
+  type WriteResult,
 } from '../store.js';
 import { createdAt } from '../token.js';
 import { keyOf, unended, type UserDocument } from './documents.js';
@@ -108,7 +109,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   }
 
   async find(id: string, atLeast?: Mark): Promise<Found | undefined> {
-    const copy = await this.newest(id, atLeast);
+    const copy = await this.newest(id, ownMark(atLeast, this.capabilities));
     if (!copy || copy.ended) return undefined;
     const record = toRecord(copy);
     const userEpoch = record.userId === null ? 0 : await this.epochOf(record.userId);

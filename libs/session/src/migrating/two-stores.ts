@@ -14,7 +14,7 @@ import type {
 } from '../store.js';
 import { createdAt } from '../token.js';
 import { BothEpochs } from './both-epochs.js';
-import { sealMarks, openMark } from './mark.js';
+import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
 
 const MAX_ATTEMPTS = 30;
@@ -46,11 +46,15 @@ interface Copies {
  *   while a session is ended is ended by one of the two.
  */
 export class TwoStores implements SessionStore {
+  private readonly marks: PlaceMarks;
+
   constructor(
     protected readonly old: SessionStore,
     protected readonly young: SessionStore,
     protected readonly counters: Counters,
-  ) {}
+  ) {
+    this.marks = new PlaceMarks(old.capabilities, young.capabilities);
+  }
 
   get capabilities(): SessionCapabilities {
     return weaker(this.old, this.young, this.counters.phase === 'prepare' ? this.old : this.young);
@@ -66,7 +70,11 @@ export class TwoStores implements SessionStore {
     const found = newest(copies);
     if (!found) return undefined;
     const userEpoch = Math.max(copies.old?.userEpoch ?? 0, copies.new?.userEpoch ?? 0);
-    return { record: found.record, userEpoch, mark: sealMarks({ new: markOf(copies.new), old: markOf(copies.old) }) };
+    return {
+      record: found.record,
+      userEpoch,
+      mark: this.marks.seal({ new: markOf(copies.new), old: markOf(copies.old) }),
+    };
   }
 
   async create(record: SessionRecord): Promise<WriteResult> {
@@ -76,14 +84,14 @@ export class TwoStores implements SessionStore {
     if (result.status !== 'done') return result;
     const mark = result.mark ?? String(record.version);
     if (!second || phase === 'finish') {
-      return { ...result, mark: sealMarks(first === this.old ? { old: mark } : { new: mark }) };
+      return { ...result, mark: this.marks.seal(first === this.old ? { old: mark } : { new: mark }) };
     }
     const copy = await this.attempt(() => second.create(record));
     if (copy?.status === 'gone') {
       await first.destroy(record.id);
       return { status: 'gone' };
     }
-    return { ...result, mark: sealMarks({ new: mark }) };
+    return { ...result, mark: this.marks.seal({ new: mark }) };
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
@@ -94,7 +102,7 @@ export class TwoStores implements SessionStore {
       if (!current) return { status: 'gone' };
       // Our own write, of a try before this one: `even` has brought it to both.
       if (own !== undefined && current.writes.includes(own) && own !== lastWrite(base)) {
-        const mark = sealMarks({ new: markOf(copies.new), old: markOf(copies.old) });
+        const mark = this.marks.seal({ new: markOf(copies.new), old: markOf(copies.old) });
         return { status: 'done', mark, ...(own !== lastWrite(current) && { record: current }) };
       }
       if (lastWrite(current) !== lastWrite(base) || current.version !== base.version) {
@@ -164,7 +172,7 @@ export class TwoStores implements SessionStore {
     }
     // Brought to the new place after we looked: then it must get this write too.
     if (this.counters.phase === 'prepare' && !copies.new && (await this.young.find(record.id))) return undefined;
-    return { status: 'done', ...(written !== record && { record: written }), mark: sealMarks(marks) };
+    return { status: 'done', ...(written !== record && { record: written }), mark: this.marks.seal(marks) };
   }
 
   /** The places that have a copy, that which decides first. */
@@ -179,7 +187,7 @@ export class TwoStores implements SessionStore {
   // --- reading
 
   private async copies(id: string, atLeast?: Mark): Promise<Copies> {
-    const marks = atLeast === undefined ? {} : openMark(atLeast);
+    const marks = atLeast === undefined ? {} : this.marks.open(atLeast);
     if (this.counters.phase === 'finish') {
       // A plain mark is that of a server which knows only the new place.
       const young = await this.readNewer(id, this.young, marks ? marks.new : atLeast, marks ? undefined : this.old);

@@ -1,15 +1,16 @@
 // The `mysql` method: each session in MySQL, read and written on its home node.
 import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../errors.js';
-import type {
-  Found,
-  Mark,
-  SessionCapabilities,
-  SessionIndex,
-  SessionRecord,
-  SessionSecrets,
-  SessionStore,
-  WriteResult,
+import {
+  ownMark,
+  type Found,
+  type Mark,
+  type SessionCapabilities,
+  type SessionIndex,
+  type SessionRecord,
+  type SessionSecrets,
+  type SessionStore,
+  type WriteResult,
 } from '../store.js';
 import { createdAt } from '../token.js';
 import { MysqlEpochs } from './mysql-epochs.js';
@@ -64,7 +65,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
   }
 
   async find(id: string, seen?: Mark): Promise<Found | undefined> {
-    const atLeast = Number(seen ?? 0) || 0;
+    const atLeast = Number(ownMark(seen, this.capabilities) ?? 0) || 0;
     const row = await this.row(id, atLeast);
     if (!row || row.ended) return undefined;
     if (row.version < atLeast) {

@@ -16,14 +16,15 @@ import {
   updateReplica,
   type Replica,
 } from '../replica/replica.js';
-import type {
-  Found,
-  Mark,
-  SessionCapabilities,
-  SessionIndex,
-  SessionRecord,
-  SessionStore,
-  WriteResult,
+import {
+  ownMark,
+  type Found,
+  type Mark,
+  type SessionCapabilities,
+  type SessionIndex,
+  type SessionRecord,
+  type SessionStore,
+  type WriteResult,
 } from '../store.js';
 import { createdAt } from '../token.js';
 import { answerBucket, compare } from './anti-entropy.js';
@@ -205,7 +206,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
 
   async find(id: string, atLeast: Mark = ''): Promise<Found | undefined> {
     await this.caughtUp();
-    const copy = await this.locate(id, atLeast);
+    const copy = await this.locate(id, ownMark(atLeast, this.capabilities));
     if (!copy || copy.ended) return undefined;
     const record = toRecord(copy);
     const userEpoch = record.userId === null ? 0 : this.replicas.epochOf(record.userId);
