@@ -126,14 +126,14 @@ export class FileSessionStore implements SessionStore, SessionIndex {
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
     if (record.userId !== base.userId) await this.addToUser(record);
-    // Its answer was lost: what came after it must not be overwritten.
-    const repeated = ({ writes, version }: Replica) =>
-      !this.atomic && version >= record.version && writes.includes(record.writes.at(-1)!);
+    // Written, by this call or an earlier one whose answer was lost; what came after it must not be overwritten.
+    const isWritten = ({ writes, version }: Replica) =>
+      version >= record.version && writes.includes(record.writes.at(-1)!);
     let conflict = false;
     const copy = await this.documents.change(keyOf('sessions', record.id), (known) => {
-      conflict = this.atomic && known?.version !== base.version;
-      if (!known || known.ended || conflict || repeated(known)) return undefined;
-      return updateReplica(known, record, base, this.stampAfter(known));
+      if (!known || known.ended || isWritten(known)) return undefined;
+      conflict = this.atomic && known.version !== base.version;
+      return conflict ? undefined : updateReplica(known, record, base, this.stampAfter(known));
     });
     if (!copy || copy.ended) return { status: 'gone' };
     if (conflict) return { status: 'conflict', current: toRecord(copy) };

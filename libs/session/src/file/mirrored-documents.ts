@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../errors.js';
 import { join, KINDS, type Documents, type Key, type Kind } from './documents.js';
 import { Mount, MountError } from './mount.js';
-import type { Scanned, Version } from './versioned-files.js';
+import { readPage, Sweeper, type Page } from './pages.js';
+import type { Version } from './versioned-files.js';
 
 /** What the file method tells an operator; none of it carries a session's content. */
 export type FileStoreEvent =
@@ -43,7 +44,6 @@ const REPAIR_DELAY_MS = 200;
 const MAX_MISSED = 100_000;
 /** After a mount was away, they are compared about so much later: its file server may have lost more than it missed. */
 const COMPARE_SOON_MS = 20_000;
-const SWEEP_MS = 2000;
 
 /**
  * A read asks every live mount and joins the answers; a write is done when every live mount has it, at least one. What
@@ -61,7 +61,7 @@ export class MirroredDocuments {
   private readonly closing = new AbortController();
   /** Has the mounts compared soon. */
   private wake: AbortController | undefined;
-  private sweepAt: { kind: Kind; from: string } = { kind: KINDS[0], from: '' };
+  private readonly sweeper = new Sweeper();
 
   private constructor(private readonly options: MirrorOptions) {
     const { dirs, keys, deadlineMs, onEvent } = options;
@@ -155,32 +155,11 @@ export class MirroredDocuments {
   }
 
   /**
-   * Removes what nobody can miss since `before`, at most `limit` documents. Goes on where the last call stopped;
-   * 0 means that it has been through all, or that a mount is away, which might bring back what the others forget.
+   * See `Sweeper`. Removes nothing while a mount is away, which might bring back what the others have forgotten.
    */
   async sweep(before: number, limit: number): Promise<number> {
     if (this.incompleteSince !== undefined) return 0;
-    const start = this.sweepAt;
-    const until = Date.now() + SWEEP_MS;
-    let removed = 0;
-    let kinds = 0;
-    while (removed < limit && Date.now() < until) {
-      const { kind, from } = this.sweepAt;
-      const { documents, next } = await this.page(kind, from);
-      for (const [hash, copies] of documents) {
-        this.sweepAt = { kind, from: `${hash}g` };
-        if (copies.some(([, { end }]) => end >= before)) continue;
-        await Promise.all(copies.map(([mount, { version }]) => mount.call('remove', { kind, hash }, version)));
-        if (++removed >= limit) return removed;
-      }
-      this.sweepAt =
-        next === undefined ? { kind: KINDS[(KINDS.indexOf(kind) + 1) % KINDS.length], from: '' } : { kind, from: next };
-      if (next !== undefined) continue;
-      if (kind === KINDS.at(-1)) await Promise.all(this.mounts.map((mount) => mount.call('tidy')));
-      // Once round, and what lies before the start.
-      if (++kinds > KINDS.length || (kinds === KINDS.length && start.from === '')) break;
-    }
-    return removed;
+    return this.sweeper.sweep(this.mounts, before, limit);
   }
 
   /** Makes all live mounts hold the same; returns how many documents differed. */
@@ -189,7 +168,7 @@ export class MirroredDocuments {
     for (const kind of KINDS) {
       let from: string | undefined = '';
       while (from !== undefined && this.live.length > 1) {
-        const { documents, next, mounts }: Page = await this.page(kind, from);
+        const { documents, next, mounts }: Page = await readPage(this.live, kind, from);
         for (const [hash, copies] of documents) {
           const digests = new Set(copies.map(([, { digest }]) => digest));
           if (digests.size === 1 && copies.length === mounts) continue;
@@ -322,7 +301,7 @@ export class MirroredDocuments {
     let given = 0;
     for (const kind of KINDS) {
       for (let from: string | undefined = ''; from !== undefined;) {
-        const { documents, next }: Page = await this.page(kind, from);
+        const { documents, next }: Page = await readPage(this.live, kind, from);
         await Promise.all([...documents.keys()].map((hash) => this.give(mount, { kind, hash })));
         given += documents.size;
         from = next;
@@ -377,23 +356,6 @@ export class MirroredDocuments {
     }
   }
 
-  /** The next documents of all live mounts, as far as each has told. */
-  private async page(kind: Kind, from: string): Promise<Page> {
-    const { live } = this;
-    if (live.length === 0) throw new StoreUnavailableError(this.complaint);
-    const pages = await Promise.all(live.map((mount) => mount.call('scan', kind, from, BATCH)));
-    const ends = pages.flatMap(({ next }) => next ?? []).sort();
-    const next = ends.at(0);
-    const documents = new Map<string, [Mount, Scanned][]>();
-    for (const [i, page] of pages.entries()) {
-      for (const scanned of page.documents) {
-        if (next !== undefined && scanned.hash >= next) break;
-        documents.set(scanned.hash, [...(documents.get(scanned.hash) ?? []), [live[i], scanned]]);
-      }
-    }
-    return { documents: new Map([...documents].sort(([a], [b]) => (a < b ? -1 : 1))), next, mounts: live.length };
-  }
-
   private get complaint(): string {
     return `No mount can answer: ${this.mounts.map(({ dir, state, reason }) => `${dir} is ${state} (${reason})`).join('; ')}.`;
   }
@@ -401,13 +363,6 @@ export class MirroredDocuments {
   private readonly reportFailure = (error: unknown) => {
     if (!this.closing.signal.aborted) this.options.onEvent({ type: 'failed', error });
   };
-}
-
-interface Page {
-  readonly documents: ReadonlyMap<string, readonly [Mount, Scanned][]>;
-  readonly next: string | undefined;
-  /** How many mounts were asked. */
-  readonly mounts: number;
 }
 
 function copyOf<K extends Kind>(mount: Mount, found: Version | undefined): Copy<K> {

@@ -1,8 +1,11 @@
-// A file's authenticated contents: one line with the format and a signature that covers the file's name, then JSON.
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+// A file's authenticated contents: one line with the format, a nonce and a signature over all and the name, then JSON.
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 
 const FORMAT = 'roam-session-file 1';
-const HEADER_LENGTH = FORMAT.length + 1 + 43 + 1;
+/** Two writers of the same JSON still write different files: each can tell its own. */
+const NONCE_BYTES = 12;
+const SIGNED_HEADER = FORMAT.length + 1 + 16 + 1;
+const HEADER_LENGTH = SIGNED_HEADER + 43 + 1;
 
 /** The keys that files are signed with; the first secret signs, all verify. Made once by a server for its helpers. */
 export function sealKeys(secrets: readonly string[]): string[] {
@@ -24,17 +27,19 @@ export class Seal {
   }
 
   close(name: string, body: string): Buffer {
-    return Buffer.from(`${FORMAT} ${mac(this.keys[0], name, body).toString('base64url')}\n${body}`);
+    const header = `${FORMAT} ${randomBytes(NONCE_BYTES).toString('base64url')} `;
+    return Buffer.from(`${header}${mac(this.keys[0], name, header, body).toString('base64url')}\n${body}`);
   }
 
   /** The body, or undefined when these bytes are not what we wrote under this name. */
   open(name: string, bytes: Buffer): string | undefined {
     const header = bytes.toString('latin1', 0, HEADER_LENGTH);
     if (!header.startsWith(`${FORMAT} `) || !header.endsWith('\n')) return undefined;
-    const given = Buffer.from(header.slice(FORMAT.length + 1, -1), 'base64url');
+    const signed = header.slice(0, SIGNED_HEADER);
+    const given = Buffer.from(header.slice(SIGNED_HEADER, -1), 'base64url');
     const body = bytes.subarray(HEADER_LENGTH);
     const known = this.keys.some((key) => {
-      const expected = mac(key, name, body);
+      const expected = mac(key, name, signed, body);
       return expected.length === given.length && timingSafeEqual(expected, given);
     });
     return known ? body.toString() : undefined;
@@ -46,6 +51,6 @@ export class Seal {
   }
 }
 
-function mac(key: Buffer, name: string, body: string | Buffer): Buffer {
-  return createHmac('sha256', key).update(`${FORMAT}\0${name}\0`).update(body).digest();
+function mac(key: Buffer, name: string, header: string, body: string | Buffer): Buffer {
+  return createHmac('sha256', key).update(`${name}\0${header}\0`).update(body).digest();
 }
