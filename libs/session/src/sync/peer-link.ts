@@ -6,7 +6,7 @@ import type { Counters, LinkSecurity, SyncEvent, SyncLimits, SyncTimings } from 
 import { clientSecurity } from './security.js';
 
 /** The peer did not answer: the link is closed. */
-export class PeerLostError extends Error {}
+class PeerLostError extends Error {}
 /** The peer answered that it cannot. */
 export class PeerRefusalError extends Error {}
 
