@@ -58,8 +58,6 @@ export interface BucketQuestion {
 export interface BucketAnswer {
   /** What the asking server lacks, or has otherwise. */
   readonly entries: readonly Entry[];
-  /** What the answering one lacks, or has otherwise. */
-  readonly wants: readonly Key[];
   /** True when there was no room for all: ask again. */
   readonly more: boolean;
 }
@@ -259,7 +257,7 @@ export function asBucketQuestion(value: unknown, buckets: number): BucketQuestio
 }
 
 export function asBucketAnswer(value: unknown, now: number): BucketAnswer {
-  const checks = { entries: Array.isArray, wants: listOf(isKey), more: isBoolean };
+  const checks = { entries: Array.isArray, more: isBoolean };
   const answer = checked<BucketAnswer>('a bucket', value, has(value, checks));
   return { ...answer, entries: asEntries(answer.entries, now) };
 }

@@ -6,7 +6,7 @@ import type { Counters, LinkSecurity, SyncEvent, SyncLimits, SyncTimings } from 
 import { clientSecurity } from './security.js';
 
 /** The peer did not answer: the link is closed. */
-export class PeerLostError extends Error {}
+class PeerLostError extends Error {}
 /** The peer answered that it cannot. */
 export class PeerRefusalError extends Error {}
 
@@ -62,6 +62,7 @@ export class PeerLink {
   private requests = 0;
   private doubtUntil = 0;
   private heardAt = 0;
+  private dialledAt = 0;
   private retry = FIRST_RETRY;
   private redial: NodeJS.Timeout | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
@@ -142,7 +143,10 @@ export class PeerLink {
   /** Dials now: for the first time, or since somebody has come up. */
   hurry(): void {
     this.retry = FIRST_RETRY;
-    if (this.state !== 'down' || this.stopped) return;
+    const isStuck = this.state === 'dialling' && performance.now() - this.dialledAt > DOUBT;
+    if (this.stopped || (this.state !== 'down' && !isStuck)) return;
+    this.framed?.close();
+    this.giveUp('dialled anew');
     clearTimeout(this.redial);
     this.dial();
   }
@@ -161,6 +165,7 @@ export class PeerLink {
   private dial(): void {
     const { security, timings, limits, counters, now } = this.context;
     this.state = 'dialling';
+    this.dialledAt = performance.now();
     const socket = connect({ ...clientSecurity(security), host: this.host, port: this.port });
     const framed: FramedSocket = new FramedSocket(
       socket,
@@ -173,12 +178,10 @@ export class PeerLink {
     this.framed = framed;
     const hello = this.context.hello();
     socket.once('secureConnect', () => {
+      const fail = (error: unknown) => this.framed === framed && this.close((error as Error).message, 0);
       this.send('hello', JSON.stringify(hello), timings.dial)
-        .then(
-          (answer) => this.begin(asHello(answer), hello, now()),
-          (error: unknown) => this.close((error as Error).message, 0),
-        )
-        .catch((error: unknown) => this.close((error as Error).message, 0));
+        .then((answer) => this.framed === framed && this.begin(asHello(answer), hello, now()))
+        .catch(fail);
     });
     this.redial = setTimeout(() => this.framed === framed && this.close('no answer', 0), timings.dial);
   }
@@ -250,13 +253,18 @@ export class PeerLink {
     const wasUp = this.state === 'up';
     this.state = 'down';
     this.current = false;
+    this.giveUp(reason);
+    if (this.stopped) return;
+    this.redial = setTimeout(() => this.dial(), wasUp ? 0 : this.retry);
+    this.retry = Math.min(this.retry * 2, LAST_RETRY);
+  }
+
+  /** Nobody will answer what was asked. */
+  private giveUp(reason: string): void {
     for (const { reject, timer } of this.waiting.values()) {
       clearTimeout(timer);
       reject(new PeerLostError(`${this.name}: ${reason}`));
     }
     this.waiting.clear();
-    if (this.stopped) return;
-    this.redial = setTimeout(() => this.dial(), wasUp ? 0 : this.retry);
-    this.retry = Math.min(this.retry * 2, LAST_RETRY);
   }
 }

@@ -101,8 +101,8 @@ describe('the port of the links', () => {
     await expectUnharmed(1);
   });
 
-  it('lives with 1,000 idle connections, closes them soon, and lets peers in meanwhile', async () => {
-    await openPair({ limits: { handshake: 1000, strangers: 32 } });
+  it('lives with 1,000 idle connections, keeps few of them, and lets peers in meanwhile', async () => {
+    await openPair({ limits: { handshake: 60_000, strangers: 32 } });
     const idle = Array.from({ length: 1000 }, () => open(stores[1].port));
     await Promise.all(idle.map((socket) => once(socket, 'connect')));
     const dialled = proxy.recorded.length;
@@ -110,8 +110,8 @@ describe('the port of the links', () => {
     await until('the peer is back', () => proxy.recorded.length > dialled && stores.every(({ isReady }) => isReady));
     await until('it has caught up', () => stores.every((store) => store.stats().peers[0].current));
     await expectUnharmed(0);
-    await until('they are closed', () => idle.every(({ destroyed }) => destroyed));
-    expect(stores[1].stats().counters.refused).toBeGreaterThanOrEqual(1000);
+    await until('most are closed', () => idle.filter(({ destroyed }) => !destroyed).length <= 32);
+    expect(stores[1].stats().counters.refused).toBeGreaterThanOrEqual(968);
   });
 
   it('takes a recorded conversation for nothing', async () => {
@@ -133,8 +133,7 @@ describe('the port of the links', () => {
   it('does not speak with who has another secret, and keeps nobody waiting who says nothing', async () => {
     await openPair({ limits: { handshake: 300 } });
     await expect(openTls('another secret of at least 32 characters')).rejects.toThrow();
-    const mute = await openTls();
-    await closed(mute);
+    for (const mute of [open(stores[1].port), await openTls()]) await closed(mute);
     expect(stores[1].stats().counters.refused).toBeGreaterThanOrEqual(2);
     await expectUnharmed(0);
   });

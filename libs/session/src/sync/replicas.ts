@@ -201,8 +201,7 @@ function endOf(entry: Entry): number {
   return entry.ended ? entry.endsAt : Math.min(entry.idleEndsAt, entry.endsAt);
 }
 
-/** See `Kept.print`. */
-export function printOf(entry: Entry): string {
+function printOf(entry: Entry): string {
   const told = 'id' in entry ? fingerprint(entry) : JSON.stringify(Object.entries(entry.raised).sort());
   return hash('sha256', `${keyOf(entry)} ${told}`, 'buffer').toString('hex', 0, PRINT_BYTES);
 }

@@ -66,8 +66,8 @@ const LONGEST_LIFE = 31 * 24 * 3_600_000;
 const MONITOR_EVERY = 100;
 /** This server stood still for so long that its peers may have gone on without it. */
 const FROZEN = 400;
-/** After a freeze: how long a lost link is dialled before this server takes itself for alone. */
-const FROZEN_DOUBT = 1000;
+/** This server has surely missed something: how long it dials the peers before it takes itself for alone. */
+const LONG_DOUBT = 1000;
 const CATCH_UP_RETRY = 20;
 /** Servers whose clocks differ by more do not speak with each other: their limits would mean nothing. */
 const MAX_SKEW = 3_600_000;
@@ -513,7 +513,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
   /** Notices that this process stood still. Also asked before a read: a request may be read before any timer runs. */
   private noticeFreeze(): void {
     if (performance.now() - this.lastSeenAwake > FROZEN)
-      for (const link of this.membership.members) link.suspect(FROZEN_DOUBT);
+      for (const link of this.membership.members) link.suspect(LONG_DOUBT);
     this.lastSeenAwake = performance.now();
   }
 
@@ -523,12 +523,15 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     return { protocol: PROTOCOL, name, instance, writer, serving, now: this.now() };
   }
 
-  private welcome({ protocol, name, instance, writer, now }: Hello): Hello {
+  private welcome({ protocol, name, instance, writer, serving, now }: Hello): Hello {
     if (protocol !== PROTOCOL) throw new Error(`This server speaks version ${PROTOCOL} of the protocol.`);
     if (writer !== this.writer) throw new Error('The servers must be given the same direction.');
     if (Math.abs(now - this.now()) > MAX_SKEW) throw new Error('The clocks differ by more than an hour.');
     if (instance !== this.instance) {
       if (name === this.options.serverName) throw new Error(`Two servers have the name ${name}.`);
+      // It did not send its changes here until now.
+      const missed = this.membership.links.filter(({ peer }) => !peer || peer.name === name);
+      if (serving) for (const link of missed) link.suspect(LONG_DOUBT);
       setImmediate(() => this.membership.hurry());
     }
     return this.hello();
