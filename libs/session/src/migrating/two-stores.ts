@@ -18,8 +18,6 @@ import { sealMarks, openMark } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
 
 const MAX_ATTEMPTS = 30;
-/** More writes than a record remembers: then only the versions tell which copy is the newer. */
-const KEPT_WRITES = 16;
 
 interface Copies {
   readonly old?: Found | undefined;
@@ -345,7 +343,10 @@ function newest({ old, new: young }: Copies): Found | undefined {
 }
 
 function isOldNewer(old: SessionRecord, young: SessionRecord): boolean {
-  return isAhead(old, young) || (!isAhead(young, old) && old.version > young.version + KEPT_WRITES);
+  if (isAhead(old, young)) return true;
+  if (old.writes.some((write) => young.writes.includes(write))) return false;
+  // One is more writes behind than a record remembers. Every write moves the idle limit; versions are each place's own.
+  return old.idleEndsAt > young.idleEndsAt;
 }
 
 /** Whether this copy contains the other's last write, and more. */
