@@ -90,8 +90,12 @@ export class TwoStores implements SessionStore {
       const copies = await this.even(await this.copies(record.id));
       const current = newest(copies)?.record;
       if (!current) return { status: 'gone' };
-      // Our own write, of a try before this one: `even` has brought it to both.
+      // Our own write, of a try before this one. It counts when it has got to the new place too.
       if (own !== undefined && current.writes.includes(own) && own !== lastWrite(base)) {
+        if (copies.new && !copies.new.record.writes.includes(own)) {
+          await sleep(Math.random() * Math.min(2 ** attempt, 32));
+          continue;
+        }
         const mark = sealMarks({ new: markOf(copies.new), old: markOf(copies.old) });
         return { status: 'done', mark, ...(own !== lastWrite(current) && { record: current }) };
       }
@@ -250,7 +254,9 @@ export class TwoStores implements SessionStore {
         return {};
       }
       const found = await place.find(record.id);
-      return withCopy(found && ((await catchUp(place, found, now.record)) ?? found));
+      if (!found) return {};
+      // Another server may have brought it there before us, and written it since.
+      return this.even(place === this.old ? { old: found, new: now } : { old: now, new: found });
     });
     return copied ?? withCopy(undefined);
   }
