@@ -1,8 +1,10 @@
 // Both places together keep the contract, in each phase and where servers of neighbouring phases work side by side.
-import { SharedMemory } from '../memory/memory-session-store.js';
+import { describe, expect, it } from '@jest/globals';
+import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
 import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../cookie/index.js';
-import { isSealed, type SealedStore } from '../store.js';
+import { isSealed, type SealedStore, type SessionStore } from '../store.js';
 import { describeSealedStore, describeSessionStore } from '../testing/index.js';
+import { aRecord, next, payload } from '../testing/store-contract.js';
 import { slowMemory } from '../testing/slow-memory.js';
 import { migrating, type MigrationPhase } from './index.js';
 
@@ -60,3 +62,26 @@ for (const phase of ['prepare', 'switch', 'finish'] as const) {
     });
   }
 }
+
+describe('two copies of which one is far behind', () => {
+  it.each(['prepare', 'switch'] as const)('are read as the newer, in %s', async (phase) => {
+    const [old, young] = [new MemorySessionStore(), new MemorySessionStore()];
+    const site = migrating(old, young, { phase }) as SessionStore;
+    for (const [ahead, behind] of [
+      [old, young],
+      [young, old],
+    ]) {
+      let record = aRecord();
+      await ahead.create(record);
+      // The versions of two places tell nothing about each other.
+      await behind.create({ ...record, version: 100 });
+      for (let i = 0; i < 40; i++) {
+        const writes = [...record.writes, `write-${i}`].slice(-16);
+        const later = next(record, { payload: payload({ i }), idleEndsAt: record.idleEndsAt + 1, writes });
+        await ahead.update(later, record);
+        record = later;
+        if (i === 5 || i === 39) expect((await site.find(record.id))?.record.payload).toBe(record.payload);
+      }
+    }
+  });
+});

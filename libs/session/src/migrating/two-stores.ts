@@ -18,8 +18,6 @@ import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
 
 const MAX_ATTEMPTS = 30;
-/** More writes than a record remembers: then only the versions tell which copy is the newer. */
-const KEPT_WRITES = 16;
 
 interface Copies {
   readonly old?: Found | undefined;
@@ -100,8 +98,12 @@ export class TwoStores implements SessionStore {
       const copies = await this.even(await this.copies(record.id));
       const current = newest(copies)?.record;
       if (!current) return { status: 'gone' };
-      // Our own write, of a try before this one: `even` has brought it to both.
+      // Our own write, of a try before this one. It counts when it has got to the new place too.
       if (own !== undefined && current.writes.includes(own) && own !== lastWrite(base)) {
+        if (copies.new && !copies.new.record.writes.includes(own)) {
+          await sleep(Math.random() * Math.min(2 ** attempt, 32));
+          continue;
+        }
         const mark = this.marks.seal({ new: markOf(copies.new), old: markOf(copies.old) });
         return { status: 'done', mark, ...(own !== lastWrite(current) && { record: current }) };
       }
@@ -260,7 +262,9 @@ export class TwoStores implements SessionStore {
         return {};
       }
       const found = await place.find(record.id);
-      return withCopy(found && ((await catchUp(place, found, now.record)) ?? found));
+      if (!found) return {};
+      // Another server may have brought it there before us, and written it since.
+      return this.even(place === this.old ? { old: found, new: now } : { old: now, new: found });
     });
     return copied ?? withCopy(undefined);
   }
@@ -353,7 +357,10 @@ function newest({ old, new: young }: Copies): Found | undefined {
 }
 
 function isOldNewer(old: SessionRecord, young: SessionRecord): boolean {
-  return isAhead(old, young) || (!isAhead(young, old) && old.version > young.version + KEPT_WRITES);
+  if (isAhead(old, young)) return true;
+  if (old.writes.some((write) => young.writes.includes(write))) return false;
+  // One is more writes behind than a record remembers. Every write moves the idle limit; versions are each place's own.
+  return old.idleEndsAt > young.idleEndsAt;
 }
 
 /** Whether this copy contains the other's last write, and more. */
