@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../errors.js';
+import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
 import { HybridClock } from '../replica/hybrid-clock.js';
 import {
   covers,
@@ -81,7 +82,7 @@ const CREATION_MARGIN = 10_000;
  * browser's mark says that it is behind, and joins what others write key by key. See docs/sync.md for what it costs
  * and what a partition does.
  */
-export class SyncSessionStore implements SessionStore, SessionIndex {
+export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedTombstones {
   readonly capabilities: SessionCapabilities = {
     method: 'sync',
     mergesKeys: true,
@@ -287,10 +288,29 @@ export class SyncSessionStore implements SessionStore, SessionIndex {
     return this.replicas.epochOf(userId);
   }
 
+  // --- for sessions that live elsewhere: see `ReplicatedTombstones`
+
+  async entomb(id: string, endsAt: number): Promise<void> {
+    const copy = tombstoneOf(id, endsAt, this.clock.tick());
+    this.keep(copy);
+    await this.spread(copy, true);
+  }
+
+  isEntombed(id: string): boolean {
+    return this.replicas.kept(id)?.kind === 'tombstones';
+  }
+
+  knownEpoch(userId: string): number {
+    return this.replicas.epochOf(userId);
+  }
+
   // --- reading
 
-  /** This server has missed something: it waits a little until it knows it. */
-  private async caughtUp(): Promise<void> {
+  /**
+   * Waits a little when this server has missed something, until it knows it.
+   * @throws StoreUnavailableError when that takes too long
+   */
+  async caughtUp(): Promise<void> {
     this.noticeFreeze();
     const end = performance.now() + this.timings.read;
     while (this.waitsFor.length > 0 || !this.serving) {
