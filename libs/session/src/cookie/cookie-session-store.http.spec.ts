@@ -6,6 +6,7 @@ import { SessionManager } from '../manager.js';
 import { sessionMiddleware, type SessionRequest } from '../middleware.js';
 import { CookieSessionStore } from './cookie-session-store.js';
 import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
+import { patience } from '../testing/patience.js';
 
 describe('a sealed session over HTTP', () => {
   let server: Server;
@@ -82,6 +83,6 @@ describe('a sealed session over HTTP', () => {
     ]);
     expect(await (await get('/', cookie)).json()).toEqual({});
     await expect(stream).rejects.toThrow();
-    expect(Date.now() - start).toBeLessThan(1500);
+    expect(Date.now() - start).toBeLessThan(1500 * patience());
   });
 });

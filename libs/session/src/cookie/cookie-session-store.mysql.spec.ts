@@ -11,6 +11,7 @@ import { aRecord } from '../testing/store-contract.js';
 import { CookieSessionStore } from './cookie-session-store.js';
 import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 import { revocationTables } from './revocation/schema.js';
+import { patience } from '../testing/patience.js';
 
 jest.setTimeout(60_000);
 
@@ -67,7 +68,7 @@ describe('a logout in one process', () => {
       longest = Math.max(longest, Date.now() - acknowledged);
     }
     console.log(`A logout was known to all three processes after ${longest} ms at most.`);
-    expect(longest).toBeLessThan(1000);
+    expect(longest).toBeLessThan(1000 * patience());
   });
 
   it('is the first thing that a server hears of that stood still meanwhile', async () => {
