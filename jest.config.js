@@ -20,6 +20,7 @@ const shared = {
 };
 
 export default {
+  testSequencer: './test/support/sequencer.mjs',
   projects: [
     // No server needed: fast, run at every save.
     {
