@@ -5,7 +5,7 @@ import { startStack, type Stack } from '@roam/local-stack';
 import { Client, type Answer } from '../support/browser.js';
 import { register } from '../support/people.js';
 
-jest.setTimeout(240_000);
+jest.setTimeout(480_000);
 
 let stack: Stack | undefined;
 afterEach(() => stack?.stop());
@@ -65,7 +65,7 @@ it.each([
     }
     return client;
   };
-  const people = Array.from({ length: 12 }, person);
+  const people = Array.from({ length: 8 }, person);
   // Somebody who logged out before must stay so in every phase.
   const left = new Client(url);
   await register(left);

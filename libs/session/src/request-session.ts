@@ -255,14 +255,17 @@ export class RequestSession {
       this.session![key] = value;
       return value;
     }
+    // What this call has made of it, also when others have changed it again before their writes were merged.
+    let own: { value: Json | undefined } | undefined;
     await this.serially(() =>
       this.write(async (data) => {
         const value = toJson(key, await change(structuredClone(data[key]) as T | undefined));
+        own = { value };
         this.session![key] = structuredClone(value);
         return new Map([[key, value]]);
       }),
     );
-    return this.session![key] as T;
+    return (own ? structuredClone(own.value) : this.session![key]) as T;
   }
 
   /** Commits what changed, if anything did. */

@@ -36,6 +36,7 @@ if (missing) console.error(`NOT TESTED: a frozen mount of the file method; ${mis
       NAMES.map(async (serverName) => ({
         serverName,
         secrets,
+        deadlineMs: 500 * patience(),
         dirs: await Promise.all(fileServers.map((server, i) => server.mount(join(root, `${serverName}-${i}`)))),
       })),
     );
