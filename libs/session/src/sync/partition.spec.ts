@@ -1,5 +1,6 @@
 // Servers that cannot reach each other go on, and agree when they can: nothing lost, nothing revived.
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../errors.js';
 import type { Json, SessionRecord, SessionStore } from '../store.js';
 import { aRecord, next, payload } from '../testing/store-contract.js';
@@ -105,6 +106,7 @@ describe('a partition', () => {
     const records = Array.from({ length: 40 }, (_, i) => aRecord({ userId: `user-${i % 4}` }));
     for (const record of records) await stores[0].create(record);
     await partition([0], [1, 2]);
+    const healAt = performance.now() + 10_000;
 
     const created = [aRecord(), aRecord()];
     await stores[0].create(created[0]);
@@ -123,8 +125,21 @@ describe('a partition', () => {
     // Both sides serve, each what it has.
     expect(await contentOf(stores[0], records[9].id)).toMatchObject({ same: 'left' });
     expect(await contentOf(stores[1], records[10].id)).toMatchObject({ same: 'right' });
+    // Both sides write on for as long as it lasts, each what the other does not see.
+    const busy = records.slice(20, 24);
+    let rounds = 0;
+    for (; performance.now() < healAt; rounds++) {
+      for (const record of busy) {
+        await write(stores[0], record, { [`left${rounds % 5}`]: rounds });
+        await write(stores[1 + (rounds % 2)], record, { [`right${rounds % 5}`]: rounds });
+      }
+      await sleep(50);
+    }
     await heal([0], [1, 2]);
 
+    const late = Array.from({ length: 5 }, (_, i) => rounds - 5 + i);
+    const lastRounds = Object.fromEntries(late.flatMap((n) => ['left', 'right'].map((side) => [`${side}${n % 5}`, n])));
+    for (const { id } of busy) for (const store of stores) expect(await contentOf(store, id)).toMatchObject(lastRounds);
     for (const { id } of ended) for (const store of stores) expect(await store.find(id)).toBeUndefined();
     for (const [i, { id }] of records.entries()) {
       if (i < ended.length) continue;
