@@ -66,6 +66,11 @@ export class SessionManager {
     return isSessionIndex(this.context.store);
   }
 
+  /** Whether the use of a stolen token is noticed at all: a sealed one is renewed by nobody but its holder. */
+  get noticesTheft(): boolean {
+    return !isSealed(this.context.store);
+  }
+
   /** Whether `endAll` can. */
   get endsAllSessions(): boolean {
     return hasEpochs(this.context.store);

@@ -6,6 +6,7 @@ const whole = {
   capabilities: { method: 'mysql', mergesKeys: true, atomicUpdate: true, logoutWithinMs: 0, readsWhatYouSaw: true },
   listsSessions: true,
   endsAllSessions: true,
+  noticesTheft: true,
 };
 
 describe('the shortcomings of a method', () => {
@@ -14,6 +15,7 @@ describe('the shortcomings of a method', () => {
   it.each([
     [{ ...whole, listsSessions: false }, /cannot be listed/],
     [{ ...whole, endsAllSessions: false }, /cannot be ended/],
+    [{ ...whole, noticesTheft: false }, /is not noticed/],
     [{ ...whole, capabilities: { ...whole.capabilities, logoutWithinMs: 1000 } }, /up to 1 s/],
     [{ ...whole, capabilities: { ...whole.capabilities, mergesKeys: false } }, /one may be lost/],
     [{ ...whole, capabilities: { ...whole.capabilities, atomicUpdate: false } }, /only the later one counts/],

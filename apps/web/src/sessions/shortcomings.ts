@@ -2,11 +2,12 @@
 import type { SessionManager } from '@roam/session';
 
 /** Empty for a method that keeps every promise. */
-export function shortcomings({ capabilities, listsSessions, endsAllSessions }: Abilities): string[] {
+export function shortcomings({ capabilities, listsSessions, endsAllSessions, noticesTheft }: Abilities): string[] {
   const { atomicUpdate, mergesKeys, logoutWithinMs, readsWhatYouSaw } = capabilities;
   return [
     !listsSessions && 'Your devices cannot be listed, nor ended one by one.',
     !endsAllSessions && 'Your other sessions cannot be ended from here.',
+    !noticesTheft && 'Somebody who has copied your cookie is not noticed, until the session ends.',
     logoutWithinMs > 0 &&
       `It takes up to ${logoutWithinMs / 1000} s until every server knows that you have signed out.`,
     !mergesKeys && 'Of two changes at the same moment, say in two tabs, one may be lost.',
@@ -15,4 +16,4 @@ export function shortcomings({ capabilities, listsSessions, endsAllSessions }: A
   ].filter((sentence) => sentence !== false);
 }
 
-type Abilities = Pick<SessionManager, 'capabilities' | 'listsSessions' | 'endsAllSessions'>;
+type Abilities = Pick<SessionManager, 'capabilities' | 'listsSessions' | 'endsAllSessions' | 'noticesTheft'>;
