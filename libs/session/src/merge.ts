@@ -25,6 +25,14 @@ export function applyChanges(data: SessionData, changes: Changes): SessionData {
   return result;
 }
 
+/** How many write ids a record keeps: more than writers can come between a lost answer and its repetition. */
+export const KEPT_WRITES = 16;
+
+/** The ids of both, each once, the later ones last; no more than a record keeps. */
+export function joinWrites(earlier: readonly string[], later: readonly string[]): string[] {
+  return [...earlier.filter((write) => !later.includes(write)), ...later].slice(-KEPT_WRITES);
+}
+
 export function sameJson(a: Json, b: Json): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

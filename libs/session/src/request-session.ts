@@ -3,7 +3,7 @@ import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toJson, type Codec, type Content } from './codec.js';
 import { SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
-import { applyChanges, changesBetween, sameJson, type Changes } from './merge.js';
+import { applyChanges, changesBetween, joinWrites, sameJson, type Changes } from './merge.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import { Session } from './session.js';
 import {
@@ -79,8 +79,6 @@ class Stored {
   }
 }
 
-/** How many write ids a record keeps: more than writers can come between a lost answer and its repetition. */
-const KEPT_WRITES = 16;
 const MAX_ATTEMPTS = 30;
 const NOTHING: Changes = new Map();
 
@@ -510,7 +508,7 @@ export class RequestSession {
         secrets: this.secretsAfter(record, remember) ?? record.secrets,
         payload: codec.encode(content),
         idleEndsAt: Math.max(record.idleEndsAt, now() + this.idleLimit(remember)),
-        writes: [...record.writes, writeId].slice(-KEPT_WRITES),
+        writes: joinWrites(record.writes, [writeId]),
       },
       content,
       undefined,

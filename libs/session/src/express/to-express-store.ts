@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 import { Codec } from '../codec.js';
 import { SessionConflictError } from '../errors.js';
-import { applyChanges, changesBetween, type Changes } from '../merge.js';
+import { applyChanges, changesBetween, joinWrites, type Changes } from '../merge.js';
 import type { SessionEvent } from '../options.js';
 import { hasEpochs, isSessionIndex, type SessionData, type SessionRecord, type SessionStore } from '../store.js';
 import { Store, type ExpressSession, type ExpressStore, type ExpressStoreBase } from './express-session.js';
@@ -64,7 +64,6 @@ type Stored = Unpacked & { readonly record: SessionRecord; readonly isLive: bool
 
 const DAY = 24 * 3_600_000;
 const FOREVER = 36_500 * DAY;
-const KEPT_WRITES = 16;
 const MAX_ATTEMPTS = 30;
 
 class RoamStore extends Store implements RoamExpressStore {
@@ -241,7 +240,7 @@ class RoamStore extends Store implements RoamExpressStore {
         version: record.version + 1,
         payload: encode(this.codec, data),
         idleEndsAt: Math.max(record.idleEndsAt, end),
-        writes: [...record.writes, writeId].slice(-KEPT_WRITES),
+        writes: joinWrites(record.writes, [writeId]),
       };
       const result = await this.store.update(next, record);
       if (result.status === 'done') return result.record ?? next;

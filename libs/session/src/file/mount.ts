@@ -1,7 +1,7 @@
 // One mount as the server sees it: a helper process that does the file operations, a deadline, and a fence.
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from '../built-file.js';
 import { StoreUnavailableError } from '../errors.js';
 import type { Ask, Failure, Operations, Settings, Tell } from './mount-process.js';
 
@@ -171,10 +171,7 @@ export class Mount {
   }
 
   private start(): Promise<void> {
-    // From the source, as jest runs this file, the built neighbour is what plain Node can run.
-    const script = fileURLToPath(import.meta.url)
-      .replace(/mount\.[tj]s$/, 'mount-process.js')
-      .replace(/([\\/]libs[\\/]session[\\/])src([\\/])/, '$1dist$2');
+    const script = builtFile('./mount-process.js', import.meta.url);
     // Nothing of the server's environment, which may hold secrets.
     const env = { UV_THREADPOOL_SIZE: '16' };
     const helper = fork(script, { execArgv: [], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });

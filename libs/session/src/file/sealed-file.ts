@@ -1,5 +1,6 @@
 // A file's authenticated contents: one line with the format, a nonce and a signature over all and the name, then JSON.
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { checkSecrets } from '../token.js';
 
 const FORMAT = 'roam-session-file 1';
 /** Two writers of the same JSON still write different files: each can tell its own. */
@@ -9,9 +10,7 @@ const HEADER_LENGTH = SIGNED_HEADER + 43 + 1;
 
 /** The keys that files are signed with; the first secret signs, all verify. Made once by a server for its helpers. */
 export function sealKeys(secrets: readonly string[]): string[] {
-  if (secrets.length === 0) throw new TypeError('Session files need at least one secret.');
-  const short = secrets.findIndex((secret) => secret.length < 32);
-  if (short >= 0) throw new TypeError(`Session secret ${short + 1} is shorter than 32 characters.`);
+  checkSecrets(secrets);
   return secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'roam session file', 32)).toString('hex'));
 }
 

@@ -1,6 +1,7 @@
 // A site that moves between sessions in a store and sessions in the token: both kinds of tokens open the same session.
 import { randomBytes } from 'node:crypto';
 import { SessionConflictError } from '../errors.js';
+import { KEPT_WRITES } from '../merge.js';
 import type {
   AnySessionStore,
   Found,
@@ -20,7 +21,6 @@ import { weaker } from './two-stores.js';
 /** For requests that were under way with the token that is replaced. */
 const GRACE_MS = 30_000;
 const MAX_ATTEMPTS = 30;
-const KEPT_WRITES = 16;
 
 /**
  * The two places, of which one is the browser. Every server opens both kinds of tokens and answers with its own: the

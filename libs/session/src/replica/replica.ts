@@ -1,6 +1,6 @@
 // A session of which several copies are written at once: every key carries the stamp of its last write, and two copies
 // are joined key by key, in any order and any number of times, with the same outcome everywhere.
-import { changesBetween } from '../merge.js';
+import { changesBetween, joinWrites } from '../merge.js';
 import type { Json, Mark, SessionData, SessionRecord, SessionSecrets } from '../store.js';
 import { MOMENT_LENGTH, momentOf, ORIGIN_LENGTH, originOf, type Moment, type Stamp } from './hybrid-clock.js';
 
@@ -28,7 +28,6 @@ export interface Replica {
   readonly data: Readonly<Record<string, Register>>;
 }
 
-const KEPT_WRITES = 16;
 const CHUNK = MOMENT_LENGTH + ORIGIN_LENGTH;
 const MARK = new RegExp(`^([0-9a-z]{${MOMENT_LENGTH}}[A-Za-z0-9_-]{${ORIGIN_LENGTH}})*$`);
 
@@ -68,7 +67,7 @@ export function updateReplica(copy: Replica, record: SessionRecord, base: Sessio
     version: copy.version + 1,
     idleEndsAt: Math.max(copy.idleEndsAt, record.idleEndsAt),
     seen: { ...copy.seen, [originOf(stamp)]: momentOf(stamp) },
-    writes: [...copy.writes.filter((write) => !record.writes.includes(write)), ...record.writes].slice(-KEPT_WRITES),
+    writes: joinWrites(copy.writes, record.writes),
     secrets: changed(copy.secrets, { ...base.secrets }, { ...record.secrets }),
     owner: changed(copy.owner, owner(base), owner(record)),
     head: changed(copy.head, oldHead, newHead),
@@ -122,8 +121,7 @@ function joinAll(a: Replica, b: Replica): Replica {
     head: later(a.head, b.head),
   };
   if (ended) return { ...common, ...emptied(common.secrets.stamp) };
-  const writes = [...a.writes.filter((write) => !b.writes.includes(write)), ...b.writes].slice(-KEPT_WRITES);
-  return { ...common, writes, data: joinRecords(a.data, b.data, later) };
+  return { ...common, writes: joinWrites(a.writes, b.writes), data: joinRecords(a.data, b.data, later) };
 }
 
 function joinRecords<T>(

@@ -1,6 +1,6 @@
 // The contract kit across real processes: each server's store in a process of its own, called over IPC.
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from '../built-file.js';
 import { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError } from '../errors.js';
 import type { AnySessionStore, Json, SessionCapabilities, SessionStore } from '../store.js';
 
@@ -43,10 +43,7 @@ export async function startStores(module: string, settings: readonly Json[]): Pr
 }
 
 async function startStore(module: string, settings: Json): Promise<StoreProcess> {
-  // From the source, as jest runs this file, the built neighbour is what plain Node can run.
-  const script = fileURLToPath(import.meta.url)
-    .replace(/store-processes\.[tj]s$/, 'store-process.js')
-    .replace(/([\\/]libs[\\/]session[\\/])src([\\/])/, '$1dist$2');
+  const script = builtFile('./store-process.js', import.meta.url);
   const child = fork(script, [module, JSON.stringify(settings)], { serialization: 'advanced', execArgv: [] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const { capabilities, methods } = await ready(child);
