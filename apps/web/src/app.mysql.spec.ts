@@ -1,10 +1,12 @@
 // The app over a real MySQL server: pages and forms without JavaScript, repeated requests, devices, and the loss of MySQL.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { hash } from '@node-rs/argon2';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomUUID } from 'node:crypto';
+import type { RowDataPacket } from 'mysql2';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from './app.js';
@@ -171,6 +173,36 @@ describe('a request that the proxy repeats', () => {
       .set('X-Request-Id', id)
       .send({ ...someone, password: 'another password' });
     expect([stranger.status, codeOf(stranger)]).toEqual([409, 'email_taken']);
+  });
+});
+
+describe('a password', () => {
+  const hashOf = async (email: string) => {
+    const [row] = await cluster.read<RowDataPacket>('SELECT password_hash AS hash FROM users WHERE email = ?', [email]);
+    return row?.hash as string;
+  };
+
+  it('ASVS 11.4.2: is hashed anew at a login when the parameters have changed', async () => {
+    const someone = person();
+    const { agent } = browser();
+    await agent.post('/api/register').send(someone);
+    const weak = await hash(someone.password, { memoryCost: 8_192, timeCost: 1, parallelism: 1 });
+    await cluster.write('UPDATE users SET password_hash = ? WHERE email = ?', [weak, someone.email]);
+    expect((await agent.post('/api/login').send(someone)).status).toBe(200);
+    await until(async () => /m=19456,t=2,p=1/.test(await hashOf(someone.email)));
+    expect((await agent.post('/api/login').send(someone)).status).toBe(200);
+  });
+
+  it('ASVS 6.2.4 and 6.2.11: is refused when it is common or leans on own words, in the form too', async () => {
+    const someone = person('Wilhelmina');
+    for (const password of ['qwertyuiop', 'wilhelmina-1']) {
+      const api = await browser()
+        .agent.post('/api/register')
+        .send({ ...someone, password });
+      expect([api.status, codeOf(api)]).toEqual([422, 'invalid_input']);
+      const form = await browser().send('/register', { ...someone, password });
+      expect([form.status, form.text]).toEqual([422, expect.stringMatching(/id="password-fault">This password is/)]);
+    }
   });
 });
 

@@ -2,9 +2,11 @@
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { SessionManager } from '@roam/session/nest';
+import { PinoLogger } from 'nestjs-pino';
 import { Strategy } from 'passport-local';
 import { PasswordsService } from '../users/passwords.service.js';
-import { canBePassword, credentials } from '../users/user.schemas.js';
+import { credentials } from '../users/user.schemas.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
 
@@ -17,6 +19,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     private readonly users: UsersService,
     private readonly passwords: PasswordsService,
     private readonly sessions: SessionManager,
+    private readonly logger: PinoLogger,
   ) {
     super({ usernameField: 'email', passwordField: 'password' });
   }
@@ -24,11 +27,21 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   /** The account, or false: after the same work and with the same answer for an unknown user and a wrong password. */
   async validate(email: unknown, password: unknown): Promise<Account | false> {
     const parsed = credentials.safeParse({ email, password });
-    if (!parsed.success || !canBePassword(parsed.data.password)) return false;
+    if (!parsed.success) return false;
     const user = await this.users.findByEmail(parsed.data.email);
     // Read before the password is checked: "end all sessions" also beats a login that races with it.
     const epoch = await this.sessions.epochOf(user?.id ?? nobody);
     const matches = await this.passwords.verify(user?.passwordHash, parsed.data.password);
-    return user && matches ? { user, epoch } : false;
+    if (!user || !matches) return false;
+    if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, parsed.data.password);
+    return { user, epoch };
+  }
+
+  /** Beside the login, which must neither wait for it nor fail by it: the next one tries again. */
+  private rehash(user: User, password: string): void {
+    this.passwords
+      .hash(password)
+      .then((passwordHash) => this.users.replaceHash(user, passwordHash))
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'a password could not be hashed anew'));
   }
 }

@@ -4,6 +4,7 @@ import { Eta } from 'eta';
 import type { Request } from 'express';
 import { fileURLToPath } from 'node:url';
 import { Config } from '../config/config.js';
+import { passwordLength } from '../users/password-policy.js';
 import { assetPaths } from './assets.js';
 
 @Injectable()
@@ -23,6 +24,7 @@ export class Views {
       user: request.user,
       server: this.config.server.show ? this.config.server.name : undefined,
       assets: assetPaths,
+      passwordLength,
       ...data,
     });
   }

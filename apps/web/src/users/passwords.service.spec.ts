@@ -1,5 +1,6 @@
 // Password hashing: its parameters, the same work for unknown users, and its limits under load.
 import { describe, expect, it } from '@jest/globals';
+import { hash } from '@node-rs/argon2';
 import { OverloadedError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
 
@@ -12,13 +13,31 @@ describe('PasswordsService', () => {
     expect(await passwords.verify(stored, 'correct horse batterx')).toBe(false);
   });
 
+  it('ASVS 6.2.8: knows a password by what it says, however its letters are composed, and by nothing less', async () => {
+    const passwords = new PasswordsService();
+    const stored = await passwords.hash('cafe\u0301 au lait');
+    expect(await passwords.verify(stored, 'caf\u00e9 au lait')).toBe(true);
+    expect(await passwords.verify(stored, 'cafe au lait')).toBe(false);
+    expect(await passwords.verify(stored, 'Caf\u00e9 au lait')).toBe(false);
+    const long = await passwords.hash('x'.repeat(128));
+    expect(await passwords.verify(long, 'x'.repeat(127))).toBe(false);
+  });
+
+  it('ASVS 11.4.2: knows hashes of other parameters, takes them, and calls them outdated', async () => {
+    const passwords = new PasswordsService();
+    const weak = await hash('correct horse battery', { memoryCost: 8_192, timeCost: 1, parallelism: 1 });
+    expect(await passwords.verify(weak, 'correct horse battery')).toBe(true);
+    expect(passwords.isOutdated(weak)).toBe(true);
+    expect(passwords.isOutdated(await passwords.hash('correct horse battery'))).toBe(false);
+  });
+
   it('works as long for an unknown user as for a known one', async () => {
     const passwords = new PasswordsService();
     const stored = await passwords.hash('correct horse battery');
     await passwords.verify(undefined, 'warm up');
     const time = async (hash: string | undefined) => {
       const start = performance.now();
-      expect(await passwords.verify(hash, 'wrong')).toBe(false);
+      expect(await passwords.verify(hash, 'a wrong one')).toBe(false);
       return performance.now() - start;
     };
     // In turn, and the shortest of each: whatever else the machine does only makes a round longer.

@@ -3,9 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
 import { availableParallelism } from 'node:os';
 import { OverloadedError } from '../http/app.errors.js';
+import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
 /** OWASP Password Storage Cheat Sheet: argon2id (the package's default), m = 19 MiB, t = 2, p = 1. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** How every hash with these parameters begins. */
+const current = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}$`;
 
 @Injectable()
 export class PasswordsService {
@@ -19,17 +22,24 @@ export class PasswordsService {
 
   /** @throws {OverloadedError} when too many are waiting */
   hash(password: string): Promise<string> {
-    return this.inTurn(() => hash(password, parameters));
+    return this.inTurn(() => hash(normalizedPassword(password), parameters));
+  }
+
+  /** Whether the hash was made with other parameters than are in use now: hash again, at the next login. */
+  isOutdated(passwordHash: string): boolean {
+    return !passwordHash.startsWith(current);
   }
 
   /**
    * Whether the password belongs to the hash. Without a hash (an unknown user) the answer is false after the same work.
+   * A password of a length that none has is refused without work.
    * @throws {OverloadedError} when too many are waiting
    */
   async verify(passwordHash: string | undefined, password: string): Promise<boolean> {
+    if (!hasPasswordLength(password)) return false;
     this.dummy ??= hash('nobody has this password', parameters);
     const against = passwordHash ?? (await this.dummy);
-    const matches = await this.inTurn(() => verify(against, password));
+    const matches = await this.inTurn(() => verify(against, normalizedPassword(password)));
     return matches && passwordHash !== undefined;
   }
 

@@ -1,8 +1,8 @@
 // What people may type in: at registration strictly, at login only so far that it can be looked up.
 import { z } from 'zod';
 import { canonicalEmail } from './email.js';
+import { passwordFault } from './password-policy.js';
 
-const maxPassword = 128;
 /** Letters of any script; whether it exists, only a mail can tell. */
 const emailShape = /^[^\s@"<>]{1,64}@[^\s@"<>.]+(\.[^\s@"<>.]+)+$/u;
 
@@ -22,27 +22,34 @@ const remember = z
   .default(false)
   .transform((value) => value === true || value === 'on' || value === 'true');
 
-export const registration = z.object(
-  {
-    email,
-    // OWASP ASVS 6.2.1 and 6.2.9: at least 8 characters, long ones allowed, none forbidden, none changed.
-    password: z
-      .string({ error: 'Choose a password.' })
-      .min(8, 'Choose a password of at least 8 characters.')
-      .max(maxPassword, `Choose a password of at most ${maxPassword} characters.`),
-    name: z
-      .string({ error: 'Enter your name.' })
-      .transform((text) => text.normalize('NFC').trim().replace(/\s+/g, ' '))
-      .pipe(
-        z
-          .string()
-          .min(1, 'Enter your name.')
-          .max(100, 'Enter a name of at most 100 characters.')
-          .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
-      ),
-  },
-  { error: 'Send an object with email, password and name.' },
-);
+export const registration = z
+  .object(
+    {
+      email,
+      password: z.string({ error: 'Choose a password.' }),
+      name: z
+        .string({ error: 'Enter your name.' })
+        .transform((text) => text.normalize('NFC').trim().replace(/\s+/g, ' '))
+        .pipe(
+          z
+            .string()
+            .min(1, 'Enter your name.')
+            .max(100, 'Enter a name of at most 100 characters.')
+            .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
+        ),
+    },
+    { error: 'Send an object with email, password and name.' },
+  )
+  .superRefine(
+    ({ email, password, name }, context) => {
+      const text = (value: unknown) => (typeof value === 'string' ? value : '');
+      const fault =
+        typeof password === 'string' ? passwordFault(password, { email: text(email), name: text(name) }) : undefined;
+      if (fault) context.addIssue({ code: 'custom', path: ['password'], message: fault });
+    },
+    // Also when other fields are wrong: all faults are told at once.
+    { when: ({ value }) => typeof value === 'object' && value !== null },
+  );
 export type Registration = z.output<typeof registration>;
 
 export const credentials = z.object(
@@ -57,8 +64,3 @@ export const credentials = z.object(
   { error: 'Send an object with email and password.' },
 );
 export type Credentials = z.output<typeof credentials>;
-
-/** Longer passwords cannot be anybody's: they are refused without hashing them. */
-export function canBePassword(password: string): boolean {
-  return password.length <= maxPassword;
-}

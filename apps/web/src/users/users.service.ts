@@ -21,6 +21,11 @@ export class UsersService {
     return this.cluster.retrying(() => this.users.findOneBy({ email }));
   }
 
+  /** Keeps the same password's newer hash, unless the password was changed meanwhile. */
+  async replaceHash({ id, passwordHash: old }: User, passwordHash: string): Promise<void> {
+    await this.cluster.retrying(() => this.users.update({ id, passwordHash: old }, { passwordHash }));
+  }
+
   /**
    * Opens an account. The same request sent twice (same `requestId`, same address, same password) opens one and gets
    * it both times, also when the answer to the first was lost.
