@@ -10,6 +10,7 @@ import { CartModule } from './cart/cart.module.js';
 import { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { HousekeepingService } from './database/housekeeping.service.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
 import { requestLogging } from './logging/logging.js';
@@ -18,6 +19,7 @@ import { PagesModule } from './pages/pages.module.js';
 import { CleanupService } from './session/cleanup.service.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { ThrottlingModule } from './throttling/throttling.module.js';
 import { UsersModule } from './users/users.module.js';
 
 @Module({})
@@ -36,13 +38,14 @@ export class AppModule {
             sessionOptions(config, store, answers, log),
         }),
         DatabaseModule.forRoot(cluster),
+        ThrottlingModule,
         UsersModule,
         AuthModule,
         SessionsModule,
         CartModule,
         PagesModule,
       ],
-      providers: [NestLogger, CleanupService],
+      providers: [NestLogger, CleanupService, HousekeepingService],
     };
   }
 }

@@ -206,6 +206,28 @@ describe('a password', () => {
   });
 });
 
+describe('wrong passwords', () => {
+  it('ASVS 6.3.1: are answered 429 with Retry-After after a few, for unknown accounts too', async () => {
+    const known = person();
+    const now = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now);
+    await browser().agent.post('/api/register').send(known);
+    for (const { email } of [known, person()]) {
+      const { agent, send } = browser();
+      const guess = { email, password: 'a wrong password' };
+      for (let i = 0; i < 5; i += 1) expect((await agent.post('/api/login').send(guess)).status).toBe(401);
+      const refused = await agent.post('/api/login').send({ ...known, email });
+      expect([refused.status, codeOf(refused)]).toEqual([429, 'too_many_attempts']);
+      expect(refused.headers['retry-after']).toBe('1');
+      const page = await send('/login', { ...known, email });
+      expect([page.status, page.headers['retry-after']]).toEqual([429, '1']);
+      expect(page.text).toContain('Please wait a second');
+    }
+    clock.mockReturnValue(now + 1_500);
+    expect((await browser().agent.post('/api/login').send(known)).status).toBe(200);
+  });
+});
+
 describe('devices', () => {
   it('can be listed and ended, one or all others', async () => {
     const someone = person();

@@ -3,6 +3,7 @@ import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nes
 import type { Request, Response } from 'express';
 import { Config } from '../config/config.js';
 import { InvalidCredentialsError } from '../http/app.errors.js';
+import { ThrottleService } from '../throttling/throttle.service.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
 import { UsersService } from '../users/users.service.js';
@@ -15,6 +16,7 @@ import { publicPart } from './signed-in.js';
 export class AuthController {
   constructor(
     private readonly config: Config,
+    private readonly throttle: ThrottleService,
     private readonly users: UsersService,
     private readonly signIns: SignInService,
   ) {}
@@ -24,6 +26,7 @@ export class AuthController {
     @Body({ schema: registration }) input: Registration,
     @Req() request: Request,
   ): Promise<{ user: PublicUser }> {
+    await this.throttle.registration(request.ip);
     const user = await this.users.register(input, request.trustedId);
     await this.signIns.signIn(request, { user, epoch: 0 }, false);
     return { user: publicUser(user) };

@@ -2,10 +2,12 @@
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { SessionManager } from '@roam/session/nest';
+import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Strategy } from 'passport-local';
+import { ThrottleService } from '../throttling/throttle.service.js';
 import { PasswordsService } from '../users/passwords.service.js';
-import { credentials } from '../users/user.schemas.js';
+import { credentials, type Credentials } from '../users/user.schemas.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
@@ -19,21 +21,27 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     private readonly users: UsersService,
     private readonly passwords: PasswordsService,
     private readonly sessions: SessionManager,
+    private readonly throttle: ThrottleService,
     private readonly logger: PinoLogger,
   ) {
-    super({ usernameField: 'email', passwordField: 'password' });
+    super({ usernameField: 'email', passwordField: 'password', passReqToCallback: true });
   }
 
   /** The account, or false: after the same work and with the same answer for an unknown user and a wrong password. */
-  async validate(email: unknown, password: unknown): Promise<Account | false> {
+  async validate(request: Request, email: unknown, password: unknown): Promise<Account | false> {
     const parsed = credentials.safeParse({ email, password });
     if (!parsed.success) return false;
-    const user = await this.users.findByEmail(parsed.data.email);
+    const attempt = { account: parsed.data.email, ip: request.ip };
+    return this.throttle.attempt(attempt, () => this.check(parsed.data));
+  }
+
+  private async check({ email, password }: Credentials): Promise<Account | false> {
+    const user = await this.users.findByEmail(email);
     // Read before the password is checked: "end all sessions" also beats a login that races with it.
     const epoch = await this.sessions.epochOf(user?.id ?? nobody);
-    const matches = await this.passwords.verify(user?.passwordHash, parsed.data.password);
+    const matches = await this.passwords.verify(user?.passwordHash, password);
     if (!user || !matches) return false;
-    if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, parsed.data.password);
+    if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, password);
     return { user, epoch };
   }
 

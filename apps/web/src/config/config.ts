@@ -39,6 +39,15 @@ export class Config {
     /** The mounts of the method `file`, at least one where it is in use. */
     readonly dirs: readonly string[];
   };
+  /** How much is let pass before somebody has to wait. */
+  readonly throttle!: {
+    /** Wrong passwords of one account from one address. */
+    readonly loginsPerAccount: number;
+    /** Wrong passwords from one address in 15 minutes, of whatever accounts. */
+    readonly loginsPerAddress: number;
+    /** Attempts to register from one address in an hour. */
+    readonly registrationsPerAddress: number;
+  };
   /** Set where the method `sync` is in use. */
   readonly sync?: {
     readonly host: string;
@@ -63,10 +72,11 @@ export class Config {
     return migrate ? [migrate.from, method] : [method];
   }
 
-  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'sync'>) {
+  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'sync'>) {
     this.server = settings.server;
     this.database = settings.database;
     this.session = settings.session;
+    this.throttle = settings.throttle;
     if (settings.sync) this.sync = settings.sync;
   }
 }

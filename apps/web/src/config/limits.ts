@@ -1,4 +1,5 @@
-// The time budget of one request, each limit below the next, and the sizes that are refused. Milliseconds and bytes.
+// The time budget of one request, each limit below the next; how long people wait; the sizes that are refused.
+// Milliseconds and bytes.
 
 export const limits = {
   /** The cluster's reads and writes, all attempts together. */
@@ -16,6 +17,10 @@ export const limits = {
   startMs: 30_000,
   /** How long running requests may take to end at shutdown. */
   shutdownMs: 8_000,
+
+  /** Wrong logins make the next one wait, at most this long; they are forgotten when none came for `throttleMemoryMs`. */
+  throttleMaxMs: 15 * 60_000,
+  throttleMemoryMs: 24 * 3_600_000,
 
   bodyBytes: 16 * 1024,
   /** All headers together; more is answered 431. */

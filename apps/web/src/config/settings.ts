@@ -39,6 +39,13 @@ const seconds = (fallback: number) =>
     .refine((text) => /^[1-9]\d{0,8}$/.test(text), 'must be a whole number of seconds, at least 1')
     .transform((text) => Number(text) * 1_000);
 
+const count = (fallback: number) =>
+  z
+    .string()
+    .default(String(fallback))
+    .refine((text) => /^[1-9]\d{0,8}$/.test(text), 'must be a whole number, at least 1')
+    .transform(Number);
+
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -145,6 +152,9 @@ const schema = z.object({
           : `must be deny, not ${JSON.stringify(policy)}`,
       );
     }),
+  THROTTLE_LOGINS_PER_ACCOUNT: count(5),
+  THROTTLE_LOGINS_PER_ADDRESS: count(100),
+  THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
   SYNC_SECRET: z
     .string()
     .superRefine((secret, context) => {
@@ -210,6 +220,11 @@ export function parseSettings(environment: Environment): Config {
       touchMs: settings.SESSION_TOUCH_SECONDS,
       dirs: settings.SESSION_DIRS,
       ...(from && phase && { migrate: { from, phase } }),
+    },
+    throttle: {
+      loginsPerAccount: settings.THROTTLE_LOGINS_PER_ACCOUNT,
+      loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
+      registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
     },
     ...(usesSync(settings) && { sync: syncOf(settings) }),
   });

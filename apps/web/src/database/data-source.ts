@@ -4,6 +4,7 @@ import type { DataSourceOptions } from 'typeorm';
 import { User } from '../users/user.entity.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
+import { CreateThrottles1763769600003 } from './migrations/create-throttles.js';
 import { CreateUsers1763769600000 } from './migrations/create-users.js';
 
 /** `statementTimeoutMs` is for migrations, which take longer than requests may. The tables change by migrations only, which `migrate.ts` runs before the servers start. */
@@ -13,7 +14,12 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
     // Every connection comes from the cluster, which knows the nodes; TypeORM's own `replication` is not used.
     driver: cluster.typeormDriver(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
     entities: [User],
-    migrations: [CreateUsers1763769600000, CreateServers1763769600001, CreateLeases1763769600002],
+    migrations: [
+      CreateUsers1763769600000,
+      CreateServers1763769600001,
+      CreateLeases1763769600002,
+      CreateThrottles1763769600003,
+    ],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.
     migrationsTransactionMode: 'none',

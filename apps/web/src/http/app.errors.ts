@@ -33,6 +33,20 @@ export class InvalidCredentialsError extends AppError {
   }
 }
 
+/** Too many failed attempts, or too many in all. The same for accounts that exist and that do not. */
+export class TooManyAttemptsError extends AppError {
+  readonly code = 'too_many_attempts';
+  readonly status = 429;
+  override readonly retryAfter: number;
+
+  constructor(waitMs: number) {
+    const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
+    const wait = seconds < 120 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
+    super(`Too many attempts. Please wait ${seconds === 1 ? 'a second' : wait} and try again.`);
+    this.retryAfter = seconds;
+  }
+}
+
 export class NotSignedInError extends AppError {
   readonly code = 'not_signed_in';
   readonly status = 401;

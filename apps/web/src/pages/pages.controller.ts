@@ -14,6 +14,7 @@ import {
 } from '../http/app.errors.js';
 import { faultsByField } from '../http/validation.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { ThrottleService } from '../throttling/throttle.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
 import { UsersService } from '../users/users.service.js';
 import { FormGuard } from './form.guard.js';
@@ -29,6 +30,7 @@ const shop = ['apple', 'cherry', 'lemon', 'pear'];
 export class PagesController {
   constructor(
     private readonly pages: PageResponder,
+    private readonly throttle: ThrottleService,
     private readonly users: UsersService,
     private readonly signIns: SignInService,
     private readonly sessions: SessionsService,
@@ -92,6 +94,7 @@ export class PagesController {
     try {
       const parsed = registration.safeParse(form);
       if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
+      await this.throttle.registration(request.ip);
       const user = await this.users.register(parsed.data, request.trustedId);
       await this.signIns.signIn(request, { user, epoch: 0 }, false);
     } catch (error) {

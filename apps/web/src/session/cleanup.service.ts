@@ -4,6 +4,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import { SessionManager } from '@roam/session/nest';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
+import { takeLease } from '../database/lease.js';
 
 const everyMs = 5 * 60_000;
 /** A holder that is gone is replaced after this long. */
@@ -38,7 +39,9 @@ export class CleanupService implements OnApplicationBootstrap, OnApplicationShut
   async run(): Promise<number | undefined> {
     // A server's own memory is its own to clean.
     const { method } = this.config.session;
-    if (method !== 'memory' && method !== 'sync' && !(await this.lease())) return undefined;
+    const shared = method !== 'memory' && method !== 'sync';
+    if (shared && !(await takeLease(this.cluster, 'session-cleanup', this.config.server.name, leaseMs)))
+      return undefined;
     let removed = 0;
     for (let batch = 0; batch < maxBatches && !this.ended; batch += 1) {
       const swept = await this.sessions.sweep();
@@ -46,17 +49,6 @@ export class CleanupService implements OnApplicationBootstrap, OnApplicationShut
       if (swept === 0) break;
     }
     return removed;
-  }
-
-  /** Takes the lease or prolongs it. Two holders at once would do no harm, only twice the work. */
-  private async lease(): Promise<boolean> {
-    const { name } = this.config.server;
-    const now = Date.now();
-    const { affectedRows } = await this.cluster.write(
-      `UPDATE leases SET holder = ?, until = ? WHERE name = 'session-cleanup' AND (holder = ? OR until < ?)`,
-      [name, now + leaseMs, name, now],
-    );
-    return affectedRows > 0;
   }
 
   /** Not all servers at the same moment. */

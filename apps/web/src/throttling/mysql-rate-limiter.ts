@@ -1,0 +1,95 @@
+// A limiter of rate-limiter-flexible whose counters all servers share, over the cluster: its node may fail.
+import type { Cluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
+import { RateLimiterCompatibleAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+
+export interface MysqlRateLimiterOptions {
+  /** What is counted: keeps the keys of different limiters apart. */
+  readonly keyPrefix: string;
+  /** How much of it one key may have in one duration; `consume` refuses more. */
+  readonly points: number;
+  readonly durationMs: number;
+  /** Whether every point begins the duration anew, so that a count is forgotten only after a quiet while. */
+  readonly sliding?: boolean;
+  /** Milliseconds since 1970; for tests. */
+  readonly now?: () => number;
+}
+
+interface Counter {
+  readonly points: number;
+  readonly expiresAt: number;
+}
+
+/**
+ * The library's own limiter for MySQL holds on to one pool, opens transactions and answers a conflict with an error;
+ * here each step is one statement that the cluster takes to a node that works, in bounded time. A statement whose
+ * answer was lost may count twice. Keys are at most 100 bytes of ASCII, prefix included.
+ *
+ * There is no second limiter in memory to fall back on, on purpose: while no node answers, every call throws
+ * `ClusterUnavailableError`, and whoever asked may not go on.
+ */
+export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
+  readonly points: number;
+  readonly durationMs: number;
+  private readonly prefix: string;
+  private readonly sliding: boolean;
+  private readonly now: () => number;
+
+  constructor(
+    private readonly cluster: Pick<Cluster, 'read' | 'write'>,
+    { keyPrefix, points, durationMs, sliding = false, now = Date.now }: MysqlRateLimiterOptions,
+  ) {
+    super();
+    this.prefix = keyPrefix;
+    this.points = points;
+    this.durationMs = durationMs;
+    this.sliding = sliding;
+    this.now = now;
+  }
+
+  /** Counts, and rejects with `RateLimiterRes` when there are more than `points` now. */
+  override async consume(key: string, points = 1): Promise<RateLimiterRes> {
+    const result = await this.penalty(key, points);
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- The library's way to say no.
+    if (result.consumedPoints > this.points) throw result;
+    return result;
+  }
+
+  /** Counts. */
+  override async penalty(key: string, points = 1): Promise<RateLimiterRes> {
+    const now = this.now();
+    const ends = now + this.durationMs;
+    await this.cluster.write(
+      `INSERT INTO throttles (name, points, expires_at) VALUES (?, ?, ?) AS new
+       ON DUPLICATE KEY UPDATE
+         points = IF(throttles.expires_at <= ?, new.points, throttles.points + new.points),
+         expires_at = IF(? OR throttles.expires_at <= ?, new.expires_at, throttles.expires_at)`,
+      [this.name(key), points, ends, now, this.sliding, now],
+    );
+    return (await this.get(key)) ?? this.result({ points, expiresAt: ends });
+  }
+
+  /** What was counted, null when there is nothing or its time is over. */
+  override async get(key: string): Promise<RateLimiterRes | null> {
+    const [row] = await this.cluster.read<RowDataPacket & Counter>(
+      'SELECT points, expires_at AS expiresAt FROM throttles WHERE name = ? AND expires_at > ?',
+      [this.name(key), this.now()],
+    );
+    return row ? this.result(row) : null;
+  }
+
+  /** Forgets what was counted; false when there was nothing. */
+  override async delete(key: string): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write('DELETE FROM throttles WHERE name = ?', [this.name(key)]);
+    return affectedRows > 0;
+  }
+
+  private name(key: string): string {
+    return `${this.prefix}:${key}`;
+  }
+
+  private result({ points, expiresAt }: Counter): RateLimiterRes {
+    const msBeforeNext = Math.max(Number(expiresAt) - this.now(), 0);
+    return new RateLimiterRes(Math.max(this.points - points, 0), msBeforeNext, points);
+  }
+}

@@ -1,0 +1,184 @@
+// Throttling over three writable MySQL servers and two web servers: shared counters, growing waits, and a lost node.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Databases } from '@roam/local-stack';
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import { randomUUID } from 'node:crypto';
+import type { PinoLogger } from 'nestjs-pino';
+import { pino } from 'pino';
+import { parseSettings } from '../config/settings.js';
+import { connectCluster } from '../database/connect.js';
+import { HousekeepingService } from '../database/housekeeping.service.js';
+import { migrate } from '../database/migrate.js';
+import { TooManyAttemptsError } from '../http/app.errors.js';
+import { MysqlRateLimiter } from './mysql-rate-limiter.js';
+import { ThrottleService } from './throttle.service.js';
+
+jest.setTimeout(60_000);
+
+const logger = pino({ level: 'silent' });
+let databases: Databases;
+let clusters: MysqlCluster[];
+
+const config = (more: Record<string, string> = {}) =>
+  parseSettings({
+    DATABASE_URLS: databases.urls.join(','),
+    SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u',
+    ...more,
+  });
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  await migrate(config(), logger);
+  clusters = await Promise.all([1, 2].map(() => connectCluster(config(), logger)));
+}, 240_000);
+
+afterAll(async () => {
+  await Promise.all((clusters ?? []).map((cluster) => cluster.close()));
+  await databases?.stop();
+});
+let now = Date.now();
+beforeEach(() => {
+  jest.spyOn(Date, 'now').mockImplementation(() => now);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** The web servers' throttles, with settings of their own. */
+const servers = (more?: Record<string, string>) =>
+  clusters.map((cluster) => new ThrottleService(config(more), cluster));
+const wrong = () => Promise.resolve(false as const);
+const right = () => Promise.resolve('ann');
+const someone = () => ({ account: `${randomUUID()}@example.org`, ip: '192.0.2.7' });
+let counter = 0;
+/** An address that no other attempt has. */
+const elsewhere = () => `198.51.100.${counter++ % 256}`;
+/** Time stands still but for this. */
+const later = (ms: number) => {
+  now += ms;
+};
+/** The seconds to wait, 0 when the attempt was let through. */
+const waitOf = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => 0,
+    (error: unknown) => {
+      if (!(error instanceof TooManyAttemptsError)) throw error;
+      return error.retryAfter;
+    },
+  );
+
+it('ASVS 6.3.1: wrong passwords make the next attempt wait longer and longer, on every server', async () => {
+  const [one, other] = servers();
+  const ann = someone();
+  for (const server of [one, other, one, other, one]) expect(await waitOf(server.attempt(ann, wrong))).toBe(0);
+  for (const server of [one, other]) expect(await waitOf(server.attempt(ann, right))).toBe(1);
+  // However the name is written.
+  expect(await waitOf(other.attempt({ ...ann, account: ` ${ann.account.toUpperCase()}` }, right))).toBe(1);
+  later(1_100);
+  expect(await waitOf(other.attempt(ann, wrong))).toBe(0);
+  expect(await waitOf(one.attempt(ann, right))).toBe(2);
+  later(2_100);
+  expect(await other.attempt(ann, right)).toBe('ann');
+  // Forgotten, because it was right.
+  for (const server of [one, other, one, other, one]) expect(await waitOf(server.attempt(ann, wrong))).toBe(0);
+});
+
+it('ASVS 6.1.1: a guesser in one place does not keep the account’s owner out of it', async () => {
+  const [one, other] = servers();
+  const ann = someone();
+  for (let i = 0; i < 5; i += 1) await one.attempt(ann, wrong);
+  expect(await waitOf(one.attempt(ann, right))).toBe(1);
+  expect(await other.attempt({ ...ann, ip: elsewhere() }, right)).toBe('ann');
+});
+
+it('ASVS 6.3.1: guessing one account from everywhere is slowed down too', async () => {
+  const servers2 = servers({ THROTTLE_LOGINS_PER_ACCOUNT: '1' });
+  const { account } = someone();
+  for (let i = 0; i < 10; i += 1)
+    expect(await waitOf(servers2[i % 2].attempt({ account, ip: elsewhere() }, wrong))).toBe(0);
+  expect(await waitOf(servers2[0].attempt({ account, ip: elsewhere() }, right))).toBe(1);
+});
+
+it('ASVS 6.3.1: trying one password on many accounts from one address is bounded, its failures only', async () => {
+  const [one, other] = servers({ THROTTLE_LOGINS_PER_ADDRESS: '3' });
+  const ip = '203.0.113.9';
+  for (let i = 0; i < 5; i += 1) expect(await one.attempt({ ...someone(), ip }, right)).toBe('ann');
+  for (let i = 0; i < 3; i += 1) expect(await waitOf(other.attempt({ ...someone(), ip }, wrong))).toBe(0);
+  expect(await waitOf(one.attempt({ ...someone(), ip }, right))).toBeGreaterThan(14 * 60);
+  later(15 * 60_000);
+  expect(await one.attempt({ ...someone(), ip }, right)).toBe('ann');
+});
+
+it('ASVS 6.3.1: a burst of attempts does not pass before the first one is counted', async () => {
+  const [one] = servers();
+  const ann = someone();
+  const slow = () => new Promise<false>((resolve) => setTimeout(resolve, 100, false));
+  const waits = await Promise.all(Array.from({ length: 50 }, () => waitOf(one.attempt(ann, slow))));
+  const passed = waits.filter((wait) => wait === 0);
+  expect(passed.length).toBeGreaterThan(0);
+  expect(passed.length).toBeLessThanOrEqual(5);
+});
+
+it('a login that is right the first time writes nothing', async () => {
+  const write = jest.spyOn(clusters[0], 'write');
+  await servers()[0].attempt(someone(), right);
+  expect(write).not.toHaveBeenCalled();
+});
+
+it('ASVS 2.4.1: opening accounts is bounded by address and hour', async () => {
+  const [one, other] = servers({ THROTTLE_REGISTRATIONS_PER_ADDRESS: '3' });
+  const ip = '2001:db8:7::1';
+  for (const server of [one, other, one]) expect(await waitOf(server.registration(ip))).toBe(0);
+  expect(await waitOf(other.registration('2001:db8:7::2'))).toBeGreaterThan(59 * 60);
+  expect(await waitOf(other.registration('2001:db8:8::1'))).toBe(0);
+  later(60 * 60_000);
+  expect(await waitOf(other.registration(ip))).toBe(0);
+});
+
+it('counts the parallel points of all servers, and loses none that it acknowledged when a node dies', async () => {
+  const limiters = clusters.map(
+    (cluster) => new MysqlRateLimiter(cluster, { keyPrefix: 'test', points: 1_000, durationMs: 600_000 }),
+  );
+  const [victim] = databases.nodes;
+  let killed: Promise<void> | undefined;
+  let [counted, refused] = [0, 0];
+  const each = async (limiter: MysqlRateLimiter) => {
+    for (let mine = 0; mine < 50;) {
+      try {
+        await limiter.penalty('key');
+        mine += 1;
+        counted += 1;
+      } catch (error) {
+        // While the group finds out who is gone: then nobody is let in, which is what it is for.
+        expect(error).toMatchObject({ code: 'cluster_unavailable' });
+        refused += 1;
+        expect(refused).toBeLessThan(100);
+      }
+      if (counted > 60) killed ??= victim.kill();
+    }
+  };
+  await Promise.all(limiters.flatMap((limiter) => [each(limiter), each(limiter)]));
+  await killed;
+  const { consumedPoints } = (await limiters[1].get('key'))!;
+  expect(consumedPoints).toBeGreaterThanOrEqual(200);
+});
+
+it('is tidied up by one server', async () => {
+  const cleaners = clusters.map(
+    (cluster, i) =>
+      new HousekeepingService(config({ SERVER_NAME: `web${i}` }), cluster, logger as unknown as PinoLogger),
+  );
+  later(48 * 3_600_000);
+  expect(await cleaners[0].run()).toBeGreaterThan(0);
+  expect(await cleaners[1].run()).toBeUndefined();
+  expect(await cleaners[0].run()).toBe(0);
+});
+
+it('lets nobody in unchecked while the counters cannot be reached', async () => {
+  const [one] = servers();
+  const prove = jest.fn(right);
+  await Promise.all(databases.nodes.slice(1).map((node) => node.kill()));
+  await expect(one.attempt(someone(), prove)).rejects.toMatchObject({ code: 'cluster_unavailable' });
+  await expect(one.registration('192.0.2.1')).rejects.toMatchObject({ code: 'cluster_unavailable' });
+  expect(prove).not.toHaveBeenCalled();
+});

@@ -1,0 +1,47 @@
+// Throttling's rules: whose attempts count together, and how long the waits grow (OWASP ASVS 5.0, V6.3).
+import { describe, expect, it } from '@jest/globals';
+import { delayAfter } from './growing-delay.js';
+import { accountKey, addressKey } from './subjects.js';
+
+describe('ASVS 6.3.1: delayAfter', () => {
+  it('grows from a second to its bound, after some free failures, and never locks for ever', () => {
+    const rule = { free: 5, firstMs: 1_000, maxMs: 900_000 };
+    const waits = Array.from({ length: 18 }, (_, failures) => delayAfter(failures, rule) / 1_000);
+    expect(waits).toEqual([0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900]);
+    expect(delayAfter(1_000_000, rule)).toBe(900_000);
+  });
+});
+
+describe('ASVS 6.3.1: accountKey', () => {
+  it('is one for all spellings of a login name, and does not tell it', () => {
+    const key = accountKey('ann@exámple.org');
+    for (const spelling of ['  ANN@Exámple.org ', 'ann@exa\u0301mple.org', 'Ann@EXÁMPLE.ORG'])
+      expect(accountKey(spelling)).toBe(key);
+    expect(accountKey('anna@exámple.org')).not.toBe(key);
+    expect(key).toMatch(/^[\w-]{32}$/);
+  });
+});
+
+describe('ASVS 6.3.1: addressKey', () => {
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2:ffff:ffff:ffff:ffff'],
+    ['2001:db8:1:2::1', '2001:0DB8:0001:0002::'],
+    ['fe80::1%eth0', 'fe80::2'],
+    ['::1', '0:0:0:0:0:0:0:1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::7'],
+    ['1::', '1:0::5'],
+    ['64:ff9b::192.0.2.1', '64:ff9b::c000:201'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+  ])('is the same for %s and %s', (one, other) => {
+    expect(addressKey(one)).toBe(addressKey(other));
+  });
+
+  it.each([
+    ['2001:db8:1:2::1', '2001:db8:1:3::1'],
+    ['192.0.2.1', '192.0.2.2'],
+    ['::ffff:192.0.2.1', '::ffff:192.0.2.2'],
+    ['1::2:3:4:5:6:7', '1:2:3:4:5:6:7::'],
+  ])('is another for %s and %s', (one, other) => {
+    expect(addressKey(one)).not.toBe(addressKey(other));
+  });
+});
