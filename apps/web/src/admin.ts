@@ -1,6 +1,9 @@
 // Administration from the command line: roles, and a user's sessions.
+import { userInfo } from 'node:os';
 import { SessionManager } from '@roam/session';
 import { DataSource } from 'typeorm';
+import { auditEvent } from './audit/audit-event.js';
+import { AuditWriter } from './audit/audit-writer.js';
 import { loadConfig } from './config/load.js';
 import { connectCluster } from './database/connect.js';
 import { dataSourceOptions } from './database/data-source.js';
@@ -83,6 +86,12 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
     const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: config.secure });
     const save = (changed: User) => cluster.retrying(() => users.update({ id: user.id }, { roles: changed.roles }));
     console.log(await command({ user, save, sessions }));
+    if (name === 'sessions') return;
+    const onFault = (error: unknown) => console.error(`This is missing from the audit log: ${String(error)}`);
+    const audit = new AuditWriter({ cluster, onFault, onDropped: () => undefined });
+    const details = { command: name, by: userInfo().username };
+    audit.add(auditEvent({ event: 'admin', server: config.server.name, userId: user.id, details }));
+    await audit.close();
   } catch (error) {
     fail(error);
   } finally {

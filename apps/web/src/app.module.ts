@@ -5,6 +5,8 @@ import type { AnySessionStore } from '@roam/session';
 import { SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
+import { AuditModule } from './audit/audit.module.js';
+import { AuditService } from './audit/audit.service.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CartModule } from './cart/cart.module.js';
 import { Config } from './config/config.js';
@@ -31,11 +33,12 @@ export class AppModule {
         ConfigModule.forRoot(config),
         // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
         LoggerModule.forRoot(requestLogging(logger)),
+        AuditModule,
         HttpModule,
         SessionModule.forRootAsync({
-          inject: [Config, ErrorAnswers, PinoLogger],
-          useFactory: (config: Config, answers: ErrorAnswers, log: PinoLogger) =>
-            sessionOptions(config, store, answers, log),
+          inject: [Config, ErrorAnswers, PinoLogger, AuditService],
+          useFactory: (config: Config, answers: ErrorAnswers, log: PinoLogger, audit: AuditService) =>
+            sessionOptions(config, store, answers, log, audit),
         }),
         DatabaseModule.forRoot(cluster),
         ThrottlingModule,

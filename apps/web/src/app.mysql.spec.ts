@@ -7,7 +7,7 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomUUID } from 'node:crypto';
 import type { RowDataPacket } from 'mysql2';
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
 import supertest from 'supertest';
 import { createApp } from './app.js';
 import { parseSettings } from './config/settings.js';
@@ -17,14 +17,17 @@ import { Metrics } from './health/metrics.js';
 import { Readiness } from './health/readiness.js';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
+import { rootLogger } from './logging/logging.js';
 
 jest.setTimeout(60_000);
 
-const logger = pino({ level: 'silent' });
+const silent = pino({ level: 'silent' });
+const logged: string[] = [];
 const readiness = new Readiness();
 let databases: Databases;
 let cluster: MysqlCluster;
 let app: NestExpressApplication;
+let logger: Logger;
 
 const config = (more: Record<string, string> = {}) =>
   parseSettings({
@@ -37,10 +40,11 @@ const config = (more: Record<string, string> = {}) =>
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 1, topology: 'single' });
-  cluster = await connectCluster(config(), logger);
+  logger = rootLogger(config(), { write: (line) => void logged.push(line) });
+  cluster = await connectCluster(config(), silent);
   readiness.nodes = () => cluster.nodes();
   // Three at once, as three servers' start scripts may do it.
-  await Promise.all([1, 2, 3].map(() => migrate(config(), logger)));
+  await Promise.all([1, 2, 3].map(() => migrate(config(), silent)));
   app = await createApp(config(), cluster, new MysqlSessionStore(cluster), logger, readiness, new Metrics(readiness));
 }, 180_000);
 
@@ -260,6 +264,60 @@ describe('devices', () => {
   });
 });
 
+describe('the audit log', () => {
+  const eventsOf = async (requestIds: readonly string[]) => {
+    const rows = await cluster.read<RowDataPacket>(
+      `SELECT HEX(id) AS id, at, event, user_id AS userId, account, ip, server, request_id AS requestId, details
+       FROM audit_events WHERE request_id IN (${requestIds.map(() => '?').join()}) ORDER BY id`,
+      requestIds,
+    );
+    return rows as unknown as Record<string, unknown>[];
+  };
+
+  it('ASVS 16.3.1 to 16.3.3, 16.2.1, 16.2.5: tells of each login, failure, logout, revocation and forged request', async () => {
+    const someone = person('Wilhelmina');
+    const ids = Array.from({ length: 8 }, () => randomUUID());
+    const [here, there] = [browser(), browser()];
+    const as = (number: number) => ({ 'X-Request-Id': ids[number] });
+    await here.agent.post('/api/register').set(as(0)).send(someone);
+    await there.agent
+      .post('/api/login')
+      .set(as(1))
+      .send({ ...someone, password: 'an utterly wrong one' });
+    await there.agent.post('/api/login').set(as(2)).send(someone);
+    await here.agent.delete('/api/sessions').set(as(3));
+    await here.agent.post('/').set(as(4)).type('form').send({ item: 'apple', quantity: '1', _csrf: 'forged' });
+    await here.agent.put('/api/cart/apple').set(as(5)).set('Sec-Fetch-Site', 'cross-site').send({ quantity: 1 });
+    await here.agent.post('/api/logout').set(as(6)).send({});
+    await here.agent.post('/api/logout').set(as(7)).send({});
+    const expected = ['registered', 'login', 'login-failed', 'login', 'other-sessions-ended', 'form-refused'];
+    expected.push('cross-site-refused', 'logout');
+    await until(async () => (await eventsOf(ids)).length >= expected.length);
+    const events = await eventsOf(ids);
+    expect(events.map(({ event }) => event)).toEqual(expected);
+    const [registered, login, failed] = events;
+    // Who, when in UTC, where from, which server, which request.
+    expect(login).toMatchObject({ userId: registered.userId, server: 'web1', requestId: ids[0] });
+    expect(login.ip).toMatch(/127\.0\.0\.1$/);
+    expect(Math.abs(Date.parse(`${(login.at as Date).toISOString()}`) - Date.now())).toBeLessThan(60_000);
+    expect(failed).toMatchObject({ userId: registered.userId, account: registered.account });
+    // The same in the JSON log, at once; and nowhere what must not be there.
+    const everything = logged.join('\n');
+    for (const id of ids.slice(0, 7))
+      expect(logged.some((line) => line.includes('"audit"') && line.includes(id))).toBe(true);
+    const secrets = [someone.email, someone.password, 'an utterly wrong one', 'passwordHash', '$argon2'];
+    const [token] = (
+      (await browser().agent.post('/api/login').send(someone)).headers['set-cookie'] as unknown as string[]
+    )
+      .map((cookie) => /^sid=([^;]+)/.exec(cookie)?.[1])
+      .filter((value) => value !== undefined);
+    for (const secret of [...secrets, token]) {
+      expect(everything + logged.join('\n')).not.toContain(secret);
+      expect(JSON.stringify(events)).not.toContain(secret);
+    }
+  });
+});
+
 describe('what servers tell about themselves', () => {
   it('is for administrators only where servers may not be shown', async () => {
     const store = new MysqlSessionStore(cluster);
@@ -282,6 +340,7 @@ describe('what servers tell about themselves', () => {
 describe('when MySQL is gone', () => {
   it('stops listening until it is back, and nobody is signed out', async () => {
     const someone = browser();
+    const refused = randomUUID();
     await someone.agent.post('/api/register').send(person());
     const listener = new PublicListener(app.getHttpServer(), 0, '127.0.0.1');
     const watch = new StoreWatch(readiness, listener, logger);
@@ -293,6 +352,13 @@ describe('when MySQL is gone', () => {
       expect((await fetch(url)).status).toBe(200);
       await databases.nodes[0].kill();
       await until(() => readiness.phase === 'cut-off');
+      const forged = await supertest(app.getHttpServer())
+        .post('/')
+        .set('X-Request-Id', refused)
+        .set('Cookie', 'csrf=x')
+        .type('form')
+        .send({});
+      expect(forged.status).toBe(403);
       expect(readiness.report()).toMatchObject({ ready: false, dependencies: { mysql: { usable: false } } });
       await until(() =>
         fetch(url).then(
@@ -309,6 +375,11 @@ describe('when MySQL is gone', () => {
       await listener.close(1_000);
     }
     expect((await someone.get('/api/me')).status).toBe(200);
+    // What happened when there was no database is in the table all the same.
+    await until(async () => {
+      const rows = await cluster.read('SELECT 1 FROM audit_events WHERE request_id = ?', [refused]);
+      return rows.length === 1;
+    });
   });
 });
 

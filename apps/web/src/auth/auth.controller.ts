@@ -1,6 +1,7 @@
 // /api: register, login, logout and who am I.
 import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { InvalidCredentialsError } from '../http/app.errors.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
@@ -16,6 +17,7 @@ import { publicPart } from './signed-in.js';
 export class AuthController {
   constructor(
     private readonly config: Config,
+    private readonly audit: AuditService,
     private readonly throttle: ThrottleService,
     private readonly users: UsersService,
     private readonly signIns: SignInService,
@@ -28,6 +30,7 @@ export class AuthController {
   ): Promise<{ user: PublicUser }> {
     await this.throttle.registration(request.ip);
     const user = await this.users.register(input, request.trustedId);
+    this.audit.note('registered', request, { userId: user.id, email: user.email });
     await this.signIns.signIn(request, { user, epoch: 0 }, false);
     return { user: publicUser(user) };
   }

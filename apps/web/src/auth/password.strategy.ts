@@ -5,6 +5,8 @@ import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Strategy } from 'passport-local';
+import { AuditService } from '../audit/audit.service.js';
+import { TooManyAttemptsError } from '../http/app.errors.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { credentials, type Credentials } from '../users/user.schemas.js';
@@ -22,6 +24,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     private readonly passwords: PasswordsService,
     private readonly sessions: SessionManager,
     private readonly throttle: ThrottleService,
+    private readonly audit: AuditService,
     private readonly logger: PinoLogger,
   ) {
     super({ usernameField: 'email', passwordField: 'password', passReqToCallback: true });
@@ -32,15 +35,24 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     const parsed = credentials.safeParse({ email, password });
     if (!parsed.success) return false;
     const attempt = { account: parsed.data.email, ip: request.ip };
-    return this.throttle.attempt(attempt, () => this.check(parsed.data));
+    return this.throttle
+      .attempt(attempt, () => this.check(request, parsed.data))
+      .catch((error: unknown) => {
+        if (error instanceof TooManyAttemptsError)
+          this.audit.note('login-throttled', request, { email: attempt.account }, { waitSeconds: error.retryAfter });
+        throw error;
+      });
   }
 
-  private async check({ email, password }: Credentials): Promise<Account | false> {
+  private async check(request: Request, { email, password }: Credentials): Promise<Account | false> {
     const user = await this.users.findByEmail(email);
     // Read before the password is checked: "end all sessions" also beats a login that races with it.
     const epoch = await this.sessions.epochOf(user?.id ?? nobody);
     const matches = await this.passwords.verify(user?.passwordHash, password);
-    if (!user || !matches) return false;
+    if (!user || !matches) {
+      this.audit.note('login-failed', request, { email, ...(user && { userId: user.id }) });
+      return false;
+    }
     if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, password);
     return { user, epoch };
   }

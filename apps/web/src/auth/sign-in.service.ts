@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import passport from 'passport';
+import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { cookieName } from '../http/cookies.js';
 import { publicUser } from '../users/user.entity.js';
@@ -16,7 +17,10 @@ interface SignIn extends SignedIn {
 
 @Injectable()
 export class SignInService {
-  constructor(private readonly config: Config) {
+  constructor(
+    private readonly config: Config,
+    private readonly audit: AuditService,
+  ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once and knows its user.
     passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
       const { epoch, remember, ...signedIn } = user as SignIn;
@@ -43,11 +47,13 @@ export class SignInService {
       const done = (error: Error | null) => (error ? reject(error) : resolve());
       request.logIn(signIn, { keepSessionInfo, session: true }, done);
     });
+    this.audit.note('login', request, {}, { remember });
   }
 
   /** Ends the session everywhere and expires our cookies, also when nobody is signed in. */
   async signOut(request: Request, response: Response): Promise<void> {
     await request.session?.destroy();
+    if (request.user) this.audit.note('logout', request);
     request.user = undefined;
     response.clearCookie(cookieName(this.config, 'csrf'), {
       path: '/',

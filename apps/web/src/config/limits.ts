@@ -21,6 +21,8 @@ export const limits = {
   /** Wrong logins make the next one wait, at most this long; they are forgotten when none came for `throttleMemoryMs`. */
   throttleMaxMs: 15 * 60_000,
   throttleMemoryMs: 24 * 3_600_000,
+  /** How long the audit log's table keeps an event: a year. */
+  auditMs: 365 * 24 * 3_600_000,
 
   bodyBytes: 16 * 1024,
   /** All headers together; more is answered 431. */

@@ -3,6 +3,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
 import { takeLease } from './lease.js';
 
 const everyMs = 10 * 60_000;
@@ -10,8 +11,11 @@ const batch = 500;
 /** What is left after so many batches waits for the next time. */
 const maxBatches = 200;
 
-/** Each removes one batch of what was over at the given moment, in milliseconds since 1970. */
-const removals = ['DELETE FROM throttles WHERE expires_at < ? LIMIT ?'];
+/** Each statement removes one batch of what is older than `keptMs`, given as milliseconds since 1970. */
+const removals = [
+  { sql: 'DELETE FROM throttles WHERE expires_at < ? LIMIT ?', keptMs: 0 },
+  { sql: 'DELETE FROM audit_events WHERE at < FROM_UNIXTIME(? / 1000) LIMIT ?', keptMs: limits.auditMs },
+];
 
 @Injectable()
 export class HousekeepingService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -42,9 +46,9 @@ export class HousekeepingService implements OnApplicationBootstrap, OnApplicatio
   async run(): Promise<number | undefined> {
     if (!(await takeLease(this.cluster, 'housekeeping', this.config.server.name, 2 * everyMs))) return undefined;
     let removed = 0;
-    for (const removal of removals) {
+    for (const { sql, keptMs } of removals) {
       for (let round = 0; round < maxBatches; round += 1) {
-        const { affectedRows } = await this.cluster.write(removal, [Date.now(), batch]);
+        const { affectedRows } = await this.cluster.write(sql, [Date.now() - keptMs, batch]);
         removed += affectedRows;
         if (affectedRows < batch) break;
       }

@@ -1,11 +1,12 @@
 // The log: one JSON object per line, with the server's name and the request's id, and never a secret.
 import type { Request } from 'express';
 import type { Params } from 'nestjs-pino';
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'pino';
 import type { Config } from '../config/config.js';
 
-export function rootLogger(config: Config): Logger {
-  return pino({
+/** `destination` is for tests; else it is the process's standard output. */
+export function rootLogger(config: Config, destination: DestinationStream = pino.destination(1)): Logger {
+  const options: LoggerOptions = {
     base: { server: config.server.name },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -22,7 +23,8 @@ export function rootLogger(config: Config): Logger {
       '*.headers',
       'req.body',
     ],
-  });
+  };
+  return pino(options, destination);
 }
 
 /** One line per request when it ends. */

@@ -1,6 +1,7 @@
 // The pages about oneself: start, sign in, register, account, devices. All work without JavaScript.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { AuditService } from '../audit/audit.service.js';
 import { PasswordGuard } from '../auth/password.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
@@ -30,6 +31,7 @@ const shop = ['apple', 'cherry', 'lemon', 'pear'];
 export class PagesController {
   constructor(
     private readonly pages: PageResponder,
+    private readonly audit: AuditService,
     private readonly throttle: ThrottleService,
     private readonly users: UsersService,
     private readonly signIns: SignInService,
@@ -96,6 +98,7 @@ export class PagesController {
       if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
       await this.throttle.registration(request.ip);
       const user = await this.users.register(parsed.data, request.trustedId);
+      this.audit.note('registered', request, { userId: user.id, email: user.email });
       await this.signIns.signIn(request, { user, epoch: 0 }, false);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;

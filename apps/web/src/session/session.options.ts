@@ -2,6 +2,7 @@
 import type { AnySessionStore, Session, SessionEvent, SessionOptions } from '@roam/session';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
+import type { AuditService } from '../audit/audit.service.js';
 import type { Config } from '../config/config.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 
@@ -21,6 +22,7 @@ export function sessionOptions(
   store: AnySessionStore,
   answers: ErrorAnswers,
   logger: PinoLogger,
+  audit: AuditService,
 ): SessionOptions {
   const { secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
@@ -39,7 +41,11 @@ export function sessionOptions(
       logger.error({ err: error, code: error.code }, 'session failed');
       return answers.to(error, request);
     },
-    onEvent: (event) => report(event, logger),
+    onEvent: (event) => {
+      report(event, logger);
+      if (event.type === 'theft')
+        audit.noteAside('session-theft', event.userId === null ? {} : { userId: event.userId });
+    },
   };
 }
 

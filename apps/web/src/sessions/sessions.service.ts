@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { SessionUsageError } from '@roam/session';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
+import { AuditService } from '../audit/audit.service.js';
 import type { SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { shortcomings } from './shortcomings.js';
@@ -23,7 +24,10 @@ const freshForMs = 5 * 60_000;
 
 @Injectable()
 export class SessionsService {
-  constructor(private readonly sessions: SessionManager) {}
+  constructor(
+    private readonly sessions: SessionManager,
+    private readonly audit: AuditService,
+  ) {}
 
   async list(request: Request): Promise<Device[]> {
     const summaries = await supported(this.sessions.sessionsOf(request.user!.id));
@@ -58,11 +62,13 @@ export class SessionsService {
         ? await request.session!.destroy().then(() => true)
         : await supported(this.sessions.end(request.user!.id, handle));
     if (!ended) throw new NotFoundError('There is no such session; it may have ended already.');
+    this.audit.note('session-ended', request, {}, { session: handle });
   }
 
   async endOthers(request: Request): Promise<void> {
     assertFresh(request);
     await supported(this.sessions.endAll(request.user!.id, request.session));
+    this.audit.note('other-sessions-ended', request);
   }
 }
 

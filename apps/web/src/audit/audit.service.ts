@@ -1,0 +1,52 @@
+// The audit log: each event as a line of the JSON log at once, and as a row of its table soon after.
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { Request } from 'express';
+import { PinoLogger } from 'nestjs-pino';
+import { Config } from '../config/config.js';
+import { auditEvent, type AuditEvent, type AuditEventName, type Happening } from './audit-event.js';
+import { AuditWriter } from './audit-writer.js';
+
+/** Whom an event is about, where that is not who is signed in. */
+export type Whom = Pick<Happening, 'userId' | 'email'>;
+
+@Injectable()
+export class AuditService implements BeforeApplicationShutdown {
+  private readonly writer: AuditWriter;
+
+  constructor(
+    private readonly config: Config,
+    cluster: MysqlCluster,
+    private readonly logger: PinoLogger,
+  ) {
+    this.writer = new AuditWriter({
+      cluster,
+      onFault: (error, waiting) =>
+        this.logger.warn({ err: error, waiting }, 'audit events could not be stored; trying again'),
+      onDropped: (dropped) => this.logger.error({ dropped }, 'audit events are in this log only: too many wait'),
+    });
+  }
+
+  /** Notes what this request did. Returns at once, and never throws. */
+  note(event: AuditEventName, request: Request, whom: Whom = {}, details: AuditEvent['details'] = {}): void {
+    this.add({ event, userId: request.user?.id, ...whom, ip: request.ip, requestId: request.id as string, details });
+  }
+
+  /** Notes what happened without a handler's knowing the request. */
+  noteAside(event: AuditEventName, whom: Whom, details: AuditEvent['details'] = {}): void {
+    this.add({ event, ...whom, details });
+  }
+
+  /** Before the cluster is closed. */
+  beforeApplicationShutdown(): Promise<void> {
+    return this.writer.close();
+  }
+
+  private add(happening: Omit<Happening, 'server'>): void {
+    const event = auditEvent({ ...happening, server: this.config.server.name });
+    const { at, event: name, userId, account, ip, requestId, details } = event;
+    const line = { at: new Date(at).toISOString(), event: name, userId, account, ip, requestId, details };
+    this.logger.info({ audit: line }, `audit: ${name}`);
+    this.writer.add(event);
+  }
+}
