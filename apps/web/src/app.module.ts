@@ -5,6 +5,7 @@ import type { AnySessionStore } from '@roam/session';
 import { SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
+import { AccountModule } from './account/account.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuditService } from './audit/audit.service.js';
 import { AuthModule } from './auth/auth.module.js';
@@ -44,6 +45,7 @@ export class AppModule {
         ThrottlingModule,
         UsersModule,
         AuthModule,
+        AccountModule,
         SessionsModule,
         CartModule,
         PagesModule,

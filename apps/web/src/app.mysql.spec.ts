@@ -18,11 +18,14 @@ import { Readiness } from './health/readiness.js';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
+import { MailCatcher, type CaughtMail } from './mail/testing/mail-catcher.js';
 
 jest.setTimeout(60_000);
 
 const silent = pino({ level: 'silent' });
 const logged: string[] = [];
+const post = new MailCatcher();
+let mailUrl: string;
 const readiness = new Readiness();
 let databases: Databases;
 let cluster: MysqlCluster;
@@ -35,10 +38,12 @@ const config = (more: Record<string, string> = {}) =>
     SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u',
     SERVER_NAME: 'web1',
     SHOW_SERVER: 'on',
+    MAIL_URL: mailUrl,
     ...more,
   });
 
 beforeAll(async () => {
+  mailUrl = await post.start();
   databases = await startDatabases({ count: 1, topology: 'single' });
   logger = rootLogger(config(), { write: (line) => void logged.push(line) });
   cluster = await connectCluster(config(), silent);
@@ -52,6 +57,7 @@ afterAll(async () => {
   await app?.close();
   await cluster?.close();
   await databases?.stop();
+  post.stop();
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -261,6 +267,201 @@ describe('devices', () => {
     expect([late.status, codeOf(late)]).toEqual([403, 'reauthentication_required']);
     await agent.post('/api/login').send(someone);
     expect((await agent.delete('/api/sessions')).status).toBe(204);
+  });
+});
+
+/** The newest mail to this address whose text matches, and the token of its link. */
+async function mailTo(address: string, text: RegExp): Promise<{ mail: CaughtMail; link: string; token: string }> {
+  const find = () => post.mails.findLast((mail) => mail.to === address && text.test(mail.text));
+  await until(() => find() !== undefined);
+  const mail = find()!;
+  const link = /http:\/\/localhost:8080(\S+)/.exec(mail.text)?.[1] ?? '';
+  return { mail, link, token: new URL(link, 'http://site').searchParams.get('token') ?? '' };
+}
+
+describe('an e-mail address', () => {
+  it('ASVS 6.3.7: is confirmed by the link of a mail, by the button only, once', async () => {
+    const someone = person('<b>Ann & Co</b>');
+    const { agent, get, send } = browser();
+    await send('/register', someone);
+    const { mail, link, token } = await mailTo(someone.email, /Confirm that it is yours/);
+    expect(mail.headers).toMatch(/^Auto-Submitted: auto-generated\r$/m);
+    expect(mail.text).toContain('Hello <b>Ann & Co</b>,');
+    expect(mail.html).toContain('Hello &#60;b&#62;Ann &#38; Co&#60;/b&#62;,');
+    expect(mail.html).toContain(`token=${token}`);
+    expect((await get('/account/email')).text).toContain('not confirmed yet');
+    const page = await get(link);
+    expect(page.headers['referrer-policy']).toBe('no-referrer');
+    const _csrf = /name="_csrf" value="([^"]+)"/.exec(page.text)![1];
+    expect((await get('/account/email')).text).toContain('not confirmed yet');
+    const confirmed = await agent.post('/email/confirm').type('form').send({ _csrf, token });
+    expect([confirmed.status, confirmed.headers.location]).toEqual([303, '/email/confirm?done=confirmed']);
+    expect((await get('/account/email')).text).toContain(', confirmed');
+    const again = await agent.post('/api/email/confirm').send({ token });
+    expect([again.status, codeOf(again)]).toEqual([400, 'invalid_token']);
+    expect((await get(link)).text).toContain('does not work any more');
+  });
+
+  it('ASVS 7.4.3: changes when the new address is confirmed, tells the old one, and ends other sessions', async () => {
+    const someone = person();
+    const email = `${randomUUID()}@example.org`;
+    const [here, there] = [browser(), browser()];
+    await here.agent.post('/api/register').send(someone);
+    await there.agent.post('/api/login').send(someone);
+    const wrong = await here.send('/account/email', { email, currentPassword: 'not my password' });
+    expect([wrong.status, wrong.text]).toEqual([422, expect.stringContaining('not your current password')]);
+    const asked = await here.send('/account/email', {
+      email,
+      currentPassword: someone.password,
+      endOtherSessions: 'on',
+    });
+    expect([asked.status, asked.headers.location]).toEqual([303, '/account?done=mail']);
+    await mailTo(someone.email, /use another e-mail address/);
+    const { token } = await mailTo(email, /Confirm that it is yours/);
+    expect((await here.get('/api/me')).body).toMatchObject({ user: { email: someone.email } });
+    expect((await here.agent.post('/api/email/confirm').send({ token })).status).toBe(204);
+    expect((await here.get('/api/me')).body).toMatchObject({ user: { email } });
+    expect((await there.get('/api/me')).status).toBe(401);
+    expect((await browser().agent.post('/api/login').send(someone)).status).toBe(401);
+    expect(
+      (
+        await browser()
+          .agent.post('/api/login')
+          .send({ ...someone, email })
+      ).status,
+    ).toBe(200);
+  });
+
+  it('that another account has meanwhile is not taken from it', async () => {
+    const [someone, other] = [person(), person()];
+    const { agent } = browser();
+    await agent.post('/api/register').send(someone);
+    const change = { email: other.email, currentPassword: someone.password };
+    expect((await agent.put('/api/email').send(change)).status).toBe(202);
+    const { token } = await mailTo(other.email, /Confirm that it is yours/);
+    await browser().agent.post('/api/register').send(other);
+    expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(409);
+    expect((await agent.put('/api/email').send(change)).status).toBe(409);
+  });
+});
+
+describe('a forgotten password', () => {
+  const password = 'a completely new one';
+
+  it('ASVS 6.4.3, 6.5.1: is set anew by a mail, once, which ends all sessions and signs nobody in', async () => {
+    const someone = person();
+    const [here, there] = [browser(), browser()];
+    await there.agent.post('/api/register').send(someone);
+    const asked = await here.send('/password/forgotten', { email: someone.email.toUpperCase() });
+    expect([asked.status, asked.headers.location]).toEqual([303, '/password/forgotten?done=mail']);
+    const { link, token } = await mailTo(someone.email, /asked for a new password/);
+    const page = await here.get(link);
+    expect(page.headers['referrer-policy']).toBe('no-referrer');
+    const _csrf = /name="_csrf" value="([^"]+)"/.exec(page.text)![1];
+    const weak = await here.agent.post('/password/reset').type('form').send({ _csrf, token, password: 'qwertyuiop' });
+    expect([weak.status, weak.text]).toEqual([422, expect.stringContaining('anybody would try')]);
+    const done = await here.agent.post('/password/reset').type('form').send({ _csrf, token, password });
+    expect([done.status, done.headers.location]).toEqual([303, '/login?done=reset']);
+    expect((await here.get('/api/me')).status).toBe(401);
+    expect((await there.get('/api/me')).status).toBe(401);
+    expect((await here.agent.post('/api/login').send(someone)).status).toBe(401);
+    expect((await here.agent.post('/api/login').send({ ...someone, password })).status).toBe(200);
+    const again = await here.agent.post('/api/password/reset').send({ token, password: 'another new one' });
+    expect([again.status, codeOf(again)]).toEqual([400, 'invalid_token']);
+    await mailTo(someone.email, /has just been changed/);
+  });
+
+  it('ASVS 6.5.5: works for ten minutes, and only with the newest mail', async () => {
+    const someone = person();
+    const { agent } = browser();
+    await agent.post('/api/register').send(someone);
+    const ask = async (earlier?: string) => {
+      await agent.post('/api/password/forgotten').send({ email: someone.email });
+      await until(async () => (await mailTo(someone.email, /asked for a new password/)).token !== earlier);
+      return (await mailTo(someone.email, /asked for a new password/)).token;
+    };
+    const first = await ask();
+    const second = await ask(first);
+    expect((await agent.post('/api/password/reset').send({ token: first, password })).status).toBe(400);
+    const now = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 10 * 60_000 + 1_000);
+    expect((await agent.post('/api/password/reset').send({ token: second, password })).status).toBe(400);
+    clock.mockRestore();
+    // A request that the proxy repeats is the same one.
+    const id = randomUUID();
+    const send = () => agent.post('/api/password/reset').set('X-Request-Id', id).send({ token: second, password });
+    expect((await send()).status).toBe(204);
+  });
+
+  it('ASVS 11.4.1: keeps only the hash of a token', async () => {
+    const someone = person();
+    await browser().agent.post('/api/register').send(someone);
+    await browser().agent.post('/api/password/forgotten').send({ email: someone.email });
+    const { token } = await mailTo(someone.email, /asked for a new password/);
+    const rows = await cluster.read('SELECT * FROM account_tokens', []);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(JSON.stringify(rows)).not.toContain(token);
+    expect(logged.join('')).not.toContain(token);
+  });
+
+  it('ASVS 6.3.8: does not tell whether there is such an account, and is bounded for both', async () => {
+    const known = person();
+    await browser().agent.post('/api/register').send(known);
+    for (const { email } of [known, person()]) {
+      const { agent } = browser();
+      for (let i = 0; i < 5; i += 1) {
+        const answer = await agent.post('/api/password/forgotten').send({ email });
+        expect([answer.status, answer.text]).toEqual([202, '']);
+      }
+      expect((await agent.post('/api/password/forgotten').send({ email })).status).toBe(429);
+    }
+  });
+});
+
+describe('a new password', () => {
+  const password = 'a completely new one';
+
+  it('ASVS 6.2.3, 7.4.3, 7.2.4: needs the current one, ends the other sessions, and gives this one a new token', async () => {
+    const someone = person();
+    const [here, there] = [browser(), browser()];
+    const registered = await here.agent.post('/api/register').send(someone);
+    const cookies = registered.headers['set-cookie'] as unknown as string[];
+    const copy = cookies.map((cookie) => cookie.split(';')[0]).join('; ');
+    await there.agent.post('/api/login').send(someone);
+    const wrong = await here.agent.put('/api/password').send({ currentPassword: 'not my password', password });
+    expect([wrong.status, codeOf(wrong)]).toEqual([422, 'invalid_input']);
+    const weak = await here.agent
+      .put('/api/password')
+      .send({ currentPassword: someone.password, password: 'roamroam' });
+    expect(weak.status).toBe(422);
+    const copied = () => supertest(app.getHttpServer()).get('/api/me').set('Cookie', copy);
+    expect((await copied()).status).toBe(200);
+    const form = { currentPassword: someone.password, password, endOtherSessions: 'on' };
+    const changed = await here.send('/account/password', form);
+    expect([changed.status, changed.headers.location]).toEqual([303, '/account?done=password']);
+    expect((await here.get('/account?done=password')).text).toContain('Your password is changed.');
+    expect((await here.get('/api/me')).status).toBe(200);
+    expect((await there.get('/api/me')).status).toBe(401);
+    expect((await copied()).status).toBe(401);
+    expect(
+      (
+        await browser()
+          .agent.post('/api/login')
+          .send({ ...someone, password })
+      ).status,
+    ).toBe(200);
+    await mailTo(someone.email, /has just been changed/);
+  });
+
+  it('leaves the other sessions alone where that is asked for', async () => {
+    const someone = person();
+    const [here, there] = [browser(), browser()];
+    await here.agent.post('/api/register').send(someone);
+    await there.agent.post('/api/login').send(someone);
+    const change = { currentPassword: someone.password, password, endOtherSessions: false };
+    expect((await here.agent.put('/api/password').send(change)).status).toBe(204);
+    expect((await there.get('/api/me')).status).toBe(200);
+    expect((await here.get('/api/me')).status).toBe(200);
   });
 });
 

@@ -14,6 +14,13 @@ export type AuditEventName =
   | 'session-theft'
   | 'form-refused'
   | 'cross-site-refused'
+  | 'password-forgotten'
+  | 'password-reset'
+  | 'password-changed'
+  | 'reauthentication-failed'
+  | 'email-verified'
+  | 'email-change-asked'
+  | 'email-changed'
   | 'admin';
 
 export interface AuditEvent {

@@ -1,13 +1,11 @@
 // /api: register, login, logout and who am I.
 import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { AuditService } from '../audit/audit.service.js';
+import { RegistrationService } from '../account/registration.service.js';
 import { Config } from '../config/config.js';
 import { InvalidCredentialsError } from '../http/app.errors.js';
-import { ThrottleService } from '../throttling/throttle.service.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
-import { UsersService } from '../users/users.service.js';
 import { PasswordGuard } from './password.guard.js';
 import { SignInService } from './sign-in.service.js';
 import { SignedInGuard } from './signed-in.guard.js';
@@ -17,9 +15,7 @@ import { publicPart } from './signed-in.js';
 export class AuthController {
   constructor(
     private readonly config: Config,
-    private readonly audit: AuditService,
-    private readonly throttle: ThrottleService,
-    private readonly users: UsersService,
+    private readonly registrations: RegistrationService,
     private readonly signIns: SignInService,
   ) {}
 
@@ -28,10 +24,7 @@ export class AuthController {
     @Body({ schema: registration }) input: Registration,
     @Req() request: Request,
   ): Promise<{ user: PublicUser }> {
-    await this.throttle.registration(request.ip);
-    const user = await this.users.register(input, request.trustedId);
-    this.audit.note('registered', request, { userId: user.id, email: user.email });
-    await this.signIns.signIn(request, { user, epoch: 0 }, false);
+    const user = await this.registrations.register(request, input);
     return { user: publicUser(user) };
   }
 

@@ -3,13 +3,11 @@ import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common
 import type { RequestHandler } from 'express';
 import passport from 'passport';
 import { UsersModule } from '../users/users.module.js';
-import { AuthController } from './auth.controller.js';
 import { PasswordStrategy } from './password.strategy.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
   imports: [UsersModule],
-  controllers: [AuthController],
   providers: [PasswordStrategy, SignInService],
   exports: [SignInService],
 })

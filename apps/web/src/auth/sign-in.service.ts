@@ -32,7 +32,17 @@ export class SignInService {
   }
 
   /** Signs the account in with a new token. What a visitor had in the session (the cart) is kept. */
-  async signIn(request: Request, { user, epoch }: Account, remember: boolean): Promise<void> {
+  async signIn(request: Request, account: Account, remember: boolean): Promise<void> {
+    await this.begin(request, account, remember);
+    this.audit.note('login', request, {}, { remember });
+  }
+
+  /** A new token for who is signed in, after a fresh proof or a change of who they are (OWASP ASVS 7.2.4). */
+  async renew(request: Request, account: Account): Promise<void> {
+    await this.begin(request, account, request.session!.cookie.maxAge !== null);
+  }
+
+  private async begin(request: Request, { user, epoch }: Account, remember: boolean): Promise<void> {
     const signIn: SignIn = {
       ...publicUser(user),
       authenticatedAt: Date.now(),
@@ -47,7 +57,6 @@ export class SignInService {
       const done = (error: Error | null) => (error ? reject(error) : resolve());
       request.logIn(signIn, { keepSessionInfo, session: true }, done);
     });
-    this.audit.note('login', request, {}, { remember });
   }
 
   /** Ends the session everywhere and expires our cookies, also when nobody is signed in. */

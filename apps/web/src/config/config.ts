@@ -48,6 +48,11 @@ export class Config {
     /** Attempts to register from one address in an hour. */
     readonly registrationsPerAddress: number;
   };
+  readonly mail!: {
+    /** The mail server; without it mails are printed. */
+    readonly url?: string;
+    readonly from: string;
+  };
   /** Set where the method `sync` is in use. */
   readonly sync?: {
     readonly host: string;
@@ -72,11 +77,12 @@ export class Config {
     return migrate ? [migrate.from, method] : [method];
   }
 
-  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'sync'>) {
+  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'mail' | 'sync'>) {
     this.server = settings.server;
     this.database = settings.database;
     this.session = settings.session;
     this.throttle = settings.throttle;
+    this.mail = settings.mail;
     if (settings.sync) this.sync = settings.sync;
   }
 }

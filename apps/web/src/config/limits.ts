@@ -23,6 +23,11 @@ export const limits = {
   throttleMemoryMs: 24 * 3_600_000,
   /** How long the audit log's table keeps an event: a year. */
   auditMs: 365 * 24 * 3_600_000,
+  /** How long the links in mails work: those that let somebody set a password, and those that prove an address. */
+  resetTokenMs: 10 * 60_000,
+  emailTokenMs: 24 * 3_600_000,
+  /** How long a mail server may take for each step. */
+  mailMs: 5_000,
 
   bodyBytes: 16 * 1024,
   /** All headers together; more is answered 431. */

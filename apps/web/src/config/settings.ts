@@ -175,6 +175,10 @@ const schema = z.object({
     .string()
     .default('log:')
     .refine((text) => text === 'log:' || /^smtps?:\/\/[^/\s]+/.test(text), 'must be log: or smtp://…'),
+  MAIL_FROM: z
+    .string()
+    .optional()
+    .refine((text) => text === undefined || /^[^\s@<>]+@[^\s@<>]+$/.test(text), 'must be an e-mail address'),
   SHOW_SERVER: flag('off'),
 });
 
@@ -225,6 +229,10 @@ export function parseSettings(environment: Environment): Config {
       loginsPerAccount: settings.THROTTLE_LOGINS_PER_ACCOUNT,
       loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
+    },
+    mail: {
+      ...(settings.MAIL_URL !== 'log:' && { url: settings.MAIL_URL }),
+      from: settings.MAIL_FROM ?? `no-reply@${settings.PUBLIC_URL.hostname}`,
     },
     ...(usesSync(settings) && { sync: syncOf(settings) }),
   });

@@ -2,6 +2,7 @@
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { DataSourceOptions } from 'typeorm';
 import { User } from '../users/user.entity.js';
+import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
@@ -21,6 +22,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
       CreateLeases1763769600002,
       CreateThrottles1763769600003,
       CreateAuditEvents1763769600004,
+      CreateAccountTokens1763769600005,
     ],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.

@@ -14,6 +14,7 @@ const maxBatches = 200;
 /** Each statement removes one batch of what is older than `keptMs`, given as milliseconds since 1970. */
 const removals = [
   { sql: 'DELETE FROM throttles WHERE expires_at < ? LIMIT ?', keptMs: 0 },
+  { sql: 'DELETE FROM account_tokens WHERE expires_at < ? LIMIT ?', keptMs: 0 },
   { sql: 'DELETE FROM audit_events WHERE at < FROM_UNIXTIME(? / 1000) LIMIT ?', keptMs: limits.auditMs },
 ];
 

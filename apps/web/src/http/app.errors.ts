@@ -47,6 +47,16 @@ export class TooManyAttemptsError extends AppError {
   }
 }
 
+/** The token of a mail is unknown, too old, or was used. */
+export class InvalidTokenError extends AppError {
+  readonly code = 'invalid_token';
+  readonly status = 400;
+
+  constructor() {
+    super('This link does not work any more: it is too old, or was used.');
+  }
+}
+
 export class NotSignedInError extends AppError {
   readonly code = 'not_signed_in';
   readonly status = 401;

@@ -1,7 +1,7 @@
 // The pages about oneself: start, sign in, register, account, devices. All work without JavaScript.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { AuditService } from '../audit/audit.service.js';
+import { RegistrationService } from '../account/registration.service.js';
 import { PasswordGuard } from '../auth/password.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
@@ -15,9 +15,7 @@ import {
 } from '../http/app.errors.js';
 import { faultsByField } from '../http/validation.js';
 import { SessionsService } from '../sessions/sessions.service.js';
-import { ThrottleService } from '../throttling/throttle.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
-import { UsersService } from '../users/users.service.js';
 import { FormGuard } from './form.guard.js';
 import { localPath } from './local-path.js';
 import { PageResponder } from './page-responder.js';
@@ -27,13 +25,17 @@ type Form = Readonly<Record<string, unknown>>;
 /** What the start page offers for the cart. */
 const shop = ['apple', 'cherry', 'lemon', 'pear'];
 
+/** What has just been done, as a redirect to the account's page says it. */
+const messages = new Map<unknown, string>([
+  ['password', 'Your password is changed.'],
+  ['mail', 'A mail is on its way. Click the link in it.'],
+]);
+
 @Controller()
 export class PagesController {
   constructor(
     private readonly pages: PageResponder,
-    private readonly audit: AuditService,
-    private readonly throttle: ThrottleService,
-    private readonly users: UsersService,
+    private readonly registrations: RegistrationService,
     private readonly signIns: SignInService,
     private readonly sessions: SessionsService,
     private readonly cart: CartService,
@@ -64,7 +66,8 @@ export class PagesController {
   @Get('login')
   loginForm(@Req() request: Request, @Res() response: Response, @Query('returnTo') returnTo?: unknown): void {
     if (request.user) return this.pages.seeOther(request, response, localPath(returnTo));
-    this.pages.show(request, response, 'login', { title: 'Sign in', form: {}, returnTo: localPath(returnTo) });
+    const done = request.query.done === 'reset' ? 'Your new password is set. You can sign in with it now.' : undefined;
+    this.pages.show(request, response, 'login', { title: 'Sign in', form: {}, returnTo: localPath(returnTo), done });
   }
 
   @Post('login')
@@ -96,10 +99,7 @@ export class PagesController {
     try {
       const parsed = registration.safeParse(form);
       if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
-      await this.throttle.registration(request.ip);
-      const user = await this.users.register(parsed.data, request.trustedId);
-      this.audit.note('registered', request, { userId: user.id, email: user.email });
-      await this.signIns.signIn(request, { user, epoch: 0 }, false);
+      await this.registrations.register(request, parsed.data);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
       return this.again(request, response, 'register', 'Create an account', { form }, error);
@@ -118,7 +118,9 @@ export class PagesController {
   account(@Req() request: Request, @Res() response: Response): void {
     if (!request.user) return this.pages.toLogin(request, response);
     const { shortcomings } = this.sessions;
-    this.pages.show(request, response, 'account', { title: 'Your account', info: request.session!.info, shortcomings });
+    const { info } = request.session!;
+    const done = messages.get(request.query.done);
+    this.pages.show(request, response, 'account', { title: 'Your account', info, shortcomings, done });
   }
 
   @Get('account/sessions')

@@ -1,10 +1,11 @@
 // The pages that people see.
 import { Module } from '@nestjs/common';
+import { AccountModule } from '../account/account.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { CartModule } from '../cart/cart.module.js';
 import { ServersModule } from '../servers/servers.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
-import { UsersModule } from '../users/users.module.js';
+import { AccountPagesController } from './account-pages.controller.js';
 import { ClusterController } from './cluster.controller.js';
 import { FormTokens } from './form-tokens.js';
 import { PageResponder } from './page-responder.js';
@@ -12,8 +13,8 @@ import { PagesController } from './pages.controller.js';
 import { ViewsModule } from './views.module.js';
 
 @Module({
-  imports: [ViewsModule, AuthModule, UsersModule, CartModule, SessionsModule, ServersModule],
-  controllers: [PagesController, ClusterController],
+  imports: [ViewsModule, AuthModule, AccountModule, CartModule, SessionsModule, ServersModule],
+  controllers: [PagesController, AccountPagesController, ClusterController],
   providers: [FormTokens, PageResponder],
 })
 export class PagesModule {}

@@ -35,6 +35,8 @@ export class ThrottleService {
   private readonly accounts: MysqlRateLimiter;
   private readonly addresses: MysqlRateLimiter;
   private readonly registrations: MysqlRateLimiter;
+  private readonly mailsToAccount: MysqlRateLimiter;
+  private readonly mailsFromAddress: MysqlRateLimiter;
   /** Attempts under way on this server, by account: many at once must not all pass before the first is counted. */
   private readonly underWay = new Map<string, number>();
 
@@ -50,6 +52,8 @@ export class ThrottleService {
     this.accounts = limiter({ ...slowing, keyPrefix: 'login-account' });
     this.addresses = limiter({ keyPrefix: 'login-address', points: loginsPerAddress, durationMs: 15 * 60_000 });
     this.registrations = limiter({ keyPrefix: 'register', points: registrationsPerAddress, durationMs: 60 * 60_000 });
+    this.mailsToAccount = limiter({ keyPrefix: 'mail-account', points: 5, durationMs: 60 * 60_000 });
+    this.mailsFromAddress = limiter({ keyPrefix: 'mail-address', points: 50, durationMs: 60 * 60_000 });
   }
 
   /**
@@ -95,9 +99,23 @@ export class ThrottleService {
    * @throws ClusterUnavailableError
    */
   async registration(ip: string | undefined): Promise<void> {
-    await this.registrations.consume(addressKey(ip)).catch((refused: unknown) => {
-      throw refused instanceof RateLimiterRes ? new TooManyAttemptsError(refused.msBeforeNext) : refused;
-    });
+    await consume(this.registrations, addressKey(ip));
+  }
+
+  /**
+   * Counts one request for a mail to `email`, whether there is such an account or not: 5 an hour to one, 50 from one place.
+   * @throws {TooManyAttemptsError}
+   * @throws ClusterUnavailableError
+   */
+  async mail(email: string, ip: string | undefined): Promise<void> {
+    await consume(this.mailsFromAddress, addressKey(ip));
+    await consume(this.mailsToAccount, accountKey(email));
+  }
+
+  /** Forgets an account's failures: its owner has proved who they are in another way. */
+  async forget({ account, ip }: Attempt): Promise<void> {
+    const name = accountKey(account);
+    await Promise.all([this.accounts.delete(name), this.pairs.delete(`${name}-${addressKey(ip)}`)]);
   }
 }
 
@@ -107,6 +125,12 @@ function waitOf(failures: RateLimiterRes | null, delay: GrowingDelay, underWay: 
   if (underWay > 0 && consumed + underWay >= delay.free) return 1_000;
   const passed = failures ? limits.throttleMemoryMs - failures.msBeforeNext : 0;
   return delayAfter(consumed, delay) - passed;
+}
+
+async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {
+  await limiter.consume(key).catch((refused: unknown) => {
+    throw refused instanceof RateLimiterRes ? new TooManyAttemptsError(refused.msBeforeNext) : refused;
+  });
 }
 
 function refuse(waitMs: number): void {

@@ -22,6 +22,10 @@ export class User {
   @Column({ type: 'json' })
   roles!: Role[];
 
+  /** Since when a mail has proved that the address is right; null while it has not. */
+  @Column({ name: 'email_verified_at', type: 'datetime', precision: 3, nullable: true })
+  emailVerifiedAt!: Date | null;
+
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
   createdAt!: Date;
 }

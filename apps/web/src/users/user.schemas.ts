@@ -6,7 +6,7 @@ import { passwordFault } from './password-policy.js';
 /** Letters of any script; whether it exists, only a mail can tell. */
 const emailShape = /^[^\s@"<>]{1,64}@[^\s@"<>.]+(\.[^\s@"<>.]+)+$/u;
 
-const email = z
+export const email = z
   .string({ error: 'Enter your e-mail address.' })
   .transform(canonicalEmail)
   .pipe(

@@ -21,6 +21,19 @@ export class UsersService {
     return this.cluster.retrying(() => this.users.findOneBy({ email }));
   }
 
+  findById(id: string): Promise<User | null> {
+    return this.cluster.retrying(() => this.users.findOneBy({ id }));
+  }
+
+  /** @throws {EmailTakenError} when another account has the new address */
+  async change(id: string, changes: Partial<Pick<User, 'email' | 'passwordHash' | 'emailVerifiedAt'>>): Promise<void> {
+    try {
+      await this.cluster.retrying(() => this.users.update({ id }, changes));
+    } catch (error) {
+      throw isDuplicate(error) ? new EmailTakenError() : error;
+    }
+  }
+
   /** Keeps the same password's newer hash, unless the password was changed meanwhile. */
   async replaceHash({ id, passwordHash: old }: User, passwordHash: string): Promise<void> {
     await this.cluster.retrying(() => this.users.update({ id, passwordHash: old }, { passwordHash }));
@@ -34,7 +47,15 @@ export class UsersService {
   async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
     const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
     const passwordHash = await this.passwords.hash(password);
-    const user = this.users.create({ id, email, name, passwordHash, roles: [], createdAt: new Date() });
+    const user = this.users.create({
+      id,
+      email,
+      name,
+      passwordHash,
+      roles: [],
+      emailVerifiedAt: null,
+      createdAt: new Date(),
+    });
     try {
       await this.cluster.retrying(() => this.users.insert(user));
       return user;

@@ -1,0 +1,80 @@
+// The tokens that mails carry: random, for one purpose, for a short time, used once; only their hashes are kept.
+import { Injectable } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
+import { createHash, randomBytes } from 'node:crypto';
+import { limits } from '../config/limits.js';
+
+export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
+
+/** How long each is good for, in milliseconds (OWASP ASVS 6.5.5 for what lets somebody in). */
+const lifetimes: Readonly<Record<TokenPurpose, number>> = {
+  'verify-email': limits.emailTokenMs,
+  'change-email': limits.emailTokenMs,
+  'reset-password': limits.resetTokenMs,
+};
+
+/** What a token stands for. */
+export interface TokenGrant {
+  readonly purpose: TokenPurpose;
+  readonly userId: string;
+  /** The address that the mail went to. */
+  readonly email: string;
+  readonly endSessions: boolean;
+}
+
+@Injectable()
+export class AccountTokensService {
+  constructor(private readonly cluster: MysqlCluster) {}
+
+  /** A new token; earlier ones of this user and purpose are void. */
+  async issue({ purpose, userId, email, endSessions }: TokenGrant): Promise<string> {
+    const token = randomBytes(32).toString('base64url');
+    await this.cluster.write('DELETE FROM account_tokens WHERE user_id = ? AND purpose = ?', [userId, purpose]);
+    await this.cluster.write(
+      `INSERT INTO account_tokens (hash, purpose, user_id, email, end_sessions, expires_at) VALUES (?, ?, ?, ?, ?, ?)
+       ON DUPLICATE KEY UPDATE hash = account_tokens.hash`,
+      [hashOf(token), purpose, userId, email, endSessions, Date.now() + lifetimes[purpose]],
+    );
+    return token;
+  }
+
+  /** What the token stands for, without using it up; undefined when it is unknown, too old or used. */
+  look(purpose: TokenPurpose, token: string): Promise<TokenGrant | undefined> {
+    return this.find(purpose, token, '');
+  }
+
+  /**
+   * Uses the token up. Of two that try, one gets it; `claimant` may repeat the call and gets it again, so that neither
+   * the cluster nor a proxy that repeats a request loses it.
+   */
+  async claim(purpose: TokenPurpose, token: string, claimant: string): Promise<TokenGrant | undefined> {
+    const { affectedRows } = await this.cluster.write(
+      `UPDATE account_tokens SET claimed_by = ?
+       WHERE hash = ? AND purpose = ? AND expires_at > ? AND (claimed_by = '' OR claimed_by = ?)`,
+      [claimant, hashOf(token), purpose, Date.now(), claimant],
+    );
+    return affectedRows > 0 ? this.find(purpose, token, claimant) : undefined;
+  }
+
+  /** Voids whatever mails of this user are still on their way. */
+  async revoke(userId: string): Promise<void> {
+    await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
+  }
+
+  private async find(purpose: TokenPurpose, token: string, claimant: string): Promise<TokenGrant | undefined> {
+    const [row] = await this.cluster.read<RowDataPacket>(
+      `SELECT user_id AS userId, email, end_sessions AS endSessions FROM account_tokens
+       WHERE hash = ? AND purpose = ? AND claimed_by = ? AND expires_at > ?`,
+      [hashOf(token), purpose, claimant, Date.now()],
+    );
+    if (!row) return undefined;
+    const { userId, email, endSessions } = row as { userId: string; email: string; endSessions: number };
+    return { purpose, userId, email, endSessions: endSessions === 1 };
+  }
+}
+
+/** A random 256-bit token needs no salt and no slow hash. */
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,19 @@
+// The API about one's account: register, sign in and out, change password and e-mail address.
+import { Module } from '@nestjs/common';
+import { AuthController } from '../auth/auth.controller.js';
+import { AuthModule } from '../auth/auth.module.js';
+import { MailModule } from '../mail/mail.module.js';
+import { UsersModule } from '../users/users.module.js';
+import { AccountTokensService } from './account-tokens.service.js';
+import { AccountController } from './account.controller.js';
+import { AccountService } from './account.service.js';
+import { RegistrationService } from './registration.service.js';
+
+@Module({
+  imports: [AuthModule, MailModule, UsersModule],
+  // Here, because who registers is sent a mail.
+  controllers: [AuthController, AccountController],
+  providers: [AccountService, AccountTokensService, RegistrationService],
+  exports: [AccountService, RegistrationService],
+})
+export class AccountModule {}

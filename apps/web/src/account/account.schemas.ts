@@ -1,0 +1,29 @@
+// What people may type in to change their account.
+import { z } from 'zod';
+import { email } from '../users/user.schemas.js';
+
+const currentPassword = z.string({ error: 'Enter your current password.' }).min(1, 'Enter your current password.');
+/** The policy needs to know whose it is: the service checks it. */
+const password = z.string({ error: 'Choose a password.' }).min(1, 'Choose a password.');
+const token = z.string({ error: 'Use the link in the mail.' }).regex(/^[\w-]{43}$/, 'Use the link in the mail.');
+
+/** On unless it is switched off. A form says that it has the checkbox, since one that is off sends nothing. */
+const endOtherSessions = z
+  .union([z.boolean(), z.enum(['on', 'off'])], { error: 'Must be true or false.' })
+  .default(true)
+  .transform((value) => value === true || value === 'on');
+
+export const passwordChange = z.object({ currentPassword, password, endOtherSessions });
+export type PasswordChange = z.output<typeof passwordChange>;
+
+export const emailChange = z.object({ email, currentPassword, endOtherSessions });
+export type EmailChange = z.output<typeof emailChange>;
+
+export const forgotten = z.object({ email });
+export type Forgotten = z.output<typeof forgotten>;
+
+export const reset = z.object({ token, password });
+export type Reset = z.output<typeof reset>;
+
+export const confirmation = z.object({ token });
+export type Confirmation = z.output<typeof confirmation>;

@@ -1,0 +1,36 @@
+// What people are written about their account.
+import { siteName } from '../config/site.js';
+import type { Letter } from '../mail/letter.js';
+
+const notYou = `If that was not you, set a new password at once: "Forgotten your password?" on the page for signing in.`;
+
+export const letters = {
+  verify: (name: string, url: string): Letter => ({
+    name,
+    subject: `Is this your e-mail address? (${siteName})`,
+    paragraphs: [
+      `Somebody, hopefully you, gave this address for an account at ${siteName}. Confirm that it is yours, within a day.`,
+      'If it was not you, there is nothing to do.',
+    ],
+    action: { label: 'Confirm this address', url },
+  }),
+  reset: (name: string, url: string, minutes: number): Letter => ({
+    name,
+    subject: `A new password for ${siteName}`,
+    paragraphs: [
+      `Somebody, hopefully you, asked for a new password. You can set it within ${minutes} minutes, once.`,
+      'If it was not you, there is nothing to do: your password stays as it is.',
+    ],
+    action: { label: 'Set a new password', url },
+  }),
+  passwordChanged: (name: string): Letter => ({
+    name,
+    subject: `Your password for ${siteName} was changed`,
+    paragraphs: ['The password of your account has just been changed.', notYou],
+  }),
+  emailChanging: (name: string): Letter => ({
+    name,
+    subject: `Your e-mail address at ${siteName} is about to change`,
+    paragraphs: ['Somebody who knows your password has asked to use another e-mail address for your account.', notYou],
+  }),
+} as const;

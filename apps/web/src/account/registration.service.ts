@@ -1,0 +1,31 @@
+// Opening an account, which also signs in; for the API and for the page.
+import { Injectable } from '@nestjs/common';
+import type { Request } from 'express';
+import { AuditService } from '../audit/audit.service.js';
+import { SignInService } from '../auth/sign-in.service.js';
+import { ThrottleService } from '../throttling/throttle.service.js';
+import type { User } from '../users/user.entity.js';
+import type { Registration } from '../users/user.schemas.js';
+import { UsersService } from '../users/users.service.js';
+import { AccountService } from './account.service.js';
+
+@Injectable()
+export class RegistrationService {
+  constructor(
+    private readonly throttle: ThrottleService,
+    private readonly users: UsersService,
+    private readonly accounts: AccountService,
+    private readonly signIns: SignInService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** @throws {EmailTakenError} @throws {TooManyAttemptsError} */
+  async register(request: Request, input: Registration): Promise<User> {
+    await this.throttle.registration(request.ip);
+    const user = await this.users.register(input, request.trustedId);
+    this.audit.note('registered', request, { userId: user.id, email: user.email });
+    this.accounts.welcome(user);
+    await this.signIns.signIn(request, { user, epoch: 0 }, false);
+    return user;
+  }
+}

@@ -1,0 +1,32 @@
+// A mail's content, once, and its two forms: plain text and HTML.
+
+export interface Letter {
+  readonly subject: string;
+  /** The name of who gets it, as they typed it. */
+  readonly name: string;
+  readonly paragraphs: readonly string[];
+  /** What to click; stands after the first paragraph. */
+  readonly action?: { readonly label: string; readonly url: string };
+}
+
+export function asText({ name, paragraphs: [first = '', ...rest], action }: Letter): string {
+  const parts = [`Hello ${name},`, first, ...(action ? [`${action.label}:\n${action.url}`] : []), ...rest];
+  return `${parts.join('\n\n')}\n`;
+}
+
+export function asHtml({ subject, name, paragraphs: [first = '', ...rest], action }: Letter): string {
+  const paragraph = (text: string) => `<p>${escaped(text)}</p>`;
+  const button = action && `<p><a href="${escaped(action.url)}">${escaped(action.label)}</a></p>`;
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>${escaped(subject)}</title></head>
+<body style="font-family: sans-serif; line-height: 1.5; max-width: 36rem">
+${[paragraph(`Hello ${name},`), paragraph(first), ...(button ? [button] : []), ...rest.map(paragraph)].join('\n')}
+</body>
+</html>
+`;
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,79 @@
+// Sends mails beside the requests: no answer waits for a mail server, or tells by its time whether a mail was sent.
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { PinoLogger } from 'nestjs-pino';
+import { createTransport, type Transporter } from 'nodemailer';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { siteName } from '../config/site.js';
+import { asHtml, asText, type Letter } from './letter.js';
+
+/** Milliseconds before each try. A mail server that is away for longer costs the mail: people ask for another one. */
+const pauses = [0, 2_000, 15_000, 60_000];
+/** Mails that wait at most; more are refused with a line in the log. */
+const capacity = 1_000;
+
+@Injectable()
+export class MailService implements BeforeApplicationShutdown {
+  private readonly transport: Transporter | undefined;
+  private readonly sending = new Set<Promise<void>>();
+  private readonly ended = new AbortController();
+
+  constructor(
+    private readonly config: Config,
+    private readonly logger: PinoLogger,
+  ) {
+    const { url } = config.mail;
+    const timeouts = { connectionTimeout: limits.mailMs, greetingTimeout: limits.mailMs, socketTimeout: limits.mailMs };
+    if (url !== undefined)
+      this.transport = createTransport({ url, pool: true, maxConnections: 2, disableFileAccess: true, ...timeouts });
+    else if (config.secure)
+      logger.warn('MAIL_URL is log: mails are printed, with what is secret in them; use this for development only');
+  }
+
+  /** Returns at once. What cannot be sent in time is in the log, without its content. */
+  send(to: string, letter: Letter): void {
+    if (this.sending.size >= capacity) return this.logger.error({ subject: letter.subject }, 'too many mails wait');
+    const sent = this.deliver(to, letter)
+      .catch((error: unknown) => this.logger.error({ err: error, subject: letter.subject }, 'a mail was not sent'))
+      .finally(() => this.sending.delete(sent));
+    this.sending.add(sent);
+  }
+
+  /** What is on its way gets a moment to arrive. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.ended.abort();
+    await Promise.race([Promise.all(this.sending), sleep(limits.mailMs, undefined, { ref: false })]);
+    this.transport?.close();
+  }
+
+  private async deliver(to: string, letter: Letter): Promise<void> {
+    const text = asText(letter);
+    if (!this.transport) {
+      // Not the JSON log, which may be kept for long: a mail holds the means to take an account over.
+      process.stdout.write(`--- mail to ${to}: ${letter.subject}\n${text}---\n`);
+      return;
+    }
+    const mail = {
+      from: { name: siteName, address: this.config.mail.from },
+      to: { name: '', address: to },
+      subject: letter.subject,
+      text,
+      html: asHtml(letter),
+      // RFC 3834: no answers from out-of-office robots.
+      headers: { 'Auto-Submitted': 'auto-generated' },
+    };
+    for (const [tried, pause] of pauses.entries()) {
+      if (pause > 0) await sleep(pause, undefined, { ref: false, signal: this.ended.signal });
+      try {
+        await this.transport.sendMail(mail);
+        return;
+      } catch (error) {
+        const { responseCode = 0 } = error as { responseCode?: number };
+        // A 5xx of the mail server is final (RFC 5321).
+        if (tried === pauses.length - 1 || responseCode >= 500) throw error;
+        this.logger.warn({ err: error, tried }, 'a mail could not be sent; trying again');
+      }
+    }
+  }
+}

@@ -1,0 +1,180 @@
+// The pages to change one's account: password, e-mail address, and what the links in mails lead to.
+import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import type { z } from 'zod';
+import { confirmation, emailChange, forgotten, passwordChange, reset } from '../account/account.schemas.js';
+import { AccountService } from '../account/account.service.js';
+import { AppError, InvalidInputError } from '../http/app.errors.js';
+import { faultsByField } from '../http/validation.js';
+import { FormGuard } from './form.guard.js';
+import { PageResponder } from './page-responder.js';
+
+type Form = Readonly<Record<string, unknown>>;
+
+@Controller()
+export class AccountPagesController {
+  constructor(
+    private readonly pages: PageResponder,
+    private readonly accounts: AccountService,
+  ) {}
+
+  @Get('account/password')
+  passwordForm(@Req() request: Request, @Res() response: Response): void {
+    if (!request.user) return this.pages.toLogin(request, response);
+    this.show(request, response, 'password', 'Change your password');
+  }
+
+  @Post('account/password')
+  @UseGuards(FormGuard)
+  async changePassword(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    await this.act(request, response, 'password', 'Change your password', '/account?done=password', (form) =>
+      this.accounts.changePassword(request, parsed(passwordChange, withCheckbox(form))),
+    );
+  }
+
+  @Get('account/email')
+  async emailForm(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    await this.showEmail(request, response);
+  }
+
+  @Post('account/email')
+  @UseGuards(FormGuard)
+  async changeEmail(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const { again } = (request.body ?? {}) as Form;
+    const verified = (await this.accounts.current(request)).emailVerifiedAt !== null;
+    await this.act(
+      request,
+      response,
+      'email',
+      'Change your e-mail address',
+      '/account?done=mail',
+      (form) =>
+        again === undefined
+          ? this.accounts.changeEmail(request, parsed(emailChange, withCheckbox(form)))
+          : this.accounts.sendVerification(request),
+      { verified },
+    );
+  }
+
+  @Get('password/forgotten')
+  forgottenForm(@Req() request: Request, @Res() response: Response, @Query('done') done?: unknown): void {
+    this.show(request, response, 'forgotten', 'Forgotten your password?', { done: done !== undefined });
+  }
+
+  @Post('password/forgotten')
+  @UseGuards(FormGuard)
+  async forgotten(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const title = 'Forgotten your password?';
+    await this.act(request, response, 'forgotten', title, '/password/forgotten?done=mail', (form) =>
+      this.accounts.forgotten(request, parsed(forgotten, form).email),
+    );
+  }
+
+  @Get('password/reset')
+  async resetForm(@Req() request: Request, @Res() response: Response, @Query('token') token?: unknown): Promise<void> {
+    const works = await this.accounts.works('reset-password', token);
+    this.show(request, withSecret(response), 'reset', 'Set a new password', { token: works ? token : undefined });
+  }
+
+  @Post('password/reset')
+  @UseGuards(FormGuard)
+  async reset(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const { token } = (request.body ?? {}) as Form;
+    await this.act(
+      request,
+      withSecret(response),
+      'reset',
+      'Set a new password',
+      '/login?done=reset',
+      (form) => this.accounts.reset(request, parsed(reset, form)),
+      { token },
+    );
+  }
+
+  @Get('email/confirm')
+  async confirmForm(
+    @Req() request: Request,
+    @Res() response: Response,
+    @Query('token') token?: unknown,
+  ): Promise<void> {
+    // Confirmed by the button only: programs that look into mails follow links too.
+    const works = await this.accounts.works('confirm', token);
+    this.show(request, withSecret(response), 'confirm', 'Confirm your e-mail address', {
+      token: works ? token : undefined,
+    });
+  }
+
+  @Post('email/confirm')
+  @UseGuards(FormGuard)
+  async confirm(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const { token } = (request.body ?? {}) as Form;
+    await this.act(
+      request,
+      withSecret(response),
+      'confirm',
+      'Confirm your e-mail address',
+      '/email/confirm?done=confirmed',
+      (form) => this.accounts.confirmEmail(request, parsed(confirmation, form).token),
+      { token },
+    );
+  }
+
+  private async showEmail(request: Request, response: Response): Promise<void> {
+    const { emailVerifiedAt } = await this.accounts.current(request);
+    this.show(request, response, 'email', 'Change your e-mail address', { verified: emailVerifiedAt !== null });
+  }
+
+  /** Does what a form asks for and leads on; what is wrong with it is shown in the form. */
+  private async act(
+    request: Request,
+    response: Response,
+    view: string,
+    title: string,
+    next: string,
+    work: (form: Form) => Promise<void>,
+    data: Record<string, unknown> = {},
+  ): Promise<void> {
+    const form = (request.body ?? {}) as Form;
+    try {
+      await work(form);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.status >= 500 || error.status === 429) throw error;
+      const fields = error instanceof InvalidInputError ? error.fields : {};
+      const typed = { email: typeof form.email === 'string' ? form.email : '' };
+      return this.show(request, response, view, title, { ...data, form: typed, fields, error }, error.status);
+    }
+    this.pages.seeOther(request, response, next);
+  }
+
+  private show(
+    request: Request,
+    response: Response,
+    view: string,
+    title: string,
+    data: Record<string, unknown> = {},
+    status = 200,
+  ): void {
+    const { done } = request.query;
+    this.pages.show(request, response, view, { title, form: {}, fields: {}, done, ...data }, status);
+  }
+}
+
+/** @throws {InvalidInputError} */
+function parsed<T extends z.ZodType>(schema: T, form: Form): z.output<T> {
+  const result = schema.safeParse(form);
+  if (!result.success) throw new InvalidInputError(faultsByField(result.error.issues));
+  return result.data;
+}
+
+/** A checkbox that is off sends nothing. */
+function withCheckbox(form: Form): Form {
+  return { ...form, endOtherSessions: form.endOtherSessions === 'on' };
+}
+
+/** The address of this page holds a token: nobody is told it. */
+function withSecret(response: Response): Response {
+  return response.set('Referrer-Policy', 'no-referrer');
+}
