@@ -1,5 +1,5 @@
 // The app over a real MySQL server: pages and forms without JavaScript, repeated requests, devices, and the loss of MySQL.
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { hash } from '@node-rs/argon2';
 import { startDatabases, type Databases } from '@roam/local-stack';
@@ -14,6 +14,7 @@ import { parseSettings } from './config/settings.js';
 import { connectCluster } from './database/connect.js';
 import { migrate } from './database/migrate.js';
 import { Metrics } from './health/metrics.js';
+import { totpCode } from './factors/totp.js';
 import { Readiness } from './health/readiness.js';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
@@ -462,6 +463,142 @@ describe('a new password', () => {
     expect((await here.agent.put('/api/password').send(change)).status).toBe(204);
     expect((await there.get('/api/me')).status).toBe(200);
     expect((await here.get('/api/me')).status).toBe(200);
+  });
+});
+
+describe('a second factor', () => {
+  /** What the app shows, so many half minutes from now. */
+  const codeOfApp = (secret: string, steps = 0) => {
+    const bits = [...secret].map((letter) =>
+      'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
+    );
+    const bytes = bits
+      .join('')
+      .match(/.{8}/g)!
+      .map((byte) => Number.parseInt(byte, 2));
+    return totpCode(Buffer.from(bytes), Math.floor(Date.now() / 30_000) + steps);
+  };
+  /** Somebody with an authenticator app, its secret, and the recovery codes. */
+  const enrolled = async () => {
+    const someone = person();
+    const { agent } = browser();
+    await agent.post('/api/register').send(someone);
+    const answer = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
+    const { secret } = answer.body as { secret: string };
+    const confirmed = await agent.post('/api/factors/totp/confirm').send({ code: codeOfApp(secret) });
+    expect(confirmed.status).toBe(200);
+    return { someone, agent, secret, codes: (confirmed.body as { recoveryCodes: string[] }).recoveryCodes };
+  };
+  let now = Date.now();
+  beforeEach(() => {
+    now = Date.now();
+    jest.spyOn(Date, 'now').mockImplementation(() => now);
+  });
+
+  it('ASVS 6.3.3: is asked for after the password, on the pages', async () => {
+    const someone = person();
+    const [here, there] = [browser(), browser()];
+    await here.agent.post('/api/register').send(someone);
+    await there.agent.post('/api/login').send(someone);
+    const wrong = await here.send('/account/two-step', { action: 'enrol', currentPassword: 'not my password' });
+    expect(wrong.status).toBe(422);
+    const asked = await here.send('/account/two-step', { action: 'enrol', currentPassword: someone.password });
+    expect([asked.status, asked.headers.location]).toEqual([303, '/account/two-step']);
+    const page = (await here.get('/account/two-step')).text;
+    expect(page).toContain('<svg');
+    const secret = /<code>([A-Z2-7 ]+)<\/code>/.exec(page)![1].replaceAll(' ', '');
+    expect((await here.send('/account/two-step', { action: 'confirm', code: '000000' })).status).toBe(422);
+    const codes = await here.send('/account/two-step', { action: 'confirm', code: codeOfApp(secret) });
+    expect(codes.text.match(/<code>([A-Z2-7]{5}-){4}[A-Z2-7]{5}<\/code>/g)).toHaveLength(10);
+    // ASVS 7.4.3: all other sessions have ended.
+    expect((await here.get('/api/me')).status).toBe(200);
+    expect((await there.get('/api/me')).status).toBe(401);
+    await mailTo(someone.email, /takes a code of your app/);
+
+    now += 30_000;
+    expect((await there.get('/login/second')).headers.location).toBe('/login');
+    const first = await there.send('/login', { ...someone, returnTo: '/account/sessions' });
+    expect([first.status, first.headers.location]).toEqual([303, '/login/second']);
+    expect((await there.get('/api/me')).status).toBe(401);
+    const mistyped = await there.send('/login/second', { code: '12 34' });
+    expect([mistyped.status, mistyped.text]).toEqual([422, expect.stringContaining('This code is wrong')]);
+    const done = await there.send('/login/second', { code: codeOfApp(secret) });
+    expect([done.status, done.headers.location]).toEqual([303, '/account/sessions']);
+    expect((await there.get('/api/me')).status).toBe(200);
+  });
+
+  it('ASVS 6.5.1: takes each code of the app once, and none after five minutes', async () => {
+    const { someone, secret } = await enrolled();
+    const login = async (code: string) => {
+      const { agent } = browser();
+      const first = await agent.post('/api/login').send(someone);
+      expect([first.status, codeOf(first)]).toEqual([401, 'second_factor_required']);
+      return { agent, status: (await agent.post('/api/login/second').send({ code })).status };
+    };
+    // The one that switched it on.
+    expect((await login(codeOfApp(secret))).status).toBe(422);
+    const { agent, status } = await login(codeOfApp(secret, 1));
+    expect(status).toBe(200);
+    expect((await login(codeOfApp(secret, 1))).status).toBe(422);
+    // The second step is over with its login.
+    expect((await agent.post('/api/login/second').send({ code: codeOfApp(secret, 2) })).status).toBe(401);
+    const late = browser().agent;
+    await late.post('/api/login').send(someone);
+    now += 5 * 60_000;
+    const expired = await late.post('/api/login/second').send({ code: codeOfApp(secret) });
+    expect([expired.status, codeOf(expired)]).toEqual([401, 'login_expired']);
+  });
+
+  it('ASVS 6.5.1 to 6.5.4: is replaced by a recovery code, once each; only their hashes are kept', async () => {
+    const { someone, codes } = await enrolled();
+    const attempt = async (code: string) => {
+      const { agent } = browser();
+      await agent.post('/api/login').send(someone);
+      return (await agent.post('/api/login/second').send({ code })).status;
+    };
+    expect(new Set(codes).size).toBe(10);
+    expect(await attempt(codes[0].toLowerCase().replaceAll('-', ' '))).toBe(200);
+    expect(await attempt(codes[0])).toBe(422);
+    expect(await attempt(codes[1])).toBe(200);
+    const { codes: others } = await enrolled();
+    expect(await attempt(others[0])).toBe(422);
+    const kept = JSON.stringify([
+      await cluster.read('SELECT * FROM recovery_codes', []),
+      await cluster.read('SELECT * FROM users', []),
+    ]);
+    for (const code of codes) expect(kept).not.toContain(code.slice(0, 11));
+  });
+
+  it('ASVS 6.3.1: is not to be guessed', async () => {
+    const { someone, secret } = await enrolled();
+    const { agent } = browser();
+    await agent.post('/api/login').send(someone);
+    for (let i = 0; i < 5; i += 1)
+      expect((await agent.post('/api/login/second').send({ code: `00000${i}` })).status).toBe(422);
+    const refused = await agent.post('/api/login/second').send({ code: codeOfApp(secret, 1) });
+    expect([refused.status, codeOf(refused)]).toEqual([429, 'too_many_attempts']);
+    now += 1_000;
+    expect((await agent.post('/api/login/second').send({ code: codeOfApp(secret, 1) })).status).toBe(200);
+  });
+
+  it('ASVS 6.4.3: stays when the password is set anew by mail; ends with the password', async () => {
+    const { someone, agent } = await enrolled();
+    await agent.post('/api/password/forgotten').send({ email: someone.email });
+    const { token } = await mailTo(someone.email, /asked for a new password/);
+    const password = 'a completely new one';
+    expect((await browser().agent.post('/api/password/reset').send({ token, password })).status).toBe(204);
+    const login = await browser()
+      .agent.post('/api/login')
+      .send({ ...someone, password });
+    expect(codeOf(login)).toBe('second_factor_required');
+
+    const other = await enrolled();
+    const wrong = await other.agent.delete('/api/factors/totp').send({ currentPassword: 'not my password' });
+    expect(wrong.status).toBe(422);
+    const currentPassword = other.someone.password;
+    expect((await other.agent.delete('/api/factors/totp').send({ currentPassword })).status).toBe(204);
+    expect((await other.agent.get('/api/factors')).body).toEqual({ totp: false, recoveryCodes: 0 });
+    expect((await browser().agent.post('/api/login').send(other.someone)).status).toBe(200);
   });
 });
 

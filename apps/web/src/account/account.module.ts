@@ -2,6 +2,9 @@
 import { Module } from '@nestjs/common';
 import { AuthController } from '../auth/auth.controller.js';
 import { AuthModule } from '../auth/auth.module.js';
+import { FactorsController } from '../factors/factors.controller.js';
+import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
+import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountTokensService } from './account-tokens.service.js';
@@ -12,8 +15,8 @@ import { RegistrationService } from './registration.service.js';
 @Module({
   imports: [AuthModule, MailModule, UsersModule],
   // Here, because who registers is sent a mail.
-  controllers: [AuthController, AccountController],
-  providers: [AccountService, AccountTokensService, RegistrationService],
-  exports: [AccountService, RegistrationService],
+  controllers: [AuthController, AccountController, FactorsController],
+  providers: [AccountService, AccountTokensService, RegistrationService, SecondFactorService, RecoveryCodesService],
+  exports: [AccountService, RegistrationService, SecondFactorService],
 })
 export class AccountModule {}

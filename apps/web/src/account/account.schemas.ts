@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { email } from '../users/user.schemas.js';
 
-const currentPassword = z.string({ error: 'Enter your current password.' }).min(1, 'Enter your current password.');
+export const currentPassword = z
+  .string({ error: 'Enter your current password.' })
+  .min(1, 'Enter your current password.');
 /** The policy needs to know whose it is: the service checks it. */
 const password = z.string({ error: 'Choose a password.' }).min(1, 'Choose a password.');
 const token = z.string({ error: 'Use the link in the mail.' }).regex(/^[\w-]{43}$/, 'Use the link in the mail.');

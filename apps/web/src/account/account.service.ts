@@ -103,7 +103,7 @@ export class AccountService {
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
-    const { user, epoch } = await this.proved(request, currentPassword);
+    const { user, epoch } = await this.prove(request, currentPassword);
     assertGood(password, user);
     const passwordHash = await this.passwords.hash(password);
     await this.users.change(user.id, { passwordHash });
@@ -119,7 +119,7 @@ export class AccountService {
    * @throws {InvalidInputError} @throws {EmailTakenError} @throws {TooManyAttemptsError}
    */
   async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
-    const { user } = await this.proved(request, currentPassword);
+    const { user } = await this.prove(request, currentPassword);
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
     await this.throttle.mail(email, request.ip);
     await this.mailToken('change-email', user, email, endOtherSessions);
@@ -157,8 +157,11 @@ export class AccountService {
     this.audit.note('email-changed', request, { userId }, { endSessions });
   }
 
-  /** The account, when this is its password. Guessing is slowed down as at login. */
-  private async proved(request: Request, password: string): Promise<{ user: User; epoch: number }> {
+  /**
+   * The account, when this is its password. Guessing is slowed down as at login.
+   * @throws {InvalidInputError} @throws {TooManyAttemptsError}
+   */
+  async prove(request: Request, password: string): Promise<{ user: User; epoch: number }> {
     const user = await this.current(request);
     const epoch = await this.sessions.epochOf(user.id);
     const matches = await this.throttle.attempt({ account: user.email, ip: request.ip }, () =>

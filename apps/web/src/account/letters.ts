@@ -28,6 +28,14 @@ export const letters = {
     subject: `Your password for ${siteName} was changed`,
     paragraphs: ['The password of your account has just been changed.', notYou],
   }),
+  secondFactor: (name: string, on: boolean): Letter => ({
+    name,
+    subject: `Signing in to ${siteName} with two steps was switched ${on ? 'on' : 'off'}`,
+    paragraphs: [
+      `Signing in to your account ${on ? 'takes a code of your app from now on' : 'takes your password only from now on'}.`,
+      notYou,
+    ],
+  }),
   emailChanging: (name: string): Letter => ({
     name,
     subject: `Your e-mail address at ${siteName} is about to change`,

@@ -21,6 +21,11 @@ export type AuditEventName =
   | 'email-verified'
   | 'email-change-asked'
   | 'email-changed'
+  | 'second-factor-asked'
+  | 'second-factor-failed'
+  | 'recovery-code-used'
+  | 'factor-added'
+  | 'factor-removed'
   | 'admin';
 
 export interface AuditEvent {

@@ -3,7 +3,8 @@ import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nes
 import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
 import { Config } from '../config/config.js';
-import { InvalidCredentialsError } from '../http/app.errors.js';
+import { SecondFactorService } from '../factors/second-factor.service.js';
+import { InvalidCredentialsError, SecondFactorRequiredError } from '../http/app.errors.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
 import { PasswordGuard } from './password.guard.js';
@@ -15,6 +16,7 @@ import { publicPart } from './signed-in.js';
 export class AuthController {
   constructor(
     private readonly config: Config,
+    private readonly factors: SecondFactorService,
     private readonly registrations: RegistrationService,
     private readonly signIns: SignInService,
   ) {}
@@ -36,6 +38,7 @@ export class AuthController {
     @Req() request: Request,
   ): Promise<{ user: PublicUser }> {
     if (!request.account) throw new InvalidCredentialsError();
+    if (this.factors.begin(request, request.account, remember)) throw new SecondFactorRequiredError();
     await this.signIns.signIn(request, request.account, remember);
     return { user: publicUser(request.account.user) };
   }

@@ -26,6 +26,8 @@ export const limits = {
   /** How long the links in mails work: those that let somebody set a password, and those that prove an address. */
   resetTokenMs: 10 * 60_000,
   emailTokenMs: 24 * 3_600_000,
+  /** How long the second step of signing in may come after the first. */
+  secondStepMs: 5 * 60_000,
   /** How long a mail server may take for each step. */
   mailMs: 5_000,
 

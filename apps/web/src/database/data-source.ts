@@ -5,6 +5,7 @@ import { User } from '../users/user.entity.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
+import { CreateSecondFactors1763769600006 } from './migrations/create-second-factors.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateThrottles1763769600003 } from './migrations/create-throttles.js';
 import { CreateUsers1763769600000 } from './migrations/create-users.js';
@@ -23,6 +24,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
       CreateThrottles1763769600003,
       CreateAuditEvents1763769600004,
       CreateAccountTokens1763769600005,
+      CreateSecondFactors1763769600006,
     ],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.

@@ -57,6 +57,25 @@ export class InvalidTokenError extends AppError {
   }
 }
 
+/** The password was right; the code of the second factor is still missing. */
+export class SecondFactorRequiredError extends AppError {
+  readonly code = 'second_factor_required';
+  readonly status = 401;
+
+  constructor() {
+    super('Now enter the code of your authenticator app.');
+  }
+}
+
+export class LoginExpiredError extends AppError {
+  readonly code = 'login_expired';
+  readonly status = 401;
+
+  constructor() {
+    super('That took too long, or there was no password before. Please sign in again from the start.');
+  }
+}
+
 export class NotSignedInError extends AppError {
   readonly code = 'not_signed_in';
   readonly status = 401;

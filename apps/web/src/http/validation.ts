@@ -1,5 +1,6 @@
 // Checks what handlers receive against the schema that they declare, and reports every field's fault at once.
 import { StandardSchemaValidationPipe } from '@nestjs/common';
+import type { z } from 'zod';
 import { InvalidInputError, type FieldFaults } from './app.errors.js';
 
 interface Issue {
@@ -20,4 +21,11 @@ export function faultsByField(issues: readonly Issue[]): FieldFaults {
     if (!Object.hasOwn(faults, field)) faults[field] = message;
   }
   return faults;
+}
+
+/** What the schema makes of a form. @throws {InvalidInputError} */
+export function parsed<T extends z.ZodType>(schema: T, form: unknown): z.output<T> {
+  const result = schema.safeParse(form ?? {});
+  if (!result.success) throw new InvalidInputError(faultsByField(result.error.issues));
+  return result.data;
 }

@@ -1,11 +1,10 @@
 // The pages to change one's account: password, e-mail address, and what the links in mails lead to.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import type { z } from 'zod';
 import { confirmation, emailChange, forgotten, passwordChange, reset } from '../account/account.schemas.js';
 import { AccountService } from '../account/account.service.js';
 import { AppError, InvalidInputError } from '../http/app.errors.js';
-import { faultsByField } from '../http/validation.js';
+import { parsed } from '../http/validation.js';
 import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
@@ -160,13 +159,6 @@ export class AccountPagesController {
     const { done } = request.query;
     this.pages.show(request, response, view, { title, form: {}, fields: {}, done, ...data }, status);
   }
-}
-
-/** @throws {InvalidInputError} */
-function parsed<T extends z.ZodType>(schema: T, form: Form): z.output<T> {
-  const result = schema.safeParse(form);
-  if (!result.success) throw new InvalidInputError(faultsByField(result.error.issues));
-  return result.data;
 }
 
 /** A checkbox that is off sends nothing. */

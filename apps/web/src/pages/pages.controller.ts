@@ -2,6 +2,7 @@
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
+import { SecondFactorService } from '../factors/second-factor.service.js';
 import { PasswordGuard } from '../auth/password.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
@@ -35,6 +36,7 @@ const messages = new Map<unknown, string>([
 export class PagesController {
   constructor(
     private readonly pages: PageResponder,
+    private readonly factors: SecondFactorService,
     private readonly registrations: RegistrationService,
     private readonly signIns: SignInService,
     private readonly sessions: SessionsService,
@@ -82,7 +84,10 @@ export class PagesController {
         : new InvalidInputError(faultsByField(parsed.error.issues));
       return this.again(request, response, 'login', 'Sign in', { form, returnTo }, error);
     }
-    await this.signIns.signIn(request, request.account, parsed.data.remember);
+    const { remember } = parsed.data;
+    if (this.factors.begin(request, request.account, remember, returnTo))
+      return this.pages.seeOther(request, response, '/login/second');
+    await this.signIns.signIn(request, request.account, remember);
     this.pages.seeOther(request, response, returnTo);
   }
 

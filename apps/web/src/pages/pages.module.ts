@@ -7,6 +7,7 @@ import { ServersModule } from '../servers/servers.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { AccountPagesController } from './account-pages.controller.js';
 import { ClusterController } from './cluster.controller.js';
+import { FactorPagesController } from './factor-pages.controller.js';
 import { FormTokens } from './form-tokens.js';
 import { PageResponder } from './page-responder.js';
 import { PagesController } from './pages.controller.js';
@@ -14,7 +15,7 @@ import { ViewsModule } from './views.module.js';
 
 @Module({
   imports: [ViewsModule, AuthModule, AccountModule, CartModule, SessionsModule, ServersModule],
-  controllers: [PagesController, AccountPagesController, ClusterController],
+  controllers: [PagesController, AccountPagesController, FactorPagesController, ClusterController],
   providers: [FormTokens, PageResponder],
 })
 export class PagesModule {}

@@ -26,6 +26,18 @@ export class User {
   @Column({ name: 'email_verified_at', type: 'datetime', precision: 3, nullable: true })
   emailVerifiedAt!: Date | null;
 
+  /** The sealed secret of an authenticator app; it counts where `totpSince` is set. */
+  @Column({ name: 'totp_secret', type: 'varbinary', length: 64, nullable: true })
+  totpSecret!: Buffer | null;
+
+  /** Since when signing in takes the app's code as well. */
+  @Column({ name: 'totp_since', type: 'datetime', precision: 3, nullable: true })
+  totpSince!: Date | null;
+
+  /** The last time step whose code was used. */
+  @Column({ name: 'totp_step', type: 'int', unsigned: true, default: 0 })
+  totpStep!: number;
+
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
   createdAt!: Date;
 }

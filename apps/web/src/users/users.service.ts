@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { QueryFailedError, type Repository } from 'typeorm';
+import { LessThan, QueryFailedError, type Repository } from 'typeorm';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
 import { User } from './user.entity.js';
@@ -26,12 +26,20 @@ export class UsersService {
   }
 
   /** @throws {EmailTakenError} when another account has the new address */
-  async change(id: string, changes: Partial<Pick<User, 'email' | 'passwordHash' | 'emailVerifiedAt'>>): Promise<void> {
+  async change(id: string, changes: Partial<Omit<User, 'id' | 'roles' | 'createdAt'>>): Promise<void> {
     try {
       await this.cluster.retrying(() => this.users.update({ id }, changes));
     } catch (error) {
       throw isDuplicate(error) ? new EmailTakenError() : error;
     }
+  }
+
+  /** Takes a time step of the user's app, so that its code counts once; false when it or a later one was taken. */
+  async takeTotpStep(id: string, step: number): Promise<boolean> {
+    const taken = await this.cluster.retrying(() =>
+      this.users.update({ id, totpStep: LessThan(step) }, { totpStep: step }),
+    );
+    return taken.affected === 1;
   }
 
   /** Keeps the same password's newer hash, unless the password was changed meanwhile. */
@@ -47,15 +55,8 @@ export class UsersService {
   async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
     const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
     const passwordHash = await this.passwords.hash(password);
-    const user = this.users.create({
-      id,
-      email,
-      name,
-      passwordHash,
-      roles: [],
-      emailVerifiedAt: null,
-      createdAt: new Date(),
-    });
+    const blank = { roles: [], emailVerifiedAt: null, totpSecret: null, totpSince: null, totpStep: 0 };
+    const user = this.users.create({ id, email, name, passwordHash, ...blank, createdAt: new Date() });
     try {
       await this.cluster.retrying(() => this.users.insert(user));
       return user;

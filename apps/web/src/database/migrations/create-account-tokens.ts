@@ -1,5 +1,6 @@
 // The hashes of the tokens that mails carry, and since when an account's address is known to be right.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { addColumn } from '../add-column.js';
 
 export class CreateAccountTokens1763769600005 implements MigrationInterface {
   readonly name = 'CreateAccountTokens1763769600005';
@@ -17,10 +18,7 @@ export class CreateAccountTokens1763769600005 implements MigrationInterface {
         KEY account_tokens_user (user_id, purpose),
         KEY account_tokens_expires_at (expires_at)
       ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4`);
-    await runner.query('ALTER TABLE users ADD COLUMN email_verified_at DATETIME(3) NULL').catch((error: unknown) => {
-      // 1060: somebody was faster, or an earlier try got this far.
-      if ((error as { driverError?: { errno?: number } }).driverError?.errno !== 1060) throw error;
-    });
+    await addColumn(runner, 'users', 'email_verified_at DATETIME(3) NULL');
   }
 
   async down(runner: QueryRunner): Promise<void> {

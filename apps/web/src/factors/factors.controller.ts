@@ -1,0 +1,51 @@
+// /api/factors: the second factor of one's account; and the second step of signing in.
+import { Body, Controller, Delete, Get, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
+import type { Request } from 'express';
+import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { publicUser, type PublicUser } from '../users/user.entity.js';
+import { codeInput, passwordInput, type CodeInput, type PasswordInput } from './factors.schemas.js';
+import { SecondFactorService, type Enrolment } from './second-factor.service.js';
+
+@Controller('api')
+export class FactorsController {
+  constructor(private readonly factors: SecondFactorService) {}
+
+  @Post('login/second')
+  @HttpCode(200)
+  async complete(
+    @Body({ schema: codeInput }) { code }: CodeInput,
+    @Req() request: Request,
+  ): Promise<{ user: PublicUser }> {
+    return { user: publicUser((await this.factors.complete(request, code)).user) };
+  }
+
+  @Get('factors')
+  @UseGuards(SignedInGuard)
+  async list(@Req() request: Request): Promise<{ totp: boolean; recoveryCodes: number }> {
+    const { since, recoveryCodes } = await this.factors.state(request);
+    return { totp: since !== null, recoveryCodes };
+  }
+
+  @Post('factors/totp')
+  @UseGuards(SignedInGuard)
+  enrol(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<Enrolment> {
+    return this.factors.enrol(request, input.currentPassword);
+  }
+
+  @Post('factors/totp/confirm')
+  @HttpCode(200)
+  @UseGuards(SignedInGuard)
+  async confirm(
+    @Body({ schema: codeInput }) { code }: CodeInput,
+    @Req() request: Request,
+  ): Promise<{ recoveryCodes: string[] }> {
+    return { recoveryCodes: await this.factors.confirm(request, code) };
+  }
+
+  @Delete('factors/totp')
+  @HttpCode(204)
+  @UseGuards(SignedInGuard)
+  remove(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<void> {
+    return this.factors.remove(request, input.currentPassword);
+  }
+}

@@ -1,0 +1,52 @@
+// Recovery codes: ten, each lets somebody in once who has lost their authenticator app.
+import { Injectable } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
+import { createHash, randomBytes } from 'node:crypto';
+import { base32 } from './totp.js';
+
+const count = 10;
+
+@Injectable()
+export class RecoveryCodesService {
+  constructor(private readonly cluster: MysqlCluster) {}
+
+  /** New ones in the place of all former ones; they cannot be shown again. */
+  async renew(userId: string): Promise<string[]> {
+    // 125 bits each: so many that a plain hash keeps them (OWASP ASVS 6.5.2).
+    const codes = Array.from({ length: count }, () => base32(randomBytes(16)).slice(0, 25));
+    await this.cluster.write('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
+    for (const code of codes)
+      await this.cluster.write('INSERT IGNORE INTO recovery_codes (hash, user_id) VALUES (?, ?)', [
+        hashOf(code),
+        userId,
+      ]);
+    return codes.map((code) => code.match(/.{5}/g)!.join('-'));
+  }
+
+  /** Uses a code up, however it is spaced; false when it is none of this user's, or used. `claimant` may repeat that. */
+  async claim(userId: string, code: string, claimant: string): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write(
+      `UPDATE recovery_codes SET used_by = ? WHERE hash = ? AND user_id = ? AND (used_by = '' OR used_by = ?)`,
+      [claimant, hashOf(code.replace(/[\s-]/g, '').toUpperCase()), userId, claimant],
+    );
+    return affectedRows > 0;
+  }
+
+  /** How many are left. */
+  async left(userId: string): Promise<number> {
+    const [row] = await this.cluster.read<RowDataPacket>(
+      `SELECT COUNT(*) AS n FROM recovery_codes WHERE user_id = ? AND used_by = ''`,
+      [userId],
+    );
+    return Number((row as { n: number }).n);
+  }
+
+  async remove(userId: string): Promise<void> {
+    await this.cluster.write('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
+  }
+}
+
+function hashOf(code: string): Buffer {
+  return createHash('sha256').update(`recovery ${code}`).digest();
+}

@@ -1,0 +1,164 @@
+// The second step of signing in: an authenticator app's code, or a recovery code.
+import { Injectable } from '@nestjs/common';
+import { SessionManager } from '@roam/session/nest';
+import type { Request } from 'express';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { AccountService } from '../account/account.service.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Account } from '../auth/account.js';
+import { SignInService } from '../auth/sign-in.service.js';
+import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { siteName } from '../config/site.js';
+import { InvalidInputError, LoginExpiredError } from '../http/app.errors.js';
+import { MailService } from '../mail/mail.service.js';
+import { letters } from '../account/letters.js';
+import { ThrottleService } from '../throttling/throttle.service.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import { RecoveryCodesService } from './recovery-codes.service.js';
+import { SecretBox } from './secret-box.js';
+import { base32, otpauthUri, stepOf } from './totp.js';
+
+/** The key of the session that remembers whose password was right. */
+const key = 'secondFactor';
+
+/** Whose password was right, until the second step. */
+interface Pending {
+  readonly userId: string;
+  readonly epoch: number;
+  readonly remember: boolean;
+  readonly returnTo: string;
+  readonly endsAt: number;
+}
+
+/** What to put into an authenticator app. */
+export interface Enrolment {
+  readonly secret: string;
+  readonly uri: string;
+}
+
+@Injectable()
+export class SecondFactorService {
+  private readonly box: SecretBox;
+
+  constructor(
+    config: Config,
+    private readonly users: UsersService,
+    private readonly accounts: AccountService,
+    private readonly codes: RecoveryCodesService,
+    private readonly throttle: ThrottleService,
+    private readonly sessions: SessionManager,
+    private readonly signIns: SignInService,
+    private readonly mails: MailService,
+    private readonly audit: AuditService,
+  ) {
+    this.box = new SecretBox(config.session.secrets);
+  }
+
+  /** True when the account has a second factor: then the login waits in the session for `complete`. */
+  begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): boolean {
+    if (!user.totpSince) return false;
+    const endsAt = Date.now() + limits.secondStepMs;
+    request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt } satisfies Pending;
+    this.audit.note('second-factor-asked', request, { userId: user.id });
+    return true;
+  }
+
+  /** Whether a login waits for its second step in this session. */
+  isPending(request: Request): boolean {
+    const pending = request.session?.[key] as Pending | undefined;
+    return pending !== undefined && Date.now() < pending.endsAt;
+  }
+
+  /**
+   * Signs in with the code of the app or a recovery code.
+   * @throws {LoginExpiredError} @throws {InvalidInputError} @throws {TooManyAttemptsError}
+   */
+  async complete(request: Request, code: string): Promise<{ user: User; returnTo: string }> {
+    if (!this.isPending(request)) throw new LoginExpiredError();
+    const { userId, epoch, remember, returnTo } = request.session![key] as Pending;
+    const user = await this.users.findById(userId);
+    if (!user) throw new LoginExpiredError();
+    const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
+      this.check(request, user, code),
+    );
+    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, too old, or was used.' });
+    delete request.session![key];
+    await this.signIns.signIn(request, { user, epoch }, remember);
+    return { user, returnTo };
+  }
+
+  async state(request: Request): Promise<{ since: Date | null; recoveryCodes: number; enrolment?: Enrolment }> {
+    const user = await this.accounts.current(request);
+    const pending = !user.totpSince && user.totpSecret;
+    return {
+      since: user.totpSince,
+      recoveryCodes: await this.codes.left(user.id),
+      ...(pending && { enrolment: this.enrolment(user, this.box.open(user.id, pending).secret) }),
+    };
+  }
+
+  /** Makes a secret for an app; it counts once `confirm` has seen a code of it. @throws {InvalidInputError} */
+  async enrol(request: Request, password: string): Promise<Enrolment> {
+    const { user } = await this.accounts.prove(request, password);
+    if (user.totpSince) throw new InvalidInputError({ currentPassword: 'There is a second factor already.' });
+    const secret = randomBytes(20);
+    await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret), totpStep: 0 });
+    return this.enrolment(user, secret);
+  }
+
+  /** Switches the second factor on, ends all other sessions, and makes the recovery codes. @throws {InvalidInputError} */
+  async confirm(request: Request, code: string): Promise<string[]> {
+    const user = await this.accounts.current(request);
+    const { totpSecret: sealed } = user;
+    const wrong = new InvalidInputError({ code: 'This is not the code that the app shows now.' });
+    if (!sealed || user.totpSince) throw wrong;
+    const attempt = { account: `${user.id} second factor`, ip: request.ip };
+    const proved = await this.throttle.attempt(attempt, () => this.checkTotp(user, sealed, code));
+    if (!proved) throw wrong;
+    const epoch = await this.sessions.epochOf(user.id);
+    const recoveryCodes = await this.codes.renew(user.id);
+    await this.users.change(user.id, { totpSince: new Date() });
+    await this.signIns.renew(request, { user, epoch });
+    await this.sessions.endAll(user.id, request.session);
+    this.audit.note('factor-added', request, {}, { factor: 'totp' });
+    this.mails.send(user.email, letters.secondFactor(user.name, true));
+    return recoveryCodes;
+  }
+
+  /** Switches it off. @throws {InvalidInputError} */
+  async remove(request: Request, password: string): Promise<void> {
+    const { user, epoch } = await this.accounts.prove(request, password);
+    await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0 });
+    await this.codes.remove(user.id);
+    await this.signIns.renew(request, { user, epoch });
+    await this.sessions.endAll(user.id, request.session);
+    this.audit.note('factor-removed', request, {}, { factor: 'totp' });
+    this.mails.send(user.email, letters.secondFactor(user.name, false));
+  }
+
+  private async check(request: Request, user: User, code: string): Promise<boolean> {
+    const compact = code.replace(/\s/g, '');
+    if (user.totpSecret && /^\d{6}$/.test(compact)) {
+      if (await this.checkTotp(user, user.totpSecret, compact)) return true;
+    } else if (await this.codes.claim(user.id, code, request.trustedId ?? randomUUID())) {
+      this.audit.note('recovery-code-used', request, { userId: user.id });
+      return true;
+    }
+    this.audit.note('second-factor-failed', request, { userId: user.id });
+    return false;
+  }
+
+  private async checkTotp(user: User, sealed: Buffer, code: string): Promise<boolean> {
+    const { secret, isOld } = this.box.open(user.id, sealed);
+    const step = stepOf(secret, code.replace(/\s/g, ''), Date.now());
+    if (step === undefined || !(await this.users.takeTotpStep(user.id, step))) return false;
+    if (isOld) await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret) });
+    return true;
+  }
+
+  private enrolment(user: User, secret: Buffer): Enrolment {
+    return { secret: base32(secret), uri: otpauthUri(secret, siteName, user.email) };
+  }
+}

@@ -1,0 +1,74 @@
+// The pages of the second factor: the second step of signing in, and switching it on and off.
+import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { renderSVG } from 'uqr';
+import { codeInput, passwordInput } from '../factors/factors.schemas.js';
+import { SecondFactorService } from '../factors/second-factor.service.js';
+import { InvalidInputError } from '../http/app.errors.js';
+import { parsed } from '../http/validation.js';
+import { FormGuard } from './form.guard.js';
+import { PageResponder } from './page-responder.js';
+
+const twoStep = { title: 'Signing in with two steps', fields: {} };
+const second = { title: 'One more step', fields: {} };
+
+@Controller()
+export class FactorPagesController {
+  constructor(
+    private readonly pages: PageResponder,
+    private readonly factors: SecondFactorService,
+  ) {}
+
+  @Get('login/second')
+  secondStepForm(@Req() request: Request, @Res() response: Response): void {
+    if (!this.factors.isPending(request)) return this.pages.seeOther(request, response, '/login');
+    this.pages.show(request, response, 'second-step', second);
+  }
+
+  @Post('login/second')
+  @UseGuards(FormGuard)
+  async secondStep(@Req() request: Request, @Res() response: Response): Promise<void> {
+    try {
+      const { code } = parsed(codeInput, request.body);
+      const { returnTo } = await this.factors.complete(request, code);
+      this.pages.seeOther(request, response, returnTo);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      this.pages.show(request, response, 'second-step', { ...second, fields: error.fields }, error.status);
+    }
+  }
+
+  @Get('account/two-step')
+  async state(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    await this.show(request, response);
+  }
+
+  @Post('account/two-step')
+  @UseGuards(FormGuard)
+  async change(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const { action } = (request.body ?? {}) as { action?: unknown };
+    try {
+      if (action === 'confirm') {
+        const recoveryCodes = await this.factors.confirm(request, parsed(codeInput, request.body).code);
+        // Not a redirect: they are shown once, and kept nowhere.
+        return this.pages.show(request, response, 'recovery-codes', { title: 'Your recovery codes', recoveryCodes });
+      }
+      const { currentPassword } = parsed(passwordInput, request.body);
+      if (action === 'remove') await this.factors.remove(request, currentPassword);
+      else await this.factors.enrol(request, currentPassword);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      return this.show(request, response, error);
+    }
+    this.pages.seeOther(request, response, '/account/two-step');
+  }
+
+  private async show(request: Request, response: Response, error?: InvalidInputError): Promise<void> {
+    const { since, recoveryCodes, enrolment } = await this.factors.state(request);
+    const picture = enrolment && renderSVG(enrolment.uri, { border: 2 });
+    const data = { ...twoStep, since, recoveryCodes, enrolment, picture, fields: error?.fields ?? {} };
+    this.pages.show(request, response, 'two-step', data, error?.status);
+  }
+}
