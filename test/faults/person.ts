@@ -129,6 +129,15 @@ export class Person {
     return 1;
   }
 
+  /** After a race: who cannot tell whether the login has won starts anew. */
+  private async lookIfSignedIn(device: Device): Promise<void> {
+    if (device.token === undefined) return;
+    const answer = await this.send(device, { action: 'me' }, 'GET', '/api/me');
+    if (answer?.status === 200) return;
+    if (answer?.status !== 401) this.strays++;
+    this.forget(device);
+  }
+
   private async read(device: Device, how: Partial<Sent> = {}): Promise<number> {
     await this.send(device, { action: 'read', ...how }, 'GET', '/api/cart');
     return 1;
@@ -206,7 +215,7 @@ export class Person {
     ]);
     if (answer?.status === 204) this.strays = 0;
     if (answer?.status === 403) await this.signIn(device);
-    else if (races) await this.look(other);
+    else if (races) await this.lookIfSignedIn(other);
     else await this.leaveBehind(other);
     return 2;
   }

@@ -107,7 +107,7 @@ export class Scene {
     const violations = check(history, promises);
     if (violations.length === 0) return undefined;
     const people = new Set(violations.map(({ operations }) => operations[0].user));
-    const file = join(roamDir, 'broken-history.txt');
+    const file = join(roamDir(), 'broken-history.txt');
     const lines = history.filter(({ user }) => people.has(user)).map((each) => describeOperation(each));
     writeFileSync(file, `${violations.map((each) => explain([each])).join('\n')}\n\n${lines.join('\n')}\n`);
     return `${explain(violations)}\nAll that these people did: ${file}`;
