@@ -50,6 +50,8 @@ const PATIENCE_MS = 5_000;
 /** Of one item in the cart. */
 const MOST = 1000;
 const KEYS = 5;
+/** So many requests long people wait who could not sign in. */
+const PAUSE = 8;
 const GHOSTS = 4;
 
 export class Person {
@@ -168,12 +170,14 @@ export class Person {
     const ends = before === undefined ? [] : [before];
     const answer = await this.send(device, { action: 'login', makes, ends }, 'POST', '/api/login', this.credentials);
     // Without an answer nobody knows which of the two logins these cookies are worth.
-    if (answer?.status !== 200) {
-      this.strays++;
-      this.forget(device);
-    } else device.token = makes;
-    if (copy && answer?.status === 200) this.haunt(copy);
-    return 1;
+    if (answer?.status === 200) {
+      device.token = makes;
+      if (copy) this.haunt(copy);
+      return 1;
+    }
+    this.strays++;
+    this.forget(device);
+    return PAUSE;
   }
 
   private async signOut(device: Device): Promise<number> {

@@ -39,6 +39,7 @@ export class NodeConnection implements Deadline {
   private what = '';
   private armedAt = 0;
   private hard = Infinity;
+  private onSlow: (() => void) | undefined;
   private gone = false;
 
   private constructor(
@@ -115,17 +116,23 @@ export class NodeConnection implements Deadline {
     this.armedAt = this.clock.now();
     if (typeof deadline === 'number') {
       this.deadline = this.hard = deadline;
+      this.onSlow = undefined;
     } else {
       this.deadline = deadline.soft;
       this.hard = deadline.hard;
+      this.onSlow = deadline.onSlow;
     }
   }
 
   expire(): void {
-    // The node lives: the statement waits for a lock, or the whole group for a member. Elsewhere it would wait too.
-    if (this.deadline < this.hard && this.hasAnsweredSince(this.armedAt)) {
-      this.deadline = this.hard;
-      return;
+    if (this.deadline < this.hard) {
+      const { onSlow } = this;
+      // The node lives: the statement waits for a lock, or the whole group for a member. Elsewhere it would wait too.
+      if (onSlow || this.hasAnsweredSince(this.armedAt)) {
+        this.deadline = this.hard;
+        onSlow?.();
+        return;
+      }
     }
     this.destroy(new DeadlineError(this.what, this.clock.now() - this.armedAt));
   }
