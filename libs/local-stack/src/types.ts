@@ -61,6 +61,38 @@ export interface WebServer extends StackProcess {
   configure(env: Readonly<Record<string, string>>): void;
 }
 
+/** What can happen to a network. */
+export interface LinkFaults {
+  /**
+   * Nothing arrives any more in either direction and nobody is told, as when a switch dies. Connections stay open; who
+   * connects now gets no answer. Memory stays bounded: what does not get through stays with its sender.
+   */
+  cut(): void;
+  /** From now on an answer takes this many milliseconds longer: half of them are added to each direction. */
+  delay(ms: number): void;
+  /** Resets all connections and refuses new ones, as a machine does on which nothing listens. */
+  refuse(): Promise<void>;
+  /**
+   * Ends all of these. Connections that were cut go on, and what was sent meanwhile arrives, also the end of those that
+   * were given up: as TCP does it. Those that were begun during the cut are reset.
+   */
+  heal(): Promise<void>;
+}
+
+export interface Link extends LinkFaults {
+  /** On 127.0.0.1; what connects there is connected to the link's other end, or reset where nothing listens there. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** The network of a stack that was started with `links`, by the names of its servers (`web1`) and databases (`mysql1`). */
+export interface Links {
+  /** All that lead to it or from it. Throws `StackError` bad_options where there is none. */
+  of(name: string): LinkFaults;
+  /** The one that `from`, a web server, uses to reach `to`. Throws `StackError` bad_options where there is none. */
+  between(from: string, to: string): LinkFaults;
+}
+
 export interface StackOptions {
   readonly servers?: number;
   readonly databases?: number;
@@ -69,6 +101,11 @@ export interface StackOptions {
   readonly port?: number;
   /** Settings of the web servers beside those that the stack sets itself, e.g. `{ SESSION_METHOD: 'mysql' }`. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Gives every web server a network of its own to each database and to each other web server (`DATABASE_URLS` and
+   * `SYNC_PEERS`), which `Stack.links` can cut. It passes through this process, so it is no faster than this process.
+   */
+  readonly links?: boolean;
   /** The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). */
   readonly app?: string;
   readonly onProgress?: Progress;
@@ -80,6 +117,7 @@ export interface Stack {
   readonly nginx: StackProcess;
   readonly servers: readonly WebServer[];
   readonly databases: Databases;
+  readonly links: Links;
   /** The folders that stand for the mounts of the session method `file`. */
   readonly sessionDirs: readonly string[];
   /** The settings that all web servers have, secrets included: enough to run a tool of the web app beside them. */
