@@ -58,7 +58,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     runDir.remove();
   };
   try {
-    databases = await startDatabases({ count, topology, onProgress });
+    const { isolated = false, ownDisks = false } = options;
+    databases = await startDatabases({ count, topology, isolated, ownDisks, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
     const places: Place[] = [];

@@ -32,6 +32,16 @@ export interface Database extends StackProcess {
   readonly url: string;
   /** An account with all rights, for tests and tools. */
   readonly adminUrl: string;
+  /**
+   * Packets between it and the other databases vanish, and nobody is told; with `clients` also those of everybody else.
+   * Only where the databases are `isolated`, or throws `StackError` bad_options; so does `heal`.
+   */
+  cut(options?: { readonly clients?: boolean }): Promise<void>;
+  heal(): Promise<void>;
+  /** Leaves no byte free. Only where the databases have `ownDisks`, or throws `StackError` bad_options; so does `freeDisk`. */
+  fillDisk(): Promise<void>;
+  /** Also while it does not run, so that it can start again. */
+  freeDisk(): Promise<void>;
 }
 
 export interface DatabasesOptions {
@@ -42,6 +52,10 @@ export interface DatabasesOptions {
    * false saves a disk flush per commit, and the data of a run does not outlive the run.
    */
   readonly durable?: boolean;
+  /** Each in a network namespace with an address of its own, so that it can be cut off; where `canIsolate`. */
+  readonly isolated?: boolean;
+  /** Each with its data on a disk of its own, 512 MB, so that it can be full; where `canOwnDisks`. */
+  readonly ownDisks?: boolean;
   readonly onProgress?: Progress;
 }
 
@@ -59,6 +73,8 @@ export interface WebServer extends StackProcess {
   readonly metricsUrl: string;
   /** Changes settings, from the next start on. */
   configure(env: Readonly<Record<string, string>>): void;
+  /** Sets its time of day so many milliseconds ahead of ours (negative: behind), from the next start on. */
+  shiftClock(ms: number): void;
 }
 
 /** What can happen to a network. */
@@ -106,6 +122,9 @@ export interface StackOptions {
    * `SYNC_PEERS`), which `Stack.links` can cut. It passes through this process, so it is no faster than this process.
    */
   readonly links?: boolean;
+  /** As `DatabasesOptions` say it. */
+  readonly isolated?: boolean;
+  readonly ownDisks?: boolean;
   /** The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). */
   readonly app?: string;
   readonly onProgress?: Progress;
