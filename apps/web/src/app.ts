@@ -13,6 +13,7 @@ import type { Readiness } from './health/readiness.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
 
@@ -24,9 +25,10 @@ export async function createApp(
   logger: Logger,
   readiness: Readiness,
   metrics: Metrics,
+  heartbeat = new Heartbeat(limits.frozenMs),
 ): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(config, cluster, metrics.counted(store), logger),
+    AppModule.forRoot(config, cluster, metrics.counted(store), logger, heartbeat),
     {
       bodyParser: false,
       bufferLogs: true,

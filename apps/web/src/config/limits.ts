@@ -6,6 +6,8 @@ export const limits = {
   writeMs: 800,
   /** A request that takes longer is answered 503; nginx waits 1.8 s. */
   requestMs: 1_500,
+  /** A process that stood still for this long drops what it has in hand: no request in it can be answered in time. */
+  frozenMs: 1_500,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
   /** How long a client may take to send a request. */
