@@ -13,7 +13,7 @@ let stack: Stack;
 let database: Connection;
 beforeAll(async () => {
   stack = await startStack({ servers: 2, databases: 1, topology: 'single' });
-  database = await createConnection(stack.databases.nodes[0]!.adminUrl);
+  database = await createConnection(stack.databases.nodes[0].adminUrl);
 }, 120_000);
 afterAll(async () => {
   await database?.end();
@@ -47,7 +47,8 @@ describe('a frozen web server', () => {
     const [, frozen] = stack.servers as [WebServer, WebServer];
     // Registrations and logins wait for their turn at hashing, between what they have read and what they will write.
     const person = await register(new Client(stack.url));
-    const clients = Array.from({ length: 40 }, () => new Client(frozen.url, { timeoutMs: 30_000 }));
+    const people = 30;
+    const clients = Array.from({ length: people }, () => new Client(frozen.url, { timeoutMs: 30_000 }));
     let answered = 0;
     const outcomes = clients.map((client, i) =>
       (i % 2 ? client.post('/api/login', person) : client.post('/api/register', newPerson())).then(
@@ -69,13 +70,13 @@ describe('a frozen web server', () => {
     half.write(body);
     const atFreeze = await contents();
     const answeredAtFreeze = answered;
-    expect(answeredAtFreeze).toBeLessThan(30);
-    await sleep(2_500);
+    expect(answeredAtFreeze).toBeLessThan(people);
+    await sleep(3_000);
     frozen.thaw();
     const ended = await Promise.all(outcomes);
-    expect(ended.filter((outcome) => outcome === 'broken off').length).toBe(40 - answered);
-    // What MySQL had been sent before is done by itself; what was answered before the freeze may be read after it.
-    expect(answered - answeredAtFreeze).toBeLessThanOrEqual(2);
+    expect(ended.filter((outcome) => outcome === 'broken off').length).toBe(people - answered);
+    // One answer may have been on its way out.
+    expect(answered - answeredAtFreeze).toBeLessThanOrEqual(1);
     await until('the thawed server', async () => (await phaseOf(frozen)) === 'ready');
     // Whatever a handler still wanted to write has had its turn.
     await sleep(1_000);

@@ -10,6 +10,7 @@ import { limits } from './config/limits.js';
 import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
+import { Admission } from './http/admission.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -42,11 +43,15 @@ export async function createApp(
   // Nothing but the assets may be kept by browsers, and those have addresses of their own.
   app.set('etag', false);
   app.disable('x-powered-by');
+  const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
+  const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
+  metrics.observe(admission);
   app.use(
     requestContext(config),
     metrics.middleware(),
     securityHeaders(config),
     healthEndpoints(readiness),
+    admission.middleware(),
     serveAssets(),
   );
   // By `Sec-Fetch-Site`, else `Origin`: refuses what other sites make a browser send.

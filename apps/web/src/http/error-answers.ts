@@ -70,6 +70,8 @@ export function asAppError(exception: unknown): AppError {
   switch (code) {
     case 'session_store_unavailable':
     case 'cluster_unavailable':
+    case 'deadline_missed': // TypeORM's error around a connection that was lost, with no time for another
+    case 'no_connection':
       return new UnavailableError();
     case 'request_over':
       return new DeadlineError();

@@ -12,6 +12,7 @@ export class Heartbeat {
   onFreeze: (ms: number) => void = () => undefined;
 
   private time = 0;
+  private beforeLast = 0;
   private monotonic = performance.now();
   private wall = Date.now();
   private readonly timer = setInterval(() => this.beat(), beatEveryMs).unref();
@@ -27,9 +28,9 @@ export class Heartbeat {
     return this.time;
   }
 
-  /** The time when the loop last turned: what is read now arrived later, and nobody has looked at it since. */
-  get lastBeat(): number {
-    return this.time;
+  /** The time since which what is read now may have lain unread: sockets are looked at after each beat. */
+  get unreadSince(): number {
+    return this.beforeLast;
   }
 
   stop(): void {
@@ -38,6 +39,7 @@ export class Heartbeat {
 
   private beat(): void {
     const passed = this.passed();
+    this.beforeLast = this.time;
     this.time += passed;
     this.monotonic = performance.now();
     this.wall = Date.now();

@@ -42,7 +42,7 @@ export class PasswordsService {
     try {
       const done = await work();
       // After a standstill of this process nobody waits for it any more, and nothing may come of it.
-      if (performance.now() - askedAt > limits.requestMs) throw new OverloadedError();
+      if (performance.now() - askedAt > limits.frozenMs) throw new OverloadedError();
       return done;
     } finally {
       const next = this.waiting.shift();
