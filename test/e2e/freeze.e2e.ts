@@ -84,3 +84,36 @@ describe('a frozen web server', () => {
     expect((await new Client(frozen.url).post('/api/login', person)).status).toBe(200);
   });
 });
+
+describe('a rolling restart', () => {
+  it('fails no request of those who go on reading and writing', async () => {
+    const client = new Client(stack.url);
+    await register(client);
+    const statuses: Record<string, number> = {};
+    let longest = 0;
+    let over = false;
+    const users = Array.from({ length: 12 }, async (_, i) => {
+      const user = client.copy();
+      for (let round = 1; !over; round++) {
+        const startedAt = performance.now();
+        const { status, text } = await (round % 3
+          ? user.get('/api/me')
+          : user.put(`/api/cart/item${i}`, { quantity: round }));
+        longest = Math.max(longest, performance.now() - startedAt);
+        const outcome = status === 200 ? '200' : `${status} ${text}`;
+        statuses[outcome] = (statuses[outcome] ?? 0) + 1;
+        await sleep(40);
+      }
+    });
+    for (const server of stack.servers) {
+      await server.stop();
+      await server.start();
+    }
+    over = true;
+    await Promise.all(users);
+    // A server that this machine gives too little time says so itself; everything else would be the restart's fault.
+    const slow = /^503 .*"code":"(timeout|overloaded)"/;
+    expect(Object.keys(statuses).filter((outcome) => !slow.test(outcome))).toEqual(['200']);
+    expect(longest).toBeLessThan(3_000);
+  });
+});

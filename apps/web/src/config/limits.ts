@@ -22,7 +22,7 @@ export const limits = {
   /** Requests that run at once, those that may wait for their turn, and how long one may have waited, unread included. */
   runningRequests: 128,
   waitingRequests: 128,
-  queueMs: 300,
+  queueMs: 600,
 
   bodyBytes: 16 * 1024,
   /** All headers together; more is answered 431. */
