@@ -12,6 +12,7 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
@@ -22,18 +23,24 @@ import { UsersModule } from './users/users.module.js';
 
 @Module({})
 export class AppModule {
-  static forRoot(config: Config, cluster: MysqlCluster, store: AnySessionStore, logger: Logger): DynamicModule {
+  static forRoot(
+    config: Config,
+    cluster: MysqlCluster,
+    store: AnySessionStore,
+    logger: Logger,
+    heartbeat: Heartbeat,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
         // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
         LoggerModule.forRoot(requestLogging(logger)),
-        HttpModule,
+        HttpModule.forRoot(heartbeat),
         SessionModule.forRootAsync({
-          inject: [Config, ErrorAnswers, PinoLogger],
-          useFactory: (config: Config, answers: ErrorAnswers, log: PinoLogger) =>
-            sessionOptions(config, store, answers, log),
+          inject: [Config, ErrorAnswers, PinoLogger, Heartbeat],
+          useFactory: (config: Config, answers: ErrorAnswers, log: PinoLogger, heartbeat: Heartbeat) =>
+            sessionOptions(config, store, answers, log, heartbeat),
         }),
         DatabaseModule.forRoot(cluster),
         UsersModule,

@@ -7,6 +7,7 @@ import { assertTables } from './database/tables.js';
 import { Metrics } from './health/metrics.js';
 import { startMetricsServer } from './health/metrics-server.js';
 import { Readiness } from './health/readiness.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
@@ -33,9 +34,11 @@ await exitOnFailure(logger, async () => {
   readiness.storage = storage;
   readiness.waitingFor = undefined;
 
-  const app = await createApp(config, cluster, storage.store, logger, readiness, metrics);
+  const heartbeat = new Heartbeat(limits.frozenMs);
+  const app = await createApp(config, cluster, storage.store, logger, readiness, metrics, heartbeat);
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
+  heartbeat.onFreeze = (ms) => watch.frozen(ms);
   await listener.open();
   readiness.phase = 'ready';
   watch.start();

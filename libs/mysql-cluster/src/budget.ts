@@ -13,17 +13,20 @@ export interface AttemptDeadline {
 
 export class Budget {
   private readonly end: number;
+  private readonly freezes: number;
 
   constructor(
     private readonly clock: DeadlineClock,
     private readonly ms: number,
   ) {
     this.end = clock.now() + ms;
+    this.freezes = clock.freezes;
   }
 
-  /** Milliseconds left; not above 0 when the time is up. */
+  /** Milliseconds left; not above 0 when the time is up, or this process was frozen meanwhile. */
   get left(): number {
-    return this.end - this.clock.now();
+    const left = this.end - this.clock.now();
+    return this.clock.freezes === this.freezes ? left : 0;
   }
 
   /** The first attempt is slow after half, if there is another node to turn to; who comes after it gets the rest. */

@@ -71,6 +71,7 @@ export class MysqlCluster implements Cluster {
       queueLimit: options.queueLimit ?? 1000,
       watchIntervalMs: options.watchIntervalMs ?? 250,
       maxLagMs: options.maxLagMs ?? 500,
+      frozenMs: options.frozenMs ?? 1500,
       log,
     });
     try {
@@ -275,6 +276,8 @@ export class MysqlCluster implements Cluster {
   }
 
   nodes(): readonly NodeStatus[] {
+    // A standstill of this process is seen here too, when this is asked before the clock's timer ran.
+    this.nodeSet.clock.now();
     return this.nodeSet.statuses();
   }
 

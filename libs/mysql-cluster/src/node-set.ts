@@ -41,7 +41,7 @@ export class NodeSet {
   constructor(readonly options: NodeSetOptions) {
     const addresses = options.urls.map(parseUrl);
     this.health = new Health(addresses.length, options.maxLagMs);
-    this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms));
+    this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms), options.frozenMs);
     addresses.forEach((address, index) => this.members.push(this.addMember(address, index)));
     this.known = this.statuses();
   }

@@ -16,6 +16,11 @@ export interface ClusterOptions {
   readonly watchIntervalMs?: number;
   /** Milliseconds by which a node may be behind the others before it is fenced (default 500). */
   readonly maxLagMs?: number;
+  /**
+   * When this process stood still for this long (default 1500), as after SIGSTOP, all that was under way is given up:
+   * connections are destroyed and nothing that was about to be sent is sent, since nobody waits for it any more.
+   */
+  readonly frozenMs?: number;
   /** Milliseconds that `connect` waits for the first node that can be used (default 60 000). */
   readonly startTimeoutMs?: number;
   /** Receives one line per event that an operator wants to know (a node fenced, back, refused). */

@@ -23,6 +23,11 @@ export class SessionConflictError extends SessionError {
   readonly code = 'session_conflict';
 }
 
+/** Nobody waits for this request's answer any more (see `SessionOptions.isOver`); what it changed was not kept. */
+export class RequestOverError extends SessionError {
+  readonly code = 'request_over';
+}
+
 /** `req.session` was used in a way that cannot be kept: after the response began, or with a value that is not JSON. */
 export class SessionUsageError extends SessionError {
   readonly code = 'session_usage';

@@ -42,6 +42,8 @@ export function sessionMiddleware(manager: SessionManager) {
 
 function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
   request.session = opened.session;
+  const { isOver } = manager.options;
+  if (isOver) opened.isOver = () => isOver(request);
   opened.onReplace = (replacement) => (request.session = replacement);
   Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
   gateResponse(response, {
@@ -100,6 +102,7 @@ async function answerTo(manager: SessionManager, error: unknown, request: Incomi
 const STATUS: Record<string, number> = {
   session_store_unavailable: 503,
   session_conflict: 503,
+  request_over: 503,
   session_ended: 401,
   session_usage: 500,
 };

@@ -68,6 +68,12 @@ export interface SessionOptions {
    * request's writes count once. Must not be taken from a client that is not trusted.
    */
   readonly requestId?: (request: IncomingMessage) => string | undefined;
+  /**
+   * Asked just before each write to the store: whether this request may no longer change anything, because it is older
+   * than any client or proxy waits. After a standstill of the process (frozen, its machine suspended) a proxy has long
+   * given the request to another server. Must be cheap. Default: never.
+   */
+  readonly isOver?: (request: IncomingMessage) => boolean;
   /** Makes the answer to a request whose session could not be read or kept. Default: a short JSON. */
   readonly failure?: (error: SessionError, request: IncomingMessage) => FailureAnswer | Promise<FailureAnswer>;
   readonly onEvent?: (event: SessionEvent) => void;

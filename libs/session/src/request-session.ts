@@ -2,7 +2,7 @@
 import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toJson, type Codec, type Content } from './codec.js';
-import { SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
+import { RequestOverError, SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
 import { applyChanges, changesBetween, joinWrites, sameJson, type Changes } from './merge.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import { Session } from './session.js';
@@ -88,6 +88,8 @@ export class RequestSession {
   session: Session | undefined;
   /** Called when `regenerate` or `destroy` puts another one there. */
   onReplace: (session: Session | undefined) => void = () => undefined;
+  /** Whether it is too late to change anything for this request; asked before each write. */
+  isOver: () => boolean = () => false;
 
   private stored: Stored | undefined;
   /** The session that `regenerate` left behind: ended when the new one is stored. */
@@ -376,6 +378,7 @@ export class RequestSession {
   /** Keeps what could not be ended, so that the commit tries again what a handler did not wait for. */
   private async endAll(): Promise<void> {
     for (let id = this.ending[0]; id !== undefined; id = this.ending[0]) {
+      this.assertAwaited();
       await this.context.store.destroy(id);
       this.ending.shift();
     }
@@ -415,6 +418,7 @@ export class RequestSession {
       epoch: this.bearer?.epoch ?? 0,
       writes: [this.nextWriteId()],
     };
+    this.assertAwaited();
     const result = await store.create(record);
     if (result.status !== 'done') throw new SessionEndedError('The session ended while this request ran.');
     this.stored = this.keep(record, content, result.mark);
@@ -431,6 +435,7 @@ export class RequestSession {
     const carried = new Set(old && Object.keys(old.data).filter((key) => this.carries(old!, key)));
     while (old) {
       const { record, data }: Stored = old;
+      this.assertAwaited();
       const result = await this.context.store.destroy(record.id, carried.size > 0 ? record.version : undefined);
       const content = result.status === 'conflict' ? this.decode(result.current) : undefined;
       if (result.status !== 'conflict' || !content) break;
@@ -467,6 +472,7 @@ export class RequestSession {
       const changes = await changesTo(base.data);
       for (const key of changes.keys()) local.delete(key);
       const next = this.successor(base, changes, writeId);
+      this.assertAwaited();
       const result = await store.update(next.record, base.record);
       if (result.status === 'done') {
         if (result.record) emit({ type: 'merged', id: result.record.id });
@@ -490,6 +496,7 @@ export class RequestSession {
   private async renew(): Promise<void> {
     const next = this.successor(this.stored!, NOTHING, this.nextWriteId());
     try {
+      this.assertAwaited();
       const result = await this.context.store.update(next.record, this.stored!.record);
       if (result.status === 'done') this.adopt(this.written(next, result), NOTHING);
     } catch (error) {
@@ -645,6 +652,10 @@ export class RequestSession {
 
   private assertOpen(): void {
     if (this.closed) throw new SessionUsageError('The response has begun: its session can no longer be changed.');
+  }
+
+  private assertAwaited(): void {
+    if (this.isOver()) throw new RequestOverError('The request is older than anybody waits for it.');
   }
 
   private close(): void {

@@ -3,7 +3,10 @@ import type { AnySessionStore, Session, SessionEvent, SessionOptions } from '@ro
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -21,6 +24,7 @@ export function sessionOptions(
   store: AnySessionStore,
   answers: ErrorAnswers,
   logger: PinoLogger,
+  heartbeat: Heartbeat,
 ): SessionOptions {
   const { secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
@@ -35,6 +39,7 @@ export function sessionOptions(
       touch: touchMs,
     },
     requestId: (request) => (request as Request).trustedId,
+    isOver: (request) => isOver(request as Request, limits.requestMs, heartbeat),
     failure: (error, request) => {
       logger.error({ err: error, code: error.code }, 'session failed');
       return answers.to(error, request);
