@@ -1,5 +1,5 @@
 // Starts one web server, and ends it in good order.
-import { createApp } from './app.js';
+import { createApp, secondServer } from './app.js';
 import { loadConfig } from './config/load.js';
 import { limits } from './config/limits.js';
 import { connectCluster, untilItWorks } from './database/connect.js';
@@ -18,7 +18,7 @@ const config = loadConfig();
 const logger = rootLogger(config);
 
 await exitOnFailure(logger, async () => {
-  const { port, host, metricsPort } = config.server;
+  const { port, host, metricsPort, standbyPort } = config.server;
   const readiness = new Readiness();
   const metrics = new Metrics(readiness);
   const metricsServer = await startMetricsServer(metricsPort, host, metrics, readiness);
@@ -37,6 +37,9 @@ await exitOnFailure(logger, async () => {
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
   await listener.open();
+  const standby =
+    standbyPort === undefined ? undefined : new PublicListener(secondServer(app), standbyPort, host, 'STANDBY_PORT');
+  await standby?.open();
   readiness.phase = 'ready';
   watch.start();
   const servers = app.get(ServersService);
@@ -46,7 +49,7 @@ await exitOnFailure(logger, async () => {
   onEndSignal(logger, limits.shutdownMs, async () => {
     readiness.phase = 'draining';
     watch.stop();
-    await Promise.all([listener.close(limits.requestMs), servers.withdraw()]);
+    await Promise.all([listener.close(limits.requestMs), standby?.close(limits.requestMs), servers.withdraw()]);
     await app.close();
     await storage.close();
     await cluster.close();

@@ -4,7 +4,14 @@ import { Injectable } from '@nestjs/common';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import { Views } from '../pages/views.js';
-import { AppError, InvalidInputError, NotFoundError, RequestError, UnavailableError } from './app.errors.js';
+import {
+  AppError,
+  InvalidInputError,
+  NotFoundError,
+  OutageError,
+  RequestError,
+  UnavailableError,
+} from './app.errors.js';
 import { isApi } from './request-context.js';
 
 export interface ErrorAnswer {
@@ -64,6 +71,8 @@ export function asAppError(exception: unknown): AppError {
     case 'session_store_unavailable':
     case 'cluster_unavailable':
       return new UnavailableError();
+    case 'session_outage':
+      return new OutageError();
     case 'session_ended':
       return new RequestError(401, 'session_ended', 'Your session was ended meanwhile. Please sign in again.');
     case 'session_conflict':

@@ -9,6 +9,7 @@ export class PublicListener {
     private readonly server: Server,
     private readonly port: number,
     private readonly host: string,
+    private readonly setting = 'PORT',
   ) {}
 
   /** Where it listens: the port that the system chose when the setting is 0. */
@@ -19,7 +20,7 @@ export class PublicListener {
 
   /** @throws {PortInUseError} */
   async open(): Promise<void> {
-    await listen(this.server, this.port, this.host, 'PORT');
+    await listen(this.server, this.port, this.host, this.setting);
     this.opened = true;
   }
 
