@@ -135,7 +135,7 @@ const schema = z.object({
   SESSION_REMEMBER_SECONDS: seconds(2_592_000),
   SESSION_TOUCH_SECONDS: seconds(60),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
-  STANDBY_PORT: port(0).optional(),
+  STANDBY_PORT: port(3001),
   SYNC_SECRET: z
     .string()
     .superRefine((secret, context) => {
@@ -184,7 +184,7 @@ export function parseSettings(environment: Environment): Config {
     server: {
       port: settings.PORT,
       host: settings.HOST,
-      ...(settings.SESSION_OUTAGE === 'read-only' && { standbyPort: settings.STANDBY_PORT! }),
+      ...(settings.SESSION_OUTAGE === 'read-only' && { standbyPort: settings.STANDBY_PORT }),
       name: settings.SERVER_NAME,
       publicUrl: settings.PUBLIC_URL,
       trustedProxies: settings.TRUSTED_PROXIES,
@@ -223,10 +223,8 @@ function contradictions(settings: Settings): string[] {
     faults.push('METRICS_PORT must not be PORT: metrics are never public');
   }
   const { SESSION_OUTAGE: outage, STANDBY_PORT: standby } = settings;
-  if (outage === 'read-only' && standby === undefined)
-    faults.push('STANDBY_PORT is required by SESSION_OUTAGE=read-only: the port that stays open during an outage');
-  if (standby && [settings.PORT, settings.METRICS_PORT].includes(standby))
-    faults.push('STANDBY_PORT must be neither PORT nor METRICS_PORT');
+  if (outage === 'read-only' && standby !== 0 && [settings.PORT, settings.METRICS_PORT].includes(standby))
+    faults.push('STANDBY_PORT must be neither PORT nor METRICS_PORT: it is open when PORT is not');
   const { SESSION_METHOD: method, SESSION_MIGRATE_FROM: from, SESSION_MIGRATE_PHASE: phase } = settings;
   if ((from === undefined) !== (phase === undefined))
     faults.push('SESSION_MIGRATE_FROM and SESSION_MIGRATE_PHASE belong together; set both or none');

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../errors.js';
 
 /** Reads that must have failed one after the other, none answered in between. */
 const FAILURES = 3;
-/** How often a call is let through to look, while the store does not answer. */
+/** How often somebody looks, while the store does not answer. */
 const PROBE_EVERY_MS = 200;
 
 /**
@@ -24,9 +24,16 @@ export class CircuitBreaker {
 
   /** @throws StoreUnavailableError at once while open, and what `act` throws. */
   async call<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {
-    if (this.isOpen) throw new StoreUnavailableError('The store of the sessions did not answer a moment ago.');
-    // This call looks for all; the others go on without it.
-    this.probeAt = this.clock() + PROBE_EVERY_MS;
+    if (this.failures < FAILURES) return this.attempt(act, isRead);
+    const isDue = this.clock() >= this.probeAt;
+    // This call looks for all; the others go on without it. Nobody waits for a read that looks, a write is its own.
+    if (isDue) this.probeAt = this.clock() + PROBE_EVERY_MS;
+    if (isDue && !isRead) return this.attempt(act, isRead);
+    if (isDue) this.attempt(act, isRead).catch(() => undefined);
+    throw new StoreUnavailableError('The store of the sessions did not answer a moment ago.');
+  }
+
+  private async attempt<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {
     try {
       const result = await act();
       this.failures = 0;
