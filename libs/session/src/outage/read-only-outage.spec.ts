@@ -2,11 +2,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { CookieSessionStore } from '../cookie/cookie-session-store.js';
+import { MemoryRevocationList } from '../cookie/revocation/memory-revocation-list.js';
 import { StoreUnavailableError } from '../errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from '../middleware.js';
 import { aRecord } from '../testing/store-contract.js';
+import { Visitor } from '../testing/visitor.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';
 import { PendingEnds } from './pending-ends.js';
@@ -91,6 +94,22 @@ describe('a copy', () => {
     const sealed = copies.seal({ record, mark: '1', takenAt: 0 })!;
     expect(new StandbyCopies(['t'.repeat(32)]).open(sealed)).toBeUndefined();
     expect(copies.open(sealed)!.record.secrets).toEqual({ current: '', since: 0 });
+  });
+});
+
+describe('a session in the token', () => {
+  it('is not shown to a user whose sessions another server has ended, as far as the list is known', async () => {
+    const revocations = new MemoryRevocationList();
+    const store = new CookieSessionStore({ secrets: [SECRET], audience: '', revocations, lifetimeMs: 30 * 86_400_000 });
+    const manager = () => new SessionManager({ store, secrets: [SECRET], secure: false, outage: 'read-only' });
+    const [here, elsewhere] = [manager(), manager()];
+    const [visitor, other] = [new Visitor(), new Visitor()];
+    await visitor.logIn(here, 'user');
+    await other.logIn(here, 'other user');
+    await elsewhere.endAll('user');
+    revocations.ensureFresh = down;
+    expect(await other.see(here)).toBeDefined();
+    await expect(visitor.see(here)).rejects.toThrow(StoreUnavailableError);
   });
 });
 
