@@ -1,5 +1,6 @@
 // The whole app: which modules it has and in which order requests pass them.
 import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
 import { SessionModule } from '@roam/session/nest';
@@ -17,6 +18,7 @@ import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
 import { CleanupService } from './session/cleanup.service.js';
+import { OutageGuard } from './session/outage.guard.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -49,7 +51,7 @@ export class AppModule {
         CartModule,
         PagesModule,
       ],
-      providers: [NestLogger, CleanupService],
+      providers: [NestLogger, CleanupService, { provide: APP_GUARD, useClass: OutageGuard }],
     };
   }
 }

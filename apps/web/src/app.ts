@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
@@ -56,11 +57,20 @@ export async function createApp(
   );
   // By `Sec-Fetch-Site`, else `Origin`: refuses what other sites make a browser send.
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
-  const server = app.getHttpServer();
+  setUp(app.getHttpServer());
+  await app.init();
+  return app;
+}
+
+/** A second server that answers as the app's own, to listen where that does not. */
+export function secondServer(app: NestExpressApplication): Server {
+  return setUp(createServer(app.getHttpAdapter().getInstance() as RequestListener));
+}
+
+function setUp(server: Server): Server {
   server.keepAliveTimeout = limits.keepAliveMs;
   server.headersTimeout = limits.receiveMs;
   server.requestTimeout = limits.receiveMs;
   answerClientErrors(server);
-  await app.init();
-  return app;
+  return server;
 }

@@ -20,6 +20,7 @@ interface Place {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
+  readonly standbyPort: number;
   readonly syncPort: number;
 }
 
@@ -68,20 +69,27 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         name: `web${i}`,
         port: await ports.next(),
         metricsPort: await ports.next(),
+        standbyPort: await ports.next(),
         syncPort: await ports.next(),
       });
     const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
     for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
     const peers = places.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
-    const settings = { ...webSettings(databases, url), ...shareSettings(sessionDirs, peers), ...options.env };
+    const settings: Record<string, string> = {
+      ...webSettings(databases, url),
+      ...shareSettings(sessionDirs, peers),
+      ...options.env,
+    };
     const env = { ...plainEnvironment(), ...settings };
+    const hasStandby = settings.SESSION_OUTAGE === 'read-only';
     onProgress('running the migrations');
     await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
     for (const place of places) {
-      const { name, port, metricsPort, syncPort } = place;
+      const { name, port, metricsPort, standbyPort, syncPort } = place;
       const own = {
+        STANDBY_PORT: String(standbyPort),
         SYNC_LISTEN: `127.0.0.1:${syncPort}`,
         SYNC_SNAPSHOT: join(runDir.path, `${name}.sessions`),
         ...(options.links && (await linked(links, place, databases, places))),
@@ -92,7 +100,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places });
+    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places, hasStandby });
     await nginx.start();
     return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {

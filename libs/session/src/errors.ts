@@ -13,6 +13,11 @@ export class StoreUnavailableError extends SessionError {
   readonly code = 'session_store_unavailable';
 }
 
+/** The store cannot answer, and the session is shown as it was a moment ago: nothing was changed. */
+export class SessionOutageError extends SessionError {
+  readonly code = 'session_outage';
+}
+
 /** The session was ended by another request while this one ran; what this one changed was not kept. */
 export class SessionEndedError extends SessionError {
   readonly code = 'session_ended';

@@ -34,6 +34,12 @@ export const defaultLimits: SessionLimits = {
   grace: 30 * SECOND,
 };
 
+/**
+ * What holds while the store cannot answer. `deny`: every request that needs its session gets 503. `read-only`: a sealed
+ * copy of the session in a cookie, at most 5 minutes old, lets reading go on; nothing can be changed, and a logout waits.
+ */
+export type OutagePolicy = 'deny' | 'read-only';
+
 /** What the module tells an operator; none of it carries a token or a session's content. */
 export type SessionEvent =
   /** Changes of another request were merged with this one's. */
@@ -45,7 +51,11 @@ export type SessionEvent =
   /** The stored content cannot be read; it is kept for inspection. */
   | { readonly type: 'damaged'; readonly id: string }
   /** A touch failed; the request did not. */
-  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown };
+  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown }
+  /** The store could not answer, and the session was shown from its copy. */
+  | { readonly type: 'shown-from-copy'; readonly id: string }
+  /** The store could not take a logout: this server repeats it until it does. */
+  | { readonly type: 'logout-pending'; readonly id: string };
 
 /** The answer that replaces the handler's when the session cannot be read or kept. */
 export interface FailureAnswer {
@@ -61,6 +71,8 @@ export interface SessionOptions {
   /** True on https: the cookies are `Secure` with the `__Host-` prefix. */
   readonly secure: boolean;
   readonly limits?: Partial<SessionLimits>;
+  /** Default: deny. */
+  readonly outage?: OutagePolicy;
   /** See `Codec`. */
   readonly upcasters?: readonly Upcaster[];
   /**

@@ -9,6 +9,7 @@ import {
   DeadlineError,
   InvalidInputError,
   NotFoundError,
+  OutageError,
   RequestError,
   UnavailableError,
 } from './app.errors.js';
@@ -75,6 +76,8 @@ export function asAppError(exception: unknown): AppError {
       return new UnavailableError();
     case 'request_over':
       return new DeadlineError();
+    case 'session_outage':
+      return new OutageError();
     case 'session_ended':
       return new RequestError(401, 'session_ended', 'Your session was ended meanwhile. Please sign in again.');
     case 'session_conflict':

@@ -16,6 +16,7 @@ export class PublicListener {
     private readonly server: Server,
     private readonly port: number,
     private readonly host: string,
+    private readonly setting = 'PORT',
   ) {
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
       if (!this.isOpen) response.setHeader('Connection', 'close');
@@ -33,7 +34,7 @@ export class PublicListener {
   /** Waits until an earlier closing is over. @throws {PortInUseError} */
   async open(): Promise<void> {
     await this.closing;
-    await listen(this.server, this.port, this.host, 'PORT');
+    await listen(this.server, this.port, this.host, this.setting);
     this.isOpen = true;
   }
 

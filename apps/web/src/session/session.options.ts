@@ -26,10 +26,11 @@ export function sessionOptions(
   logger: PinoLogger,
   heartbeat: Heartbeat,
 ): SessionOptions {
-  const { secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
+  const { outage, secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
     store,
     secrets,
+    outage,
     secure: config.secure,
     limits: {
       idle: idleMs,
@@ -56,6 +57,8 @@ function report(event: SessionEvent, logger: PinoLogger): void {
       return logger.error({ event }, 'a stored session cannot be read');
     case 'touch-failed':
       return logger.warn({ err: event.error, sessionId: event.id }, 'a session could not be touched');
+    case 'logout-pending':
+      return logger.warn({ event }, 'the store could not take a logout: repeating it until it does');
     default:
       return logger.debug({ event }, 'session event');
   }

@@ -2,11 +2,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { nginxConfig } from './config.js';
 
-const config = nginxConfig({
+const place = {
   dir: '/run dir',
   port: 8080,
-  upstreams: [1, 2, 3].map((n) => ({ name: `web${n}`, port: 3000 + n })),
-});
+  upstreams: [1, 2, 3].map((n) => ({ name: `web${n}`, port: 3000 + n, standbyPort: 4000 + n })),
+};
+const config = nginxConfig(place);
 
 describe("nginx's configuration", () => {
   it('names every server in the upstream, and each alone', () => {
@@ -22,6 +23,13 @@ describe("nginx's configuration", () => {
     expect(config).not.toMatch(/proxy_next_upstream [^;]*http_503/);
     expect(config).toContain('proxy_next_upstream_tries 5;');
     expect(config).toContain('proxy_read_timeout 1800ms;');
+  });
+
+  it('asks the standby ports when no server listens, and comes as far as them in one request', () => {
+    const withStandby = nginxConfig({ ...place, hasStandby: true });
+    for (const n of [1, 2, 3]) expect(withStandby).toContain(`server 127.0.0.1:400${n} backup;`);
+    expect(withStandby).toContain('proxy_next_upstream_tries 6;');
+    expect(config).not.toContain('backup');
   });
 
   it('is one process on loopback that writes below its folder only', () => {
