@@ -26,6 +26,8 @@ export interface Outcome extends Figures {
   readonly rounds: number;
   /** Failures that were not promised to be possible, in words. */
   readonly failures: readonly string[];
+  /** The requests that took longest, in words. */
+  readonly slowest: readonly string[];
   /** The shortest history that breaks a promise. */
   readonly broken: string | undefined;
   /** Milliseconds from the end of the fault until everything was whole again. */
@@ -60,6 +62,7 @@ export class Scene {
     const crowd = new Crowd({ site: { url: stack.url, servers }, method: traits, people, perSecond });
     const each: (Figures & { wholeAfter: number })[] = [];
     const failures: string[] = [];
+    const slow: { readonly ms: number; readonly text: string }[] = [];
     try {
       await crowd.start();
       for (let round = 0; round < rounds; round++) {
@@ -74,6 +77,9 @@ export class Scene {
         // Requests are kept when they end: those that were under way at the beginning are among them.
         const during = crowd.history.slice(before);
         each.push({ ...figuresOf(during), wholeAfter: Math.round(wholeAfter) });
+        for (const operation of during.filter(({ via }) => via === 'nginx'))
+          slow.push({ ms: operation.ended - operation.begun, text: describeOperation(operation, begun) });
+        slow.sort((a, b) => b.ms - a.ms).splice(5);
         const wrong = during.filter((operation) => failed(operation) && !fault.mayFail?.(operation));
         failures.push(...wrong.map((operation) => `round ${round + 1}: ${describeOperation(operation, begun)}`));
       }
@@ -98,6 +104,7 @@ export class Scene {
       failingFor: worst('failingFor'),
       wholeAfter: worst('wholeAfter'),
       failures,
+      slowest: slow.map(({ ms, text }) => `${Math.round(ms)} ms: ${text}`),
       broken: this.judge(crowd.history, promises),
     };
   }

@@ -157,8 +157,10 @@ export class MysqlCluster implements Cluster {
         tried.add(node);
         // Beside one that is slow: both may take effect.
         if (attempts.isRunning) repeated = true;
+        const begun = nodeSet.clock.now();
         attempts.begin(node, async (onSlow) => {
-          const deadline = this.attempt(budget, tried, node, onSlow);
+          const slow = () => void this.untilStuck(node, begun, budget).then(onSlow);
+          const deadline = this.attempt(budget, tried, node, slow);
           return (await this.on(node, node.writes.run(sql, parameters, deadline))) as WriteHeader;
         });
       }
@@ -353,6 +355,11 @@ export class MysqlCluster implements Cluster {
       nodeSet.usable.some((other) => !asked.has(other)),
       onSlow && doubt,
     );
+  }
+
+  /** Two nodes that take the same write work against each other, so the second is asked only when that can help. */
+  private async untilStuck(node: ClusterNode, since: number, budget: Budget): Promise<void> {
+    while (budget.left > 0 && !this.nodeSet.isStuck(node, since)) await this.nodeSet.changed(RETRY_PAUSE_MS);
   }
 
   /** What is done on a node speaks against it when it fails, also when nobody waits for it any more. */

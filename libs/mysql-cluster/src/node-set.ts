@@ -34,7 +34,8 @@ export class NodeSet {
   private readonly listeners = new Set<(nodes: readonly NodeStatus[]) => void>();
   private readonly wakeUps = new Set<() => void>();
   private known: readonly NodeStatus[] = [];
-  private readonly wroteAt = new Map<ClusterNode, number>();
+  /** When each node last took a write of this server's, by its index. */
+  private readonly wroteAt: number[] = [];
   private closed = false;
   private closing: Promise<void> | undefined;
 
@@ -70,7 +71,7 @@ export class NodeSet {
 
   /** The node has taken a write. */
   wrote(node: ClusterNode): void {
-    this.wroteAt.set(node, this.clock.now());
+    this.wroteAt[node.index] = this.clock.now();
   }
 
   /** A statement on the node takes long: see at once whether it lives. */
@@ -79,18 +80,25 @@ export class NodeSet {
   }
 
   /**
-   * Whether a statement that got no answer for so long speaks against the node. Not when it answers what it is asked
-   * meanwhile, unless others have taken writes: then the whole group waits for a member, or this server is slow itself,
-   * and to pass over one healthy node after the other would make an outage of a pause.
+   * Whether a write on the node waits for the node alone: it answers nothing that it is asked, or takes no write while
+   * others do (its disk is full). Otherwise the whole group waits for a member, or the write for a lock.
+   */
+  isStuck(node: ClusterNode, since: number): boolean {
+    if (!this.hasAnsweredSince(node, since)) return true;
+    const wrote = ({ index }: ClusterNode) => (this.wroteAt[index] ?? -1) > since;
+    return !wrote(node) && this.usable.some((other) => other !== node && wrote(other));
+  }
+
+  /**
+   * Whether a statement that got no answer for so long speaks against the node. To pass over one healthy node after
+   * the other, while they wait for a member of their group or this server is slow itself, would make an outage of a pause.
    */
   private isToBlame(node: ClusterNode, waitedMs: number): boolean {
-    if (waitedMs < this.options.readTimeoutMs / 3) return false;
+    const { readTimeoutMs, writeTimeoutMs } = this.options;
+    if (waitedMs < readTimeoutMs / 3) return false;
     const since = this.clock.now() - waitedMs;
-    if (!this.hasAnsweredSince(node, since)) return true;
-    return (
-      waitedMs >= this.options.writeTimeoutMs / 2 &&
-      this.usable.some((other) => other !== node && (this.wroteAt.get(other) ?? -1) > since)
-    );
+    // What takes less than half of a write's time is a read, or did not have the time to show anything.
+    return waitedMs < writeTimeoutMs / 2 ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
   }
 
   /** Do not use the node until it has proved itself; look at all nodes now. */
@@ -166,11 +174,11 @@ export class NodeSet {
 
   private addMember({ name, connection }: NodeAddress, index: number): Member {
     const { connectionsPerNode, queueLimit, readTimeoutMs, writeTimeoutMs, watchIntervalMs } = this.options;
-    const newPool = () =>
+    const newPool = (limit: number) =>
       new NodePool(this.clock, {
         connection,
         setup: SETUP,
-        limit: connectionsPerNode,
+        limit,
         queueLimit,
         connectTimeoutMs: writeTimeoutMs,
         hasAnsweredSince: (moment) => this.hasAnsweredSince(member, moment),
@@ -180,8 +188,8 @@ export class NodeSet {
       index,
       name,
       connection,
-      reads: newPool(),
-      writes: newPool(),
+      reads: newPool(connectionsPerNode),
+      writes: newPool(2 * connectionsPerNode),
       uuid: undefined,
       unsupported: false,
       hash: hashOf(name),

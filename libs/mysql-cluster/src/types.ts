@@ -8,7 +8,7 @@ export interface ClusterOptions {
   readonly readTimeoutMs?: number;
   /** Milliseconds after which a write has failed in all (default 800). */
   readonly writeTimeoutMs?: number;
-  /** Connections per node for reads, and as many for writes (default 10). */
+  /** Connections per node for reads (default 10), and twice as many for writes, which a group may hold up for a while. */
   readonly connectionsPerNode?: number;
   /** Statements that may wait for a connection to one node; more are refused at once (default 1000). */
   readonly queueLimit?: number;
