@@ -26,7 +26,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.spec.ts'],
+      testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
       testPathIgnorePatterns: ['\\.(mysql|processes)\\.spec\\.ts$', '/dist/'],
     },
     // Libs across real processes, which run what was built.
@@ -35,6 +35,8 @@ export default {
     { ...shared, displayName: 'mysql', testMatch: ['<rootDir>/{apps,libs}/**/src/**/*.mysql.spec.ts'] },
     // Real MySQL, web servers, nginx and browser.
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.ts'] },
+    // Faults done to the whole stack under load: minutes each, so they are run by themselves.
+    { ...shared, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.fault.ts'] },
     // The stack of docker-compose.yml: needs Docker, so it is run by itself.
     { ...shared, displayName: 'compose', testMatch: ['<rootDir>/test/compose/**/*.compose.ts'] },
   ],

@@ -4,6 +4,7 @@ import { stderr, stdout } from 'node:process';
 import { StackError, startStack, type Stack, type StackProcess } from '@roam/local-stack';
 import { compare, comparisonTable, rowOf, type Comparison, type Row } from './comparison.js';
 import { costsOf, type Costs } from './cost.js';
+import { answersHttp, keepAlive } from './keep-alive.js';
 import { FlagError, HELP, METHODS, parseFlags, type DemoFlags } from './flags.js';
 import { table, type Report, type Step } from './report.js';
 import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
@@ -18,12 +19,14 @@ function say(message: string): void {
 }
 
 let stack: Stack | undefined;
+let stopKeeping: (() => Promise<void>) | undefined;
 let ending = false;
 
 /** Ends everything in order; a second signal, or one while the stack is starting, ends it at once. */
 async function end(code: number, flags: DemoFlags): Promise<never> {
   if (ending || !stack) process.exit(code);
   ending = true;
+  await stopKeeping?.();
   await stack.stop();
   removeFile(flags.state);
   removeFile(ADMIN_SETTINGS);
@@ -117,6 +120,11 @@ async function run(flags: DemoFlags): Promise<void> {
   stdout.write(`  databases  ${running.databases.nodes.map(where).join(', ')}\n`);
   stdout.write(`  state      ${flags.state}\n`);
   stdout.write('Kill one of them and go on clicking. Ctrl-C ends everything.\n');
+  stopKeeping = keepAlive({
+    process: running.nginx,
+    answers: answersHttp(`${running.url}/healthz`),
+    onRestart: (reason) => say(`nginx ${reason}: starting it again`),
+  });
   if (result.killed.length > 0) await restore(result, running, flags);
 }
 

@@ -1,5 +1,6 @@
 // The whole app: which modules it has and in which order requests pass them.
 import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
 import { SessionModule } from '@roam/session/nest';
@@ -16,10 +17,12 @@ import { DatabaseModule } from './database/database.module.js';
 import { HousekeepingService } from './database/housekeeping.service.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
 import { CleanupService } from './session/cleanup.service.js';
+import { OutageGuard } from './session/outage.guard.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
@@ -27,7 +30,13 @@ import { UsersModule } from './users/users.module.js';
 
 @Module({})
 export class AppModule {
-  static forRoot(config: Config, cluster: MysqlCluster, store: AnySessionStore, logger: Logger): DynamicModule {
+  static forRoot(
+    config: Config,
+    cluster: MysqlCluster,
+    store: AnySessionStore,
+    logger: Logger,
+    heartbeat: Heartbeat,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -35,11 +44,16 @@ export class AppModule {
         // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
         LoggerModule.forRoot(requestLogging(logger)),
         AuditModule,
-        HttpModule,
+        HttpModule.forRoot(heartbeat),
         SessionModule.forRootAsync({
-          inject: [Config, ErrorAnswers, PinoLogger, AuditService],
-          useFactory: (config: Config, answers: ErrorAnswers, log: PinoLogger, audit: AuditService) =>
-            sessionOptions(config, store, answers, log, audit),
+          inject: [Config, ErrorAnswers, PinoLogger, AuditService, Heartbeat],
+          useFactory: (
+            config: Config,
+            answers: ErrorAnswers,
+            log: PinoLogger,
+            audit: AuditService,
+            heartbeat: Heartbeat,
+          ) => sessionOptions(config, store, answers, log, audit, heartbeat),
         }),
         DatabaseModule.forRoot(cluster),
         ThrottlingModule,
@@ -50,7 +64,7 @@ export class AppModule {
         CartModule,
         PagesModule,
       ],
-      providers: [NestLogger, CleanupService, HousekeepingService],
+      providers: [NestLogger, CleanupService, HousekeepingService, { provide: APP_GUARD, useClass: OutageGuard }],
     };
   }
 }

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import type { Config } from './config/config.js';
@@ -10,9 +11,11 @@ import { limits } from './config/limits.js';
 import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
+import { Admission } from './http/admission.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
 
@@ -24,9 +27,10 @@ export async function createApp(
   logger: Logger,
   readiness: Readiness,
   metrics: Metrics,
+  heartbeat = new Heartbeat(limits.frozenMs),
 ): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(config, cluster, metrics.counted(store), logger),
+    AppModule.forRoot(config, cluster, metrics.counted(store), logger, heartbeat),
     {
       bodyParser: false,
       bufferLogs: true,
@@ -40,20 +44,33 @@ export async function createApp(
   // Nothing but the assets may be kept by browsers, and those have addresses of their own.
   app.set('etag', false);
   app.disable('x-powered-by');
+  const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
+  const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
+  metrics.observe(admission);
   app.use(
     requestContext(config),
     metrics.middleware(),
     securityHeaders(config),
     healthEndpoints(readiness),
+    admission.middleware(),
     serveAssets(),
   );
   // By `Sec-Fetch-Site`, else `Origin`: refuses what other sites make a browser send.
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
-  const server = app.getHttpServer();
+  setUp(app.getHttpServer());
+  await app.init();
+  return app;
+}
+
+/** A second server that answers as the app's own, to listen where that does not. */
+export function secondServer(app: NestExpressApplication): Server {
+  return setUp(createServer(app.getHttpAdapter().getInstance() as RequestListener));
+}
+
+function setUp(server: Server): Server {
   server.keepAliveTimeout = limits.keepAliveMs;
   server.headersTimeout = limits.receiveMs;
   server.requestTimeout = limits.receiveMs;
   answerClientErrors(server);
-  await app.init();
-  return app;
+  return server;
 }

@@ -1,5 +1,5 @@
 // Starts one web server, and ends it in good order.
-import { createApp } from './app.js';
+import { createApp, secondServer } from './app.js';
 import { loadConfig } from './config/load.js';
 import { limits } from './config/limits.js';
 import { connectCluster, untilItWorks } from './database/connect.js';
@@ -7,6 +7,7 @@ import { assertTables } from './database/tables.js';
 import { Metrics } from './health/metrics.js';
 import { startMetricsServer } from './health/metrics-server.js';
 import { Readiness } from './health/readiness.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
@@ -18,7 +19,7 @@ const config = loadConfig();
 const logger = rootLogger(config);
 
 await exitOnFailure(logger, async () => {
-  const { port, host, metricsPort } = config.server;
+  const { port, host, metricsPort, standbyPort } = config.server;
   const readiness = new Readiness();
   const metrics = new Metrics(readiness);
   const metricsServer = await startMetricsServer(metricsPort, host, metrics, readiness);
@@ -33,10 +34,19 @@ await exitOnFailure(logger, async () => {
   readiness.storage = storage;
   readiness.waitingFor = undefined;
 
-  const app = await createApp(config, cluster, storage.store, logger, readiness, metrics);
+  const heartbeat = new Heartbeat(limits.frozenMs);
+  const app = await createApp(config, cluster, storage.store, logger, readiness, metrics, heartbeat);
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
   await listener.open();
+  const standby =
+    standbyPort === undefined ? undefined : new PublicListener(secondServer(app), standbyPort, host, 'STANDBY_PORT');
+  await standby?.open();
+  heartbeat.onFreeze = (ms) => {
+    watch.frozen(ms);
+    standby?.drop();
+    void standby?.open();
+  };
   readiness.phase = 'ready';
   watch.start();
   const servers = app.get(ServersService);
@@ -46,7 +56,7 @@ await exitOnFailure(logger, async () => {
   onEndSignal(logger, limits.shutdownMs, async () => {
     readiness.phase = 'draining';
     watch.stop();
-    await Promise.all([listener.close(limits.requestMs), servers.withdraw()]);
+    await Promise.all([listener.close(limits.requestMs), standby?.close(limits.requestMs), servers.withdraw()]);
     await app.close();
     await storage.close();
     await cluster.close();

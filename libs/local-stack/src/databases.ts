@@ -5,8 +5,11 @@ import { basename, join } from 'node:path';
 import { StackError } from './errors.js';
 import { makeAccounts } from './mysql/accounts.js';
 import { baseData } from './mysql/base-data.js';
+import { HOST, type ServerPlace } from './mysql/arguments.js';
 import { MysqlNode } from './mysql/node.js';
+import { canOwnDisks, OwnDisk } from './mysql/own-disk.js';
 import { arrangementOf, isGroup } from './mysql/topologies.js';
+import { IsolatedNetwork } from './network/isolation.js';
 import { findMysql } from './programs/find.js';
 import { PortReservation } from './system/ports.js';
 import { makeRunDir } from './system/run-dir.js';
@@ -23,36 +26,50 @@ import type { Databases, DatabasesOptions } from './types.js';
  */
 export async function startDatabases(options: DatabasesOptions): Promise<Databases> {
   const { count, topology, durable = false, onProgress = () => undefined } = options;
-  checkCount(options);
+  checkOptions(options);
   const program = await findMysql(onProgress);
   const base = await baseData(program, onProgress);
+  if (program.container && (options.isolated || options.ownDisks))
+    throw new StackError('bad_options', `${program.origin} cannot be isolated or have disks of its own`);
   onProgress(`starting ${count} × MySQL ${program.version} (${topology})`);
 
   const runDir = makeRunDir();
   const ports = new PortReservation();
   const nodes: MysqlNode[] = [];
+  let network: IsolatedNetwork | undefined;
   const stop = async () => {
     // The data is thrown away: leaving the group in order would take 8 s for nothing.
     await Promise.all(nodes.map((node) => node.kill()));
+    await network?.close();
     ports.release();
     runDir.remove();
   };
   try {
     const accounts = makeAccounts();
     const groupName = randomUUID();
-    const groupPorts: number[] = [];
-    if (isGroup(topology)) for (let i = 0; i < count; i++) groupPorts.push(await ports.next());
+    const places: ServerPlace[] = [];
+    const isolated = options.isolated ? await IsolatedNetwork.open(count, runDir.path) : undefined;
+    network = isolated?.network;
+    for (let i = 0; i < count; i++)
+      places.push({
+        dir: join(runDir.path, `mysql${i + 1}`),
+        host: isolated?.places[i]?.host ?? HOST,
+        port: await ports.next(),
+        groupPort: isGroup(topology) ? await ports.next() : undefined,
+      });
+    const groupSeeds = places.map(({ host, groupPort }) => `${host}:${groupPort}`);
     // Any two servers that ever meet must differ, also those of two runs.
     const firstServerId = randomInt(1, 2 ** 31);
     const arrangement = arrangementOf(topology, nodes, accounts, onProgress);
-    for (let i = 0; i < count; i++) {
-      const name = `mysql${i + 1}`;
-      const place = { dir: join(runDir.path, name), port: await ports.next(), groupPort: groupPorts[i] };
+    for (const [i, place] of places.entries()) {
+      const name = basename(place.dir);
       mkdirSync(place.dir);
-      const args = { place, serverId: firstServerId + i, topology, groupName, groupPorts, durable };
+      const args = { place, serverId: firstServerId + i, topology, groupName, groupSeeds, durable };
       const container = program.container ? `roam-${basename(runDir.path)}-${name}` : undefined;
       const rejoin = (node: MysqlNode) => arrangement.rejoin(node);
-      nodes.push(new MysqlNode({ name, program, container, accounts, args, rejoin }));
+      const disk = options.ownDisks ? new OwnDisk(join(place.dir, 'data')) : undefined;
+      const isolation = isolated?.places[i];
+      nodes.push(new MysqlNode({ name, program, container, accounts, args, isolation, disk, rejoin }));
     }
     await Promise.all(nodes.map((node) => node.create(base)));
     await arrangement.arrange();
@@ -63,10 +80,12 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
   return { topology, nodes, urls: nodes.map((node) => node.url), stop };
 }
 
-function checkCount({ count, topology }: DatabasesOptions): void {
+function checkOptions({ count, topology, ownDisks }: DatabasesOptions): void {
   if (topology === 'single' && count !== 1)
     throw new StackError('bad_options', `Topology single has one database, not ${count}`);
   // Nine is what Group Replication allows.
   if (!Number.isInteger(count) || count < 1 || count > 9)
     throw new StackError('bad_options', `${count} databases: between 1 and 9 are possible`);
+  const reason = ownDisks ? canOwnDisks() : undefined;
+  if (reason !== undefined) throw new StackError('bad_options', `Databases cannot have disks of their own: ${reason}`);
 }

@@ -1,6 +1,10 @@
 // Real MySQL, nginx and web servers as processes of this machine.
 export { startDatabases } from './databases.js';
 export { StackError } from './errors.js';
+export { canOwnDisks } from './mysql/own-disk.js';
+export { exhaustConnections, holdApplier } from './mysql/starve.js';
+export { canIsolate } from './network/isolation.js';
+export { openLink, type LinkOptions } from './network/link.js';
 export { startRedis, type RedisServer } from './redis/redis.js';
 export { startStack } from './stack.js';
 export { guarded, type CommandLine } from './system/guard.js';

@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { createConnection } from 'mysql2/promise';
 import { startStack } from './stack.js';
 import type { Stack, WebServer } from './types.js';
 
@@ -12,13 +13,13 @@ jest.setTimeout(120_000);
 /** Answers with what it was asked; `/fail` is a 503, `/die` ends the process in the middle of the request. */
 const MAIN = `
   import { createServer } from 'node:http';
-  const { PORT, METRICS_PORT, SERVER_NAME, SESSION_SECRETS, DATABASE_URLS } = process.env;
+  const { PORT, METRICS_PORT, SERVER_NAME, SESSION_SECRETS, DATABASE_URLS, SYNC_PEERS } = process.env;
   let seen = 0;
   const site = createServer((request, response) => {
     seen++;
     if (request.url.startsWith('/die')) process.kill(process.pid, 'SIGKILL');
     response.writeHead(request.url.startsWith('/fail') ? 503 : 200, { 'x-served-by': SERVER_NAME });
-    response.end(JSON.stringify({ url: request.url, method: request.method, headers: request.headers, seen, secret: SESSION_SECRETS.length }));
+    response.end(JSON.stringify({ url: request.url, method: request.method, headers: request.headers, seen, secret: SESSION_SECRETS.length, databases: DATABASE_URLS, peers: SYNC_PEERS }));
   });
   site.keepAliveTimeout = 75_000;
   site.listen(Number(PORT), '127.0.0.1');
@@ -30,6 +31,8 @@ interface Echo {
   readonly headers: Readonly<Record<string, string>>;
   readonly seen: number;
   readonly secret: number;
+  readonly databases: string;
+  readonly peers: string;
 }
 
 let dir: string;
@@ -61,7 +64,7 @@ const server = (name: string): WebServer => {
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'stack-'));
-  stack = await startStack({ servers: 3, topology: 'single', app: app("console.log('migrated')") });
+  stack = await startStack({ servers: 3, topology: 'single', links: true, app: app("console.log('migrated')") });
 });
 afterAll(async () => {
   await stack.stop();
@@ -140,6 +143,26 @@ describe('nginx before the web servers', () => {
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     for (const one of stack.servers) await one.start();
+  });
+});
+
+describe('the links of a stack', () => {
+  it('are what each web server is told instead of the databases and the other servers', async () => {
+    const [one, two] = await Promise.all(['web1', 'web2'].map(async (name) => (await ask(server(name).url)).echo));
+    if (!one || !two) throw new Error('No answer');
+    for (const { databases, peers } of [one, two]) {
+      expect(stack.databases.urls).not.toContain(databases);
+      expect(peers.split(',').filter((peer) => stack.settings.SYNC_PEERS?.includes(peer))).toHaveLength(1);
+    }
+    const reaches = (url: string) =>
+      createConnection({ uri: url, connectTimeout: 1000 }).then(
+        (connection) => connection.end().then(() => true),
+        () => false,
+      );
+    stack.links.of('web1').cut();
+    expect(await Promise.all([one.databases, two.databases].map(reaches))).toEqual([false, true]);
+    await stack.links.of('web1').heal();
+    expect(await reaches(one.databases)).toBe(true);
   });
 });
 

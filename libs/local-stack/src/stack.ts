@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startDatabases } from './databases.js';
 import { StackError } from './errors.js';
+import { StackLinks } from './network/links.js';
 import { makeNginx } from './nginx/nginx.js';
 import { findMysql, findNginx } from './programs/find.js';
 import { isFree, PortReservation } from './system/ports.js';
@@ -19,6 +20,7 @@ interface Place {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
+  readonly standbyPort: number;
   readonly syncPort: number;
 }
 
@@ -44,18 +46,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   const ports = new PortReservation();
   const runDir = makeRunDir();
+  const links = new StackLinks(() => ports.next());
   const servers: NodeWebServer[] = [];
   let databases: Databases | undefined;
   let nginx: StackProcess | undefined;
   const stop = async () => {
     await nginx?.stop();
     await Promise.all(servers.map((server) => server.stop()));
+    await links.close();
     await databases?.stop();
     ports.release();
     runDir.remove();
   };
   try {
-    databases = await startDatabases({ count, topology, onProgress });
+    const { isolated = false, ownDisks = false } = options;
+    databases = await startDatabases({ count, topology, isolated, ownDisks, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
     const places: Place[] = [];
@@ -64,32 +69,60 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         name: `web${i}`,
         port: await ports.next(),
         metricsPort: await ports.next(),
+        standbyPort: await ports.next(),
         syncPort: await ports.next(),
       });
     const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
     for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
     const peers = places.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
-    const settings = { ...webSettings(databases, url), ...shareSettings(sessionDirs, peers), ...options.env };
+    const settings: Record<string, string> = {
+      ...webSettings(databases, url),
+      ...shareSettings(sessionDirs, peers),
+      ...options.env,
+    };
     const env = { ...plainEnvironment(), ...settings };
+    const hasStandby = settings.SESSION_OUTAGE === 'read-only';
     onProgress('running the migrations');
     await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
-    for (const { name, port, metricsPort, syncPort } of places) {
-      const own = { SYNC_LISTEN: `127.0.0.1:${syncPort}`, SYNC_SNAPSHOT: join(runDir.path, `${name}.sessions`) };
+    for (const place of places) {
+      const { name, port, metricsPort, standbyPort, syncPort } = place;
+      const own = {
+        STANDBY_PORT: String(standbyPort),
+        SYNC_LISTEN: `127.0.0.1:${syncPort}`,
+        SYNC_SNAPSHOT: join(runDir.path, `${name}.sessions`),
+        ...(options.links && (await linked(links, place, databases, places))),
+      };
       const script = join(app, 'main.js');
       servers.push(new NodeWebServer({ name, port, metricsPort, script, dir: runDir.path, env: { ...env, ...own } }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places });
+    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places, hasStandby });
     await nginx.start();
-    return { url, nginx, servers, databases, sessionDirs, settings, stop };
+    return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Leads a web server's ways to databases and other servers through links; returns the settings that say so. */
+async function linked(links: StackLinks, { name }: Place, { nodes }: Databases, places: readonly Place[]) {
+  const urls: string[] = [];
+  for (const node of nodes) {
+    const url = new URL(node.url);
+    url.host = `127.0.0.1:${await links.open(name, node.name, node)}`;
+    urls.push(url.href);
+  }
+  const peers: string[] = [];
+  for (const { name: peer, syncPort: port } of places) {
+    const way = peer === name ? port : await links.open(name, peer, { host: '127.0.0.1', port });
+    peers.push(`127.0.0.1:${way}`);
+  }
+  return { DATABASE_URLS: urls.join(','), SYNC_PEERS: peers.join(',') };
 }
 
 async function checkPort(port: number): Promise<void> {

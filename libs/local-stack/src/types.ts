@@ -32,6 +32,16 @@ export interface Database extends StackProcess {
   readonly url: string;
   /** An account with all rights, for tests and tools. */
   readonly adminUrl: string;
+  /**
+   * Packets between it and the other databases vanish, and nobody is told; with `clients` also those of everybody else.
+   * Only where the databases are `isolated`, or throws `StackError` bad_options; so does `heal`.
+   */
+  cut(options?: { readonly clients?: boolean }): Promise<void>;
+  heal(): Promise<void>;
+  /** Leaves no byte free. Only where the databases have `ownDisks`, or throws `StackError` bad_options; so does `freeDisk`. */
+  fillDisk(): Promise<void>;
+  /** Also while it does not run, so that it can start again. */
+  freeDisk(): Promise<void>;
 }
 
 export interface DatabasesOptions {
@@ -42,6 +52,10 @@ export interface DatabasesOptions {
    * false saves a disk flush per commit, and the data of a run does not outlive the run.
    */
   readonly durable?: boolean;
+  /** Each in a network namespace with an address of its own, so that it can be cut off; where `canIsolate`. */
+  readonly isolated?: boolean;
+  /** Each with its data on a disk of its own, 512 MB, so that it can be full; where `canOwnDisks`. */
+  readonly ownDisks?: boolean;
   readonly onProgress?: Progress;
 }
 
@@ -59,6 +73,40 @@ export interface WebServer extends StackProcess {
   readonly metricsUrl: string;
   /** Changes settings, from the next start on. */
   configure(env: Readonly<Record<string, string>>): void;
+  /** Sets its time of day so many milliseconds ahead of ours (negative: behind), from the next start on. */
+  shiftClock(ms: number): void;
+}
+
+/** What can happen to a network. */
+export interface LinkFaults {
+  /**
+   * Nothing arrives any more in either direction and nobody is told, as when a switch dies. Connections stay open; who
+   * connects now gets no answer. Memory stays bounded: what does not get through stays with its sender.
+   */
+  cut(): void;
+  /** From now on an answer takes this many milliseconds longer: half of them are added to each direction. */
+  delay(ms: number): void;
+  /** Resets all connections and refuses new ones, as a machine does on which nothing listens. */
+  refuse(): Promise<void>;
+  /**
+   * Ends all of these. Connections that were cut go on, and what was sent meanwhile arrives, also the end of those that
+   * were given up: as TCP does it. Those that were begun during the cut are reset.
+   */
+  heal(): Promise<void>;
+}
+
+export interface Link extends LinkFaults {
+  /** On 127.0.0.1; what connects there is connected to the link's other end, or reset where nothing listens there. */
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** The network of a stack that was started with `links`, by the names of its servers (`web1`) and databases (`mysql1`). */
+export interface Links {
+  /** All that lead to it or from it. Throws `StackError` bad_options where there is none. */
+  of(name: string): LinkFaults;
+  /** The one that `from`, a web server, uses to reach `to`. Throws `StackError` bad_options where there is none. */
+  between(from: string, to: string): LinkFaults;
 }
 
 export interface StackOptions {
@@ -69,6 +117,14 @@ export interface StackOptions {
   readonly port?: number;
   /** Settings of the web servers beside those that the stack sets itself, e.g. `{ SESSION_METHOD: 'mysql' }`. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Gives every web server a network of its own to each database and to each other web server (`DATABASE_URLS` and
+   * `SYNC_PEERS`), which `Stack.links` can cut. It passes through this process, so it is no faster than this process.
+   */
+  readonly links?: boolean;
+  /** As `DatabasesOptions` say it. */
+  readonly isolated?: boolean;
+  readonly ownDisks?: boolean;
   /** The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). */
   readonly app?: string;
   readonly onProgress?: Progress;
@@ -80,6 +136,7 @@ export interface Stack {
   readonly nginx: StackProcess;
   readonly servers: readonly WebServer[];
   readonly databases: Databases;
+  readonly links: Links;
   /** The folders that stand for the mounts of the session method `file`. */
   readonly sessionDirs: readonly string[];
   /** The settings that all web servers have, secrets included: enough to run a tool of the web app beside them. */

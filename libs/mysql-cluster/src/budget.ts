@@ -3,30 +3,35 @@ import type { DeadlineClock } from './deadline-clock.js';
 
 /** When one attempt ends; times are the deadline clock's. */
 export interface AttemptDeadline {
-  /** Then the attempt is given up unless its node has answered something else meanwhile. */
+  /** Then the node is slow: the caller is told, and may ask another one beside it. */
   readonly soft: number;
-  /** Then it is given up whatever the node does. */
+  /** Then it is given up. */
   readonly hard: number;
+  /** Told at `soft`. Without it the attempt is given up then, unless its node has answered something else meanwhile. */
+  readonly onSlow?: () => void;
 }
 
 export class Budget {
   private readonly end: number;
+  private readonly freezes: number;
 
   constructor(
     private readonly clock: DeadlineClock,
     private readonly ms: number,
   ) {
     this.end = clock.now() + ms;
+    this.freezes = clock.freezes;
   }
 
-  /** Milliseconds left; not above 0 when the time is up. */
+  /** Milliseconds left; not above 0 when the time is up, or this process was frozen meanwhile. */
   get left(): number {
-    return this.end - this.clock.now();
+    const left = this.end - this.clock.now();
+    return this.clock.freezes === this.freezes ? left : 0;
   }
 
-  /** The first attempt gets half, if there is another node to turn to; whoever comes after a slow one gets the rest. */
-  attempt(hasAlternative: boolean): AttemptDeadline {
+  /** The first attempt is slow after half, if there is another node to turn to; who comes after it gets the rest. */
+  attempt(hasAlternative: boolean, onSlow?: () => void): AttemptDeadline {
     const { left, end, ms } = this;
-    return { soft: hasAlternative && left > 0.75 * ms ? end - left / 2 : end, hard: end };
+    return { soft: hasAlternative && left > 0.75 * ms ? end - left / 2 : end, hard: end, onSlow };
   }
 }

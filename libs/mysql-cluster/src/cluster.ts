@@ -1,6 +1,7 @@
 // Several MySQL servers as one: statements find their node, survive its failure, and end in time.
 import type { ResultSetHeader, RowDataPacket } from 'mysql2';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Attempts } from './attempts.js';
 import type { AttemptDeadline } from './budget.js';
 import { Budget } from './budget.js';
 import type { NodeConnection, WriteHeader } from './connection.js';
@@ -70,6 +71,7 @@ export class MysqlCluster implements Cluster {
       queueLimit: options.queueLimit ?? 1000,
       watchIntervalMs: options.watchIntervalMs ?? 250,
       maxLagMs: options.maxLagMs ?? 500,
+      frozenMs: options.frozenMs ?? 1500,
       log,
     });
     try {
@@ -90,22 +92,31 @@ export class MysqlCluster implements Cluster {
     const { key, acceptable, rounds = 1 } = options;
     const budget = new Budget(nodeSet.clock, nodeSet.options.readTimeoutMs);
     const keyHash = key === undefined ? COMMON : hashOf(key);
-    const asked = new Set<ClusterNode>();
+    const attempts = new Attempts<T[]>();
+    let asked = new Set<ClusterNode>();
     let rows: T[] | undefined;
     let cause: unknown;
     for (let round = 1; ;) {
       const node = nodeSet.home(keyHash, asked);
       if (node && budget.left > 0) {
         asked.add(node);
-        try {
-          rows = rowsOf<T>(await node.pool.run(sql, parameters, this.attempt(budget, asked)));
+        attempts.begin(node, async (onSlow) => {
+          const deadline = this.attempt(budget, asked, node, onSlow);
+          return rowsOf<T>(await this.on(node, node.reads.run(sql, parameters, deadline)));
+        });
+      }
+      if (node || attempts.isRunning) {
+        const ended = await attempts.next();
+        if (!ended) continue;
+        if ('error' in ended) {
+          this.judge(ended.error);
+          cause = ended.error;
+        } else {
+          rows = ended.value;
           if (!acceptable || acceptable(rows)) {
-            if (asked.size > 1) this.counters.fallbacks++;
+            if (ended.node !== nodeSet.home(keyHash)) this.counters.fallbacks++;
             return rows;
           }
-        } catch (error) {
-          this.judge(node, error);
-          cause = error;
         }
         continue;
       }
@@ -128,7 +139,7 @@ export class MysqlCluster implements Cluster {
         throw this.unavailable('no MySQL node answered the read in time', { cause });
       }
       await nodeSet.changed(Math.min(left, rows ? ROUND_PAUSE_MS : RETRY_PAUSE_MS));
-      asked.clear();
+      asked = new Set();
     }
   }
 
@@ -136,39 +147,47 @@ export class MysqlCluster implements Cluster {
     const { nodeSet } = this;
     const budget = new Budget(nodeSet.clock, nodeSet.options.writeTimeoutMs);
     const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
-    const tried = new Set<ClusterNode>();
+    const attempts = new Attempts<WriteHeader>();
+    let tried = new Set<ClusterNode>();
     let repeated = false;
     let cause: unknown;
     for (let attempt = 1; ; attempt++) {
       const node = nodeSet.home(keyHash, tried);
       if (node) {
         tried.add(node);
-        try {
-          const header = (await node.pool.run(sql, parameters, this.attempt(budget, tried))) as WriteHeader;
-          if (tried.size > 1) this.counters.fallbacks++;
-          if (options.everywhere) await this.awaitEverywhere(node, header);
-          return { affectedRows: header.affectedRows, repeated };
-        } catch (error) {
-          const failure = this.judge(node, error);
-          cause = error;
-          if (isOutcomeUnknown(error)) {
-            if (failure === 'lost') this.counters.unknownOutcomes++;
-            repeated = true;
-          }
-          this.counters.retries++;
-          // The winner of a conflict is on its way to this node too: let it arrive.
-          if (failure === 'conflict') {
-            tried.delete(node);
-            await sleep(jitter(attempt));
-          }
+        // Beside one that is slow: both may take effect.
+        if (attempts.isRunning) repeated = true;
+        const begun = nodeSet.clock.now();
+        attempts.begin(node, async (onSlow) => {
+          const slow = () => void this.untilStuck(node, begun, budget).then(onSlow);
+          const deadline = this.attempt(budget, tried, node, slow);
+          return (await this.on(node, node.writes.run(sql, parameters, deadline))) as WriteHeader;
+        });
+      }
+      const ended = await attempts.next(node ? undefined : nodeSet.changed(Math.min(budget.left, RETRY_PAUSE_MS)));
+      if (ended && 'value' in ended) {
+        nodeSet.wrote(ended.node);
+        if (tried.size > 1) this.counters.fallbacks++;
+        if (options.everywhere) await this.awaitEverywhere(ended.node, ended.value);
+        return { affectedRows: ended.value.affectedRows, repeated };
+      }
+      if (ended) {
+        const failure = this.judge(ended.error);
+        cause = ended.error;
+        if (isOutcomeUnknown(ended.error)) {
+          if (failure === 'lost') this.counters.unknownOutcomes++;
+          repeated = true;
+        }
+        this.counters.retries++;
+        // The winner of a conflict is on its way to this node too: let it arrive.
+        if (failure === 'conflict') {
+          tried.delete(ended.node);
+          await sleep(jitter(attempt));
         }
       }
-      const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed)
+      if (budget.left <= 0 || nodeSet.isClosed)
         throw this.unavailable('no MySQL node took the write in time', { cause, outcomeUnknown: repeated });
-      if (node) continue;
-      await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
-      tried.clear();
+      if (!node) tried = new Set(attempts.nodes);
     }
   }
 
@@ -220,8 +239,8 @@ export class MysqlCluster implements Cluster {
     const { nodeSet } = this;
     const budget = new Budget(nodeSet.clock, options.timeoutMs ?? nodeSet.options.writeTimeoutMs);
     return this.retrying(async () => {
-      const { node, connection } = await this.lease(({ pool }) => pool, budget.left);
-      const deadline = this.attempt(budget, new Set([node]));
+      const { node, connection } = await this.lease(({ writes }) => writes, budget.left);
+      const deadline = this.attempt(budget, new Set([node]), node);
       try {
         await connection.query('START TRANSACTION', deadline);
         const result = await fn({
@@ -240,7 +259,7 @@ export class MysqlCluster implements Cluster {
         await connection.query('ROLLBACK', nodeSet.clock.now() + ROUND_PAUSE_MS).catch(() => connection.destroy());
         throw error;
       } finally {
-        node.pool.release(connection);
+        node.writes.release(connection);
       }
     }, options);
   }
@@ -259,6 +278,8 @@ export class MysqlCluster implements Cluster {
   }
 
   nodes(): readonly NodeStatus[] {
+    // A standstill of this process is seen here too, when this is asked before the clock's timer ran.
+    this.nodeSet.clock.now();
     return this.nodeSet.statuses();
   }
 
@@ -288,9 +309,10 @@ export class MysqlCluster implements Cluster {
       if (node && budget.left > 0) {
         asked.add(node);
         try {
-          return { node, connection: await poolOf(node).lease(this.attempt(budget, asked).soft) };
+          const { soft } = this.attempt(budget, asked, node);
+          return { node, connection: await this.on(node, poolOf(node).lease(soft)) };
         } catch (error) {
-          this.judge(node, error);
+          this.judge(error);
           cause = error;
         }
         continue;
@@ -311,24 +333,51 @@ export class MysqlCluster implements Cluster {
   ): Promise<T[] | undefined> {
     const end = this.nodeSet.clock.now() + timeoutMs;
     try {
-      return rowsOf<T>(await node.pool.run(sql, parameters, { soft: end, hard: end }));
+      return rowsOf<T>(await this.on(node, node.reads.run(sql, parameters, { soft: end, hard: end })));
     } catch (error) {
-      this.judge(node, error);
+      this.judge(error);
       return undefined;
     }
   }
 
-  private attempt(budget: Budget, asked: ReadonlySet<ClusterNode>): AttemptDeadline {
-    return budget.attempt(this.nodeSet.usable.some((node) => !asked.has(node)));
+  private attempt(
+    budget: Budget,
+    asked: ReadonlySet<ClusterNode>,
+    node: ClusterNode,
+    onSlow?: () => void,
+  ): AttemptDeadline {
+    const { nodeSet } = this;
+    const doubt = () => {
+      nodeSet.doubt(node);
+      onSlow!();
+    };
+    return budget.attempt(
+      nodeSet.usable.some((other) => !asked.has(other)),
+      onSlow && doubt,
+    );
   }
 
-  /** Passes over a node that failed; throws what another node would not do better. */
-  private judge(node: ClusterNode, error: unknown) {
+  /** Two nodes that take the same write work against each other, so the second is asked only when that can help. */
+  private async untilStuck(node: ClusterNode, since: number, budget: Budget): Promise<void> {
+    while (budget.left > 0 && !this.nodeSet.isStuck(node, since)) await this.nodeSet.changed(RETRY_PAUSE_MS);
+  }
+
+  /** What is done on a node speaks against it when it fails, also when nobody waits for it any more. */
+  private async on<T>(node: ClusterNode, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.nodeSet.failed(node, error);
+      throw error;
+    }
+  }
+
+  /** Throws what another node would not do better. */
+  private judge(error: unknown) {
     const failure = failureOf(error);
     if (failure === 'statement') throw error;
     if (error instanceof NoConnectionError && error.isOverload)
       throw this.unavailable('too many statements wait for a MySQL connection', { cause: error });
-    this.nodeSet.failed(node, error);
     return failure;
   }
 

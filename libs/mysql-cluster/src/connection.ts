@@ -4,7 +4,7 @@ import { createConnection } from 'mysql2';
 import type { Duplex } from 'node:stream';
 import type { AttemptDeadline } from './budget.js';
 import type { Deadline, DeadlineClock } from './deadline-clock.js';
-import { DeadlineError, failureOf } from './errors.js';
+import { DeadlineError, failureOf, NoConnectionError } from './errors.js';
 import type { Parameter } from './types.js';
 
 /** What MySQL answers to one statement: rows, or the header of a write with the GTIDs that it made. */
@@ -18,6 +18,10 @@ export interface WriteHeader extends ResultSetHeader {
 /** The rows of a SELECT. */
 export function rowsOf<T extends RowDataPacket>(result: StatementResult): T[] {
   return result as T[];
+}
+
+function goneError(): Error {
+  return new NoConnectionError('the connection is gone', false);
 }
 
 /** How mysql2 hands a prepared statement out; its typings know the parameters only as `any`. */
@@ -39,6 +43,7 @@ export class NodeConnection implements Deadline {
   private what = '';
   private armedAt = 0;
   private hard = Infinity;
+  private onSlow: (() => void) | undefined;
   private gone = false;
 
   private constructor(
@@ -85,16 +90,23 @@ export class NodeConnection implements Deadline {
   /** Tells whether the node has answered something that it was asked after this moment. */
   hasAnsweredSince: (moment: number) => boolean = () => false;
 
+  /** See `Deadline`: by default it outlives a standstill of this process, as what looks at the node does. */
+  abandon: () => void = () => undefined;
+
   /** Runs a prepared statement; past its deadline it rejects with `DeadlineError` and the connection is destroyed. */
   execute(sql: string, parameters: readonly Parameter[], deadline: number | AttemptDeadline): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       this.arm(sql, deadline);
       const done = this.settle(resolve, reject);
+      if (this.gone) return done(goneError(), []);
       const known = this.statements.get(sql);
       if (known) known.execute(parameters, done);
       else
         this.raw.prepare(sql, (error, prepared) => {
           if (error) return done(error, []);
+          // A standstill is noticed by whoever asks the clock first.
+          this.clock.now();
+          if (this.gone) return done(goneError(), []);
           this.remember(sql, prepared);
           (prepared as PreparedStatement).execute(parameters, done);
         });
@@ -105,7 +117,9 @@ export class NodeConnection implements Deadline {
   query(sql: string, deadline: number | AttemptDeadline): Promise<StatementResult> {
     return new Promise((resolve, reject) => {
       this.arm(sql, deadline);
-      this.raw.query(sql, this.settle(resolve, reject));
+      const done = this.settle(resolve, reject);
+      if (this.gone) return done(goneError(), []);
+      this.raw.query(sql, done);
     });
   }
 
@@ -115,17 +129,23 @@ export class NodeConnection implements Deadline {
     this.armedAt = this.clock.now();
     if (typeof deadline === 'number') {
       this.deadline = this.hard = deadline;
+      this.onSlow = undefined;
     } else {
       this.deadline = deadline.soft;
       this.hard = deadline.hard;
+      this.onSlow = deadline.onSlow;
     }
   }
 
   expire(): void {
-    // The node lives: the statement waits for a lock, or the whole group for a member. Elsewhere it would wait too.
-    if (this.deadline < this.hard && this.hasAnsweredSince(this.armedAt)) {
-      this.deadline = this.hard;
-      return;
+    if (this.deadline < this.hard) {
+      const { onSlow } = this;
+      // The node lives: the statement waits for a lock, or the whole group for a member. Elsewhere it would wait too.
+      if (onSlow || this.hasAnsweredSince(this.armedAt)) {
+        this.deadline = this.hard;
+        onSlow?.();
+        return;
+      }
     }
     this.destroy(new DeadlineError(this.what, this.clock.now() - this.armedAt));
   }

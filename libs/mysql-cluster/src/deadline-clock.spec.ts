@@ -1,6 +1,7 @@
 // Deadlines pass in time, and never because this process itself was busy.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { Budget } from './budget.js';
 import { DeadlineClock, pause, type Deadline } from './deadline-clock.js';
 
 const block = (ms: number) => {
@@ -34,6 +35,19 @@ describe('DeadlineClock', () => {
     expect(clock.now() - before).toBeLessThanOrEqual(120);
     expect(stalls).toHaveLength(1);
     expect(stalls[0]).toBeGreaterThanOrEqual(300);
+  });
+
+  it('abandons what waits when the process was frozen, before anybody is told the time', () => {
+    const frozen = new DeadlineClock(100, () => undefined, 200);
+    let abandoned = 0;
+    frozen.register({ deadline: Infinity, expire: () => undefined, abandon: () => abandoned++ });
+    const budget = new Budget(frozen, 60_000);
+    block(150);
+    expect([frozen.freezes, abandoned, budget.left > 0]).toEqual([0, 0, true]);
+    block(250);
+    expect([budget.left, frozen.freezes, abandoned]).toEqual([0, 1, 1]);
+    expect(new Budget(frozen, 60_000).left).toBeGreaterThan(59_000);
+    frozen.close();
   });
 
   it('reads what has arrived before it judges', async () => {

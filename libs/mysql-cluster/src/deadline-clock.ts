@@ -5,6 +5,8 @@ export interface Deadline {
   readonly deadline: number;
   /** Called once past the deadline; must end the waiting (set another deadline or unregister). */
   expire(): void;
+  /** Called when this process was frozen: what was about to be sent must not be. Must end the waiting. */
+  abandon?(): void;
 }
 
 const TICK_MS = 20;
@@ -17,16 +19,23 @@ const LARGEST_STEP_MS = 2 * TICK_MS;
  * deadline is expired only after the sockets had a turn to be read.
  */
 export class DeadlineClock {
+  /** How often this process stood still for `frozenMs` or longer: what was begun before is not to be gone on with. */
+  freezes = 0;
+
   private time = 0;
   private lastTick = performance.now();
   private lastDate = Date.now();
   private readonly waiting = new Set<Deadline>();
   private readonly timer = setInterval(() => this.tick(), TICK_MS);
 
-  /** `onStall` is told, before anything is read, that this process stood still for at least `stallMs`. */
+  /**
+   * `onStall` is told, before anything is read, that this process stood still for at least `stallMs`; what waits is
+   * abandoned first when that was `frozenMs` or longer.
+   */
   constructor(
     private readonly stallMs: number,
     private readonly onStall: (ms: number) => void,
+    private readonly frozenMs = Infinity,
   ) {}
 
   /** Milliseconds since the clock was made, own stalls left out. Never runs backward. */
@@ -76,6 +85,10 @@ export class DeadlineClock {
     this.lastTick = tick;
     this.lastDate = date;
     this.time += Math.min(elapsed, LARGEST_STEP_MS);
+    if (asleep >= this.frozenMs) {
+      this.freezes++;
+      for (const waiting of [...this.waiting]) waiting.abandon?.();
+    }
     if (asleep >= this.stallMs) this.onStall(asleep);
   }
 }

@@ -70,10 +70,14 @@ const CONFLICTS = new Set([
   3101, // rolled back by Group Replication during commit
 ]);
 const REFUSALS = new Set([
+  1021, // its disk is full
+  1026, // the same, while it writes a file
   1040, // too many connections
   1053, // shutdown in progress
+  1114, // the table is full: its disk is
   1290, // running with --read-only or --super-read-only
   1317, // query interrupted: also what a server that shuts down says
+  1598, // the binary log cannot be written
   1836, // read-only mode
   3032, // offline mode
   3100, // Group Replication's hook failed: the member is leaving or blocked

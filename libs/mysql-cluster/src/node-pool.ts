@@ -4,7 +4,7 @@ import type { AttemptDeadline } from './budget.js';
 import type { StatementResult } from './connection.js';
 import { NodeConnection } from './connection.js';
 import type { Deadline, DeadlineClock } from './deadline-clock.js';
-import { failureOf, NoConnectionError, reasonOf } from './errors.js';
+import { DeadlineError, failureOf, NoConnectionError, reasonOf } from './errors.js';
 import type { Parameter } from './types.js';
 
 export interface NodePoolOptions {
@@ -67,6 +67,7 @@ export class NodePool {
       const waiter: Waiter = {
         deadline,
         expire: () => waiter.reject(new NoConnectionError('no connection came free in time', false)),
+        abandon: () => waiter.reject(new NoConnectionError('this process was frozen', false)),
         resolve: (connection) => {
           leave();
           resolve(connection);
@@ -126,6 +127,8 @@ export class NodePool {
       this.open.add(connection);
       connection.onGone = () => this.forget(connection);
       connection.hasAnsweredSince = this.options.hasAnsweredSince;
+      // Also between the statements of a transaction: MySQL rolls it back.
+      connection.abandon = () => connection.destroy(new DeadlineError('what was under way when this process froze', 0));
       this.release(connection);
     } catch (error) {
       this.opening--;

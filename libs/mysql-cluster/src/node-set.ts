@@ -34,13 +34,15 @@ export class NodeSet {
   private readonly listeners = new Set<(nodes: readonly NodeStatus[]) => void>();
   private readonly wakeUps = new Set<() => void>();
   private known: readonly NodeStatus[] = [];
+  /** When each node last took a write of this server's, by its index. */
+  private readonly wroteAt: number[] = [];
   private closed = false;
   private closing: Promise<void> | undefined;
 
   constructor(readonly options: NodeSetOptions) {
     const addresses = options.urls.map(parseUrl);
     this.health = new Health(addresses.length, options.maxLagMs);
-    this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms));
+    this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms), options.frozenMs);
     addresses.forEach((address, index) => this.members.push(this.addMember(address, index)));
     this.known = this.statuses();
   }
@@ -62,14 +64,41 @@ export class NodeSet {
   failed(node: ClusterNode, error: unknown): void {
     // What gave no connection was reported when the connection failed; a full pool is not the node's fault.
     if (error instanceof NoConnectionError) return;
-    if (error instanceof DeadlineError && error.waitedMs < this.shortestTrialMs) return;
+    if (error instanceof DeadlineError && !this.isToBlame(node, error.waitedMs)) return;
     const failure = failureOf(error);
     if (failure === 'lost' || failure === 'refused') this.passOver(node, reasonOf(error));
   }
 
-  /** Milliseconds that a node must have had for its silence to count against it. */
-  get shortestTrialMs(): number {
-    return this.options.readTimeoutMs / 3;
+  /** The node has taken a write. */
+  wrote(node: ClusterNode): void {
+    this.wroteAt[node.index] = this.clock.now();
+  }
+
+  /** A statement on the node takes long: see at once whether it lives. */
+  doubt(node: ClusterNode): void {
+    this.members[node.index].watch.now();
+  }
+
+  /**
+   * Whether a write on the node waits for the node alone: it answers nothing that it is asked, or takes no write while
+   * others do (its disk is full). Otherwise the whole group waits for a member, or the write for a lock.
+   */
+  isStuck(node: ClusterNode, since: number): boolean {
+    if (!this.hasAnsweredSince(node, since)) return true;
+    const wrote = ({ index }: ClusterNode) => (this.wroteAt[index] ?? -1) > since;
+    return !wrote(node) && this.usable.some((other) => other !== node && wrote(other));
+  }
+
+  /**
+   * Whether a statement that got no answer for so long speaks against the node. To pass over one healthy node after
+   * the other, while they wait for a member of their group or this server is slow itself, would make an outage of a pause.
+   */
+  private isToBlame(node: ClusterNode, waitedMs: number): boolean {
+    const { readTimeoutMs, writeTimeoutMs } = this.options;
+    if (waitedMs < readTimeoutMs / 3) return false;
+    const since = this.clock.now() - waitedMs;
+    // What takes less than half of a write's time is a read, or did not have the time to show anything.
+    return waitedMs < writeTimeoutMs / 2 ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
   }
 
   /** Do not use the node until it has proved itself; look at all nodes now. */
@@ -133,26 +162,34 @@ export class NodeSet {
     this.wake();
     this.listeners.clear();
     const deadline = this.clock.now() + this.options.readTimeoutMs;
-    await Promise.all(this.members.flatMap(({ watch, pool }) => [watch.close(deadline), pool.close(deadline)]));
+    await Promise.all(
+      this.members.flatMap(({ watch, reads, writes }) => [
+        watch.close(deadline),
+        reads.close(deadline),
+        writes.close(deadline),
+      ]),
+    );
     this.clock.close();
   }
 
   private addMember({ name, connection }: NodeAddress, index: number): Member {
     const { connectionsPerNode, queueLimit, readTimeoutMs, writeTimeoutMs, watchIntervalMs } = this.options;
-    const pool = new NodePool(this.clock, {
-      connection,
-      setup: SETUP,
-      limit: connectionsPerNode,
-      queueLimit,
-      connectTimeoutMs: writeTimeoutMs,
-      hasAnsweredSince: (moment) => this.hasAnsweredSince(member, moment),
-      onConnectFailure: (error) => this.passOver(member, reasonOf(error)),
-    });
+    const newPool = (limit: number) =>
+      new NodePool(this.clock, {
+        connection,
+        setup: SETUP,
+        limit,
+        queueLimit,
+        connectTimeoutMs: writeTimeoutMs,
+        hasAnsweredSince: (moment) => this.hasAnsweredSince(member, moment),
+        onConnectFailure: (error) => this.passOver(member, reasonOf(error)),
+      });
     const member: Member = {
       index,
       name,
       connection,
-      pool,
+      reads: newPool(connectionsPerNode),
+      writes: newPool(2 * connectionsPerNode),
       uuid: undefined,
       unsupported: false,
       hash: hashOf(name),
@@ -175,7 +212,10 @@ export class NodeSet {
         onFailure: (begunAt, at, error, unreachable) => {
           member.unsupported = error instanceof UnsupportedServerError;
           this.health.probeFailed(index, begunAt, at, reasonOf(error), unreachable);
-          if (unreachable) pool.dropIdle();
+          if (unreachable) {
+            member.reads.dropIdle();
+            member.writes.dropIdle();
+          }
           this.refresh();
         },
       }),
@@ -215,7 +255,8 @@ export class NodeSet {
         if (state !== 'down' || causeOf(status.reason) === causeOf(reason)) return;
       } else if (state === 'online' && status.state !== 'online') {
         this.fenced++;
-        this.members[index].pool.rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
+        const { reads, writes } = this.members[index];
+        for (const pool of [reads, writes]) pool.rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
       }
       changed = true;
       this.report(status, state);

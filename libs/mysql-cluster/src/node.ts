@@ -6,7 +6,9 @@ export interface ClusterNode extends NodeAddress {
   readonly index: number;
   /** The hash of its `server_uuid`; of its name until that is known. */
   readonly hash: number;
-  readonly pool: NodePool;
+  /** Connections of their own: writes that a group holds up must not keep anybody from reading. */
+  readonly reads: NodePool;
+  readonly writes: NodePool;
 }
 
 export interface NodeAddress {

@@ -108,6 +108,7 @@ function withDeadlines(
       if (error) nodes.failed(node, error);
       (callback as QueryCallback)(error, ...results);
     };
+    nodes.clock.now();
     if (connection.isGone) {
       settle(new NoConnectionError('the connection is gone', false) as unknown as QueryError);
       return undefined;

@@ -8,7 +8,7 @@ export interface ClusterOptions {
   readonly readTimeoutMs?: number;
   /** Milliseconds after which a write has failed in all (default 800). */
   readonly writeTimeoutMs?: number;
-  /** Connections per node (default 10). */
+  /** Connections per node for reads (default 10), and twice as many for writes, which a group may hold up for a while. */
   readonly connectionsPerNode?: number;
   /** Statements that may wait for a connection to one node; more are refused at once (default 1000). */
   readonly queueLimit?: number;
@@ -16,6 +16,11 @@ export interface ClusterOptions {
   readonly watchIntervalMs?: number;
   /** Milliseconds by which a node may be behind the others before it is fenced (default 500). */
   readonly maxLagMs?: number;
+  /**
+   * When this process stood still for this long (default 1500), as after SIGSTOP, all that was under way is given up:
+   * connections are destroyed and nothing that was about to be sent is sent, since nobody waits for it any more.
+   */
+  readonly frozenMs?: number;
   /** Milliseconds that `connect` waits for the first node that can be used (default 60 000). */
   readonly startTimeoutMs?: number;
   /** Receives one line per event that an operator wants to know (a node fenced, back, refused). */
@@ -109,9 +114,9 @@ export type Parameter = string | number | bigint | boolean | null | Buffer | Dat
  * healthy; statements of a key go there, and to the next in its rank when that node fails.
  *
  * Statements must be such that repeating them is harmless (compare-and-set, `INSERT` with a fresh key): a write whose
- * answer was lost is repeated on the next node, and `repeated` says so. A first attempt gets half of the time, and all
- * of it when its node answers a probe meanwhile (the statement waits for a lock, or the group for a member). A
- * statement past its deadline always destroys its connection, and its node is passed over until it has proved itself.
+ * answer was lost is repeated on the next node, and `repeated` says so. When half of the time is over without an answer,
+ * the next node is asked beside the first one, and the first good answer counts. A statement past its deadline always
+ * destroys its connection; its node is passed over until it has proved itself, if it is the node that is to blame.
  * Throws `ClusterUnavailableError` when no node could answer in time; MySQL's own errors (a duplicate
  * key, a syntax error) are passed on as mysql2 gives them. 1205, 1213, 1180 and 3101 are retried within the time.
  */

@@ -13,6 +13,11 @@ export class StoreUnavailableError extends SessionError {
   readonly code = 'session_store_unavailable';
 }
 
+/** The store cannot answer, and the session is shown as it was a moment ago: nothing was changed. */
+export class SessionOutageError extends SessionError {
+  readonly code = 'session_outage';
+}
+
 /** The session was ended by another request while this one ran; what this one changed was not kept. */
 export class SessionEndedError extends SessionError {
   readonly code = 'session_ended';
@@ -21,6 +26,11 @@ export class SessionEndedError extends SessionError {
 /** Too many others changed the same session at the same moment; nothing was changed. */
 export class SessionConflictError extends SessionError {
   readonly code = 'session_conflict';
+}
+
+/** Nobody waits for this request's answer any more (see `SessionOptions.isOver`); what it changed was not kept. */
+export class RequestOverError extends SessionError {
+  readonly code = 'request_over';
 }
 
 /** `req.session` was used in a way that cannot be kept: after the response began, or with a value that is not JSON. */

@@ -1,8 +1,9 @@
 // The sessions of one server: opens each request's session, and ends, lists and sweeps sessions beside requests.
 import { Codec } from './codec.js';
 import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './options.js';
+import { ReadOnlyOutage } from './outage/read-only-outage.js';
 import { RequestSession, type SessionContext } from './request-session.js';
-import { SessionUsageError } from './errors.js';
+import { SessionUsageError, StoreUnavailableError } from './errors.js';
 import type { Session } from './session.js';
 import {
   hasEpochs,
@@ -36,21 +37,30 @@ const SWEEP_BATCH = 500;
 export class SessionManager {
   readonly tokenCookie: string;
   readonly markCookie: string;
+  /** Used by the outage policy `read-only` only. */
+  readonly standbyCookie: string;
   private readonly context: SessionContext;
   private readonly running = new Set<Promise<void>>();
 
   constructor(readonly options: SessionOptions) {
-    const { secure, store, secrets, upcasters, limits, now = Date.now, onEvent = () => undefined } = options;
+    const { secure, secrets, upcasters, now = Date.now, onEvent = () => undefined } = options;
+    const limits = checkedLimits({ ...defaultLimits, ...options.limits });
+    const outage =
+      options.outage === 'read-only'
+        ? new ReadOnlyOutage({ store: options.store, secrets, now, touchMs: limits.touch })
+        : undefined;
     const prefix = secure ? '__Host-' : '';
     this.tokenCookie = `${prefix}sid`;
     this.markCookie = `${prefix}mark`;
+    this.standbyCookie = `${prefix}standby`;
     this.context = {
-      store,
+      store: outage?.store ?? options.store,
+      outage,
       secure,
       now,
       tokens: new Tokens(secrets),
       codec: new Codec(upcasters),
-      limits: checkedLimits({ ...defaultLimits, ...limits }),
+      limits,
       emit: (event: SessionEvent) => onEvent(event),
       background: (work) => this.track(work),
     };
@@ -76,15 +86,32 @@ export class SessionManager {
     return hasEpochs(this.context.store);
   }
 
+  /** True while the store is known not to answer, by the outage policy `read-only`: what must write need not try. */
+  get isStoreDown(): boolean {
+    return this.context.outage?.isDown ?? false;
+  }
+
   /**
-   * The session that these two cookies name: at most one read, none at all for what we did not issue.
+   * The session that these cookies name: at most one read, none at all for what we did not issue.
+   * @param standby the copy that the outage policy `read-only` falls back to.
    * @throws StoreUnavailableError when the store cannot tell.
    */
-  async open(token: string | undefined, mark: string | undefined, requestId?: string): Promise<RequestSession> {
+  async open(
+    token: string | undefined,
+    mark: string | undefined,
+    requestId?: string,
+    standby?: string,
+  ): Promise<RequestSession> {
     const { store } = this.context;
-    const own = await this.openOwn(token, mark, requestId);
-    if (own.isStored || token === undefined || !hasOtherKind(store)) return own;
-    return (await this.openOther(store, token, mark, requestId)) ?? own;
+    try {
+      const own = await this.openOwn(token, mark, requestId, standby);
+      if (own.isStored || token === undefined || !hasOtherKind(store)) return own;
+      return (await this.openOther(store, token, mark, requestId)) ?? own;
+    } catch (error) {
+      const copied = error instanceof StoreUnavailableError && token && this.openCopy(token, mark, standby);
+      if (!copied) throw error;
+      return copied;
+    }
   }
 
   /** The user's epoch: read it before the password is checked, and give it to `session.bind`. */
@@ -139,15 +166,17 @@ export class SessionManager {
     return this.context.store.sweep(this.context.now() - SWEEP_DELAY, SWEEP_BATCH);
   }
 
-  /** Resolves when nothing runs any more that outlives its request (touches). */
+  /** Resolves when nothing runs any more that outlives its request (touches), and pending logouts were tried. */
   async settled(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
+    await this.context.outage?.settle();
   }
 
   private async openOwn(
     token: string | undefined,
     mark: string | undefined,
     requestId?: string,
+    standby?: string,
   ): Promise<RequestSession> {
     if (isSealed(this.context.store)) {
       const session = new RequestSession(this.context, requestId);
@@ -156,9 +185,23 @@ export class SessionManager {
     }
     const opened = token === undefined ? undefined : this.openToken(token);
     const seen = opened && this.context.tokens.openMark(mark, opened.id);
-    const session = new RequestSession(this.context, requestId, opened, seen);
+    const session = new RequestSession(this.context, requestId, opened, seen, standby);
     if (opened) await session.load();
     return session;
+  }
+
+  /** The session as it was a moment ago, by the outage policy `read-only`; undefined when nothing may be shown. */
+  private openCopy(token: string, mark: string | undefined, standby: string | undefined): RequestSession | undefined {
+    const { store, outage, tokens } = this.context;
+    if (!outage) return undefined;
+    const session = new RequestSession(this.context, undefined);
+    if (isSealed(store)) {
+      const record = store.unseal(token)?.record;
+      return record && session.loadSealedCopy(record) ? session : undefined;
+    }
+    const opened = this.openToken(token);
+    const copy = opened && outage.copyOf(opened.id, tokens.openMark(mark, opened.id), standby);
+    return copy && session.loadCopy(copy) ? session : undefined;
   }
 
   /** The session of a token of the other kind, which the response replaces. */

@@ -11,7 +11,7 @@ import passport from 'passport';
 import { Strategy } from 'passport-local';
 import { StoreUnavailableError } from './errors.js';
 import { SessionManager } from './manager.js';
-import { MemorySessionStore } from './memory/memory-session-store.js';
+import { MemorySessionStore, SharedMemory } from './memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 import type { SessionOptions } from './options.js';
 import type { SessionRecord, WriteResult } from './store.js';
@@ -69,6 +69,35 @@ describe('the request life cycle', () => {
       .getSetCookie()
       .map((cookie) => cookie.split(';')[0])
       .join('; ');
+
+  it('writes nothing for a request that is over, however late its handler changes, ends or saves something', async () => {
+    const memory = new SharedMemory();
+    const stored = () => JSON.stringify([...memory.records.values()]);
+    let over = false;
+    const failures: string[] = [];
+    const url = await handle(
+      async (request, response) => {
+        const { session } = request;
+        over = request.url !== '/';
+        session!.late = request.url;
+        if (request.url === '/destroy') await session!.destroy().catch((error: Error) => failures.push(error.name));
+        if (request.url === '/save') await session!.save().catch((error: Error) => failures.push(error.name));
+        if (request.url === '/regenerate') void session!.regenerate();
+        response.send('done');
+      },
+      { store: new MemorySessionStore(memory), isOver: () => over },
+    );
+    const first = await fetch(url);
+    const headers = { cookie: cookiesOf(first) };
+    const before = stored();
+    for (const path of ['/', '/change', '/destroy', '/save', '/regenerate']) {
+      over = false;
+      const { status } = await fetch(url + path, { headers });
+      expect([path, status]).toEqual([path, path === '/' ? 200 : 503]);
+      expect(stored()).toBe(before);
+    }
+    expect(failures).toEqual(['RequestOverError', 'RequestOverError']);
+  });
 
   it('sends no byte before the session is stored (expressjs/session#360)', async () => {
     let stored = false;

@@ -4,6 +4,7 @@ import { parseCookie, stringifySetCookie } from 'cookie';
 import { SessionError, StoreUnavailableError } from './errors.js';
 import type { SessionManager } from './manager.js';
 import type { FailureAnswer } from './options.js';
+import { COPY_LIFE_MS } from './outage/read-only-outage.js';
 import type { RequestSession } from './request-session.js';
 import { gateResponse } from './response-gate.js';
 import type { Session } from './session.js';
@@ -27,7 +28,8 @@ export function sessionMiddleware(manager: SessionManager) {
     if (request.session) return next();
     const cookies = parseCookie(request.headers.cookie ?? '');
     const requestId = manager.options.requestId?.(request);
-    manager.open(cookies[manager.tokenCookie], cookies[manager.markCookie], requestId).then(
+    const { tokenCookie, markCookie, standbyCookie } = manager;
+    manager.open(cookies[tokenCookie], cookies[markCookie], requestId, cookies[standbyCookie]).then(
       (opened) => {
         attach(manager, opened, request, response);
         next();
@@ -42,6 +44,8 @@ export function sessionMiddleware(manager: SessionManager) {
 
 function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
   request.session = opened.session;
+  const { isOver } = manager.options;
+  if (isOver) opened.isOver = () => isOver(request);
   opened.onReplace = (replacement) => (request.session = replacement);
   Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
   gateResponse(response, {
@@ -55,17 +59,19 @@ function attach(manager: SessionManager, opened: RequestSession, request: Sessio
 }
 
 function setCookies(manager: SessionManager, opened: RequestSession, response: ServerResponse): void {
-  const { token, mark, maxAge } = opened.cookieChanges();
-  const set = (name: string, value: string | null | undefined) => {
+  const { token, mark, standby, maxAge } = opened.cookieChanges();
+  const set = (name: string, value: string | null | undefined, maxAge: number | null) => {
     if (value === undefined) return;
     const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.ceil(maxAge / 1000) };
     const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure: manager.options.secure } as const;
     response.appendHeader('Set-Cookie', stringifySetCookie(name, value ?? '', { ...attributes, ...lifetime }));
   };
-  set(manager.tokenCookie, token);
-  set(manager.markCookie, mark);
+  set(manager.tokenCookie, token, maxAge);
+  set(manager.markCookie, mark, maxAge);
+  set(manager.standbyCookie, standby, COPY_LIFE_MS);
   // A cache that kept this answer would hand one person's session to another (RFC 9111, section 7.3).
-  if ((token || mark) && !response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
+  if ((token || mark || standby) && !response.hasHeader('Cache-Control'))
+    response.setHeader('Cache-Control', 'no-store');
 }
 
 /** Ends a response that outlives its session: a stream must not go on after a logout. */
@@ -99,7 +105,9 @@ async function answerTo(manager: SessionManager, error: unknown, request: Incomi
 /** 503 asks to come again; a session that ended meanwhile asks to log in. */
 const STATUS: Record<string, number> = {
   session_store_unavailable: 503,
+  session_outage: 503,
   session_conflict: 503,
+  request_over: 503,
   session_ended: 401,
   session_usage: 500,
 };

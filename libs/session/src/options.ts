@@ -34,6 +34,12 @@ export const defaultLimits: SessionLimits = {
   grace: 30 * SECOND,
 };
 
+/**
+ * What holds while the store cannot answer. `deny`: every request that needs its session gets 503. `read-only`: a sealed
+ * copy of the session in a cookie, at most 5 minutes old, lets reading go on; nothing can be changed, and a logout waits.
+ */
+export type OutagePolicy = 'deny' | 'read-only';
+
 /** What the module tells an operator; none of it carries a token or a session's content. */
 export type SessionEvent =
   /** Changes of another request were merged with this one's. */
@@ -45,7 +51,11 @@ export type SessionEvent =
   /** The stored content cannot be read; it is kept for inspection. */
   | { readonly type: 'damaged'; readonly id: string }
   /** A touch failed; the request did not. */
-  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown };
+  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown }
+  /** The store could not answer, and the session was shown from its copy. */
+  | { readonly type: 'shown-from-copy'; readonly id: string }
+  /** The store could not take a logout: this server repeats it until it does. */
+  | { readonly type: 'logout-pending'; readonly id: string };
 
 /** The answer that replaces the handler's when the session cannot be read or kept. */
 export interface FailureAnswer {
@@ -61,6 +71,8 @@ export interface SessionOptions {
   /** True on https: the cookies are `Secure` with the `__Host-` prefix. */
   readonly secure: boolean;
   readonly limits?: Partial<SessionLimits>;
+  /** Default: deny. */
+  readonly outage?: OutagePolicy;
   /** See `Codec`. */
   readonly upcasters?: readonly Upcaster[];
   /**
@@ -68,6 +80,12 @@ export interface SessionOptions {
    * request's writes count once. Must not be taken from a client that is not trusted.
    */
   readonly requestId?: (request: IncomingMessage) => string | undefined;
+  /**
+   * Asked just before each write to the store: whether this request may no longer change anything, because it is older
+   * than any client or proxy waits. After a standstill of the process (frozen, its machine suspended) a proxy has long
+   * given the request to another server. Must be cheap. Default: never.
+   */
+  readonly isOver?: (request: IncomingMessage) => boolean;
   /** Makes the answer to a request whose session could not be read or kept. Default: a short JSON. */
   readonly failure?: (error: SessionError, request: IncomingMessage) => FailureAnswer | Promise<FailureAnswer>;
   readonly onEvent?: (event: SessionEvent) => void;

@@ -2,9 +2,17 @@
 import { createHash, randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toJson, type Codec, type Content } from './codec.js';
-import { SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
+import {
+  RequestOverError,
+  SessionConflictError,
+  SessionEndedError,
+  SessionUsageError,
+  StoreUnavailableError,
+} from './errors.js';
 import { applyChanges, changesBetween, joinWrites, sameJson, type Changes } from './merge.js';
 import type { SessionEvent, SessionLimits } from './options.js';
+import type { ReadOnlyOutage } from './outage/read-only-outage.js';
+import type { StandbyCopy } from './outage/standby-copy.js';
 import { Session } from './session.js';
 import {
   isSealed,
@@ -21,6 +29,8 @@ import { createdAt, equal, hashSecret, newId, newSecret, type OpenToken, type To
 /** What every request of one server shares. */
 export interface SessionContext {
   readonly store: AnySessionStore;
+  /** Set by the outage policy `read-only`. */
+  readonly outage: ReadOnlyOutage | undefined;
   readonly tokens: Tokens;
   readonly codec: Codec;
   readonly limits: SessionLimits;
@@ -46,13 +56,22 @@ export interface SessionInfo {
   readonly createdAt: number;
   readonly idleExpiresAt: number;
   readonly expiresAt: number;
+  /**
+   * Set while the store cannot answer, by the outage policy `read-only`: the session is shown as it was at this moment.
+   * Any change throws `SessionOutageError`; an identity that is only remembered is not enough for acts of power.
+   */
+  readonly asOf?: number;
+  /** Set after `destroy` when the store could not take it: the browser is logged out, all servers follow later. */
+  readonly endIsPending?: true;
 }
 
 /** What the response must carry: undefined leaves a cookie as it is, null expires it. */
 export interface CookieChanges {
   readonly token?: string | null;
   readonly mark?: string | null;
-  /** Milliseconds; null for a cookie that ends with the browser. */
+  /** The copy for an outage; lasts as long as it may be shown. */
+  readonly standby?: string | null;
+  /** Of token and mark. Milliseconds; null for a cookie that ends with the browser. */
   readonly maxAge: number | null;
 }
 
@@ -88,12 +107,19 @@ export class RequestSession {
   session: Session | undefined;
   /** Called when `regenerate` or `destroy` puts another one there. */
   onReplace: (session: Session | undefined) => void = () => undefined;
+  /** Whether it is too late to change anything for this request; asked before each write. */
+  isOver: () => boolean = () => false;
 
   private stored: Stored | undefined;
   /** The session that `regenerate` left behind: ended when the new one is stored. */
   private replaced: Stored | undefined;
   /** Ids of sessions that must be over before the response may begin. */
-  private ending: string[] = [];
+  private ending: SessionRecord[] = [];
+  /** Where this session comes from while the store cannot answer. */
+  private copy: StandbyCopy | undefined;
+  private endIsPending = false;
+  /** When the store was asked at the earliest. */
+  private readonly startedAt: number;
   private fresh: { id: string; secret: Buffer } | undefined;
   private bearer: { userId: string; epoch: number } | undefined;
   private wantsRemember = false;
@@ -112,7 +138,10 @@ export class RequestSession {
     /** The authentic token that the browser sent; undefined as soon as another session took its place. */
     private token?: OpenToken,
     private readonly seen?: Mark,
+    /** The copy for an outage that the browser holds. */
+    private readonly standby?: string,
   ) {
+    this.startedAt = context.now();
     this.session = new Session(this);
     this.tokenHash = token ? hashSecret(token.secret) : '';
   }
@@ -139,6 +168,24 @@ export class RequestSession {
     if (unsealed.outdated) this.wantsTouch = true;
   }
 
+  /** Shows the session from this copy, to be read only; false when that cannot be. */
+  loadCopy(copy: StandbyCopy): boolean {
+    const content = this.decode(copy.record);
+    if (!content) return false;
+    this.copy = copy;
+    this.start(copy, content);
+    this.context.emit({ type: 'shown-from-copy', id: copy.record.id });
+    return true;
+  }
+
+  /** The same where the token is the session: its idle limit tells when it was sealed. */
+  loadSealedCopy(record: SessionRecord): boolean {
+    const remember = this.decode(record)?.remember;
+    if (remember === undefined) return false;
+    const copy = this.context.outage?.copyOfSealed(record, record.idleEndsAt - this.idleLimit(remember));
+    return copy !== undefined && this.loadCopy(copy);
+  }
+
   /** What `load` found. */
   get record(): SessionRecord | undefined {
     return this.stored?.record;
@@ -150,7 +197,7 @@ export class RequestSession {
     else if (this.stored && this.token) this.issued = this.context.tokens.seal(this.token.id, this.token.secret);
   }
 
-  private start(found: Found, content: Content): void {
+  private start(found: Pick<Found, 'record' | 'mark'>, content: Content): void {
     this.stored = this.keep(found.record, content, found.mark);
     this.wantsRemember = content.remember;
     Object.assign(this.session!, content.data);
@@ -173,16 +220,18 @@ export class RequestSession {
   get info(): SessionInfo {
     const { limits, now, store } = this.context;
     const method = store.capabilities.method;
+    const pending = this.endIsPending && { endIsPending: true as const };
     if (!this.stored) {
       const start = now();
       const [idle, lifetime] = this.wantsRemember
         ? [limits.rememberIdle, limits.rememberLifetime]
         : [limits.idle, limits.lifetime];
-      return { method, createdAt: start, idleExpiresAt: start + idle, expiresAt: start + lifetime };
+      return { method, createdAt: start, idleExpiresAt: start + idle, expiresAt: start + lifetime, ...pending };
     }
     const { id, idleEndsAt, endsAt } = this.stored.record;
     const idleExpiresAt = Math.min(endsAt, Math.max(idleEndsAt, this.touchedTo));
-    return { method, createdAt: createdAt(id), idleExpiresAt, expiresAt: endsAt };
+    const asOf = this.copy && { asOf: this.copy.takenAt };
+    return { method, createdAt: createdAt(id), idleExpiresAt, expiresAt: endsAt, ...asOf };
   }
 
   get cookieMaxAge(): number | null {
@@ -190,7 +239,7 @@ export class RequestSession {
   }
 
   bind({ userId, epoch, remember }: Bearer): void {
-    this.assertOpen();
+    this.assertWritable();
     this.bearer = { userId, epoch };
     if (remember !== undefined) this.remember(remember);
   }
@@ -207,8 +256,8 @@ export class RequestSession {
   }
 
   regenerate(): void {
-    this.assertOpen();
-    if (this.replaced && this.stored) this.ending.push(this.stored.record.id);
+    this.assertWritable();
+    if (this.replaced && this.stored) this.ending.push(this.stored.record);
     this.replaced ??= this.stored;
     this.become(new Session(this));
     this.stored = undefined;
@@ -220,7 +269,7 @@ export class RequestSession {
 
   destroy(): Promise<void> {
     this.assertOpen();
-    for (const stored of [this.stored, this.replaced]) if (stored) this.ending.push(stored.record.id);
+    for (const stored of [this.stored, this.replaced]) if (stored) this.ending.push(stored.record);
     this.stored = this.replaced = this.token = undefined;
     this.become(undefined);
     this.issued = null;
@@ -228,7 +277,8 @@ export class RequestSession {
   }
 
   reload(): Promise<void> {
-    this.assertOpen();
+    // Not from the store, should it be back: nobody has looked whether the token is still the session's.
+    this.assertWritable();
     return this.serially(async () => {
       const { stored } = this;
       if (!stored) throw new SessionUsageError('This session has never been saved, so it cannot be reloaded.');
@@ -241,7 +291,7 @@ export class RequestSession {
   }
 
   async update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
-    this.assertOpen();
+    this.assertWritable();
     if (!this.context.store.capabilities.atomicUpdate) {
       throw new SessionUsageError(
         `The session method "${this.context.store.capabilities.method}" has no atomic update; ` +
@@ -276,7 +326,7 @@ export class RequestSession {
    * changes the session afterwards: its content is frozen.
    */
   finish(): Promise<void> | undefined {
-    if (this.isIdle()) {
+    if (!this.copy && this.isIdle()) {
       this.touchIfDue();
       this.close();
       return undefined;
@@ -286,19 +336,35 @@ export class RequestSession {
 
   /** The cookies of this response. Call after `finish`. */
   cookieChanges(): CookieChanges {
-    if (this.issued === null) return { token: null, mark: null, maxAge: null };
+    const { outage } = this.context;
+    if (this.issued === null) return { token: null, mark: null, ...(outage && { standby: null }), maxAge: null };
+    // What is not from the store says nothing new.
+    if (this.copy) return { maxAge: null };
     const changes = { maxAge: this.cookieMaxAge, ...(this.issued !== undefined && { token: this.issued }) };
     // A sealed session is as new as its token.
     if (!this.stored || isSealed(this.context.store)) return changes;
     const { record, mark } = this.stored;
+    const standby = this.renewedCopy(outage);
     // A new token's browser has seen nothing of the session yet.
     const seen = record.id === this.token?.id ? this.seen : undefined;
-    return mark === seen ? changes : { ...changes, mark: this.context.tokens.sealMark(record.id, mark) };
+    return {
+      ...changes,
+      ...(standby !== undefined && { standby }),
+      ...(mark !== seen && { mark: this.context.tokens.sealMark(record.id, mark) }),
+    };
+  }
+
+  private renewedCopy(outage: ReadOnlyOutage | undefined): string | null | undefined {
+    if (!outage || !this.stored) return undefined;
+    const { record, mark } = this.stored;
+    const idleEndsAt = Math.max(record.idleEndsAt, this.touchedTo);
+    return outage.renew({ record: { ...record, idleEndsAt }, mark, takenAt: this.startedAt }, this.standby);
   }
 
   /** True when the stored session that this request used may no longer be used. @throws when the store cannot tell. */
   async hasEnded(): Promise<boolean> {
     if (!this.stored) return false;
+    if (this.copy) return !this.context.outage?.mayShow(this.copy);
     const found = await this.look(this.stored.record, this.stored.mark);
     return !found || !this.isLive(found);
   }
@@ -375,8 +441,19 @@ export class RequestSession {
 
   /** Keeps what could not be ended, so that the commit tries again what a handler did not wait for. */
   private async endAll(): Promise<void> {
-    for (let id = this.ending[0]; id !== undefined; id = this.ending[0]) {
-      await this.context.store.destroy(id);
+    const { store, outage, emit } = this.context;
+    for (let ending = this.ending[0]; ending !== undefined; ending = this.ending[0]) {
+      this.assertAwaited();
+      const { id, endsAt } = ending;
+      try {
+        await store.destroy(id);
+      } catch (error) {
+        // Only a logout may wait: a login must not be answered before its old session is over.
+        if (!outage || this.session !== undefined || !(error instanceof StoreUnavailableError)) throw error;
+        outage.endLater(id, endsAt);
+        this.endIsPending = true;
+        emit({ type: 'logout-pending', id });
+      }
       this.ending.shift();
     }
   }
@@ -385,6 +462,8 @@ export class RequestSession {
     await this.endAll();
     if (this.session === undefined) return;
     const data = this.content();
+    if (this.copy && changesBetween(this.stored!.data, data).size > 0) throw this.context.outage!.refusal();
+    if (this.copy) return;
     if (!this.stored) {
       if (Object.keys(data).length > 0 || this.bearer) await this.create(data);
       else if (this.replaced) this.issued = null;
@@ -415,6 +494,7 @@ export class RequestSession {
       epoch: this.bearer?.epoch ?? 0,
       writes: [this.nextWriteId()],
     };
+    this.assertAwaited();
     const result = await store.create(record);
     if (result.status !== 'done') throw new SessionEndedError('The session ended while this request ran.');
     this.stored = this.keep(record, content, result.mark);
@@ -431,6 +511,7 @@ export class RequestSession {
     const carried = new Set(old && Object.keys(old.data).filter((key) => this.carries(old!, key)));
     while (old) {
       const { record, data }: Stored = old;
+      this.assertAwaited();
       const result = await this.context.store.destroy(record.id, carried.size > 0 ? record.version : undefined);
       const content = result.status === 'conflict' ? this.decode(result.current) : undefined;
       if (result.status !== 'conflict' || !content) break;
@@ -467,6 +548,7 @@ export class RequestSession {
       const changes = await changesTo(base.data);
       for (const key of changes.keys()) local.delete(key);
       const next = this.successor(base, changes, writeId);
+      this.assertAwaited();
       const result = await store.update(next.record, base.record);
       if (result.status === 'done') {
         if (result.record) emit({ type: 'merged', id: result.record.id });
@@ -490,6 +572,7 @@ export class RequestSession {
   private async renew(): Promise<void> {
     const next = this.successor(this.stored!, NOTHING, this.nextWriteId());
     try {
+      this.assertAwaited();
       const result = await this.context.store.update(next.record, this.stored!.record);
       if (result.status === 'done') this.adopt(this.written(next, result), NOTHING);
     } catch (error) {
@@ -645,6 +728,15 @@ export class RequestSession {
 
   private assertOpen(): void {
     if (this.closed) throw new SessionUsageError('The response has begun: its session can no longer be changed.');
+  }
+
+  private assertAwaited(): void {
+    if (this.isOver()) throw new RequestOverError('The request is older than anybody waits for it.');
+  }
+
+  private assertWritable(): void {
+    this.assertOpen();
+    if (this.copy) throw this.context.outage!.refusal();
   }
 
   private close(): void {

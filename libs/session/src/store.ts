@@ -139,6 +139,16 @@ export interface SealedStore extends SessionWriter {
   admit(record: SessionRecord): Promise<Found | undefined>;
 }
 
+/** A sealed store that knows by heart what has ended, also while it hears of nothing new. Optional: `knowsEnds` tells. */
+export interface EndsKnownByHeart {
+  /** Whether this server knows that the session, or all of its user's, ended early. No waiting. */
+  isKnownToHaveEnded(record: SessionRecord): boolean;
+}
+
+export function knowsEnds(store: AnySessionStore): store is AnySessionStore & EndsKnownByHeart {
+  return 'isKnownToHaveEnded' in store;
+}
+
 export interface Unsealed {
   readonly record: SessionRecord;
   /** Sealed with an older key: must be sealed again. */

@@ -5,6 +5,7 @@ import { RegistrationService } from '../account/registration.service.js';
 import { Config } from '../config/config.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidCredentialsError, SecondFactorRequiredError } from '../http/app.errors.js';
+import { WorksInOutage } from '../session/outage.guard.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
 import { PasswordGuard } from './password.guard.js';
@@ -43,10 +44,13 @@ export class AuthController {
     return { user: publicUser(request.account.user) };
   }
 
+  /** 204 when the session is over everywhere; 202 during an outage, when this server will end it. */
   @Post('logout')
-  @HttpCode(204)
-  logout(@Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<void> {
-    return this.signIns.signOut(request, response);
+  @WorksInOutage(true)
+  async logout(@Req() request: Request, @Res() response: Response): Promise<void> {
+    const logout = await this.signIns.signOut(request, response);
+    if (logout === 'ended') response.status(204).end();
+    else response.status(202).json({ logout });
   }
 
   @Get('me')

@@ -59,10 +59,15 @@ export class SignInService {
     });
   }
 
-  /** Ends the session everywhere and expires our cookies, also when nobody is signed in. */
-  async signOut(request: Request, response: Response): Promise<void> {
-    await request.session?.destroy();
-    if (request.user) this.audit.note('logout', request);
+  /**
+   * Ends the session everywhere and expires our cookies, also when nobody is signed in. `pending` during an outage: the
+   * browser is signed out, and the session ends when the store is back.
+   */
+  async signOut(request: Request, response: Response): Promise<'ended' | 'pending'> {
+    const { session } = request;
+    await session?.destroy();
+    const pending = session?.info.endIsPending ?? false;
+    if (request.user) this.audit.note('logout', request, {}, { pending });
     request.user = undefined;
     response.clearCookie(cookieName(this.config, 'csrf'), {
       path: '/',
@@ -72,5 +77,6 @@ export class SignInService {
     });
     // Not "cookies": that would also take those of other apps on this host.
     response.setHeader('Clear-Site-Data', '"storage"');
+    return pending ? 'pending' : 'ended';
   }
 }

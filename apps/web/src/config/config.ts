@@ -8,11 +8,17 @@ export type SessionMethod = (typeof sessionMethods)[number];
 export const migrationPhases = ['prepare', 'switch', 'finish'] as const;
 export type MigrationPhase = (typeof migrationPhases)[number];
 
+/** What holds while the sessions' store cannot answer. */
+export const outagePolicies = ['deny', 'read-only'] as const;
+export type OutagePolicy = (typeof outagePolicies)[number];
+
 /** Every duration is in milliseconds. */
 export class Config {
   readonly server!: {
     readonly port: number;
     readonly host: string;
+    /** Where it listens also without a store; set by the outage policy `read-only`. */
+    readonly standbyPort?: number;
     readonly name: string;
     /** The address people use; its scheme decides whether cookies are `Secure`. */
     readonly publicUrl: URL;
@@ -34,6 +40,7 @@ export class Config {
     readonly rememberIdleMs: number;
     readonly rememberLifetimeMs: number;
     readonly touchMs: number;
+    readonly outage: OutagePolicy;
     /** Set while the site moves its sessions over from another method. */
     readonly migrate?: { readonly from: SessionMethod; readonly phase: MigrationPhase };
     /** The mounts of the method `file`, at least one where it is in use. */

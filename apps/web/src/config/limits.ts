@@ -7,6 +7,8 @@ export const limits = {
   writeMs: 800,
   /** A request that takes longer is answered 503; nginx waits 1.8 s. */
   requestMs: 1_500,
+  /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
+  frozenMs: 2_000,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
   /** How long a client may take to send a request. */
@@ -30,6 +32,11 @@ export const limits = {
   secondStepMs: 5 * 60_000,
   /** How long a mail server may take for each step. */
   mailMs: 5_000,
+
+  /** Requests that run at once, those that may wait for their turn, and how long one may have waited, unread included. */
+  runningRequests: 128,
+  waitingRequests: 128,
+  queueMs: 600,
 
   bodyBytes: 16 * 1024,
   /** All headers together; more is answered 431. */

@@ -28,7 +28,19 @@ describe('parseSettings', () => {
     expect(config.secure).toBe(false);
     expect(config.session.method).toBe('mysql');
     expect(config.session.idleMs).toBe(1_800_000);
+    expect([config.session.outage, config.server.standbyPort]).toEqual(['deny', undefined]);
     expect(config.session.rememberLifetimeMs).toBe(2_592_000_000);
+  });
+
+  it('takes the outage policy read-only together with a port that stays open', () => {
+    expect(faultsOf({ ...usable, SESSION_OUTAGE: 'read-only', STANDBY_PORT: '3000' })).toEqual([
+      expect.stringMatching(/^STANDBY_PORT must be neither/),
+    ]);
+    expect(faultsOf({ ...usable, SESSION_OUTAGE: 'sometimes' })).toHaveLength(1);
+    const config = parseSettings({ ...usable, SESSION_OUTAGE: 'read-only' });
+    expect([config.session.outage, config.server.standbyPort]).toEqual(['read-only', 3001]);
+    // Set beside `deny` it opens nothing.
+    expect(parseSettings({ ...usable, STANDBY_PORT: '3002' }).server.standbyPort).toBeUndefined();
   });
 
   it('takes several databases and secrets, and https as secure', () => {

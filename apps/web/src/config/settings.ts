@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { Config, migrationPhases, sessionMethods } from './config.js';
+import { Config, migrationPhases, outagePolicies, sessionMethods } from './config.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -141,20 +141,11 @@ const schema = z.object({
   SESSION_REMEMBER_IDLE_SECONDS: seconds(1_209_600),
   SESSION_REMEMBER_SECONDS: seconds(2_592_000),
   SESSION_TOUCH_SECONDS: seconds(60),
-  SESSION_OUTAGE: z
-    .string()
-    .default('deny')
-    .superRefine((policy, context) => {
-      if (policy === 'deny') return;
-      context.addIssue(
-        policy === 'read-only'
-          ? 'read-only is not in this version; use deny'
-          : `must be deny, not ${JSON.stringify(policy)}`,
-      );
-    }),
   THROTTLE_LOGINS_PER_ACCOUNT: count(5),
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
+  SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
+  STANDBY_PORT: port(3001),
   SYNC_SECRET: z
     .string()
     .superRefine((secret, context) => {
@@ -207,6 +198,7 @@ export function parseSettings(environment: Environment): Config {
     server: {
       port: settings.PORT,
       host: settings.HOST,
+      ...(settings.SESSION_OUTAGE === 'read-only' && { standbyPort: settings.STANDBY_PORT }),
       name: settings.SERVER_NAME,
       publicUrl: settings.PUBLIC_URL,
       trustedProxies: settings.TRUSTED_PROXIES,
@@ -222,6 +214,7 @@ export function parseSettings(environment: Environment): Config {
       rememberIdleMs: settings.SESSION_REMEMBER_IDLE_SECONDS,
       rememberLifetimeMs: settings.SESSION_REMEMBER_SECONDS,
       touchMs: settings.SESSION_TOUCH_SECONDS,
+      outage: settings.SESSION_OUTAGE,
       dirs: settings.SESSION_DIRS,
       ...(from && phase && { migrate: { from, phase } }),
     },
@@ -252,6 +245,9 @@ function contradictions(settings: Settings): string[] {
   if (settings.PORT !== 0 && settings.PORT === settings.METRICS_PORT) {
     faults.push('METRICS_PORT must not be PORT: metrics are never public');
   }
+  const { SESSION_OUTAGE: outage, STANDBY_PORT: standby } = settings;
+  if (outage === 'read-only' && standby !== 0 && [settings.PORT, settings.METRICS_PORT].includes(standby))
+    faults.push('STANDBY_PORT must be neither PORT nor METRICS_PORT: it is open when PORT is not');
   const { SESSION_METHOD: method, SESSION_MIGRATE_FROM: from, SESSION_MIGRATE_PHASE: phase } = settings;
   if ((from === undefined) !== (phase === undefined))
     faults.push('SESSION_MIGRATE_FROM and SESSION_MIGRATE_PHASE belong together; set both or none');

@@ -22,6 +22,7 @@ export function connectCluster(
     readTimeoutMs: limits.readMs,
     writeTimeoutMs,
     startTimeoutMs: limits.startMs,
+    frozenMs: limits.frozenMs,
     log: (level, message, details) => logger[level]({ ...details }, message),
   });
 }

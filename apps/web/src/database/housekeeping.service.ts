@@ -44,12 +44,12 @@ export class HousekeepingService implements OnApplicationBootstrap, OnApplicatio
   }
 
   /** Removes what is over; returns how many rows, undefined when another server has the lease. */
-  async run(): Promise<number | undefined> {
+  async run(now = Date.now()): Promise<number | undefined> {
     if (!(await takeLease(this.cluster, 'housekeeping', this.config.server.name, 2 * everyMs))) return undefined;
     let removed = 0;
     for (const { sql, keptMs } of removals) {
       for (let round = 0; round < maxBatches; round += 1) {
-        const { affectedRows } = await this.cluster.write(sql, [Date.now() - keptMs, batch]);
+        const { affectedRows } = await this.cluster.write(sql, [now - keptMs, batch]);
         removed += affectedRows;
         if (affectedRows < batch) break;
       }

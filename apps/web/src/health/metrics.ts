@@ -2,6 +2,7 @@
 import type { AnySessionStore } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Admission } from '../http/admission.js';
 import type { Readiness } from './readiness.js';
 
 export class Metrics {
@@ -65,6 +66,27 @@ export class Metrics {
         this.reset();
         for (const { name, lagMs } of readiness.nodes())
           if (lagMs !== undefined) this.set({ node: name }, lagMs / 1_000);
+      },
+    });
+  }
+
+  /** Shows what is in hand and what was refused. */
+  observe(admission: Admission): void {
+    const registers = [this.registry];
+    new Gauge({
+      name: 'http_requests_in_hand',
+      help: 'Requests that run now',
+      registers,
+      collect() {
+        this.set(admission.inHand);
+      },
+    });
+    new Gauge({
+      name: 'http_requests_refused_total',
+      help: 'Requests that were refused because there were too many',
+      registers,
+      collect() {
+        this.set(admission.refused);
       },
     });
   }

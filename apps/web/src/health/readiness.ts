@@ -3,9 +3,10 @@ import type { NodeStatus } from '@roam/mysql-cluster';
 import type { SessionStorage } from '../session/session-storage.js';
 
 /**
- * `starting`: not yet ready; `ready`: takes traffic; `cut-off`: has lost its store and waits for it; `draining`: ends.
+ * `starting`: not yet ready; `ready`: takes traffic; `cut-off`: has lost its store and waits for it; `catching-up`: was
+ * frozen and looks anew at all that it depends on; `draining`: ends.
  */
-export type Phase = 'starting' | 'ready' | 'cut-off' | 'draining';
+export type Phase = 'starting' | 'ready' | 'cut-off' | 'catching-up' | 'draining';
 
 /** What `/readyz` says. */
 export interface ReadinessReport {

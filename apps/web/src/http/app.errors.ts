@@ -182,6 +182,17 @@ export class UnavailableError extends AppError {
   }
 }
 
+/** The sessions' store does not answer, and the site can be read only. */
+export class OutageError extends AppError {
+  readonly code = 'outage';
+  readonly status = 503;
+  override readonly retryAfter = 2;
+
+  constructor() {
+    super('Nothing can be changed at the moment, and nothing was. You are still signed in; please try again shortly.');
+  }
+}
+
 /** A refusal by protocol rules: the body cannot be read, the method or address does not exist, and so on. */
 export class RequestError extends AppError {
   constructor(

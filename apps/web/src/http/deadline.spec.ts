@@ -4,6 +4,7 @@ import { MemorySessionStore, SessionManager, sessionMiddleware } from '@roam/ses
 import express, { type Request, type Response } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
 import type { AppError } from './app.errors.js';
 import { deadline } from './deadline.js';
 import type { ErrorAnswers } from './error-answers.js';
@@ -11,6 +12,8 @@ import type { ErrorAnswers } from './error-answers.js';
 const answers = {
   to: ({ status, code }: AppError) => ({ status, headers: { 'Retry-After': '1' }, body: code }),
 } as unknown as ErrorAnswers;
+
+const heartbeat = new Heartbeat(1_000);
 
 let server: Server | undefined;
 const rejections = jest.fn();
@@ -30,7 +33,7 @@ async function serve(handler: (request: Request, response: Response) => Promise<
   });
   let done: Promise<unknown> | undefined;
   const app = express();
-  app.use(deadline(40, answers), sessionMiddleware(sessions), (request, response) => {
+  app.use(deadline(40, answers, heartbeat), sessionMiddleware(sessions), (request, response) => {
     done = handler(request, response).catch((error: unknown) => error);
   });
   server = createServer(app);

@@ -1,7 +1,21 @@
 // Ends a request that takes longer than a request may, before the proxy in front gives up on it.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { ServerResponse } from 'node:http';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
 import type { ErrorAnswers } from './error-answers.js';
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      /** The heartbeat's time before which this request had not been sent in full. */
+      since?: number;
+      /** Milliseconds for which it waited for its turn. */
+      waitedMs?: number;
+    }
+  }
+}
 
 const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appendHeader', 'removeHeader'] as const;
 
@@ -10,18 +24,37 @@ const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appe
  * here, before the session wraps them: this answer must not wait for a commit. Whatever the handler does to the
  * response afterwards is for nothing; in particular, its changes of the session are not committed.
  */
-export function deadline(ms: number, answers: ErrorAnswers): RequestHandler {
+export function deadline(ms: number, answers: ErrorAnswers, heartbeat: Heartbeat): RequestHandler {
+  // An answer from before a standstill must not leave after it, whichever timer or answer of a store runs first.
+  function writeHeadAwake(this: Response, ...args: unknown[]): Response {
+    heartbeat.now();
+    return ServerResponse.prototype.writeHead.apply(this, args as never) as Response;
+  }
   return (request: Request, response: Response, next: NextFunction) => {
+    const now = heartbeat.now();
+    // What lay unread while this process stood still is another server's by now: its connection has just been broken off.
+    if (request.socket.destroyed) return;
+    request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
+    response.writeHead = writeHeadAwake as Response['writeHead'];
     const writeHead = response.writeHead.bind(response);
     const end = response.end.bind(response) as (body: string) => void;
-    const timer = setTimeout(() => {
-      if (response.headersSent) return;
-      const answer = answers.to(new DeadlineError(), request);
-      writeHead(answer.status, answer.headers);
-      end(answer.body);
-      for (const method of methods) response[method] = (() => response) as never;
-    }, ms);
+    const timer = setTimeout(
+      () => {
+        heartbeat.now();
+        if (response.headersSent || response.destroyed) return;
+        const answer = answers.to(new DeadlineError(), request);
+        writeHead(answer.status, answer.headers);
+        end(answer.body);
+        for (const method of methods) response[method] = (() => response) as never;
+      },
+      ms - (now - request.since),
+    );
     response.once('close', () => clearTimeout(timer));
     next();
   };
+}
+
+/** Whether a request is too old to change anything: the same limit, also right after a standstill of the process. */
+export function isOver(request: Request, ms: number, heartbeat: Heartbeat): boolean {
+  return request.since !== undefined && heartbeat.now() - request.since >= ms;
 }

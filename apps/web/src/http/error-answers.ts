@@ -4,7 +4,15 @@ import { Injectable } from '@nestjs/common';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import { Views } from '../pages/views.js';
-import { AppError, InvalidInputError, NotFoundError, RequestError, UnavailableError } from './app.errors.js';
+import {
+  AppError,
+  DeadlineError,
+  InvalidInputError,
+  NotFoundError,
+  OutageError,
+  RequestError,
+  UnavailableError,
+} from './app.errors.js';
 import { isApi } from './request-context.js';
 
 export interface ErrorAnswer {
@@ -63,7 +71,13 @@ export function asAppError(exception: unknown): AppError {
   switch (code) {
     case 'session_store_unavailable':
     case 'cluster_unavailable':
+    case 'deadline_missed': // TypeORM's error around a connection that was lost, with no time for another
+    case 'no_connection':
       return new UnavailableError();
+    case 'request_over':
+      return new DeadlineError();
+    case 'session_outage':
+      return new OutageError();
     case 'session_ended':
       return new RequestError(401, 'session_ended', 'Your session was ended meanwhile. Please sign in again.');
     case 'session_conflict':

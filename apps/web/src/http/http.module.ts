@@ -1,7 +1,8 @@
 // What every request passes before its handler: the origin check, the body, the time limit; and how errors are answered.
-import { Global, Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
+import { Global, Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { limits } from '../config/limits.js';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { ViewsModule } from '../pages/views.module.js';
 import { bodyParsers } from './body-parsers.js';
 import { deadline } from './deadline.js';
@@ -21,9 +22,16 @@ import { validationPipe } from './validation.js';
   exports: [ErrorAnswers],
 })
 export class HttpModule implements NestModule {
-  constructor(private readonly answers: ErrorAnswers) {}
+  constructor(
+    private readonly answers: ErrorAnswers,
+    private readonly heartbeat: Heartbeat,
+  ) {}
+
+  static forRoot(heartbeat: Heartbeat): DynamicModule {
+    return { module: HttpModule, providers: [{ provide: Heartbeat, useValue: heartbeat }], exports: [Heartbeat] };
+  }
 
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(bodyParsers(), deadline(limits.requestMs, this.answers)).forRoutes('{*path}');
+    consumer.apply(bodyParsers(), deadline(limits.requestMs, this.answers, this.heartbeat)).forRoutes('{*path}');
   }
 }

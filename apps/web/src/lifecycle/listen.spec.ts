@@ -1,8 +1,8 @@
 // Listening: the port that is taken is named, with the setting that changes it.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Agent, createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { listen } from './listen.js';
 import { PublicListener } from './public-listener.js';
 
@@ -44,6 +44,46 @@ describe('PublicListener', () => {
     expect(await slow).toBe('done');
     await closed;
 
+    await listener.open();
+    const next = arrival();
+    const again = fetch(`http://127.0.0.1:${listener.boundPort}/`).then((response) => response.text());
+    (await next).end('again');
+    expect(await again).toBe('again');
+  });
+
+  it('ends kept-alive connections with their next answer, and idle ones soon', async () => {
+    const { http } = holdingServer();
+    http.on('request', (_request, response: ServerResponse) => response.end('done'));
+    const listener = new PublicListener(http, 0, '127.0.0.1');
+    await listener.open();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const url = `http://127.0.0.1:${listener.boundPort}/`;
+    const ask = async () => {
+      const [response] = (await once(request(url, { agent }).end(), 'response')) as [IncomingMessage];
+      await once(response.resume(), 'end');
+      return response.headers.connection;
+    };
+    const idle = connect(listener.boundPort, '127.0.0.1');
+    idle.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(idle, 'data');
+    expect(await ask()).toBe('keep-alive');
+    const closed = listener.close(5_000);
+    expect(await ask()).toBe('close');
+    await once(idle.resume(), 'close');
+    await closed;
+    agent.destroy();
+  });
+
+  it('drops everything at once, unanswered, and can open again', async () => {
+    const { http, arrival } = holdingServer();
+    const listener = new PublicListener(http, 0, '127.0.0.1');
+    await listener.open();
+    const arrived = arrival();
+    const dropped = fetch(`http://127.0.0.1:${listener.boundPort}/`).catch(() => 'dropped');
+    const held = await arrived;
+    listener.drop();
+    expect(held.req.socket.destroyed).toBe(true);
+    expect(await dropped).toBe('dropped');
     await listener.open();
     const next = arrival();
     const again = fetch(`http://127.0.0.1:${listener.boundPort}/`).then((response) => response.text());

@@ -1,15 +1,29 @@
 // The public port: open only while this server may get traffic, so that nginx moves on at once when it may not.
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Server as TcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { listen } from './listen.js';
 
+/** How long kept-alive connections may bring one more request, whose answer ends them, before idle ones are closed. */
+const lingerMs = 200;
+
 export class PublicListener {
-  private opened = false;
+  private isOpen = false;
+  private closing: Promise<void> | undefined;
+  private readonly running = new Set<ServerResponse>();
 
   constructor(
     private readonly server: Server,
     private readonly port: number,
     private readonly host: string,
-  ) {}
+    private readonly setting = 'PORT',
+  ) {
+    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      if (!this.isOpen) response.setHeader('Connection', 'close');
+      this.running.add(response);
+      response.once('close', () => this.running.delete(response));
+    });
+  }
 
   /** Where it listens: the port that the system chose when the setting is 0. */
   get boundPort(): number {
@@ -17,24 +31,40 @@ export class PublicListener {
     return typeof address === 'object' && address !== null ? address.port : this.port;
   }
 
-  /** @throws {PortInUseError} */
+  /** Waits until an earlier closing is over. @throws {PortInUseError} */
   async open(): Promise<void> {
-    await listen(this.server, this.port, this.host, 'PORT');
-    this.opened = true;
+    await this.closing;
+    await listen(this.server, this.port, this.host, this.setting);
+    this.isOpen = true;
   }
 
   /** Accepts no more connections; resolves when what runs has ended, or after `graceMs` when it is cut off. */
   close(graceMs: number): Promise<void> {
-    if (!this.opened) return Promise.resolve();
-    this.opened = false;
-    return new Promise((resolve) => {
-      const idle = setInterval(() => this.server.closeIdleConnections(), 50);
+    if (!this.isOpen) return this.closing ?? Promise.resolve();
+    for (const response of this.running) if (!response.headersSent) response.setHeader('Connection', 'close');
+    this.closing = this.stopListening(async (closed) => {
       const grace = setTimeout(() => this.server.closeAllConnections(), graceMs);
-      this.server.close(() => {
-        clearInterval(idle);
-        clearTimeout(grace);
-        resolve();
-      });
+      await Promise.race([closed, sleep(Math.min(lingerMs, graceMs))]);
+      const idle = setInterval(() => this.server.closeIdleConnections(), 20);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(grace);
     });
+    return this.closing;
+  }
+
+  /** Stops listening and breaks off every connection at once, unanswered, also those that nobody has accepted yet. */
+  drop(): void {
+    if (this.isOpen) this.closing = this.stopListening((closed) => closed);
+    this.server.closeAllConnections();
+  }
+
+  private stopListening(until: (closed: Promise<void>) => Promise<void>): Promise<void> {
+    this.isOpen = false;
+    const closed = new Promise<void>((resolve) => {
+      // Not http's own `close`: it closes idle connections first, on which the proxy may just be sending.
+      TcpServer.prototype.close.call(this.server, () => resolve());
+    });
+    return until(closed).finally(() => (this.closing = undefined));
   }
 }

@@ -1,14 +1,17 @@
-// Takes the server off the public port while it has no place to keep sessions, and puts it back afterwards.
+// Takes the server off the public port while it cannot serve (no place to keep sessions, or frozen), and puts it back.
 import type { Logger } from 'pino';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
 import type { PublicListener } from './public-listener.js';
 
-const lookEveryMs = 250;
+const lookEveryMs = 100;
+const settleMs = 50;
 
 export class StoreWatch {
   private timer: NodeJS.Timeout | undefined;
   private lostAt: number | undefined;
+  /** When it was last seen to have stood still. */
+  private thawedAt = -Infinity;
   private busy = false;
 
   constructor(
@@ -24,6 +27,15 @@ export class StoreWatch {
   stop(): void {
     clearInterval(this.timer);
     this.timer = undefined;
+  }
+
+  /** This process stood still: what it has in hand was given to other servers meanwhile, and it has to catch up. */
+  frozen(ms: number): void {
+    this.listener.drop();
+    if (this.readiness.phase !== 'ready' && this.readiness.phase !== 'cut-off') return;
+    this.readiness.phase = 'catching-up';
+    this.thawedAt = performance.now();
+    this.logger.warn(`this process stood still for ${Math.round(ms)} ms: not listening until it has caught up`);
   }
 
   private async look(): Promise<void> {
@@ -50,10 +62,16 @@ export class StoreWatch {
 
   private async found(): Promise<void> {
     this.lostAt = undefined;
-    if (this.readiness.phase !== 'cut-off') return;
+    const { thawedAt } = this;
+    const { phase } = this.readiness;
+    if (phase !== 'cut-off' && phase !== 'catching-up') return;
+    // What it depends on must have had the time to see the standstill too.
+    if (performance.now() - thawedAt < settleMs) return;
     await this.listener.open();
     // The end may have come meanwhile.
     if (this.timer === undefined) return void this.listener.close(0);
+    // So may another standstill.
+    if (this.thawedAt !== thawedAt) return this.listener.drop();
     this.readiness.phase = 'ready';
     this.logger.info('nothing is missing any more: listening again');
   }

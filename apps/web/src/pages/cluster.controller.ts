@@ -3,7 +3,7 @@ import { Controller, Get, Req, Res } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request, Response } from 'express';
 import { Config } from '../config/config.js';
-import { NotFoundError } from '../http/app.errors.js';
+import { NotFoundError, OutageError } from '../http/app.errors.js';
 import { ServersService } from '../servers/servers.service.js';
 import { PageResponder } from './page-responder.js';
 
@@ -18,7 +18,11 @@ export class ClusterController {
 
   @Get()
   async show(@Req() request: Request, @Res() response: Response): Promise<void> {
-    if (!this.config.server.show && !request.user?.roles.includes('admin')) throw new NotFoundError();
+    if (!this.config.server.show) {
+      if (!request.user?.roles.includes('admin')) throw new NotFoundError();
+      // A role that is only remembered opens nothing.
+      if (request.session?.info.asOf !== undefined) throw new OutageError();
+    }
     this.pages.show(request, response, 'cluster', {
       title: 'The cluster',
       name: this.config.server.name,

@@ -15,6 +15,7 @@ import {
   ReauthenticationRequiredError,
 } from '../http/app.errors.js';
 import { faultsByField } from '../http/validation.js';
+import { WorksInOutage } from '../session/outage.guard.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
 import { FormGuard } from './form.guard.js';
@@ -114,8 +115,11 @@ export class PagesController {
 
   @Post('logout')
   @UseGuards(FormGuard)
+  @WorksInOutage(true)
   async logout(@Req() request: Request, @Res() response: Response): Promise<void> {
-    await this.signIns.signOut(request, response);
+    const logout = await this.signIns.signOut(request, response);
+    if (logout === 'pending')
+      return this.pages.show(request, response, 'signed-out', { title: 'Signed out in this browser' }, 202);
     this.pages.seeOther(request, response, '/');
   }
 

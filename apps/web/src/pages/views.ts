@@ -15,13 +15,14 @@ export class Views {
 
   /**
    * The page `name`, inside the layout. Templates see `data` and, of every request: `base` (what each local address
-   * begins with), `path`, `user`, and `server` where the server's name may be shown.
+   * begins with), `path`, `user`, `server` where the server's name may be shown, and `asOf` while the site can be read only.
    */
   page(request: Request, name: string, data: { readonly title: string } & Record<string, unknown>): string {
     return this.eta.render(`./${name}`, {
       base: request.base ?? '',
       path: (request.originalUrl ?? '/').split('?')[0],
       user: request.user,
+      asOf: request.session?.info.asOf,
       server: this.config.server.show ? this.config.server.name : undefined,
       assets: assetPaths,
       passwordLength,

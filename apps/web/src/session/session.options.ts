@@ -4,7 +4,10 @@ import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
 import type { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -23,11 +26,13 @@ export function sessionOptions(
   answers: ErrorAnswers,
   logger: PinoLogger,
   audit: AuditService,
+  heartbeat: Heartbeat,
 ): SessionOptions {
-  const { secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
+  const { outage, secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
     store,
     secrets,
+    outage,
     secure: config.secure,
     limits: {
       idle: idleMs,
@@ -37,6 +42,7 @@ export function sessionOptions(
       touch: touchMs,
     },
     requestId: (request) => (request as Request).trustedId,
+    isOver: (request) => isOver(request as Request, limits.requestMs, heartbeat),
     failure: (error, request) => {
       logger.error({ err: error, code: error.code }, 'session failed');
       return answers.to(error, request);
@@ -57,6 +63,8 @@ function report(event: SessionEvent, logger: PinoLogger): void {
       return logger.error({ event }, 'a stored session cannot be read');
     case 'touch-failed':
       return logger.warn({ err: event.error, sessionId: event.id }, 'a session could not be touched');
+    case 'logout-pending':
+      return logger.warn({ event }, 'the store could not take a logout: repeating it until it does');
     default:
       return logger.debug({ event }, 'session event');
   }

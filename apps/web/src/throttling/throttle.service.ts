@@ -31,6 +31,9 @@ interface Slowed {
  */
 @Injectable()
 export class ThrottleService {
+  /** Milliseconds since 1970; for tests. */
+  now: () => number = () => Date.now();
+
   private readonly pairs: MysqlRateLimiter;
   private readonly accounts: MysqlRateLimiter;
   private readonly addresses: MysqlRateLimiter;
@@ -47,7 +50,7 @@ export class ThrottleService {
     const { loginsPerAccount, loginsPerAddress, registrationsPerAddress } = config.throttle;
     const slowing = { points: loginsPerAccount, durationMs: limits.throttleMemoryMs, sliding: true };
     const limiter = (options: ConstructorParameters<typeof MysqlRateLimiter>[1]) =>
-      new MysqlRateLimiter(cluster satisfies Cluster, { ...options, now: () => Date.now() });
+      new MysqlRateLimiter(cluster satisfies Cluster, { ...options, now: () => this.now() });
     this.pairs = limiter({ ...slowing, keyPrefix: 'login-pair' });
     this.accounts = limiter({ ...slowing, keyPrefix: 'login-account' });
     this.addresses = limiter({ keyPrefix: 'login-address', points: loginsPerAddress, durationMs: 15 * 60_000 });

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
 import { availableParallelism } from 'node:os';
+import { limits } from '../config/limits.js';
 import { OverloadedError } from '../http/app.errors.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
@@ -15,7 +16,8 @@ export class PasswordsService {
   /** libuv has four threads for everybody; two always stay free for files and name look-ups. */
   private readonly concurrency = Math.min(2, availableParallelism());
   private readonly maxWaitMs = 1_000;
-  private readonly maxWaiting = 200;
+  /** More than can have their turn within that time is refused at once, and leaves room for other requests. */
+  private readonly maxWaiting = 64;
   private running = 0;
   private readonly waiting: (() => void)[] = [];
   private dummy: Promise<string> | undefined;
@@ -44,10 +46,14 @@ export class PasswordsService {
   }
 
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const askedAt = performance.now();
     if (this.running >= this.concurrency) await this.turn();
     else this.running += 1;
     try {
-      return await work();
+      const done = await work();
+      // After a standstill of this process nobody waits for it any more, and nothing may come of it.
+      if (performance.now() - askedAt > limits.frozenMs) throw new OverloadedError();
+      return done;
     } finally {
       const next = this.waiting.shift();
       if (next) next();

@@ -1,9 +1,11 @@
 // The arguments of a mysqld of the stack.
 import type { Topology } from '../types.js';
 
-interface ServerPlace {
+export interface ServerPlace {
   /** The node's own folder. */
   readonly dir: string;
+  /** Its address. */
+  readonly host: string;
   readonly port: number;
   /** Group Replication's own port; undefined outside of a group. */
   readonly groupPort: number | undefined;
@@ -15,16 +17,17 @@ export interface ServerArguments {
   readonly topology: Topology;
   /** Names the group. */
   readonly groupName: string;
-  /** Group ports of all nodes. */
-  readonly groupPorts: readonly number[];
+  /** `host:port` of Group Replication's own ports, of all nodes. */
+  readonly groupSeeds: readonly string[];
   readonly durable: boolean;
 }
 
+/** Where nodes are that are not isolated. */
 export const HOST = '127.0.0.1';
 
-/** Small, on loopback only, everything below the node's folder, in UTC, errors in plain English. */
+/** Small, on its own address only, everything below the node's folder, in UTC, errors in plain English. */
 export function serverArguments({ place, serverId, durable, ...rest }: ServerArguments): string[] {
-  const { dir, port } = place;
+  const { dir, host, port } = place;
   return [
     `--datadir=${dir}/data`,
     `--tmpdir=${dir}/tmp`,
@@ -32,9 +35,9 @@ export function serverArguments({ place, serverId, durable, ...rest }: ServerArg
     '--socket=mysqld.sock',
     '--pid-file=mysqld.pid',
     '--mysqlx=OFF',
-    `--bind-address=${HOST}`,
+    `--bind-address=${host}`,
     `--port=${port}`,
-    `--report-host=${HOST}`,
+    `--report-host=${host}`,
     `--report-port=${port}`,
     '--skip-name-resolve',
     '--secure-file-priv=NULL',
@@ -67,15 +70,15 @@ export function serverArguments({ place, serverId, durable, ...rest }: ServerArg
 }
 
 function groupArguments(
-  { groupPort }: ServerPlace,
-  { topology, groupName, groupPorts }: Pick<ServerArguments, 'topology' | 'groupName' | 'groupPorts'>,
+  { host, groupPort }: ServerPlace,
+  { topology, groupName, groupSeeds }: Pick<ServerArguments, 'topology' | 'groupName' | 'groupSeeds'>,
 ): string[] {
   if (groupPort === undefined) return [];
   const multi = topology === 'multi-primary';
   const settings: Readonly<Record<string, string | number>> = {
     group_name: groupName,
-    local_address: `${HOST}:${groupPort}`,
-    group_seeds: groupPorts.map((port) => `${HOST}:${port}`).join(','),
+    local_address: `${host}:${groupPort}`,
+    group_seeds: groupSeeds.join(','),
     // Who starts and who joins is decided from outside, by the rule that never splits a group.
     start_on_boot: 'OFF',
     bootstrap_group: 'OFF',

@@ -3,12 +3,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { withConnection, type Credentials } from '@roam/mysql-cluster/group';
+import { StackError } from '../errors.js';
+import type { Isolated } from '../network/isolation.js';
 import { commandLine, type Program } from '../programs/program.js';
+import type { CommandLine } from '../system/guard.js';
 import { ManagedProcess } from '../system/managed-process.js';
 import type { Database } from '../types.js';
 import { firstStartSql, type RunAccounts } from './accounts.js';
-import { HOST, serverArguments, type ServerArguments } from './arguments.js';
+import { serverArguments, type ServerArguments } from './arguments.js';
 import { copyBaseData } from './base-data.js';
+import type { OwnDisk } from './own-disk.js';
 
 export interface NodeOptions {
   readonly name: string;
@@ -17,6 +21,10 @@ export interface NodeOptions {
   readonly container: string | undefined;
   readonly accounts: RunAccounts;
   readonly args: ServerArguments;
+  /** Where the node has a network of its own. */
+  readonly isolation: Isolated | undefined;
+  /** Where its data folder is a disk of its own. */
+  readonly disk: OwnDisk | undefined;
   /** Brings a restarted server back to its place: into the group, behind its source, or just writable. */
   readonly rejoin: (node: MysqlNode) => Promise<void>;
 }
@@ -24,19 +32,19 @@ export interface NodeOptions {
 const ANSWER_TIMEOUT_MS = 5000;
 
 export class MysqlNode implements Database {
-  readonly host = HOST;
+  readonly host: string;
   readonly port: number;
   private readonly server: ManagedProcess;
   private startedBefore = false;
 
   constructor(private readonly options: NodeOptions) {
     const { place } = options.args;
+    this.host = place.host;
     this.port = place.port;
     this.server = new ManagedProcess({
       name: options.name,
       container: options.container,
-      command: () =>
-        commandLine(options.program, [...serverArguments(options.args), this.startArgument()], options.container),
+      command: () => this.command(),
       // By this name mysqld knows that somebody starts it again after a clone.
       env: () => ({ ...process.env, MYSQLD_PARENT_PID: String(process.pid) }),
       restartCode: 16,
@@ -85,7 +93,8 @@ export class MysqlNode implements Database {
   async create(base: string): Promise<void> {
     const { dir } = this.options.args.place;
     mkdirSync(join(dir, 'tmp'), { recursive: true });
-    copyBaseData(base, join(dir, 'data'));
+    if (this.options.disk) await this.options.disk.create(base);
+    else copyBaseData(base, join(dir, 'data'));
     writeFileSync(this.firstStartFile, firstStartSql(this.options.accounts), { mode: 0o600 });
     await this.server.start();
     this.startedBefore = true;
@@ -113,6 +122,22 @@ export class MysqlNode implements Database {
     this.server.thaw();
   }
 
+  async cut({ clients = false } = {}): Promise<void> {
+    await this.isolation.cut(clients);
+  }
+
+  async heal(): Promise<void> {
+    await this.isolation.heal();
+  }
+
+  async fillDisk(): Promise<void> {
+    await this.disk.fill(this.pid);
+  }
+
+  async freeDisk(): Promise<void> {
+    await this.disk.free(this.pid);
+  }
+
   async role(): Promise<'primary' | 'replica'> {
     const [row] = await this.query<RowDataPacket & { readOnly: number }>('SELECT @@GLOBAL.read_only AS readOnly');
     return row?.readOnly === 0 ? 'primary' : 'replica';
@@ -128,6 +153,23 @@ export class MysqlNode implements Database {
 
   logTail(): string {
     return this.server.logTail();
+  }
+
+  private get isolation(): Isolated {
+    if (this.options.isolation) return this.options.isolation;
+    throw new StackError('bad_options', `${this.name} is not isolated: start the databases with isolated`);
+  }
+
+  private get disk(): OwnDisk {
+    if (this.options.disk) return this.options.disk;
+    throw new StackError('bad_options', `${this.name} has no disk of its own: start the databases with ownDisks`);
+  }
+
+  private command(): CommandLine {
+    const { program, container, args, isolation, disk } = this.options;
+    let command = commandLine(program, [...serverArguments(args), this.startArgument()], container);
+    if (disk) command = disk.inside(command);
+    return isolation ? isolation.inside(command) : command;
   }
 
   private get firstStartFile(): string {

@@ -2,16 +2,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { nginxConfig } from './config.js';
 
-const config = nginxConfig({
+const place = {
   dir: '/run dir',
   port: 8080,
-  upstreams: [1, 2, 3].map((n) => ({ name: `web${n}`, port: 3000 + n })),
-});
+  upstreams: [1, 2, 3].map((n) => ({ name: `web${n}`, port: 3000 + n, standbyPort: 4000 + n })),
+};
+const config = nginxConfig(place);
 
 describe("nginx's configuration", () => {
   it('names every server in the upstream, and each alone', () => {
     for (const n of [1, 2, 3]) {
       expect(config).toContain(`server 127.0.0.1:300${n} max_fails=1`);
+      expect(config).toContain(`server 127.0.0.1:300${n} backup max_fails=0;`);
       expect(config).toContain(`location /_server/web${n}/ {`);
     }
   });
@@ -19,13 +21,20 @@ describe("nginx's configuration", () => {
   it('retries what had no answer, within bounds, and takes 503 as final', () => {
     expect(config).toContain('proxy_next_upstream error timeout non_idempotent;');
     expect(config).not.toMatch(/proxy_next_upstream [^;]*http_503/);
-    expect(config).toContain('proxy_next_upstream_tries 3;');
+    expect(config).toContain('proxy_next_upstream_tries 5;');
     expect(config).toContain('proxy_read_timeout 1800ms;');
+  });
+
+  it('asks the standby ports when no server listens, and comes as far as them in one request', () => {
+    const withStandby = nginxConfig({ ...place, hasStandby: true });
+    for (const n of [1, 2, 3]) expect(withStandby).toContain(`server 127.0.0.1:400${n} backup;`);
+    expect(withStandby).toContain('proxy_next_upstream_tries 6;');
+    expect(config).not.toContain('backup');
   });
 
   it('is one process on loopback that writes below its folder only', () => {
     expect(config).toContain('master_process off;');
-    expect(config).toContain('listen 127.0.0.1:8080;');
+    expect(config).toContain('listen 127.0.0.1:8080 backlog=4096;');
     for (const [, path] of config.matchAll(/(?:_temp_path|pid|access_log) "([^"]+)"/g))
       expect(path).toMatch(/^\/run dir\//);
   });

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { commandLineOfNode } from './node-command.js';
 import { answers } from '../system/http.js';
+import { shiftedClock } from './shifted-clock.js';
 import { ManagedProcess } from '../system/managed-process.js';
 import type { WebServer } from '../types.js';
 
@@ -19,13 +20,15 @@ export class NodeWebServer extends ManagedProcess implements WebServer {
   readonly url: string;
   readonly metricsUrl: string;
   private readonly changed: Record<string, string>;
+  private readonly clock: { offsetMs: number };
 
   constructor({ name, script, dir, port, metricsPort, env }: WebServerOptions) {
     const metricsUrl = `http://127.0.0.1:${metricsPort}`;
     const changed: Record<string, string> = {};
+    const clock = { offsetMs: 0 };
     super({
       name,
-      command: () => commandLineOfNode(script),
+      command: () => commandLineOfNode(script, clock.offsetMs === 0 ? [] : [shiftedClock(clock.offsetMs)]),
       env: () => ({ ...env, ...changed, SERVER_NAME: name, PORT: String(port), METRICS_PORT: String(metricsPort) }),
       logFile: join(dir, `${name}.log`),
       isReady: () => answers(`${metricsUrl}/readyz`, 200),
@@ -35,9 +38,14 @@ export class NodeWebServer extends ManagedProcess implements WebServer {
     this.url = `http://127.0.0.1:${port}`;
     this.metricsUrl = metricsUrl;
     this.changed = changed;
+    this.clock = clock;
   }
 
   configure(env: Readonly<Record<string, string>>): void {
     Object.assign(this.changed, env);
+  }
+
+  shiftClock(ms: number): void {
+    this.clock.offsetMs = ms;
   }
 }

@@ -46,6 +46,11 @@ export class GroupTimeoutError extends Error {
 
 const LOOK_INTERVAL_MS = 250;
 const RETRY_PAUSE_MS = 2000;
+/**
+ * How many messages the group agrees on at the same time (10 unless set, 200 at most). For 6 s after a member died, each
+ * takes 0.45 s, because the others wait for its share: with 10, three busy nodes commit 35 writes a second in that time.
+ */
+const WRITE_CONCURRENCY = 200;
 /** START GROUP_REPLICATION returns only after the node has joined or given up. */
 const START_TIMEOUT_MS = 180_000;
 
@@ -143,6 +148,7 @@ export class GroupKeeper {
       if (bootstrap) await query('SET GLOBAL group_replication_bootstrap_group = ON');
       try {
         await query('START GROUP_REPLICATION');
+        if (bootstrap) await query(`SELECT group_replication_set_write_concurrency(${WRITE_CONCURRENCY})`);
       } finally {
         // Where even this fails, the next attempt does it first.
         if (bootstrap) await query('SET GLOBAL group_replication_bootstrap_group = OFF').catch(() => undefined);

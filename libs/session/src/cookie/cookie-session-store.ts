@@ -2,6 +2,7 @@
 import { biggestKeys } from '../codec.js';
 import { SessionUsageError } from '../errors.js';
 import type {
+  EndsKnownByHeart,
   Found,
   SealedStore,
   SessionCapabilities,
@@ -48,7 +49,7 @@ type Head = [id: string, version: number, idleEndsAt: number, endsAt: number, ep
  * Whoever holds the cookie can go back to an earlier state of the same session, so what must not be taken back (a
  * role, a count of attempts) belongs in a new session (`regenerate`) or elsewhere.
  */
-export class CookieSessionStore implements SealedStore, SessionEpochs {
+export class CookieSessionStore implements SealedStore, SessionEpochs, EndsKnownByHeart {
   readonly capabilities: SessionCapabilities = {
     method: 'cookie',
     mergesKeys: false,
@@ -78,6 +79,12 @@ export class CookieSessionStore implements SealedStore, SessionEpochs {
     if (await this.hasEnded(record.id)) return undefined;
     const { userId } = record;
     return { record, userEpoch: userId === null ? 0 : this.options.revocations.knownEpoch(userId) };
+  }
+
+  isKnownToHaveEnded({ id, userId, epoch }: SessionRecord): boolean {
+    const { revocations } = this.options;
+    if (this.now() >= this.forgottenAt(id) || revocations.isRevoked(id)) return true;
+    return userId !== null && epoch < revocations.knownEpoch(userId);
   }
 
   /** @throws SessionUsageError when the cookie would be too large; the message names the biggest keys. */

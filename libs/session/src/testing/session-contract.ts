@@ -13,6 +13,7 @@ import {
   type SessionStore,
 } from '../store.js';
 import { newId } from '../token.js';
+import { describeOutages } from './outage-invariants.js';
 import { jestRunner, type TestRunner } from './runner.js';
 import type { StoreUnderTest } from './store-contract.js';
 import { Visitor } from './visitor.js';
@@ -694,6 +695,15 @@ export function describeSessionContract(
       });
     });
 
+    describe('an outage', () => {
+      describeOutages(it, {
+        stores: () => opened.servers,
+        server,
+        moveClock: (by) => (clock += by),
+        isDead: expectDead,
+      });
+    });
+
     const otherKeys = () => {
       if (!opened.sealed) throw new Error('A sealed store is to be given with `sealed`: its other keys.');
       return opened.sealed;
@@ -735,7 +745,7 @@ function counted(store: AnySessionStore, calls: string[]): AnySessionStore {
 
 /** A plain object with the store's methods, to replace single ones of. */
 function methodsOf(store: AnySessionStore): SessionStore & Partial<SealedStore> {
-  const sealed = ['seal', 'unseal', 'admit'];
+  const sealed = ['seal', 'unseal', 'admit', 'isKnownToHaveEnded'];
   const kept = ['find', 'listByUser', 'epochOf', 'raiseEpoch'];
   const names = [...sealed, ...kept, 'create', 'update', 'touch', 'destroy', 'sweep'];
   const source = store as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;

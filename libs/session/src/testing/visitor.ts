@@ -1,4 +1,4 @@
-// A browser as the contract kit needs it: two cookies, and requests to a server of its choice.
+// A browser as the contract kit needs it: its cookies, and requests to a server of its choice.
 import type { SessionManager } from '../manager.js';
 import type { RequestSession } from '../request-session.js';
 import type { Session } from '../session.js';
@@ -6,6 +6,7 @@ import type { Session } from '../session.js';
 export class Visitor {
   token: string | undefined;
   mark: string | undefined;
+  standby: string | undefined;
 
   /** One request: opens the session, lets the handler act on it, commits, stores the cookies. */
   async visit<T>(server: SessionManager, handler: Handler<T>, requestId?: string): Promise<T> {
@@ -17,16 +18,17 @@ export class Visitor {
 
   /** The first half of a request, for those that overlap. */
   begin(server: SessionManager, requestId?: string): Promise<RequestSession> {
-    return server.open(this.token, this.mark, requestId);
+    return server.open(this.token, this.mark, requestId, this.standby);
   }
 
   /** The second half. */
   async end(server: SessionManager, request: RequestSession): Promise<void> {
     await request.finish();
     await server.settled();
-    const { token, mark } = request.cookieChanges();
+    const { token, mark, standby } = request.cookieChanges();
     if (token !== undefined) this.token = token ?? undefined;
     if (mark !== undefined) this.mark = mark ?? undefined;
+    if (standby !== undefined) this.standby = standby ?? undefined;
   }
 
   /** The content as this server shows it; undefined when it knows no session of this browser. */
@@ -47,7 +49,7 @@ export class Visitor {
 
   /** The same cookies in another hand. */
   copy(): Visitor {
-    return Object.assign(new Visitor(), { token: this.token, mark: this.mark });
+    return Object.assign(new Visitor(), { token: this.token, mark: this.mark, standby: this.standby });
   }
 }
 

@@ -1,0 +1,115 @@
+// Takes on no more requests than can be answered in time: a few run, a few wait briefly, the rest is told to come again.
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
+
+export interface AdmissionLimits {
+  /** Requests that run at once. */
+  readonly running: number;
+  /** Requests that may wait for their turn. */
+  readonly waiting: number;
+  /** Milliseconds that a request may have waited, in the socket or in the queue, before it is refused. */
+  readonly waitMs: number;
+}
+
+interface Waiting {
+  readonly since: number;
+  readonly request: Request;
+  readonly response: Response;
+  readonly next: NextFunction;
+}
+
+/** Whoever wants to leave must be able to, whatever the others do. */
+const ending = /^\/(api\/)?(logout|sessions)(\/|$)/;
+
+/**
+ * Two signs of overload: too many requests in hand (something behind is slow), and requests that lay unread because the
+ * event loop was busy (the processor is the limit). A refusal is made before anything is parsed, read or logged, and is
+ * final: nginx does not ask another server.
+ */
+export class Admission {
+  /** How many were refused since the start. */
+  refused = 0;
+  private running = 0;
+  private readonly queue: Waiting[] = [];
+  private reportedAt = -Infinity;
+  private reported = 0;
+
+  constructor(
+    private readonly limits: AdmissionLimits,
+    private readonly heartbeat: Heartbeat,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Requests that run now. */
+  get inHand(): number {
+    return this.running;
+  }
+
+  middleware(): RequestHandler {
+    const { running, waiting, waitMs } = this.limits;
+    return (request: Request, response: Response, next: NextFunction) => {
+      const { heartbeat, queue } = this;
+      const now = heartbeat.now();
+      const isEnding = request.method !== 'GET' && ending.test(request.path);
+      if (isEnding) return this.run(response, next);
+      const since = heartbeat.unreadSince;
+      if (now - since > waitMs || queue.length >= waiting) return this.refuse(request, response);
+      if (this.running < running) return this.run(response, next);
+      const waiter = { since, request, response, next };
+      queue.push(waiter);
+      const timer = setTimeout(() => {
+        const at = queue.indexOf(waiter);
+        if (at < 0) return;
+        queue.splice(at, 1);
+        this.refuse(request, response);
+      }, waitMs);
+      response.once('close', () => clearTimeout(timer));
+    };
+  }
+
+  private run(response: Response, next: NextFunction): void {
+    this.running += 1;
+    response.once('close', () => {
+      this.running -= 1;
+      this.admitNext();
+    });
+    next();
+  }
+
+  private admitNext(): void {
+    while (this.running < this.limits.running) {
+      const waiter = this.queue.shift();
+      if (!waiter) return;
+      // Whoever has hung up needs no answer.
+      if (waiter.response.destroyed) continue;
+      waiter.request.waitedMs = this.heartbeat.now() - waiter.since;
+      this.run(waiter.response, waiter.next);
+    }
+  }
+
+  private refuse(request: Request, response: Response): void {
+    this.refused += 1;
+    this.report();
+    const isApi = request.path.startsWith('/api/');
+    response.writeHead(503, {
+      'Content-Type': isApi ? 'application/json; charset=utf-8' : 'text/html; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'Retry-After': '2',
+    });
+    response.end(isApi ? json : html);
+  }
+
+  /** One line a second at most, however many are refused. */
+  private report(): void {
+    const now = this.heartbeat.now();
+    if (now - this.reportedAt < 1_000) return;
+    this.logger.warn({ refused: this.refused - this.reported, inHand: this.running }, 'overloaded: refusing requests');
+    this.reportedAt = now;
+    this.reported = this.refused;
+  }
+}
+
+const message = 'The server is busy. Please try again in a moment.';
+const json = JSON.stringify({ error: { code: 'overloaded', message } });
+const html = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Busy</title><h1>Busy</h1><p>${message}</p></html>`;

@@ -1,0 +1,36 @@
+// The heartbeat: standstills are seen by whoever asks first, and the time goes on meanwhile.
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Heartbeat } from './heartbeat.js';
+
+const block = (ms: number) => {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+};
+
+let heartbeat: Heartbeat;
+afterEach(() => heartbeat.stop());
+
+describe('Heartbeat', () => {
+  it('tells of a standstill before it says the time, and once', async () => {
+    heartbeat = new Heartbeat(200);
+    const gaps: number[] = [];
+    heartbeat.onFreeze = (ms) => gaps.push(ms);
+    const before = heartbeat.now();
+    block(300);
+    expect(heartbeat.now() - before).toBeGreaterThanOrEqual(299);
+    expect(gaps).toHaveLength(1);
+    await sleep(50);
+    expect(gaps).toHaveLength(1);
+    expect(gaps[0]).toBeGreaterThanOrEqual(200);
+  });
+
+  it('knows since when nobody has looked at the sockets', async () => {
+    heartbeat = new Heartbeat(10_000);
+    await sleep(50);
+    block(150);
+    expect(heartbeat.now() - heartbeat.unreadSince).toBeGreaterThanOrEqual(150);
+    await sleep(100);
+    expect(heartbeat.now() - heartbeat.unreadSince).toBeLessThan(150);
+  });
+});

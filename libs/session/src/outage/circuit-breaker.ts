@@ -1,0 +1,49 @@
+// Stops asking a store that does not answer, so that nobody waits for it in vain, and looks often whether it is back.
+import { StoreUnavailableError } from '../errors.js';
+
+/** Reads that must have failed one after the other, none answered in between. */
+const FAILURES = 3;
+/** How often somebody looks, while the store does not answer. */
+const PROBE_EVERY_MS = 200;
+
+/**
+ * Closed, open, half-open. Only reads open it: a store that can still be read is not to be kept from its readers
+ * because it takes no writes. Any answer closes it.
+ */
+export class CircuitBreaker {
+  private failures = 0;
+  private probeAt = 0;
+
+  /** @param clock milliseconds that never go back; for tests. */
+  constructor(private readonly clock: () => number = () => performance.now()) {}
+
+  /** True while calls are refused at once. False when one may look again, so nobody is kept out for good. */
+  get isOpen(): boolean {
+    return this.failures >= FAILURES && this.clock() < this.probeAt;
+  }
+
+  /** @throws StoreUnavailableError at once while open, and what `act` throws. */
+  async call<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {
+    if (this.failures < FAILURES) return this.attempt(act, isRead);
+    const isDue = this.clock() >= this.probeAt;
+    // This call looks for all; the others go on without it. Nobody waits for a read that looks, a write is its own.
+    if (isDue) this.probeAt = this.clock() + PROBE_EVERY_MS;
+    if (isDue && !isRead) return this.attempt(act, isRead);
+    if (isDue) this.attempt(act, isRead).catch(() => undefined);
+    throw new StoreUnavailableError('The store of the sessions did not answer a moment ago.');
+  }
+
+  private async attempt<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {
+    try {
+      const result = await act();
+      this.failures = 0;
+      return result;
+    } catch (error) {
+      if (isRead && error instanceof StoreUnavailableError) {
+        this.failures++;
+        this.probeAt = this.clock() + PROBE_EVERY_MS;
+      }
+      throw error;
+    }
+  }
+}

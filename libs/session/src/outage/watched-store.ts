@@ -1,0 +1,59 @@
+// The store with two eyes on it: whether it answers, and what has ended.
+import type { AnySessionStore, Found, SessionRecord, WriteResult } from '../store.js';
+import type { CircuitBreaker } from './circuit-breaker.js';
+import type { KnownEnds } from './known-ends.js';
+
+type Call = (...args: unknown[]) => Promise<unknown>;
+
+const READS: ReadonlySet<PropertyKey> = new Set(['find', 'admit']);
+const CALLS: ReadonlySet<PropertyKey> = new Set([
+  ...READS,
+  ...['create', 'update', 'touch', 'destroy', 'sweep', 'lend', 'epochOf', 'raiseEpoch', 'listByUser'],
+]);
+
+/**
+ * The same store, of the same kind, each call through the breaker. Every end that an answer tells of is noted, and what
+ * `isPending` names counts as ended already.
+ */
+export function watchedStore<T extends AnySessionStore>(
+  store: T,
+  breaker: CircuitBreaker,
+  ends: KnownEnds,
+  isPending: (id: string) => boolean,
+): T {
+  const calls = new Map<PropertyKey, unknown>();
+  const watched =
+    (name: PropertyKey, method: Call): Call =>
+    async (...args) => {
+      if (READS.has(name) && isPending(idOf(args[0]))) return undefined;
+      const answer = await breaker.call(() => Reflect.apply(method, store, args), READS.has(name));
+      note(ends, name, args, answer);
+      return answer;
+    };
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (!calls.has(name)) calls.set(name, CALLS.has(name) ? watched(name, value as Call) : value.bind(target));
+      return calls.get(name);
+    },
+  });
+}
+
+function note(ends: KnownEnds, name: PropertyKey, [subject]: unknown[], answer: unknown): void {
+  if (READS.has(name)) {
+    const found = answer as Found | undefined;
+    if (!found) ends.addSession(idOf(subject));
+    else if (found.record.userId !== null && found.record.epoch < found.userEpoch)
+      ends.addEpoch(found.record.userId, found.userEpoch);
+  } else if (name === 'destroy' && (answer as WriteResult).status !== 'conflict') {
+    ends.addSession(idOf(subject));
+  } else if (name === 'raiseEpoch') {
+    ends.addEpoch(subject as string, answer as number);
+  }
+}
+
+/** `find` and `destroy` name a session, `admit` brings it. */
+function idOf(subject: unknown): string {
+  return typeof subject === 'string' ? subject : (subject as SessionRecord).id;
+}

@@ -1,0 +1,119 @@
+// A web server stands still, or is restarted, while people use the site: nobody notices, and nothing is done twice or late.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startStack, type Stack, type WebServer } from '@roam/local-stack';
+import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '../support/browser.js';
+import { newPerson, register } from '../support/people.js';
+
+jest.setTimeout(60_000);
+
+let stack: Stack;
+let database: Connection;
+beforeAll(async () => {
+  stack = await startStack({ servers: 2, databases: 1, topology: 'single' });
+  database = await createConnection(stack.databases.nodes[0].adminUrl);
+}, 120_000);
+afterAll(async () => {
+  await database?.end();
+  await stack?.stop();
+});
+
+/** Everything that a request may have written, for comparison. */
+async function contents(): Promise<string> {
+  const count = async (sql: string) => (await database.query<RowDataPacket[]>(sql))[0];
+  return JSON.stringify([
+    await count('SELECT COUNT(*) AS users FROM roam.users'),
+    await count('SELECT id, version, ended FROM roam.sessions ORDER BY id'),
+  ]);
+}
+
+async function phaseOf({ metricsUrl }: WebServer): Promise<string> {
+  const report = (await (await fetch(`${metricsUrl}/readyz`)).json()) as { phase: string };
+  return report.phase;
+}
+
+async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 15_000;
+  while (!(await condition().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`${what} did not come`);
+    await sleep(20);
+  }
+}
+
+describe('a frozen web server', () => {
+  it('drops what it had in hand when it thaws: nothing of it is written, then it serves again', async () => {
+    const [, frozen] = stack.servers as [WebServer, WebServer];
+    // Registrations and logins wait for their turn at hashing, between what they have read and what they will write.
+    const person = await register(new Client(stack.url));
+    const people = 30;
+    const clients = Array.from({ length: people }, () => new Client(frozen.url, { timeoutMs: 30_000 }));
+    let answered = 0;
+    const outcomes = clients.map((client, i) =>
+      (i % 2 ? client.post('/api/login', person) : client.post('/api/register', newPerson())).then(
+        ({ status }) => ((answered += 1), status),
+        () => 'broken off',
+      ),
+    );
+    // A request that has not come in full.
+    const half = connect(Number(new URL(frozen.url).port), '127.0.0.1');
+    half.on('error', () => undefined).resume();
+    const body = JSON.stringify({ quantity: 7 });
+    half.write(
+      `PUT /api/cart/late HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n`,
+    );
+    await until('the first answer', async () => answered > 0);
+    frozen.freeze();
+    await sleep(100);
+    half.write(body);
+    const atFreeze = await contents();
+    const answeredAtFreeze = answered;
+    expect(answeredAtFreeze).toBeLessThan(people);
+    await sleep(3_000);
+    frozen.thaw();
+    const ended = await Promise.all(outcomes);
+    expect(ended.filter((outcome) => outcome === 'broken off').length).toBe(people - answered);
+    // One answer may have been on its way out.
+    expect(answered - answeredAtFreeze).toBeLessThanOrEqual(1);
+    await until('the thawed server', async () => (await phaseOf(frozen)) === 'ready');
+    // Whatever a handler still wanted to write has had its turn.
+    await sleep(1_000);
+    expect(await contents()).toBe(atFreeze);
+    expect((await new Client(frozen.url).post('/api/login', person)).status).toBe(200);
+  });
+});
+
+describe('a rolling restart', () => {
+  it('fails no request of those who go on reading and writing', async () => {
+    const client = new Client(stack.url);
+    await register(client);
+    const statuses: Record<string, number> = {};
+    let longest = 0;
+    let over = false;
+    const users = Array.from({ length: 12 }, async (_, i) => {
+      const user = client.copy();
+      for (let round = 1; !over; round++) {
+        const startedAt = performance.now();
+        const { status, text } = await (round % 3
+          ? user.get('/api/me')
+          : user.put(`/api/cart/item${i}`, { quantity: round }));
+        longest = Math.max(longest, performance.now() - startedAt);
+        const outcome = status === 200 ? '200' : `${status} ${text}`;
+        statuses[outcome] = (statuses[outcome] ?? 0) + 1;
+        await sleep(40);
+      }
+    });
+    for (const server of stack.servers) {
+      await server.stop();
+      await server.start();
+    }
+    over = true;
+    await Promise.all(users);
+    // A server that this machine gives too little time says so itself; everything else would be the restart's fault.
+    const slow = /^503 .*"code":"(timeout|overloaded)"/;
+    expect(Object.keys(statuses).filter((outcome) => !slow.test(outcome))).toEqual(['200']);
+    expect(longest).toBeLessThan(3_000);
+  });
+});

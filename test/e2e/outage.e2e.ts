@@ -1,0 +1,124 @@
+// MySQL is gone for a while: what people who are signed in can go on doing, by each outage policy.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startStack, type Database, type Stack } from '@roam/local-stack';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, type Answer } from '../support/browser.js';
+import { register } from '../support/people.js';
+
+jest.setTimeout(120_000);
+
+let stack: Stack;
+let database: Database;
+beforeAll(async () => {
+  stack = await startStack({ topology: 'single', servers: 2, env: { SESSION_OUTAGE: 'read-only' } });
+  database = stack.databases.nodes[0]!;
+});
+afterAll(() => stack?.stop());
+
+/** Reading goes on for longer than a server stays on its port without a store (2 s). */
+const outageMs = 4_000;
+
+async function waitFor(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!(await isTrue().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`not within 30 s: ${what}`);
+    await sleep(100);
+  }
+}
+
+const put = (client: Client, quantity: number) => client.put('/api/cart/apple', { quantity });
+const isBack = (client: Client) => async () => (await put(client, 2)).status === 200;
+
+async function timed(act: () => Promise<Answer>): Promise<Answer & { readonly ms: number }> {
+  const begin = performance.now();
+  const answer = await act();
+  return { ...answer, ms: performance.now() - begin };
+}
+
+describe('while MySQL is down', () => {
+  it('read-only: every read is answered within a second, writes are refused, and a logout waits', async () => {
+    const client = new Client(stack.url);
+    const leaving = new Client(stack.url);
+    const person = await register(client);
+    await register(leaving);
+    await put(client, 1);
+    const fresh = await client.get('/api/me');
+    expect(fresh.json<{ session: object }>().session).not.toHaveProperty('asOf');
+    expect(fresh.setCookies).toEqual([]);
+
+    await database.kill();
+    const [reads, writes]: [(Answer & { ms: number })[], (Answer & { ms: number })[]] = [[], []];
+    const end = Date.now() + outageMs;
+    while (Date.now() < end) {
+      for (const path of ['/api/me', '/api/cart', '/account', '/']) reads.push(await timed(() => client.get(path)));
+      const visitor = new Client(stack.url);
+      writes.push(await timed(() => put(client, 5)));
+      writes.push(await timed(() => visitor.post('/api/login', { email: person.email, password: person.password })));
+      await sleep(20);
+    }
+    expect(new Set(reads.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(Math.max(...reads.map(({ ms }) => ms))).toBeLessThan(1_000);
+    // Each server waits for MySQL in vain three times; then it knows.
+    expect(reads.filter(({ ms }) => ms > 250).length).toBeLessThanOrEqual(6 + reads.length / 10);
+    const me = reads.findLast(({ text }) => text.startsWith('{"user"'))!.json<Me>();
+    expect([me.user.email, typeof me.session.asOf]).toEqual([person.email, 'number']);
+    expect(reads.findLast(({ text }) => text.includes('"items"'))!.json()).toEqual({ items: { apple: 1 } });
+    expect(new Set(writes.map(({ status }) => status))).toEqual(new Set([503]));
+    expect(Math.max(...writes.map(({ ms }) => ms))).toBeLessThan(1_500);
+    for (const { headers } of writes) expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+    expect(writes.at(-2)!.json()).toMatchObject({ error: { code: 'outage' } });
+    console.log(
+      `read-only outage: ${reads.length} reads, slowest ${Math.round(Math.max(...reads.map(({ ms }) => ms)))} ms, ` +
+        `median ${Math.round(reads.map(({ ms }) => ms).sort((a, b) => a - b)[reads.length >> 1])} ms`,
+    );
+
+    const stolen = leaving.copy();
+    const server = '/_server/web1';
+    expect((await leaving.get(`${server}/account`)).text).toContain('can only be read');
+    const logout = await leaving.post(`${server}/api/logout`);
+    expect([logout.status, logout.json()]).toEqual([202, { logout: 'pending' }]);
+    expect([...leaving.cookies.keys()].filter((name) => name !== 'csrf')).toEqual([]);
+    expect((await stolen.get(`${server}/api/me`)).status).toBe(401);
+
+    await database.start();
+    await waitFor('writes again', isBack(client));
+    const after = (await client.get('/api/me')).json<Me>();
+    expect([after.user.email, after.session.asOf]).toEqual([person.email, undefined]);
+    await waitFor('the logout that waited', async () => (await stolen.get('/_server/web2/api/me')).status === 401);
+  });
+
+  it('deny: 503 with Retry-After and never a login page, and nobody is signed out', async () => {
+    await Promise.all(
+      stack.servers.map(async (server) => {
+        await server.stop();
+        server.configure({ SESSION_OUTAGE: 'deny' });
+        await server.start();
+      }),
+    );
+    const client = new Client(stack.url);
+    const person = await register(client);
+    await database.kill();
+    const answers: (Answer & { ms: number })[] = [];
+    const end = Date.now() + outageMs;
+    while (Date.now() < end) {
+      for (const path of ['/api/me', '/account']) answers.push(await timed(() => client.get(path)));
+      answers.push(await timed(() => put(client, 5)), await timed(() => client.post('/api/logout')));
+      await sleep(20);
+    }
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+    for (const { headers, setCookies, text } of answers) {
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      expect(setCookies).toEqual([]);
+      expect(text).not.toContain('password');
+    }
+    expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(1_000);
+    await database.start();
+    await waitFor('writes again', isBack(client));
+    expect((await client.get('/api/me')).json<Me>().user.email).toBe(person.email);
+  });
+});
+
+interface Me {
+  readonly user: { readonly email: string };
+  readonly session: { readonly asOf?: number };
+}

@@ -1,0 +1,41 @@
+// What each method of keeping sessions lets people do, and promises them: DESIGN.md's table, for the crowd.
+import type { MethodTraits } from './crowd.js';
+import { strict, type Promises } from './check.js';
+
+export interface Method extends MethodTraits {
+  readonly promises: Promises;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export const methods = {
+  mysql: {
+    together: 'same key',
+    hasHome: true,
+    lists: true,
+    promises: strict,
+    env: { SESSION_METHOD: 'mysql' },
+  },
+  cookie: {
+    together: 'none',
+    hasHome: true,
+    lists: false,
+    promises: { ...strict, endWithinMs: 1_000 },
+    env: { SESSION_METHOD: 'cookie' },
+  },
+  sync: {
+    together: 'different keys',
+    hasHome: false,
+    lists: true,
+    promises: strict,
+    env: { SESSION_METHOD: 'sync' },
+  },
+  file: {
+    together: 'different keys',
+    hasHome: false,
+    lists: true,
+    promises: strict,
+    env: { SESSION_METHOD: 'file' },
+  },
+} satisfies Readonly<Record<string, Method>>;
+
+export type MethodName = keyof typeof methods;

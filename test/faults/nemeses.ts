@@ -1,0 +1,88 @@
+// What is done to a site on purpose.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StackProcess } from '@roam/local-stack';
+import type { Fault, Scene } from './scene.js';
+
+const FROZEN_MS = 15_000;
+
+/** A part that lies dead for a while before somebody starts it again. */
+const DEAD_MS = 4_000;
+
+const pick = <T>(all: readonly T[], round: number): T => all[round % all.length];
+
+async function away(scene: Scene, server: StackProcess, work: () => Promise<void>): Promise<void> {
+  scene.down.add(server.name);
+  try {
+    await work();
+  } finally {
+    scene.down.delete(server.name);
+  }
+}
+
+async function killAndRestart(victim: StackProcess): Promise<void> {
+  await victim.kill();
+  await sleep(DEAD_MS);
+  await victim.start();
+}
+
+async function freezeAndThaw(victim: StackProcess): Promise<void> {
+  victim.freeze();
+  await sleep(FROZEN_MS);
+  victim.thaw();
+}
+
+export const killDatabase: Fault = {
+  name: 'kill -9 a MySQL node',
+  strike: ({ stack }, round) => killAndRestart(pick(stack.databases.nodes, round)),
+  longestWait: 1_000,
+};
+
+export const freezeDatabase: Fault = {
+  name: 'freeze a MySQL node 15 s, thaw',
+  strike: ({ stack }, round) => freezeAndThaw(pick(stack.databases.nodes, round)),
+  longestWait: 2_000,
+};
+
+export const killServer: Fault = {
+  name: 'kill -9 a web server',
+  strike: (scene, round) => {
+    const server = pick(scene.stack.servers, round);
+    return away(scene, server, () => killAndRestart(server));
+  },
+  longestWait: 1_000,
+};
+
+export const freezeServer: Fault = {
+  name: 'freeze a web server 15 s, thaw',
+  strike: (scene, round) => {
+    const server = pick(scene.stack.servers, round);
+    return away(scene, server, () => freezeAndThaw(server));
+  },
+  longestWait: 3_000,
+};
+
+/** Only what was sent while it was down may fail. */
+export const killNginx: Fault = {
+  name: 'kill -9 nginx',
+  strike: async ({ stack: { nginx } }) => {
+    await nginx.kill();
+    await nginx.start();
+  },
+  longestWait: 2_000,
+  mayFail: ({ status }) => status === undefined,
+};
+
+export const rollingRestart: Fault = {
+  name: 'rolling restart of all web servers',
+  strike: async (scene) => {
+    for (const server of scene.stack.servers) {
+      await away(scene, server, async () => {
+        await server.stop();
+        await server.start();
+      });
+      // As an orchestrator does: the next one when this one takes traffic, as nginx sees it too.
+      await sleep(2_000);
+    }
+  },
+  longestWait: 1_000,
+};

@@ -1,0 +1,27 @@
+// Keeps what fault tests measured, and shows it as a table.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectDir } from '@roam/local-stack';
+import type { Outcome } from './scene.js';
+
+const dir = join(projectDir, 'test/faults/results');
+
+/** One file per fault and method, the last run counts. */
+export function keep(outcome: Outcome): void {
+  mkdirSync(dir, { recursive: true });
+  const name = `${outcome.method} ${outcome.fault}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  writeFileSync(join(dir, `${name}.json`), `${JSON.stringify(outcome, undefined, 2)}\n`);
+}
+
+/** One line for people. */
+export function line(outcome: Outcome): string {
+  const { fault, method, rounds, perSecond, requests, failed, refused, longestWait, failingFor, wholeAfter } = outcome;
+  return [
+    `${method}: ${fault} (worst of ${rounds})`,
+    `${requests} requests, ${perSecond}/s`,
+    `failed ${failed}${refused > 0 ? ` (${refused} refused with Retry-After)` : ''}${failed > 0 ? ` within ${failingFor} ms` : ''}`,
+    `longest wait ${longestWait} ms`,
+    `whole again after ${wholeAfter} ms`,
+    outcome.broken === undefined ? 'nothing lost or undone' : outcome.broken,
+  ].join(' · ');
+}

@@ -1,0 +1,154 @@
+// A stack with a crowd on it, to which a fault is done again and again.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { roamDir, type Stack } from '@roam/local-stack';
+import { check, explain, type Promises } from './check.js';
+import { Crowd } from './crowd.js';
+import { failed, figuresOf, type Figures } from './figures.js';
+import { describeOperation, type Operation } from './history.js';
+import { methods, type MethodName } from './methods.js';
+
+export interface Fault {
+  readonly name: string;
+  /** Does it once and undoes it; `round` counts up, for another victim each time. */
+  readonly strike: (scene: Scene, round: number) => Promise<void>;
+  /** Milliseconds. */
+  readonly longestWait: number;
+  /** Failures that are promised to be possible. */
+  readonly mayFail?: (operation: Operation) => boolean;
+}
+
+/** What one kind of fault did, the worst of all rounds. */
+export interface Outcome extends Figures {
+  readonly fault: string;
+  readonly method: MethodName;
+  readonly rounds: number;
+  /** Failures that were not promised to be possible, in words. */
+  readonly failures: readonly string[];
+  /** The requests that took longest, in words. */
+  readonly slowest: readonly string[];
+  /** The shortest history that breaks a promise. */
+  readonly broken: string | undefined;
+  /** Milliseconds from the end of the fault until everything was whole again. */
+  readonly wholeAfter: number;
+}
+
+export interface SceneOptions {
+  readonly stack: Stack;
+  readonly method: MethodName;
+  readonly people?: number;
+  readonly perSecond?: number;
+  readonly rounds?: number;
+}
+
+const WHOLE_WITHIN_MS = 120_000;
+const QUIET_MS = 1_500;
+
+export class Scene {
+  readonly stack: Stack;
+  /** Web servers that are meant to be down: people do not go there past nginx. */
+  readonly down = new Set<string>();
+
+  constructor(private readonly options: SceneOptions) {
+    this.stack = options.stack;
+  }
+
+  /** Runs the fault `rounds` times under one crowd. */
+  async run(fault: Fault): Promise<Outcome> {
+    const { stack, method, people = 64, perSecond = 300, rounds = 1 } = this.options;
+    const { promises, ...traits } = methods[method];
+    const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
+    const crowd = new Crowd({ site: { url: stack.url, servers }, method: traits, people, perSecond });
+    const each: (Figures & { wholeAfter: number })[] = [];
+    const failures: string[] = [];
+    const slow: { readonly ms: number; readonly text: string }[] = [];
+    try {
+      await crowd.start();
+      for (let round = 0; round < rounds; round++) {
+        await sleep(QUIET_MS);
+        const before = crowd.history.length;
+        const begun = performance.now();
+        await fault.strike(this, round);
+        const ended = performance.now();
+        await this.untilWhole();
+        const wholeAfter = performance.now() - ended;
+        await sleep(QUIET_MS);
+        // Requests are kept when they end: those that were under way at the beginning are among them.
+        const during = crowd.history.slice(before);
+        each.push({ ...figuresOf(during), wholeAfter: Math.round(wholeAfter) });
+        for (const operation of during.filter(({ via }) => via === 'nginx'))
+          slow.push({ ms: operation.ended - operation.begun, text: describeOperation(operation, begun) });
+        slow.sort((a, b) => b.ms - a.ms).splice(5);
+        const wrong = during.filter((operation) => failed(operation) && !fault.mayFail?.(operation));
+        failures.push(...wrong.map((operation) => `round ${round + 1}: ${describeOperation(operation, begun)}`));
+      }
+      await crowd.stop();
+      await sleep(QUIET_MS);
+      await crowd.lookAround();
+    } finally {
+      await crowd.stop();
+      crowd.close();
+    }
+    const worst = (figure: keyof Figures | 'wholeAfter') => Math.max(...each.map((figures) => figures[figure]));
+    return {
+      fault: fault.name,
+      method,
+      rounds,
+      requests: each.reduce((sum, { requests }) => sum + requests, 0),
+      perSecond: Math.min(...each.map((figures) => figures.perSecond)),
+      failed: worst('failed'),
+      refused: worst('refused'),
+      failedReads: worst('failedReads'),
+      longestWait: worst('longestWait'),
+      failingFor: worst('failingFor'),
+      wholeAfter: worst('wholeAfter'),
+      failures,
+      slowest: slow.map(({ ms, text }) => `${Math.round(ms)} ms: ${text}`),
+      broken: this.judge(crowd.history, promises),
+    };
+  }
+
+  /** What is broken, in words; all that its people did is kept in a file. */
+  private judge(history: readonly Operation[], promises: Promises): string | undefined {
+    const violations = check(history, promises);
+    if (violations.length === 0) return undefined;
+    const people = new Set(violations.map(({ operations }) => operations[0].user));
+    const file = join(roamDir(), 'broken-history.txt');
+    const lines = history.filter(({ user }) => people.has(user)).map((each) => describeOperation(each));
+    writeFileSync(file, `${violations.map((each) => explain([each])).join('\n')}\n\n${lines.join('\n')}\n`);
+    return `${explain(violations)}\nAll that these people did: ${file}`;
+  }
+
+  /** Resolves when every web server takes traffic and sees every database as one that can be used. */
+  async untilWhole(): Promise<void> {
+    const end = performance.now() + WHOLE_WITHIN_MS;
+    for (;;) {
+      const missing = (await Promise.all(this.stack.servers.map((server) => missingOf(server.metricsUrl)))).filter(
+        (each) => each !== undefined,
+      );
+      if (missing.length === 0) return;
+      if (performance.now() > end) throw new Error(`Not whole again: ${missing.join('; ')}`);
+      await sleep(100);
+    }
+  }
+}
+
+interface Readiness {
+  readonly ready: boolean;
+  readonly waitingFor?: string;
+  readonly dependencies: { readonly mysql: { readonly nodes: readonly { name: string; state: string }[] } };
+}
+
+/** What keeps a web server from being whole; undefined when nothing does. */
+async function missingOf(metricsUrl: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(`${metricsUrl}/readyz`, { signal: AbortSignal.timeout(1_000) });
+    const { ready, waitingFor, dependencies } = (await response.json()) as Readiness;
+    if (!ready) return `a web server waits for ${waitingFor ?? 'something'}`;
+    const away = dependencies.mysql.nodes.filter(({ state }) => state !== 'online');
+    return away.length > 0 ? away.map(({ name, state }) => `${name} is ${state}`).join(', ') : undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
