@@ -2,6 +2,7 @@
 import { Client, type Answer, type Body } from '../support/browser.js';
 import type { CrowdOptions } from './crowd.js';
 import type { Action, Operation, Outcome } from './history.js';
+import { generator } from './random.js';
 
 /** A device; everything on it but the cookies is what the person knows. */
 interface Device {
@@ -79,6 +80,14 @@ export class Person {
 
   private get credentials(): { email: string; password: string } {
     return { email: this.email, password: `a long passphrase of ${this.options.name}` };
+  }
+
+  /** The names of the logins and carts that its next requests may be about. */
+  get inPlay(): readonly string[] {
+    return [
+      ...this.devices.flatMap(({ token, cart }) => [token ?? cart, cart]),
+      ...this.ghosts.map(({ token }) => token),
+    ];
   }
 
   async arrive(): Promise<void> {
@@ -334,15 +343,4 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 function outcomeOf(answer: Answer | undefined, fault: unknown): Outcome {
   if (answer) return answer.status < 400 ? 'ok' : answer.status < 500 ? 'failed' : 'unknown';
   return (fault as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'failed' : 'unknown';
-}
-
-/** mulberry32: small, and the same everywhere. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
