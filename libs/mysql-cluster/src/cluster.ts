@@ -71,7 +71,7 @@ export class MysqlCluster implements Cluster {
       queueLimit: options.queueLimit ?? 1000,
       watchIntervalMs: options.watchIntervalMs ?? 250,
       maxLagMs: options.maxLagMs ?? 500,
-      frozenMs: options.frozenMs ?? 1500,
+      frozenMs: options.frozenMs ?? 2000,
       log,
     });
     try {
