@@ -294,7 +294,7 @@ export class Person {
       via: via.name,
       begun,
       ended,
-      outcome: outcomeOf(answer, fault),
+      outcome: outcomeOf(sent.action, answer, fault),
       status: answer?.status,
       ...(answer?.headers['retry-after'] !== undefined && { retryAfter: true }),
       ...(answer?.server !== undefined && { server: answer.server }),
@@ -340,7 +340,9 @@ export class Person {
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-function outcomeOf(answer: Answer | undefined, fault: unknown): Outcome {
+function outcomeOf(action: Action, answer: Answer | undefined, fault: unknown): Outcome {
+  // A first try whose answer was lost may have ended the session that is not there any more.
+  if (action === 'revoke' && answer?.status === 404) return 'unknown';
   if (answer) return answer.status < 400 ? 'ok' : answer.status < 500 ? 'failed' : 'unknown';
   return (fault as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'failed' : 'unknown';
 }

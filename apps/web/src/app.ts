@@ -53,7 +53,7 @@ export async function createApp(
     metrics.middleware(),
     securityHeaders(config),
     healthEndpoints(readiness),
-    handOver(readiness),
+    handOver(config, readiness),
     admission.middleware(),
     serveAssets(),
   );

@@ -9,6 +9,8 @@ export const limits = {
   requestMs: 1_500,
   /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
   frozenMs: 2_000,
+  /** A request whose store does not answer is given to another server if there is that much time left for it. */
+  handOverMs: 700,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
   /** How long a client may take to send a request. */
