@@ -140,7 +140,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     // It is awaited below; a fault that fails on the way must not end the process.
     strikes.catch(() => undefined);
     while (striking) {
-      await Promise.race([sleep(WINDOW_MS), strikes]);
+      await Promise.race([sleep(WINDOW_MS, undefined, { ref: false }), strikes]);
       // The check sees no request under way, and its own time is in nobody's wait.
       await crowd.stop();
       look();
