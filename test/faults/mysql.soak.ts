@@ -15,7 +15,7 @@ describe('mysql, three nodes that all take writes', () => {
   beforeAll(async () => {
     stack = await startStack({ env: { SESSION_METHOD: 'mysql' } });
   }, 180_000);
-  afterAll(() => stack?.stop());
+  afterAll(() => stack?.stop(), 60_000);
 
   it(
     `serves for ${minutes} minutes while its parts die, freeze and restart`,

@@ -1,4 +1,5 @@
 // One person of a fault test: does this and that on two devices, and keeps what was said.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer, type Body } from '../support/browser.js';
 import type { CrowdOptions } from './crowd.js';
 import type { Action, Operation, Outcome } from './history.js';
@@ -54,6 +55,8 @@ const KEYS = 5;
 /** So many requests long people wait who could not sign in. */
 const PAUSE = 8;
 const GHOSTS = 4;
+/** To register. */
+const ATTEMPTS = 5;
 
 export class Person {
   private readonly random: () => number;
@@ -92,13 +95,21 @@ export class Person {
 
   async arrive(): Promise<void> {
     const [phone, laptop] = this.devices;
-    const token = this.nameFor(phone);
-    const answer = await this.send(phone, { action: 'register', makes: token }, 'POST', '/api/register', {
-      ...this.credentials,
-      name: this.options.name,
-    });
-    if (answer?.status !== 201) throw new Error(`register answered ${answer?.status}: ${answer?.text}`);
-    phone.token = token;
+    const makes = this.nameFor(phone);
+    const account = { ...this.credentials, name: this.options.name };
+    let answer: Answer | undefined;
+    // Many come at once, and each password costs the site much.
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      answer = await this.send(phone, { action: 'register', makes }, 'POST', '/api/register', account);
+      if (answer !== undefined && answer.status < 500) break;
+      await sleep(1_000);
+    }
+    if (answer?.status === 201) phone.token = makes;
+    // Without an answer, an earlier attempt may have made the account.
+    else if (answer?.status === 409) {
+      this.strays++;
+      await this.signIn(phone);
+    } else throw new Error(`register answered ${answer?.status}: ${answer?.text}`);
     await this.signIn(laptop);
   }
 
@@ -299,7 +310,7 @@ export class Person {
       ...(answer?.headers['retry-after'] !== undefined && { retryAfter: true }),
       ...(answer?.server !== undefined && { server: answer.server }),
       ...this.shownBy(answer),
-      ...(fault !== undefined && { fault: (fault as NodeJS.ErrnoException).code ?? String(fault) }),
+      ...(fault !== undefined && { fault: (fault as NodeJS.ErrnoException).code ?? (fault as Error).message }),
     });
     return answer;
   }

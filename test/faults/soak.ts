@@ -70,6 +70,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   const begun = performance.now();
   const end = begun + minutes * 60_000;
 
+  const failures: string[] = [];
   const struck: Struck[] = [];
   const done: Record<string, number> = {};
   let wholeAfter = 0;
@@ -80,9 +81,16 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
       const round = Math.floor(random() * 1_000);
       const now: Struck = { fault, begun: performance.now(), ended: Infinity };
       struck.push(now);
-      await fault.strike(scene, round);
-      const over = performance.now();
-      await scene.untilWhole();
+      let over = now.begun;
+      try {
+        await fault.strike(scene, round);
+        over = performance.now();
+        await scene.untilWhole();
+      } catch (error) {
+        // What was measured until now is kept; the site is no longer one to do more to.
+        failures.push(`${fault.name} could not be done and undone: ${String(error)}`);
+        return;
+      }
       now.ended = performance.now();
       wholeAfter = Math.max(wholeAfter, Math.round(now.ended - over));
       done[fault.name] = (done[fault.name] ?? 0) + 1;
@@ -91,7 +99,6 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   };
 
   const sum = { requests: 0, failed: 0, failedAsPromised: 0, longestWait: 0, mostKept: 0, mostMemory: 0 };
-  const failures: string[] = [];
   const slow: { readonly ms: number; readonly text: string }[] = [];
   const violations = new Set<string>();
   let counted = 0;
@@ -137,10 +144,8 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     await crowd.start();
     let striking = true;
     const strikes = strikeUntilTheEnd().finally(() => (striking = false));
-    // It is awaited below; a fault that fails on the way must not end the process.
-    strikes.catch(() => undefined);
     while (striking) {
-      await Promise.race([sleep(WINDOW_MS), strikes]);
+      await Promise.race([sleep(WINDOW_MS, undefined, { ref: false }), strikes]);
       // The check sees no request under way, and its own time is in nobody's wait.
       await crowd.stop();
       look();
