@@ -12,6 +12,8 @@ export interface CrowdOptions {
   readonly people: number;
   /** Requests of all people together. */
   readonly perSecond: number;
+  /** Whether people try cookies that were logged out (default true). */
+  readonly thieves?: boolean;
   /** Makes two crowds do the same, as far as the site answers the same. */
   readonly seed?: number;
 }

@@ -263,6 +263,7 @@ export class Person {
   }
 
   private haunt(ghost: Ghost): void {
+    if (this.options.thieves === false) return ghost.client.close();
     this.ghosts.push(ghost);
     if (this.ghosts.length > GHOSTS) this.ghosts.shift()!.client.close();
   }
@@ -354,6 +355,8 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 function outcomeOf(action: Action, answer: Answer | undefined, fault: unknown): Outcome {
   // A first try whose answer was lost may have ended the session that is not there any more.
   if (action === 'revoke' && answer?.status === 404) return 'unknown';
+  // 202: the end of a session is pending.
+  if (answer?.status === 202) return 'unknown';
   if (answer) return answer.status < 400 ? 'ok' : answer.status < 500 ? 'failed' : 'unknown';
   return (fault as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'failed' : 'unknown';
 }
