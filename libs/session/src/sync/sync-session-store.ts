@@ -221,7 +221,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     const copy = known ?? createReplica(record, this.clock.tick());
     this.keep(copy);
     await this.spread(copy);
-    return { status: 'done', mark: markOf(copy) };
+    return { status: 'done', mark: markOf(copy), ...(known && { record: toRecord(copy) }) };
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
