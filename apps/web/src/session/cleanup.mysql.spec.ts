@@ -84,7 +84,7 @@ it('removes what ended long ago, leaves the rest, and is one server’s work', a
 });
 
 it('is left to another server by one that cannot do it', async () => {
-  await cluster.write('UPDATE leases SET until = 0');
+  await cluster.write('UPDATE leases SET until = 0', []);
   const longAgo = await sessionEnded(30 * minute);
   const sweep = jest.spyOn(store, 'sweep').mockRejectedValueOnce(new Error('out of reach'));
   await expect(cleanup('web1').run()).rejects.toThrow('out of reach');
@@ -94,7 +94,7 @@ it('is left to another server by one that cannot do it', async () => {
 });
 
 it('is taken over when its server is gone', async () => {
-  await cluster.write('UPDATE leases SET until = 0');
+  await cluster.write('UPDATE leases SET until = 0', []);
   await cleanup('web1').run();
   const longAgo = await sessionEnded(30 * minute);
   // As after the holder's lease ran out.
