@@ -134,6 +134,7 @@ const schema = z.object({
   SESSION_REMEMBER_IDLE_SECONDS: seconds(1_209_600),
   SESSION_REMEMBER_SECONDS: seconds(2_592_000),
   SESSION_TOUCH_SECONDS: seconds(60),
+  SESSION_CLEANUP_SECONDS: seconds(300),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
   STANDBY_PORT: port(3001),
   SYNC_SECRET: z
@@ -200,6 +201,7 @@ export function parseSettings(environment: Environment): Config {
       rememberIdleMs: settings.SESSION_REMEMBER_IDLE_SECONDS,
       rememberLifetimeMs: settings.SESSION_REMEMBER_SECONDS,
       touchMs: settings.SESSION_TOUCH_SECONDS,
+      cleanupMs: settings.SESSION_CLEANUP_SECONDS,
       outage: settings.SESSION_OUTAGE,
       dirs: settings.SESSION_DIRS,
       ...(from && phase && { migrate: { from, phase } }),
