@@ -3,6 +3,7 @@ import { BadRequestException, ForbiddenException, HttpException, NotFoundExcepti
 import { Injectable } from '@nestjs/common';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import { Config } from '../config/config.js';
 import { Views } from '../pages/views.js';
 import {
   AppError,
@@ -23,33 +24,45 @@ export interface ErrorAnswer {
 
 @Injectable()
 export class ErrorAnswers {
-  constructor(private readonly views: Views) {}
+  constructor(
+    private readonly views: Views,
+    private readonly config: Config,
+  ) {}
 
   /** The whole answer to a request that ended with this error; never reveals more than the app's own errors say. */
   to(exception: unknown, incoming: IncomingMessage): ErrorAnswer {
     const request = incoming as Request;
     const error = asAppError(exception);
+    const status = this.statusOf(error);
     const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
     if (error.retryAfter !== undefined) headers['Retry-After'] = String(error.retryAfter);
     if (isApi(request)) {
-      const body = JSON.stringify(problem(error));
+      const body = JSON.stringify(problem(error, status));
       const type = request.headers.accept?.includes('application/problem+json')
         ? 'application/problem+json'
         : 'application/json';
       headers['Content-Type'] = `${type}; charset=utf-8`;
-      return { status: error.status, headers, body };
+      return { status, headers, body };
     }
     const body = this.views.page(request, 'error', {
-      title: STATUS_CODES[error.status] ?? 'Error',
-      error: { status: error.status, code: error.code, message: error.message, requestId: request.id },
+      title: STATUS_CODES[status] ?? 'Error',
+      error: { status, code: error.code, message: error.message, requestId: request.id },
     });
     headers['Content-Type'] = 'text/html; charset=utf-8';
-    return { status: error.status, headers, body };
+    return { status, headers, body };
+  }
+
+  /**
+   * With `sync` each server depends on a network of its own, so another one may well be able to answer: 504 makes nginx
+   * ask it, and is 503 for the client when none can.
+   */
+  private statusOf(error: AppError): number {
+    return error instanceof UnavailableError && this.config.session.method === 'sync' ? 504 : error.status;
   }
 }
 
 /** Our own error object, with RFC 9457's fields beside it. */
-function problem(error: AppError): object {
+function problem(error: AppError, status: number): object {
   return {
     error: {
       code: error.code,
@@ -57,8 +70,8 @@ function problem(error: AppError): object {
       ...(error instanceof InvalidInputError ? { fields: error.fields } : {}),
     },
     type: 'about:blank',
-    title: STATUS_CODES[error.status],
-    status: error.status,
+    title: STATUS_CODES[status],
+    status,
     detail: error.message,
   };
 }

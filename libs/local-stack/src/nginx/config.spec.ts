@@ -19,7 +19,7 @@ describe("nginx's configuration", () => {
   });
 
   it('retries what had no answer, within bounds, and takes 503 as final', () => {
-    expect(config).toContain('proxy_next_upstream error timeout non_idempotent;');
+    expect(config).toContain('proxy_next_upstream error timeout non_idempotent http_504;');
     expect(config).not.toMatch(/proxy_next_upstream [^;]*http_503/);
     expect(config).toContain('proxy_next_upstream_tries 5;');
     expect(config).toContain('proxy_read_timeout 1800ms;');
