@@ -17,5 +17,7 @@ describe('cookie', () => {
   afterAll(() => stack?.stop());
 
   const faults = [killServer, rollingRestart, freezeServer, loseRevocationList];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'cookie', rounds }), fault));
+  it.each(faults)('$name', (fault) =>
+    expectHarmless(new Scene({ stack, method: 'cookie', rounds }), fault),
+  );
 });
