@@ -17,7 +17,5 @@ describe('cookie', () => {
   afterAll(() => stack?.stop());
 
   const faults = [killServer, rollingRestart, freezeServer, loseRevocationList];
-  it.each(faults)('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'cookie', rounds }), fault),
-  );
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'cookie', rounds }), fault));
 });

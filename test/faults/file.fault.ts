@@ -44,7 +44,5 @@ if (missing) console.error(`NOT TESTED: faults of the file method; ${missing}.`)
   });
 
   const faults = [hangMount(() => fileServers), killServer, rollingRestart, freezeServer];
-  it.each(faults)('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'file', rounds }), fault),
-  );
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'file', rounds }), fault));
 });

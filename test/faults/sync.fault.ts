@@ -33,9 +33,7 @@ describe('sync', () => {
     killDatabases,
     shiftClocks,
   ];
-  it.each(faults)('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'sync', rounds }), fault),
-  );
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'sync', rounds }), fault));
 
   it('keeps a login whose server is killed 50 ms after its answer', async () => {
     const scene = new Scene({ stack, method: 'sync' });
