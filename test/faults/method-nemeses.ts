@@ -129,7 +129,7 @@ export const loseRevocationList: Fault = {
 };
 
 /** Whoever asks for a file on it waits until it goes on, as with a dead NFS server behind a hard mount. */
-export interface Mount {
+interface Mount {
   freeze(): void;
   thaw(): void;
 }
