@@ -218,7 +218,7 @@ export class Person {
     const handles = list.json<{ handle: string; current: boolean }[]>().filter(({ current }) => !current);
     // Sessions whose login was never answered may be in the list as well: all are ended, and none for certain.
     const isLoose = handles.length > 1 || this.strays > 0;
-    const ends = other.token === undefined ? [] : [other.token];
+    const ends = isLoose ? 'others' : other.token === undefined ? [] : [other.token];
     for (const { handle } of handles)
       await this.send(device, { action: 'revoke', ends, isLoose }, 'DELETE', `/api/sessions/${handle}`);
     await this.leaveBehind(other);

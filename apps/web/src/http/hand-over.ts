@@ -1,4 +1,4 @@
-// Hands a request that this server cannot serve, because its store does not answer, over to another: by not answering it.
+// Hands a request that this server cannot serve, because its store does not answer, over to another: by answering 504.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
@@ -15,10 +15,10 @@ declare global {
 }
 
 /**
- * 503 is final. A connection that is closed without an answer makes nginx ask the next server, under the same
- * `X-Request-Id`, so that it counts once: until a server that was cut off has left its port, the others serve for it.
- * Only for what a trusted proxy sent, since nobody else would repeat it, and not on the standby port, which is asked
- * last. Where no server can serve, nginx says so in the end.
+ * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that it counts once: until a
+ * server that was cut off has left its port, the others serve for it. Only for what a trusted proxy sent, since nobody
+ * else would repeat it, and not on the standby port, which is asked last. Where no server can serve, nginx makes 503 of
+ * it in the end.
  */
 export function handOver(config: Config, readiness: Readiness): RequestHandler {
   const { standbyPort } = config.server;
@@ -31,7 +31,7 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {
-        if (head[0] === 503 && isOthersToServe()) response.destroy();
+        if (head[0] === 503 && isOthersToServe()) head[0] = 504;
         return writeHead(...head);
       }) as typeof response.writeHead;
     }
