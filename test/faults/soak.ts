@@ -81,7 +81,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
       const round = Math.floor(random() * 1_000);
       const now: Struck = { fault, begun: performance.now(), ended: Infinity };
       struck.push(now);
-      let over = now.begun;
+      let over: number;
       try {
         await fault.strike(scene, round);
         over = performance.now();
