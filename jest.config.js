@@ -37,6 +37,8 @@ export default {
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.ts'] },
     // Faults done to the whole stack under load: minutes each, so they are run by themselves.
     { ...shared, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.fault.ts'] },
+    // The same for an hour.
+    { ...shared, displayName: 'soak', testMatch: ['<rootDir>/test/faults/**/*.soak.ts'] },
     // The stack of docker-compose.yml: needs Docker, so it is run by itself.
     { ...shared, displayName: 'compose', testMatch: ['<rootDir>/test/compose/**/*.compose.ts'] },
   ],

@@ -19,6 +19,7 @@ const commands = {
   test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
   'test:unit': () => [[...jest, '--selectProjects', 'unit', ...args]],
   'test:faults': () => [[...jest, '--selectProjects', 'faults', '--runInBand', ...args]],
+  'test:soak': () => [[...jest, '--selectProjects', 'soak', '--runInBand', ...args]],
   'test:compose': () => [[...jest, '--selectProjects', 'compose', '--runInBand', ...args]],
   check: () => [
     ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'],

@@ -1,4 +1,4 @@
-// A web server stands still, or is restarted, while people use the site: nobody notices, and nothing is done twice or late.
+// A web server stands still, is restarted, or dies: nobody notices, nothing is done twice or late, and its work goes on.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack, type WebServer } from '@roam/local-stack';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
@@ -12,7 +12,7 @@ jest.setTimeout(60_000);
 let stack: Stack;
 let database: Connection;
 beforeAll(async () => {
-  stack = await startStack({ servers: 2, databases: 1, topology: 'single' });
+  stack = await startStack({ servers: 2, databases: 1, topology: 'single', env: { SESSION_CLEANUP_SECONDS: '1' } });
   database = await createConnection(stack.databases.nodes[0].adminUrl);
 }, 120_000);
 afterAll(async () => {
@@ -115,5 +115,32 @@ describe('a rolling restart', () => {
     const slow = /^503 .*"code":"(timeout|overloaded)"/;
     expect(Object.keys(statuses).filter((outcome) => !slow.test(outcome))).toEqual(['200']);
     expect(longest).toBeLessThan(3_000);
+  });
+});
+
+describe('a web server that is killed', () => {
+  it('leaves the removal of ended sessions to another one', async () => {
+    const past = Date.now() - 3_600_000;
+    const endLongAgo = () =>
+      database.query(
+        `INSERT INTO roam.sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, epoch)
+         VALUES (RANDOM_BYTES(16), 1, '{}', '', ?, ?, ?, 0)`,
+        [past, past, past],
+      );
+    const areGone = async () =>
+      (await database.query<RowDataPacket[]>('SELECT 1 FROM roam.sessions WHERE sweep_at <= ?', [past]))[0].length ===
+      0;
+    const holder = async () =>
+      (await database.query<RowDataPacket[]>('SELECT holder FROM roam.leases'))[0][0].holder as string;
+
+    await endLongAgo();
+    await until('the removal', areGone);
+    const first = await holder();
+    const victim = stack.servers.find(({ name }) => name === first)!;
+    await victim.kill();
+    await endLongAgo();
+    await until('the removal by another server', areGone);
+    expect(await holder()).not.toBe(first);
+    await victim.start();
   });
 });

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { Client } from '../support/browser.js';
 import { concurrently } from '../support/concurrently.js';
+import { killDatabase, killServer } from '../faults/nemeses.js';
+import { Scene } from '../faults/scene.js';
 import { expectNobodyLoggedOut } from '../support/moving-users.js';
 import { register } from '../support/people.js';
 
@@ -136,5 +138,15 @@ describe("a user's devices", () => {
       for (const other of others) expect((await me(other.copy(), at)).status).toBe(401);
       expect((await me(current, at)).status).toBe(200);
     }
+  });
+});
+
+// The short form of `npm run test:faults`: few people, so that it holds on any machine.
+describe.each([killServer, killDatabase])('$name', (fault) => {
+  it('loses and undoes nothing, logs nobody out, and at most asks to come again', async () => {
+    const scene = new Scene({ stack, method: 'mysql', people: 12, perSecond: 50 });
+    const { broken, failures } = await scene.run(fault);
+    expect(broken).toBeUndefined();
+    expect(failures.filter((failure) => !failure.includes('unknown 503'))).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { brokenStores, slowed, WholeStore, type StoreOnMemory } from '@roam/sess
 import { check, explain, strict, type Violation } from './check.js';
 import { Crowd } from './crowd.js';
 import type { Operation } from './history.js';
+import { stillNeeded } from './settled.js';
 import { startSmallSite } from './small-site.js';
 
 let clock = 0;
@@ -120,8 +121,25 @@ it('prints the shortest history that breaks a promise', () => {
   expect(explain([])).toBeUndefined();
 });
 
-/** Which promises a crowd finds broken on three servers over this store. */
-async function brokenOn(StoreClass: StoreOnMemory): Promise<Violation[]> {
+it('of what is settled, keeps what later requests may contradict, and no cart without its first write', () => {
+  const history = [
+    operation({ action: 'register', makes: 'a', status: 201 }),
+    write(1, { cart: 'old' }),
+    login('b'),
+    read(1, { cart: 'old', token: 'b' }),
+    me('b', 200),
+    write(2, { cart: 'new' }),
+    logout('a'),
+    logout('b'),
+  ];
+  const kept = (...names: string[]) => stillNeeded(history, new Set(names));
+  expect(kept('b', 'new')).toEqual([history[0], history[2], history[4], history[5], history[7]]);
+  expect(kept('old')).toEqual([history[0], history[1], history[3]]);
+  expect(kept()).toEqual([history[0]]);
+});
+
+/** Which promises a crowd finds broken on three servers over this store; looked for in one history, or piece by piece. */
+async function brokenOn(StoreClass: StoreOnMemory, inPieces = false): Promise<Violation[]> {
   const memory = new SharedMemory();
   const site = await startSmallSite([1, 2, 3].map(() => slowed(new StoreClass(memory))));
   const places = site.urls.map((url, i) => ({ name: `web${i + 1}`, url }));
@@ -141,7 +159,15 @@ async function brokenOn(StoreClass: StoreOnMemory): Promise<Violation[]> {
   try {
     await crowd.start();
     const end = performance.now() + 4_000;
-    while (performance.now() < end && check(crowd.history).length === 0) await sleep(200);
+    while (performance.now() < end && check(crowd.history).length === 0) {
+      await sleep(200);
+      if (!inPieces) continue;
+      await crowd.stop();
+      const found = check(crowd.history);
+      if (found.length > 0) return found;
+      crowd.forgetSettled();
+      crowd.resume();
+    }
     await crowd.stop();
     await crowd.lookAround();
     return check(crowd.history);
@@ -154,6 +180,11 @@ async function brokenOn(StoreClass: StoreOnMemory): Promise<Violation[]> {
 describe('a crowd', () => {
   it('finds no fault with a store that is whole', async () => {
     expect(explain(await brokenOn(WholeStore))).toBeUndefined();
+  }, 20_000);
+
+  it('finds the same in a history that is checked piece by piece', async () => {
+    expect(explain(await brokenOn(WholeStore, true))).toBeUndefined();
+    expect(await brokenOn(brokenStores['the version is not checked'].store, true)).not.toEqual([]);
   }, 20_000);
 
   it.each([

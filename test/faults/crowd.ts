@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concurrently } from '../support/concurrently.js';
 import { Person } from './person.js';
 import type { Operation } from './history.js';
+import { stillNeeded } from './settled.js';
 
 export interface CrowdOptions {
   readonly site: Site;
@@ -11,6 +12,8 @@ export interface CrowdOptions {
   readonly people: number;
   /** Requests of all people together. */
   readonly perSecond: number;
+  /** Whether people try cookies that were logged out (default true). */
+  readonly thieves?: boolean;
   /** Makes two crowds do the same, as far as the site answers the same. */
   readonly seed?: number;
 }
@@ -60,6 +63,11 @@ export class Crowd {
   /** Everybody registers, then all act until `stop`. */
   async start(): Promise<void> {
     await concurrently(this.people.length, WIDTH, (i) => this.people[i].arrive());
+    this.resume();
+  }
+
+  /** After `stop`: everybody goes on. */
+  resume(): void {
     this.running = true;
     const { people, perSecond } = this.options;
     const intervalMs = (1000 * people) / perSecond;
@@ -70,6 +78,14 @@ export class Crowd {
   async stop(): Promise<void> {
     this.running = false;
     await this.loops;
+  }
+
+  /** While all are stopped: drops from the history what no later request can contradict. */
+  forgetSettled(): void {
+    const inPlay = new Set(this.people.flatMap((person) => person.inPlay));
+    const needed = stillNeeded(this.history, inPlay);
+    this.history.length = 0;
+    for (const operation of needed) this.history.push(operation);
   }
 
   /** When the site is whole again and quiet: everybody looks at everything, on every server. */

@@ -8,9 +8,10 @@ const FROZEN_MS = 15_000;
 /** A part that lies dead for a while before somebody starts it again. */
 const DEAD_MS = 4_000;
 
-const pick = <T>(all: readonly T[], round: number): T => all[round % all.length];
+export const pick = <T>(all: readonly T[], round: number): T => all[round % all.length];
 
-async function away(scene: Scene, server: StackProcess, work: () => Promise<void>): Promise<void> {
+/** Nobody goes to the server past nginx meanwhile. */
+export async function away(scene: Scene, server: StackProcess, work: () => Promise<void>): Promise<void> {
   scene.down.add(server.name);
   try {
     await work();

@@ -1,7 +1,9 @@
 // One person of a fault test: does this and that on two devices, and keeps what was said.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer, type Body } from '../support/browser.js';
 import type { CrowdOptions } from './crowd.js';
 import type { Action, Operation, Outcome } from './history.js';
+import { generator } from './random.js';
 
 /** A device; everything on it but the cookies is what the person knows. */
 interface Device {
@@ -53,6 +55,8 @@ const KEYS = 5;
 /** So many requests long people wait who could not sign in. */
 const PAUSE = 8;
 const GHOSTS = 4;
+/** To register. */
+const ATTEMPTS = 5;
 
 export class Person {
   private readonly random: () => number;
@@ -81,15 +85,31 @@ export class Person {
     return { email: this.email, password: `a long passphrase of ${this.options.name}` };
   }
 
+  /** The names of the logins and carts that its next requests may be about. */
+  get inPlay(): readonly string[] {
+    return [
+      ...this.devices.flatMap(({ token, cart }) => [token ?? cart, cart]),
+      ...this.ghosts.map(({ token }) => token),
+    ];
+  }
+
   async arrive(): Promise<void> {
     const [phone, laptop] = this.devices;
-    const token = this.nameFor(phone);
-    const answer = await this.send(phone, { action: 'register', makes: token }, 'POST', '/api/register', {
-      ...this.credentials,
-      name: this.options.name,
-    });
-    if (answer?.status !== 201) throw new Error(`register answered ${answer?.status}: ${answer?.text}`);
-    phone.token = token;
+    const makes = this.nameFor(phone);
+    const account = { ...this.credentials, name: this.options.name };
+    let answer: Answer | undefined;
+    // Many come at once, and each password costs the site much.
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      answer = await this.send(phone, { action: 'register', makes }, 'POST', '/api/register', account);
+      if (answer !== undefined && answer.status < 500) break;
+      await sleep(1_000);
+    }
+    if (answer?.status === 201) phone.token = makes;
+    // Without an answer, an earlier attempt may have made the account.
+    else if (answer?.status === 409) {
+      this.strays++;
+      await this.signIn(phone);
+    } else throw new Error(`register answered ${answer?.status}: ${answer?.text}`);
     await this.signIn(laptop);
   }
 
@@ -198,7 +218,7 @@ export class Person {
     const handles = list.json<{ handle: string; current: boolean }[]>().filter(({ current }) => !current);
     // Sessions whose login was never answered may be in the list as well: all are ended, and none for certain.
     const isLoose = handles.length > 1 || this.strays > 0;
-    const ends = other.token === undefined ? [] : [other.token];
+    const ends = isLoose ? 'others' : other.token === undefined ? [] : [other.token];
     for (const { handle } of handles)
       await this.send(device, { action: 'revoke', ends, isLoose }, 'DELETE', `/api/sessions/${handle}`);
     await this.leaveBehind(other);
@@ -243,6 +263,7 @@ export class Person {
   }
 
   private haunt(ghost: Ghost): void {
+    if (this.options.thieves === false) return ghost.client.close();
     this.ghosts.push(ghost);
     if (this.ghosts.length > GHOSTS) this.ghosts.shift()!.client.close();
   }
@@ -285,12 +306,12 @@ export class Person {
       via: via.name,
       begun,
       ended,
-      outcome: outcomeOf(answer, fault),
+      outcome: outcomeOf(sent.action, answer, fault),
       status: answer?.status,
       ...(answer?.headers['retry-after'] !== undefined && { retryAfter: true }),
       ...(answer?.server !== undefined && { server: answer.server }),
       ...this.shownBy(answer),
-      ...(fault !== undefined && { fault: (fault as NodeJS.ErrnoException).code ?? String(fault) }),
+      ...(fault !== undefined && { fault: (fault as NodeJS.ErrnoException).code ?? (fault as Error).message }),
     });
     return answer;
   }
@@ -331,18 +352,11 @@ export class Person {
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-function outcomeOf(answer: Answer | undefined, fault: unknown): Outcome {
+function outcomeOf(action: Action, answer: Answer | undefined, fault: unknown): Outcome {
+  // A first try whose answer was lost may have ended the session that is not there any more.
+  if (action === 'revoke' && answer?.status === 404) return 'unknown';
+  // 202: the end of a session is pending.
+  if (answer?.status === 202) return 'unknown';
   if (answer) return answer.status < 400 ? 'ok' : answer.status < 500 ? 'failed' : 'unknown';
   return (fault as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'failed' : 'unknown';
-}
-
-/** mulberry32: small, and the same everywhere. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -8,9 +8,14 @@ const dir = join(projectDir, 'test/faults/results');
 
 /** One file per fault and method, the last run counts. */
 export function keep(outcome: Outcome): void {
-  mkdirSync(dir, { recursive: true });
   const name = `${outcome.method} ${outcome.fault}`.toLowerCase().replace(/[^a-z0-9]+/g, '-');
-  writeFileSync(join(dir, `${name}.json`), `${JSON.stringify(outcome, undefined, 2)}\n`);
+  keepFigures(name, outcome);
+}
+
+/** The same for what is no outcome of a crowd. */
+export function keepFigures(name: string, figures: object): void {
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, `${name}.json`), `${JSON.stringify(figures, undefined, 2)}\n`);
 }
 
 /** One line for people. */

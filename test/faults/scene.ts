@@ -40,6 +40,8 @@ export interface SceneOptions {
   readonly people?: number;
   readonly perSecond?: number;
   readonly rounds?: number;
+  /** Whether people try what they have copies of: cookies that were logged out (default true). */
+  readonly thieves?: boolean;
 }
 
 const WHOLE_WITHIN_MS = 120_000;
@@ -56,10 +58,10 @@ export class Scene {
 
   /** Runs the fault `rounds` times under one crowd. */
   async run(fault: Fault): Promise<Outcome> {
-    const { stack, method, people = 64, perSecond = 300, rounds = 1 } = this.options;
+    const { stack, method, people = 64, perSecond = 300, rounds = 1, thieves } = this.options;
     const { promises, ...traits } = methods[method];
     const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
-    const crowd = new Crowd({ site: { url: stack.url, servers }, method: traits, people, perSecond });
+    const crowd = new Crowd({ site: { url: stack.url, servers }, method: traits, people, perSecond, thieves });
     const each: (Figures & { wholeAfter: number })[] = [];
     const failures: string[] = [];
     const slow: { readonly ms: number; readonly text: string }[] = [];

@@ -12,6 +12,7 @@ import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { Admission } from './http/admission.js';
+import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -52,6 +53,7 @@ export async function createApp(
     metrics.middleware(),
     securityHeaders(config),
     healthEndpoints(readiness),
+    handOver(config, readiness),
     admission.middleware(),
     serveAssets(),
   );

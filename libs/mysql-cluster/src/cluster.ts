@@ -71,7 +71,7 @@ export class MysqlCluster implements Cluster {
       queueLimit: options.queueLimit ?? 1000,
       watchIntervalMs: options.watchIntervalMs ?? 250,
       maxLagMs: options.maxLagMs ?? 500,
-      frozenMs: options.frozenMs ?? 1500,
+      frozenMs: options.frozenMs ?? 2000,
       log,
     });
     try {
@@ -97,7 +97,7 @@ export class MysqlCluster implements Cluster {
     let rows: T[] | undefined;
     let cause: unknown;
     for (let round = 1; ;) {
-      const node = nodeSet.home(keyHash, asked);
+      const node = nodeSet.readHome(keyHash, asked);
       if (node && budget.left > 0) {
         asked.add(node);
         attempts.begin(node, async (onSlow) => {
@@ -114,7 +114,7 @@ export class MysqlCluster implements Cluster {
         } else {
           rows = ended.value;
           if (!acceptable || acceptable(rows)) {
-            if (ended.node !== nodeSet.home(keyHash)) this.counters.fallbacks++;
+            if (ended.node !== nodeSet.readHome(keyHash)) this.counters.fallbacks++;
             return rows;
           }
         }
@@ -134,7 +134,7 @@ export class MysqlCluster implements Cluster {
         round++;
       }
       const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed) {
+      if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.readable)) {
         if (rows) return rows;
         throw this.unavailable('no MySQL node answered the read in time', { cause });
       }
@@ -185,7 +185,8 @@ export class MysqlCluster implements Cluster {
           await sleep(jitter(attempt));
         }
       }
-      if (budget.left <= 0 || nodeSet.isClosed)
+      const isOut = !attempts.isRunning && nodeSet.isOut(nodeSet.usable);
+      if (budget.left <= 0 || nodeSet.isClosed || isOut)
         throw this.unavailable('no MySQL node took the write in time', { cause, outcomeUnknown: repeated });
       if (!node) tried = new Set(attempts.nodes);
     }
@@ -195,11 +196,14 @@ export class MysqlCluster implements Cluster {
     const { nodeSet } = this;
     const budget = new Budget(nodeSet.clock, nodeSet.options.readTimeoutMs);
     for (;;) {
-      const answers = await Promise.all(nodeSet.usable.map((node) => this.ask<T>(node, sql, parameters, budget.left)));
+      const answers = await Promise.all(
+        nodeSet.readable.map((node) => this.ask<T>(node, sql, parameters, budget.left)),
+      );
       const answered = answers.filter((rows) => rows !== undefined);
       if (answered.length > 0) return answered;
       const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed) throw this.unavailable('no MySQL node answered the read in time');
+      if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.readable))
+        throw this.unavailable('no MySQL node answered the read in time');
       await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
     }
   }
@@ -318,7 +322,8 @@ export class MysqlCluster implements Cluster {
         continue;
       }
       const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed) throw this.unavailable('no MySQL node gave a connection in time', { cause });
+      if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.usable))
+        throw this.unavailable('no MySQL node gave a connection in time', { cause });
       await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
       asked.clear();
     }

@@ -120,6 +120,12 @@ export class Health {
     return this.chosen.map((state) => this.states.indexOf(state));
   }
 
+  /** The nodes that may be read when none may be written: nothing is known against them but that they take no writes. */
+  readable(): number[] {
+    const readable = this.states.filter(({ fencedSince, report }) => fencedSince === undefined && report);
+    return readable.map((state) => this.states.indexOf(state));
+  }
+
   private choose(): void {
     const proved = this.states.filter((state) => state.fencedSince === undefined && state.report?.writable);
     // One that has not proved itself yet counts here too, lest the first to do so wins a fork.

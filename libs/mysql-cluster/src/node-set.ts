@@ -24,6 +24,8 @@ export class NodeSet {
   readonly clock: DeadlineClock;
   /** The nodes that take statements now. */
   usable: readonly ClusterNode[] = [];
+  /** The nodes that may be read: the usable ones, or those that take no writes while there are none. */
+  readable: readonly ClusterNode[] = [];
   /** How often a node was passed over. */
   fenced = 0;
   /** How often this process stood still so long that it had to look at all nodes anew. */
@@ -36,6 +38,8 @@ export class NodeSet {
   private known: readonly NodeStatus[] = [];
   /** When each node last took a write of this server's, by its index. */
   private readonly wroteAt: number[] = [];
+  private unusableSince: number | undefined;
+  private unreadableSince: number | undefined;
   private closed = false;
   private closing: Promise<void> | undefined;
 
@@ -50,6 +54,17 @@ export class NodeSet {
   /** The home of a key, given by its hash, among the usable nodes that are not in `except`. */
   home(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
     return highestRanked(this.usable, keyHash, except);
+  }
+
+  /** The same among the nodes that may be read. */
+  readHome(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
+    return highestRanked(this.readable, keyHash, except);
+  }
+
+  /** True when there has been no node for a while: nobody needs to wait for one any more, it shows by itself. */
+  isOut(nodes: readonly ClusterNode[]): boolean {
+    const since = nodes === this.usable ? this.unusableSince : this.unreadableSince;
+    return since !== undefined && this.clock.now() - since > this.options.readTimeoutMs;
   }
 
   /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */
@@ -158,7 +173,7 @@ export class NodeSet {
 
   private async shutDown(): Promise<void> {
     this.closed = true;
-    this.usable = [];
+    this.usable = this.readable = [];
     this.wake();
     this.listeners.clear();
     const deadline = this.clock.now() + this.options.readTimeoutMs;
@@ -244,6 +259,10 @@ export class NodeSet {
   private refresh(): void {
     if (this.closed) return;
     this.usable = this.health.usable().map((index) => this.members[index]);
+    this.readable = this.usable.length > 0 ? this.usable : this.health.readable().map((index) => this.members[index]);
+    const now = this.clock.now();
+    this.unusableSince = this.usable.length > 0 ? undefined : (this.unusableSince ?? now);
+    this.unreadableSince = this.readable.length > 0 ? undefined : (this.unreadableSince ?? now);
     const before = this.known;
     const after = this.statuses();
     this.known = after;

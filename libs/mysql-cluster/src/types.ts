@@ -17,7 +17,7 @@ export interface ClusterOptions {
   /** Milliseconds by which a node may be behind the others before it is fenced (default 500). */
   readonly maxLagMs?: number;
   /**
-   * When this process stood still for this long (default 1500), as after SIGSTOP, all that was under way is given up:
+   * When this process stood still for this long (default 2000), as after SIGSTOP, all that was under way is given up:
    * connections are destroyed and nothing that was about to be sent is sent, since nobody waits for it any more.
    */
   readonly frozenMs?: number;

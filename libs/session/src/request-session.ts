@@ -24,7 +24,16 @@ import {
   type SessionRecord,
   type SessionSecrets,
 } from './store.js';
-import { createdAt, equal, hashSecret, newId, newSecret, type OpenToken, type Tokens } from './token.js';
+import {
+  createdAt,
+  equal,
+  hashSecret,
+  newId,
+  newSecret,
+  REPEATED_WITHIN_MS,
+  type OpenToken,
+  type Tokens,
+} from './token.js';
 
 /** What every request of one server shares. */
 export interface SessionContext {
@@ -120,7 +129,10 @@ export class RequestSession {
   private endIsPending = false;
   /** When the store was asked at the earliest. */
   private readonly startedAt: number;
-  private fresh: { id: string; secret: Buffer } | undefined;
+  private fresh: OpenToken | undefined;
+  private regenerations = 0;
+  /** The id in the browser's token, when its session is no more. */
+  private lostId: string | undefined;
   private bearer: { userId: string; epoch: number } | undefined;
   private wantsRemember = false;
   private wantsTouch = false;
@@ -152,8 +164,9 @@ export class RequestSession {
     if (!this.token || isSealed(store)) return;
     const found = await store.find(this.token.id, this.seen);
     const content = found && this.admit(found);
-    if (content) this.start(found, content);
-    else this.token = undefined;
+    if (content) return this.start(found, content);
+    if (!found) this.lostId = this.token.id;
+    this.token = undefined;
   }
 
   /** The same where the token is the session. */
@@ -255,7 +268,8 @@ export class RequestSession {
     this.wantsTouch = true;
   }
 
-  regenerate(): void {
+  /** Waits only where an earlier try of this request may have ended the session already. */
+  regenerate(): Promise<void> | undefined {
     this.assertWritable();
     if (this.replaced && this.stored) this.ending.push(this.stored.record);
     this.replaced ??= this.stored;
@@ -265,6 +279,24 @@ export class RequestSession {
     this.fresh = undefined;
     this.bearer = undefined;
     this.wantsRemember = false;
+    const old = this.replaced?.record.id ?? this.lostId;
+    if (this.requestId === undefined || old === undefined) return undefined;
+    const { tokens, now } = this.context;
+    const cause = `${this.requestId} ${old} ${this.regenerations++}`;
+    this.fresh = tokens.identityFor(cause, now());
+    if (this.replaced) return undefined;
+    return this.serially(() => this.preferExisting(tokens.identityFor(cause, now() - REPEATED_WITHIN_MS)));
+  }
+
+  /** Takes this identity if it has a session: an earlier try of this request, begun in the step before, has made it. */
+  private async preferExisting(earlier: OpenToken): Promise<void> {
+    const { store } = this.context;
+    try {
+      if (!isSealed(store) && (await store.find(earlier.id))) this.fresh = earlier;
+    } catch (error) {
+      // A login need not fail for what is hardly ever there.
+      if (!(error instanceof StoreUnavailableError)) throw error;
+    }
   }
 
   destroy(): Promise<void> {
@@ -497,9 +529,22 @@ export class RequestSession {
     this.assertAwaited();
     const result = await store.create(record);
     if (result.status !== 'done') throw new SessionEndedError('The session ended while this request ran.');
-    this.stored = this.keep(record, content, result.mark);
+    if (result.record) await this.goOnWith(this.written(this.keep(record, content), result), record, data);
+    else this.stored = this.keep(record, content, result.mark);
     this.bearer = undefined;
-    this.issue(record, () => tokens.seal(id, secret));
+    this.issue(this.stored!.record, () => tokens.seal(id, secret));
+  }
+
+  /**
+   * A proxy repeats this request, and its first try had made this session: it counts once. Where that one did not get
+   * to end the old session, others may have changed that meanwhile, so what this try carries over is newer.
+   */
+  private async goOnWith(first: Stored, { userId }: SessionRecord, data: SessionData): Promise<void> {
+    if (first.record.userId !== userId) throw new SessionConflictError('This request was sent for two users.');
+    this.stored = first;
+    const changes = this.replaced ? changesBetween(first.data, data) : NOTHING;
+    if (changes.size > 0) await this.write(() => changes, NOTHING);
+    else this.show(first.data);
   }
 
   /**
@@ -714,7 +759,7 @@ export class RequestSession {
     this.onReplace(session);
   }
 
-  private freshIdentity(): { id: string; secret: Buffer } {
+  private freshIdentity(): OpenToken {
     return (this.fresh ??= { id: newId(this.context.now()), secret: newSecret() });
   }
 

@@ -67,7 +67,7 @@ export interface Found {
 
 /**
  * How a write ended. `conflict` brings the record as it is now; `gone` means ended or never there. `done` brings a
- * record only when the store has merged the written one with what others had written meanwhile.
+ * record only when what is stored is not the written one: merged with what others had written, or there before.
  */
 export type WriteResult =
   | { readonly status: 'done'; readonly record?: SessionRecord; readonly mark?: Mark }
@@ -80,8 +80,8 @@ export interface SessionWriter {
   readonly capabilities: SessionCapabilities;
 
   /**
-   * Adds a record with a fresh id. Creating the same record again (same id, same write id) is done, not an error; where
-   * its tombstone lies it is `gone`.
+   * Adds a record with a fresh id. Creating it again is done, not an error, and changes nothing: the result brings the
+   * record that is there, which another try of the same request may have made. Where its tombstone lies it is `gone`.
    */
   create(record: SessionRecord): Promise<WriteResult>;
 

@@ -4,6 +4,7 @@ import type { Mark } from './store.js';
 
 const FORMAT = 1;
 const ID_BYTES = 16;
+const TIME_BYTES = 6;
 const SECRET_BYTES = 20;
 const MAC_BYTES = 16;
 const SIGNED_BYTES = 1 + ID_BYTES + SECRET_BYTES;
@@ -11,6 +12,9 @@ const TOKEN_BYTES = SIGNED_BYTES + MAC_BYTES;
 const TOKEN_LENGTH = Math.ceil((TOKEN_BYTES * 4) / 3);
 const MARK = /^([A-Za-z0-9_-]{1,1000})\.([A-Za-z0-9_-]{16})$/;
 const MARK_MAC_BYTES = 12;
+
+/** Between what two tries of one request make there is less: a proxy that repeats a request gives up by then. */
+export const REPEATED_WITHIN_MS = 5000;
 
 /** An authentic token, taken apart. Its session may still be over. */
 export interface OpenToken {
@@ -22,6 +26,7 @@ interface Keys {
   readonly token: Buffer;
   readonly mark: Buffer;
   readonly renewal: Buffer;
+  readonly repeat: Buffer;
 }
 
 /**
@@ -41,6 +46,7 @@ export class Tokens {
       token: derive(secret, 'token'),
       mark: derive(secret, 'mark'),
       renewal: derive(secret, 'renewal'),
+      repeat: derive(secret, 'repeat'),
     }));
   }
 
@@ -83,6 +89,17 @@ export class Tokens {
   }
 
   /**
+   * What opens the session that a request makes in the place of another: derived, not drawn, so that every try of the
+   * request makes the same one. Its time is a step of `REPEATED_WITHIN_MS`: a later try is of this step or the next.
+   * @param cause names the request and the session that it replaces.
+   */
+  identityFor(cause: string, now: number): OpenToken {
+    const time = now - (now % REPEATED_WITHIN_MS);
+    const bytes = mac(this.keys[0].repeat, Buffer.from(`${time} ${cause}`), ID_BYTES + SECRET_BYTES - TIME_BYTES);
+    return { id: idOf(time, bytes.subarray(SECRET_BYTES)), secret: bytes.subarray(0, SECRET_BYTES) };
+  }
+
+  /**
    * The secrets that may follow this one at a timed renewal, the one to hand out first. Derived, not drawn, so that
    * any server can send the same one again when the answer that carried it was lost.
    */
@@ -101,9 +118,11 @@ export function checkSecrets(secrets: readonly string[]): void {
 
 /** A fresh id: the time first (see `SessionRecord.id`). */
 export function newId(now: number): string {
-  const bytes = randomBytes(ID_BYTES);
-  bytes.writeUIntBE(now, 0, 6);
-  return bytes.toString('hex');
+  return idOf(now, randomBytes(ID_BYTES - TIME_BYTES));
+}
+
+function idOf(time: number, rest: Buffer): string {
+  return time.toString(16).padStart(2 * TIME_BYTES, '0') + rest.toString('hex');
 }
 
 /** When the session of this id was created, in milliseconds since 1970. */

@@ -40,6 +40,8 @@ export class Config {
     readonly rememberIdleMs: number;
     readonly rememberLifetimeMs: number;
     readonly touchMs: number;
+    /** Between two looks for ended sessions to remove, at least. */
+    readonly cleanupMs: number;
     readonly outage: OutagePolicy;
     /** Set while the site moves its sessions over from another method. */
     readonly migrate?: { readonly from: SessionMethod; readonly phase: MigrationPhase };

@@ -2,13 +2,16 @@
 // Milliseconds and bytes.
 
 export const limits = {
-  /** The cluster's reads and writes, all attempts together. */
+  /** The cluster's reads, all attempts together. */
   readMs: 300,
-  writeMs: 800,
+  /** The same of writes: longer than a group of databases holds them up while a member leaves or joins. */
+  writeMs: 1_200,
   /** A request that takes longer is answered 503; nginx waits 1.8 s. */
   requestMs: 1_500,
   /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
   frozenMs: 2_000,
+  /** A request whose store does not answer is given to another server if there is that much time left for it. */
+  handOverMs: 700,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
   /** How long a client may take to send a request. */

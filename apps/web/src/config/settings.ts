@@ -144,6 +144,7 @@ const schema = z.object({
   THROTTLE_LOGINS_PER_ACCOUNT: count(5),
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
+  SESSION_CLEANUP_SECONDS: seconds(300),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
   STANDBY_PORT: port(3001),
   SYNC_SECRET: z
@@ -214,6 +215,7 @@ export function parseSettings(environment: Environment): Config {
       rememberIdleMs: settings.SESSION_REMEMBER_IDLE_SECONDS,
       rememberLifetimeMs: settings.SESSION_REMEMBER_SECONDS,
       touchMs: settings.SESSION_TOUCH_SECONDS,
+      cleanupMs: settings.SESSION_CLEANUP_SECONDS,
       outage: settings.SESSION_OUTAGE,
       dirs: settings.SESSION_DIRS,
       ...(from && phase && { migrate: { from, phase } }),

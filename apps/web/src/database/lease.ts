@@ -18,3 +18,8 @@ export async function takeLease(
   );
   return affectedRows > 0;
 }
+
+/** For whoever comes next, when the holder cannot do the work. */
+export async function giveLeaseUp(cluster: Pick<Cluster, 'write'>, name: string, holder: string): Promise<void> {
+  await cluster.write('UPDATE leases SET until = 0 WHERE name = ? AND holder = ?', [name, holder]);
+}

@@ -29,6 +29,7 @@ export class ErrorAnswers {
   to(exception: unknown, incoming: IncomingMessage): ErrorAnswer {
     const request = incoming as Request;
     const error = asAppError(exception);
+    if (error instanceof UnavailableError || error instanceof OutageError) request.storeFailed = true;
     const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
     if (error.retryAfter !== undefined) headers['Retry-After'] = String(error.retryAfter);
     if (isApi(request)) {

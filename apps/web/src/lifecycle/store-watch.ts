@@ -54,7 +54,9 @@ export class StoreWatch {
 
   private lost(missing: string): void {
     this.lostAt ??= Date.now();
-    if (this.readiness.phase !== 'ready' || Date.now() - this.lostAt < limits.cutOffMs) return;
+    if (this.readiness.phase !== 'ready') return;
+    const isCertain = this.readiness.storage?.isCutOff?.() ?? false;
+    if (!isCertain && Date.now() - this.lostAt < limits.cutOffMs) return;
     this.readiness.phase = 'cut-off';
     this.logger.error({ nodes: this.readiness.nodes() }, `not listening until there is ${missing}`);
     void this.listener.close(limits.requestMs);

@@ -83,7 +83,18 @@ it('removes what ended long ago, leaves the rest, and is one server’s work', a
   expect(await first.run()).toBe(1);
 });
 
+it('is left to another server by one that cannot do it', async () => {
+  await cluster.write('UPDATE leases SET until = 0', []);
+  const longAgo = await sessionEnded(30 * minute);
+  const sweep = jest.spyOn(store, 'sweep').mockRejectedValueOnce(new Error('out of reach'));
+  await expect(cleanup('web1').run()).rejects.toThrow('out of reach');
+  sweep.mockRestore();
+  expect(await cleanup('web2').run()).toBe(1);
+  expect(await stored(longAgo)).toBe(false);
+});
+
 it('is taken over when its server is gone', async () => {
+  await cluster.write('UPDATE leases SET until = 0', []);
   await cleanup('web1').run();
   const longAgo = await sessionEnded(30 * minute);
   // As after the holder's lease ran out.

@@ -4,11 +4,9 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import { SessionManager } from '@roam/session/nest';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
-import { takeLease } from '../database/lease.js';
+import { giveLeaseUp, takeLease } from '../database/lease.js';
 
-const everyMs = 5 * 60_000;
-/** A holder that is gone is replaced after this long. */
-const leaseMs = 2 * everyMs;
+const lease = 'session-cleanup';
 /** What is left after so many batches waits for the next time. */
 const maxBatches = 200;
 
@@ -38,17 +36,42 @@ export class CleanupService implements OnApplicationBootstrap, OnApplicationShut
   /** Removes what has ended; returns how many sessions, undefined when another server has the lease. */
   async run(): Promise<number | undefined> {
     // A server's own memory is its own to clean.
-    const { method } = this.config.session;
-    const shared = method !== 'memory' && method !== 'sync';
-    if (shared && !(await takeLease(this.cluster, 'session-cleanup', this.config.server.name, leaseMs)))
-      return undefined;
+    const { method, cleanupMs } = this.config.session;
+    if (method === 'memory' || method === 'sync') return this.sweep(Infinity);
+    // Over before the lease is.
+    const until = performance.now() + cleanupMs / 2;
+    if (!(await this.lease())) return undefined;
+    try {
+      return await this.sweep(until);
+    } catch (error) {
+      // What is out of reach from here may be within another server's.
+      await this.giveUp().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async sweep(until: number): Promise<number> {
     let removed = 0;
-    for (let batch = 0; batch < maxBatches && !this.ended; batch += 1) {
+    for (let batch = 0; batch < maxBatches && !this.ended && performance.now() < until; batch += 1) {
       const swept = await this.sessions.sweep();
       removed += swept;
       if (swept === 0) break;
     }
     return removed;
+  }
+
+  /**
+   * Until the holder's next run at the earliest, so that whoever comes first then has it, and a holder that died, or that
+   * sees nothing to remove because of a fault of its own, is not waited for. Two holders at once would do no harm, only
+   * twice the work.
+   */
+  private lease(): Promise<boolean> {
+    const { server, session } = this.config;
+    return takeLease(this.cluster, lease, server.name, session.cleanupMs);
+  }
+
+  private giveUp(): Promise<void> {
+    return giveLeaseUp(this.cluster, lease, this.config.server.name);
   }
 
   /** Not all servers at the same moment. */
@@ -62,7 +85,7 @@ export class CleanupService implements OnApplicationBootstrap, OnApplicationShut
           )
           .finally(() => this.schedule());
       },
-      everyMs * (1 + Math.random()),
+      this.config.session.cleanupMs * (1 + Math.random()),
     );
     this.timer.unref();
   }

@@ -16,6 +16,8 @@ export interface SessionStorage {
   readonly withoutMysql: boolean;
   /** What it lacks to serve, in words; undefined while it serves. */
   readonly missing: () => string | undefined;
+  /** Whether this server hears nobody any more: it must not wait until it stops listening. */
+  readonly isCutOff?: () => boolean;
   /** While sessions move from one method to another: how far that is. */
   readonly progress?: () => MigrationProgress;
   readonly close: () => Promise<void>;
@@ -49,6 +51,7 @@ export async function openSessionStorage(
     store,
     withoutMysql: from.withoutMysql && to.withoutMysql,
     missing: () => from.missing() ?? to.missing(),
+    isCutOff: () => [from, to].some((each) => each.isCutOff?.()),
     progress: () => store.progress(),
     close: async () => {
       await Promise.all([from.close(), to.close()]);
@@ -74,7 +77,7 @@ async function openCookies(
   return { ...always, store, withoutMysql: false, close: async () => revocations.close() };
 }
 
-async function openSync({ sync, server }: Config, _cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
+async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
   const { host, port, peers, secret, oneWay, snapshot } = sync!;
   const store = await SyncSessionStore.open({
     serverName: server.name,
@@ -83,13 +86,19 @@ async function openSync({ sync, server }: Config, _cluster: MysqlCluster, logger
     security: { secret },
     direction: oneWay === undefined ? 'both-ways' : { oneWay },
     ...(snapshot !== undefined && { snapshotFile: snapshot }),
+    // Without peers and without MySQL: it is this server that was cut off.
+    isCutOff: () =>
+      cluster.read('SELECT 1', []).then(
+        () => false,
+        () => true,
+      ),
     onEvent: (event) =>
       event.type === 'peer-up' || event.type === 'peer-current'
         ? logger.info({ event }, `sync: ${event.type}`)
         : logger.warn({ event }, `sync: ${event.type}`),
   });
   const missing = () => (store.isReady ? undefined : `the sessions of ${store.waitsFor.join(', ') || 'its peers'}`);
-  return { store, withoutMysql: true, missing, close: () => store.close() };
+  return { store, withoutMysql: true, missing, isCutOff: () => store.isCutOff, close: () => store.close() };
 }
 
 async function openFiles({ session, server }: Config, _cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {

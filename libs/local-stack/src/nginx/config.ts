@@ -72,7 +72,8 @@ ${upstreams
   proxy_connect_timeout 300ms;
   proxy_send_timeout 1800ms;
   proxy_read_timeout 1800ms;
-  proxy_next_upstream error timeout non_idempotent;
+  # 504: a server whose store does not answer; another one's may.
+  proxy_next_upstream error timeout non_idempotent http_504;
   # A server that is down refuses at once; one that is frozen costs 1.8 s, and no third try begins after 3 s.
   proxy_next_upstream_tries ${hasStandby ? 3 * upstreams.length : 5};
   proxy_next_upstream_timeout 3s;
@@ -80,6 +81,7 @@ ${upstreams
   # Room for an answer whose cookie is the session.
   proxy_buffer_size 16k;
   proxy_buffers 8 16k;
+  proxy_intercept_errors on;
   error_page 502 504 =503 $unavailable;
 
   server {

@@ -13,7 +13,9 @@ const MARGIN_MS = 10 * 60_000;
 // A session is a hash: `record` (JSON), `version`, `idle` (the idle limit) and, once it is a tombstone, `ended`.
 // Redis removes it by itself: a live one after the nearer of its limits, a tombstone after the absolute one.
 const CREATE = `
-  if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('HEXISTS', KEYS[1], 'ended') == 1 and 'gone' or 'done' end
+  if redis.call('HEXISTS', KEYS[1], 'ended') == 1 then return 'gone' end
+  local kept = redis.call('HMGET', KEYS[1], 'record', 'idle')
+  if kept[1] then return kept end
   redis.call('HSET', KEYS[1], 'record', ARGV[1], 'version', ARGV[2], 'idle', ARGV[3], 'ends', ARGV[4])
   redis.call('PEXPIREAT', KEYS[1], math.min(ARGV[3], ARGV[4]) + ${MARGIN_MS})
   return 'done'`;
@@ -68,7 +70,8 @@ export class RedisSessionStore implements SessionStore {
 
   async create(record: SessionRecord): Promise<WriteResult> {
     const { id, version, idleEndsAt, endsAt } = record;
-    return toResult(await this.run(CREATE, id, JSON.stringify(record), version, idleEndsAt, endsAt));
+    const result = toResult(await this.run(CREATE, id, JSON.stringify(record), version, idleEndsAt, endsAt));
+    return result.status === 'conflict' ? { status: 'done', record: result.current } : result;
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {

@@ -81,7 +81,8 @@ class ExpressSessionStore implements SessionStore {
     return this.inTurn(record.id, async () => {
       const { record: current, isEnded } = await this.read(record.id);
       if (isEnded) return { status: 'gone' };
-      if (!current) await this.put(this.key(record.id), record, record.endsAt);
+      if (current) return { status: 'done', record: current };
+      await this.put(this.key(record.id), record, record.endsAt);
       return { status: 'done' };
     });
   }

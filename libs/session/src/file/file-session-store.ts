@@ -118,10 +118,13 @@ export class FileSessionStore implements SessionStore, SessionIndex {
 
   async create(record: SessionRecord): Promise<WriteResult> {
     await this.addToUser(record);
-    const copy = await this.documents.change(keyOf('sessions', record.id), (known) =>
-      known ? undefined : createReplica(record, this.clock.tick()),
-    );
-    return copy!.ended ? { status: 'gone' } : { status: 'done', ...this.mark(copy!) };
+    let isThere = false as boolean;
+    const copy = await this.documents.change(keyOf('sessions', record.id), (known) => {
+      isThere = known !== undefined;
+      return known ? undefined : createReplica(record, this.clock.tick());
+    });
+    if (copy!.ended) return { status: 'gone' };
+    return { status: 'done', ...(isThere && { record: toRecord(copy!) }), ...this.mark(copy!) };
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {

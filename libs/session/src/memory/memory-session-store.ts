@@ -32,7 +32,7 @@ export class MemorySessionStore implements SessionStore, SessionIndex {
   async create(record: SessionRecord): Promise<WriteResult> {
     const { records } = this.memory;
     const known = records.get(record.id);
-    if (known) return { status: known.live ? 'done' : 'gone' };
+    if (known) return known.live ? { status: 'done', record: known.record } : { status: 'gone' };
     if (records.size >= this.maxRecords)
       throw new StoreUnavailableError(`Memory holds ${records.size} sessions: full.`);
     records.set(record.id, { record, live: true });

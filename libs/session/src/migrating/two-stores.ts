@@ -1,6 +1,7 @@
 // Two stores as one while a site moves from the old to the new: which is read, which decides, and how they stay alike.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionConflictError, StoreUnavailableError } from '../errors.js';
+import { joinWrites } from '../merge.js';
 import type {
   AnySessionStore,
   Found,
@@ -80,14 +81,23 @@ export class TwoStores implements SessionStore {
     const [first, second] = phase === 'prepare' ? [this.old, undefined] : [this.young, this.old];
     const result = await first.create(record);
     if (result.status !== 'done') return result;
-    const mark = result.mark ?? String(record.version);
+    const stored = result.record ?? record;
+    const mark = result.mark ?? String(stored.version);
     if (!second || phase === 'finish') {
       return { ...result, mark: this.marks.seal(first === this.old ? { old: mark } : { new: mark }) };
     }
-    const copy = await this.attempt(() => second.create(record));
+    const copy = await this.attempt(() => second.create(stored));
     if (copy?.status === 'gone') {
       await first.destroy(record.id);
       return { status: 'gone' };
+    }
+    const earlier = copy?.status === 'done' ? copy.record : undefined;
+    if (earlier && earlier.payload !== stored.payload) {
+      // Of an earlier try of the same request, on a server of phase `prepare`: that one counts, in both places.
+      const next = { ...earlier, version: earlier.version + 1, writes: joinWrites(earlier.writes, ['repeated']) };
+      const moved = await first.update(next, stored);
+      if (moved.status !== 'done') return moved;
+      return { status: 'done', record: next, mark: this.marks.seal({ new: moved.mark ?? String(next.version) }) };
     }
     return { ...result, mark: this.marks.seal({ new: mark }) };
   }

@@ -92,9 +92,11 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
         epoch,
       ]);
     } catch (error) {
-      // The id was drawn for this record: a row that has it is this one, written by a try whose answer was lost.
+      // The id is this record's alone: a row that has it was written by a try whose answer was lost.
       if (!isDuplicate(error)) throw error;
-      if ((await this.row(id, 0))?.ended) return { status: 'gone' };
+      const row = await this.row(id, 0);
+      if (row?.ended) return { status: 'gone' };
+      if (row) return { status: 'done', record: toRecord(id, row) };
     }
     return { status: 'done' };
   }

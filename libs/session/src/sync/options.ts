@@ -91,6 +91,12 @@ export interface SyncOptions {
   readonly snapshotFile?: string;
   readonly timings?: Partial<SyncTimings>;
   readonly limits?: Partial<SyncLimits>;
+  /**
+   * Asked while all peers are silent (none refuses, as a machine does whose server has died): whether this server hears
+   * nobody else either, its database for one, so that it is this server that was cut off. While it says so nothing is
+   * served here. Default: never, so that the last server goes on.
+   */
+  readonly isCutOff?: () => Promise<boolean>;
   readonly onEvent?: (event: SyncEvent) => void;
   /** Milliseconds since 1970; for tests. */
   readonly now?: () => number;
@@ -102,6 +108,8 @@ export interface SyncOptions {
 export type SyncEvent =
   | { readonly type: 'peer-up' | 'peer-current'; readonly peer: string }
   | { readonly type: 'peer-down' | 'peer-refused'; readonly peer: string; readonly reason: string }
+  /** This server hears nobody: it serves again when it has caught up. */
+  | { readonly type: 'cut-off' }
   | { readonly type: 'snapshot-refused'; readonly reason: string };
 
 export interface SyncStats {

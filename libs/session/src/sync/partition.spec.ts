@@ -197,6 +197,37 @@ describe('a partition', () => {
     expect(await stores[0].find(record.id)).toBeUndefined();
   });
 
+  it('keeps a server that hears nobody at all from serving, until it has caught up', async () => {
+    let hearsOthers = true;
+    await openSite(3, { isCutOff: async () => !hearsOthers });
+    const record = aRecord();
+    await stores[0].create(record);
+    for (const proxy of between([0], [1, 2])) proxy.cut();
+    hearsOthers = false;
+    // It knows nothing of the cut yet, and must not acknowledge what it alone would have.
+    await expect(write(stores[0], record, { lonely: true })).rejects.toThrow(StoreUnavailableError);
+    expect(stores[0].isCutOff).toBe(true);
+    expect(stores[0].isReady).toBe(false);
+    await expect(stores[0].find(record.id)).rejects.toThrow(StoreUnavailableError);
+    // The smaller side alone: others, who hear each other, or somebody else, go on.
+    expect(await stores[1].destroy(record.id)).toMatchObject({ status: 'done' });
+    expect(stores[1].isCutOff).toBe(false);
+    hearsOthers = true;
+    for (const proxy of between([0], [1, 2])) proxy.heal();
+    await until('it serves again', () => stores[0].isReady);
+    expect(await stores[0].find(record.id)).toBeUndefined();
+  });
+
+  it('does not take a server for cut off whose peers have died', async () => {
+    await openSite(2, { isCutOff: async () => true });
+    const record = aRecord();
+    await stores[0].create(record);
+    await stores[1].close();
+    for (const proxy of between([0], [1])) proxy.close();
+    await write(stores[0], record, { last: true });
+    expect(await contentOf(stores[0], record.id)).toMatchObject({ last: true });
+  });
+
   it('makes a server ask its peers when the browser has seen more than it knows', async () => {
     await openSite(2, { acks: 0 });
     const record = aRecord();

@@ -52,6 +52,8 @@ export class PeerLink {
   problem: string | undefined;
   /** When it was lost; undefined when it has never been up. */
   lostAt: number | undefined;
+  /** The last attempt to reach it, or the link, ended in silence: nothing was refused, nothing was closed. */
+  isSilent = false;
   /** How much the peer's clock is ahead. */
   lead = 0;
   /** Raised whenever the link must catch up again. */
@@ -111,7 +113,7 @@ export class PeerLink {
         const silent = performance.now() - Math.max(this.heardAt, sentAt);
         // A peer that answers others first is only busy.
         if (silent < within) wait(within - silent);
-        else this.drop(`no answer to "${request}"`);
+        else this.close(`no answer to "${request}"`, 0, true);
       };
       const sentAt = performance.now();
       wait(within);
@@ -183,7 +185,7 @@ export class PeerLink {
         .then((answer) => this.framed === framed && this.begin(asHello(answer), hello, now()))
         .catch(fail);
     });
-    this.redial = setTimeout(() => this.framed === framed && this.close('no answer', 0), timings.dial);
+    this.redial = setTimeout(() => this.framed === framed && this.close('no answer', 0, true), timings.dial);
   }
 
   private begin(peer: Hello, hello: Hello, now: number): void {
@@ -193,6 +195,7 @@ export class PeerLink {
     if (peer.protocol !== PROTOCOL) throw new Error(`It speaks version ${peer.protocol} of the protocol.`);
     if (!this.context.isNew(peer, this)) return this.rest('same');
     this.state = 'up';
+    this.isSilent = false;
     this.lead = peer.now - now;
     this.retry = FIRST_RETRY;
     this.serving = peer.serving;
@@ -234,12 +237,13 @@ export class PeerLink {
     else asked.reject(new PeerRefusalError(String(body).slice(0, 1000)));
   }
 
-  private close(reason: string, doubt: number): void {
+  private close(reason: string, doubt: number, isSilent = false): void {
     const { framed } = this;
     if (!framed) return;
     this.framed = undefined;
     framed.close();
     this.isTried = true;
+    this.isSilent = isSilent;
     clearTimeout(this.redial);
     clearTimeout(this.heartbeat);
     if (this.state === 'up') {

@@ -4,7 +4,9 @@ import type { SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
 
 /** `clockOffset` in milliseconds. */
-export type ProcessSettings = Omit<SyncOptions, 'now' | 'onEvent' | 'lookup'> & { readonly clockOffset?: number };
+export type ProcessSettings = Omit<SyncOptions, 'now' | 'onEvent' | 'lookup' | 'isCutOff'> & {
+  readonly clockOffset?: number;
+};
 
 export const openStore: OpenStore = async (settings) => {
   const { clockOffset = 0, ...options } = settings as unknown as ProcessSettings;

@@ -111,6 +111,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   /** The links that are being caught up with. */
   private readonly catching = new Set<PeerLink>();
   private comparing: Promise<unknown> = Promise.resolve();
+  private cutOff = false;
+  /** The question to `isCutOff` that is under way. */
+  private asking: Promise<void> | undefined;
 
   private constructor(private readonly options: SyncOptions) {
     assertSecret(options.security);
@@ -175,12 +178,18 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   /** False while this server may not know what others have acknowledged: it should get no traffic. */
   get isReady(): boolean {
-    return this.serving && !this.closed && this.waitsFor.length === 0;
+    return this.serving && !this.closed && !this.cutOff && this.waitsFor.length === 0;
+  }
+
+  /** True while this server hears neither a peer nor anybody else: see `SyncOptions.isCutOff`. */
+  get isCutOff(): boolean {
+    return this.cutOff;
   }
 
   /** The peers that it has to catch up with first, or that do not reach it. */
   get waitsFor(): readonly string[] {
-    return this.membership.links.filter(({ isBehind }) => isBehind).map(({ name }) => name);
+    const { links, members } = this.membership;
+    return (this.cutOff ? members : links.filter(({ isBehind }) => isBehind)).map(({ name }) => name);
   }
 
   stats(): SyncStats {
@@ -221,7 +230,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     const copy = known ?? createReplica(record, this.clock.tick());
     this.keep(copy);
     await this.spread(copy);
-    return { status: 'done', mark: markOf(copy) };
+    return { status: 'done', mark: markOf(copy), ...(known && { record: toRecord(copy) }) };
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
@@ -376,6 +385,28 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     return members.filter(mayHave).map(({ name }) => name);
   }
 
+  /** Asks anew while all peers are silent: what nobody else has must not be acknowledged by a server that was cut off. */
+  private async assertNotCutOff(): Promise<void> {
+    await this.lookAround();
+    if (this.cutOff) throw this.unavailable('This server was cut off from all others.');
+  }
+
+  /** Finds out whether this server was cut off. When that is over, it catches up before it answers anything. */
+  private lookAround(): Promise<void> {
+    const { isCutOff, onEvent } = this.options;
+    const { members } = this.membership;
+    const hearsNobody = members.length > 0 && members.every(({ isSilent }) => isSilent);
+    if (!isCutOff || (!hearsNobody && !this.cutOff)) return Promise.resolve();
+    const answer = async () => {
+      const wasCutOff = this.cutOff;
+      const isNow = hearsNobody && (await isCutOff());
+      if (wasCutOff && !isNow) for (const link of members) link.suspect(LONG_DOUBT);
+      this.cutOff = isNow;
+      if (isNow && !wasCutOff) onEvent?.({ type: 'cut-off' });
+    };
+    return (this.asking ??= answer().finally(() => (this.asking = undefined)));
+  }
+
   private unavailable(reason: string): StoreUnavailableError {
     this.counters.unavailable++;
     return new StoreUnavailableError(reason);
@@ -421,6 +452,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       await Promise.race([all, sleep(this.timings.settle, undefined, { ref: false })]);
     }
     if (confirmed >= needed) return;
+    await this.assertNotCutOff();
     if (refusal !== undefined) throw this.unavailable(refusal);
     if (acks === 'majority')
       throw this.unavailable(`${confirmed + 1} of ${members.length + 1} servers have it: no majority.`);
@@ -479,6 +511,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     });
     this.lastSeenAwake = performance.now();
     this.every(MONITOR_EVERY, () => this.noticeFreeze());
+    this.every(MONITOR_EVERY, () => void this.lookAround());
     this.every(SWEEP_EVERY, () => this.replicas.sweepNext());
     this.every(this.timings.compare, () => {
       for (const link of this.membership.reachable) if (link.current) void this.compareWith(link).catch(() => false);

@@ -12,7 +12,7 @@ import {
   type SealedStore,
   type SessionStore,
 } from '../store.js';
-import { newId } from '../token.js';
+import { newId, REPEATED_WITHIN_MS } from '../token.js';
 import { describeOutages } from './outage-invariants.js';
 import { jestRunner, type TestRunner } from './runner.js';
 import type { StoreUnderTest } from './store-contract.js';
@@ -215,6 +215,92 @@ export function describeSessionContract(
         await act(visitor, a);
         await act(copy, b);
         expect((await visitor.see(a))!.count).toBe(1);
+      });
+    });
+
+    describe('a login that a proxy repeats on another server', () => {
+      /** As an app does it, with a count of the logins; on the second server as on the first. */
+      const logIn = async (who: Visitor, where: SessionManager, userId: string, requestId?: string) => {
+        const epoch = await where.epochOf(userId);
+        await who.visit(
+          where,
+          async (session, request) => {
+            const { cart, logins = 0 } = session;
+            await session.regenerate();
+            const content = { user: userId, cart, logins: Number(logins) + 1 };
+            Object.assign(request.session!.bind({ userId, epoch }), content);
+          },
+          requestId,
+        );
+      };
+      const expectOneSession = async (userId: string) => {
+        if (isSessionIndex(opened.servers[0])) expect(await a.sessionsOf(userId)).toHaveLength(1);
+      };
+      const newRequest = () => `request-${newId(Date.now())}`;
+      const STEP = REPEATED_WITHIN_MS;
+
+      const times = { 'at once': [0, 0], 'after a while': [0, STEP - 1], "in its time's next step": [STEP - 1, 2] };
+      for (const [when, [start, later]] of Object.entries(times)) {
+        it(`counts once when the first answer is lost, repeated ${when}`, async () => {
+          clock += start - (clock % STEP);
+          const [visitor, userId, requestId] = [await shopper(), newUser(), newRequest()];
+          const unanswered = visitor.copy();
+          await logIn(unanswered, a, userId, requestId);
+          clock += later;
+          await logIn(visitor, b, userId, requestId);
+          if (sealed()) {
+            // Only the browser had the cart, in a session that has ended since: nothing tells who has ended it.
+            expect(await visitor.see(a)).toEqual({ user: userId, logins: 1 });
+            return;
+          }
+          expect(visitor.token).toBe(unanswered.token);
+          const once = { user: userId, cart: { apple: 1 }, logins: 1 };
+          for (const here of all) expect(await visitor.see(here)).toEqual(once);
+          await expectOneSession(userId);
+        });
+      }
+
+      it('keeps what was changed between two tries of which the first did not end the old session', async () => {
+        const [visitor, userId, requestId] = [await shopper(), newUser(), newRequest()];
+        const dying = server({
+          ...methodsOf(opened.servers[0]),
+          destroy: () => Promise.reject(new StoreUnavailableError('on purpose')),
+        });
+        await expect(logIn(visitor.copy(), dying, userId, requestId)).rejects.toThrow('on purpose');
+        const old = visitor.copy();
+        await visitor.visit(b, (session) => {
+          session.cart = { apple: 2 };
+        });
+        await logIn(visitor, b, userId, requestId);
+        expect(await visitor.see(a)).toEqual({ user: userId, cart: { apple: 2 }, logins: 1 });
+        await expectDead(old);
+        await expectOneSession(userId);
+      });
+
+      it('is nobody else: neither another user, nor another request with the old cookies', async () => {
+        const [visitor, userId, requestId] = [await shopper(), newUser(), newRequest()];
+        const old = visitor.copy();
+        await logIn(visitor, a, userId, requestId);
+        if (!sealed()) {
+          const other = logIn(old.copy(), b, newUser(), requestId);
+          await expect(other).rejects.toMatchObject({ code: 'session_conflict' });
+        }
+        for (const id of [newRequest(), undefined]) {
+          const late = old.copy();
+          await logIn(late, b, userId, id);
+          expect(await late.see(a)).toEqual({ user: userId, logins: 1 });
+          expect(late.token).not.toBe(visitor.token);
+        }
+        expect(await visitor.see(b)).toEqual({ user: userId, cart: { apple: 1 }, logins: 1 });
+      });
+
+      it('costs a login that nobody repeats no read and no write', async () => {
+        for (const requestId of [newRequest(), undefined]) {
+          const visitor = await shopper();
+          calls.length = 0;
+          await logIn(visitor, a, newUser(), requestId);
+          expect(calls).toEqual([read(), 'create', 'destroy']);
+        }
       });
     });
 

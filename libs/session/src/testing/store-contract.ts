@@ -111,6 +111,13 @@ export function describeStoreContract(
       expect((await a.find(record.id, mark))?.record).toEqual(record);
     });
 
+    it('brings what is there when a record is created once more', async () => {
+      const record = aRecord();
+      await a.create(record);
+      const result = await b.create({ ...record, payload: payload({ cart: 'of a second try' }) });
+      expect(result).toMatchObject({ status: 'done', record: { id: record.id, payload: record.payload } });
+    });
+
     it('does not let a repeated create undo what came after it', async () => {
       const record = aRecord();
       await a.create(record);

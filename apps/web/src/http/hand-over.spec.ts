@@ -1,0 +1,69 @@
+// A request that this server cannot serve goes to another one, if somebody is there to send it on.
+import { afterEach, expect, it } from '@jest/globals';
+import express, { type Request } from 'express';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Readiness } from '../health/readiness.js';
+import type { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { handOver } from './hand-over.js';
+
+let server: Server | undefined;
+afterEach(() => void server?.close());
+
+interface Case {
+  readonly missing?: string;
+  readonly trustedId?: string;
+  readonly status?: number;
+  readonly storeFailed?: boolean;
+  readonly onStandby?: boolean;
+  readonly afterMs?: number;
+}
+
+async function answer({
+  missing,
+  trustedId,
+  status = 503,
+  storeFailed = true,
+  onStandby = false,
+  afterMs = 0,
+}: Case): Promise<number> {
+  const app = express();
+  const readiness = { missing: () => missing } as Readiness;
+  server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const config = { server: { standbyPort: onStandby ? port : undefined } } as Config;
+  app.use((request: Request, _response, next) => {
+    if (trustedId !== undefined) request.trustedId = trustedId;
+    request.storeFailed = storeFailed;
+    next();
+  });
+  app.use(handOver(config, readiness), (_request, response) => {
+    setTimeout(() => response.status(status).end('an answer'), afterMs);
+  });
+  const url = `http://127.0.0.1:${port}/`;
+  return fetch(url).then((response) => response.status);
+}
+
+const cutOff: Case = { missing: 'a usable MySQL node', trustedId: 'a-request-of-the-proxy' };
+
+it('is handed over by a server that has lost its store, or does not know that yet', async () => {
+  expect(await answer(cutOff)).toBe(504);
+  expect(await answer({ ...cutOff, afterMs: limits.handOverMs + 50 })).toBe(504);
+  expect(await answer({ ...cutOff, missing: undefined })).toBe(504);
+});
+
+it.each([
+  ['it can be served', { ...cutOff, status: 200 }],
+  ['the server has too much to do', { ...cutOff, storeFailed: false }],
+  [
+    'the store has kept it waiting, here as it would elsewhere',
+    { ...cutOff, missing: undefined, afterMs: limits.handOverMs + 50 },
+  ],
+  ['nobody would send it on', { ...cutOff, trustedId: undefined }],
+  ['this is the last port to be asked', { ...cutOff, onStandby: true }],
+] satisfies [string, Case][])('is answered when %s', async (_when, given) => {
+  expect(await answer(given)).toBe('status' in given ? 200 : 503);
+});

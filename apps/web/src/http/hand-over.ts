@@ -1,0 +1,40 @@
+// Hands a request that this server cannot serve, because its store does not answer, over to another: by answering 504.
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import type { Readiness } from '../health/readiness.js';
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace
+  namespace Express {
+    interface Request {
+      /** The store did not answer: another server's may. */
+      storeFailed?: boolean;
+    }
+  }
+}
+
+/**
+ * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that it counts once: until a
+ * server that was cut off has left its port, the others serve for it. Only for what a trusted proxy sent, since nobody
+ * else would repeat it, and not on the standby port, which is asked last. Where no server can serve, nginx makes 503 of
+ * it in the end.
+ */
+export function handOver(config: Config, readiness: Readiness): RequestHandler {
+  const { standbyPort } = config.server;
+  return (request: Request, response: Response, next: NextFunction) => {
+    const begunAt = performance.now();
+    // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
+    const isOthersToServe = () =>
+      request.storeFailed === true &&
+      (readiness.missing() !== undefined || performance.now() - begunAt < limits.handOverMs);
+    if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
+      const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
+      response.writeHead = ((...head: unknown[]) => {
+        if (head[0] === 503 && isOthersToServe()) head[0] = 504;
+        return writeHead(...head);
+      }) as typeof response.writeHead;
+    }
+    next();
+  };
+}

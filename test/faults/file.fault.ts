@@ -1,0 +1,48 @@
+// Sessions as files on two network mounts, three web servers that mount both, nginx: a mount hangs, servers die and freeze.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
+import { startStack, type Stack } from '@roam/local-stack';
+import { FileServer, prepareNetworkMounts } from '../../libs/session/src/file/testing/file-server.js';
+import { expectHarmless } from './expect-outcome.js';
+import { hangMount } from './method-nemeses.js';
+import { freezeServer, killServer, rollingRestart } from './nemeses.js';
+import { rounds } from './rounds.js';
+import { Scene } from './scene.js';
+
+jest.setTimeout(30 * 60_000);
+
+const missing = prepareNetworkMounts();
+if (missing) console.error(`NOT TESTED: faults of the file method; ${missing}.`);
+
+(missing ? describe.skip : describe)('file, two mounts', () => {
+  let root: string | undefined;
+  let fileServers: FileServer[] = [];
+  let stack: Stack;
+
+  beforeAll(async () => {
+    const folder = (root = await mkdtemp(join(tmpdir(), 'roam-mounts-')));
+    const disks = ['disk-a', 'disk-b'].map((name) => join(folder, name));
+    for (const disk of disks) await mkdir(disk);
+    fileServers = await Promise.all(disks.map((disk) => new FileServer(disk).listen()));
+    stack = await startStack({ topology: 'single', env: { SESSION_METHOD: 'file' } });
+    // Each web server has mounts, and so caches, of its own.
+    await Promise.all(stack.servers.map((server) => server.stop()));
+    for (const server of stack.servers) {
+      const mounts = fileServers.map((fileServer, i) => fileServer.mount(join(folder, `${server.name}-${i}`)));
+      server.configure({ SESSION_DIRS: (await Promise.all(mounts)).join(',') });
+    }
+    await Promise.all(stack.servers.map((server) => server.start()));
+  }, 180_000);
+
+  afterAll(async () => {
+    for (const fileServer of fileServers) fileServer.thaw();
+    await stack?.stop();
+    for (const fileServer of fileServers) fileServer.stop();
+    if (root) await rm(root, { recursive: true, force: true });
+  });
+
+  const faults = [hangMount(() => fileServers), killServer, rollingRestart, freezeServer];
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'file', rounds }), fault));
+});

@@ -1,0 +1,78 @@
+// What is done to a site's network and to what its databases live on.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { exhaustConnections, holdApplier } from '@roam/local-stack';
+import { away, pick } from './nemeses.js';
+import type { Fault } from './scene.js';
+
+const LASTS_MS = 10_000;
+
+/** It still hears nginx, and nobody else. */
+export const cutServer: Fault = {
+  name: 'cut one web server off the other servers and the databases',
+  strike: (scene, round) => {
+    const server = pick(scene.stack.servers, round);
+    return away(scene, server, async () => {
+      const links = scene.stack.links.of(server.name);
+      links.cut();
+      await sleep(LASTS_MS);
+      await links.heal();
+    });
+  },
+  longestWait: 3_000,
+};
+
+export const cutDatabase: Fault = {
+  name: 'cut one MySQL node off the other two',
+  strike: async ({ stack }, round) => {
+    const node = pick(stack.databases.nodes, round);
+    await node.cut();
+    await sleep(LASTS_MS);
+    await node.heal();
+  },
+  longestWait: 2_000,
+};
+
+export const slowDatabase: Fault = {
+  name: 'a MySQL node that answers 200 ms late',
+  strike: async ({ stack }, round) => {
+    const links = stack.links.of(pick(stack.databases.nodes, round).name);
+    links.delay(200);
+    await sleep(LASTS_MS);
+    await links.heal();
+  },
+  longestWait: 2_000,
+};
+
+export const holdDatabase: Fault = {
+  name: 'a MySQL node that is 5 s behind',
+  strike: async ({ stack }, round) => {
+    const release = await holdApplier(pick(stack.databases.nodes, round));
+    await sleep(5_000);
+    await release();
+  },
+  longestWait: 2_000,
+};
+
+export const useUpConnections: Fault = {
+  name: "a MySQL node's connections used up",
+  strike: async ({ stack }, round) => {
+    const undo = await exhaustConnections(pick(stack.databases.nodes, round));
+    await sleep(LASTS_MS);
+    await undo();
+  },
+  longestWait: 2_000,
+};
+
+export const fillDisk: Fault = {
+  name: "a MySQL node's disk full",
+  strike: async ({ stack }, round) => {
+    const node = pick(stack.databases.nodes, round);
+    await node.fillDisk();
+    await sleep(LASTS_MS);
+    // MySQL looks for space again once a minute: an operator frees some and starts it anew.
+    await node.kill();
+    await node.freeDisk();
+    await node.start();
+  },
+  longestWait: 2_000,
+};
