@@ -1,6 +1,5 @@
 // Ends a request that takes longer than a request may, before the proxy in front gives up on it.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { ServerResponse } from 'node:http';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
 import type { ErrorAnswers } from './error-answers.js';
@@ -25,18 +24,18 @@ const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appe
  * response afterwards is for nothing; in particular, its changes of the session are not committed.
  */
 export function deadline(ms: number, answers: ErrorAnswers, heartbeat: Heartbeat): RequestHandler {
-  // An answer from before a standstill must not leave after it, whichever timer or answer of a store runs first.
-  function writeHeadAwake(this: Response, ...args: unknown[]): Response {
-    heartbeat.now();
-    return ServerResponse.prototype.writeHead.apply(this, args as never) as Response;
-  }
   return (request: Request, response: Response, next: NextFunction) => {
     const now = heartbeat.now();
     // What lay unread while this process stood still is another server's by now: its connection has just been broken off.
     if (request.socket.destroyed) return;
     request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
-    response.writeHead = writeHeadAwake as Response['writeHead'];
-    const writeHead = response.writeHead.bind(response);
+    const before = response.writeHead.bind(response) as (...head: unknown[]) => Response;
+    // An answer from before a standstill must not leave after it, whichever timer or answer of a store runs first.
+    const writeHead = (...head: unknown[]) => {
+      heartbeat.now();
+      return before(...head);
+    };
+    response.writeHead = writeHead as Response['writeHead'];
     const end = response.end.bind(response) as (body: string) => void;
     const timer = setTimeout(
       () => {

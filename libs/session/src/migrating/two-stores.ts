@@ -92,7 +92,7 @@ export class TwoStores implements SessionStore {
       return { status: 'gone' };
     }
     const earlier = copy?.status === 'done' ? copy.record : undefined;
-    if (earlier && earlier.payload !== stored.payload) {
+    if (earlier && !result.record && earlier.payload !== stored.payload) {
       // Of an earlier try of the same request, on a server of phase `prepare`: that one counts, in both places.
       const next = { ...earlier, version: earlier.version + 1, writes: joinWrites(earlier.writes, ['repeated']) };
       const moved = await first.update(next, stored);

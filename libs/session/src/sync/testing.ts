@@ -1,6 +1,6 @@
 // Helpers of the specs: free ports, servers in processes of their own, waiting for a condition.
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startStores, type StoreProcess } from '../testing/store-processes.js';
 import type { SyncStats, SyncTimings } from './options.js';
@@ -11,12 +11,25 @@ export const SECRET = 'a secret that all servers of the specs are given';
 /** For machines under load: nothing here is to be decided by a deadline. */
 export const patient: Partial<SyncTimings> = { deadAfter: 10_000, ackWithin: 10_000, settle: 5000, read: 5000 };
 
+/** Free now, and not of those that the system gives to whoever connects: a server that comes back finds its own again. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 11_000 + Math.floor(Math.random() * 8_000);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
+  await new Promise((resolve) => server.close(resolve));
+  return true;
 }
 
 /** Options of `web1`, `web2` … that all know each other. */

@@ -244,8 +244,10 @@ export function describeSessionContract(
         it(`counts once when the first answer is lost, repeated ${when}`, async () => {
           clock += start - (clock % STEP);
           const [visitor, userId, requestId] = [await shopper(), newUser(), newRequest()];
-          const unanswered = visitor.copy();
+          const [unanswered, old] = [visitor.copy(), visitor.copy()];
           await logIn(unanswered, a, userId, requestId);
+          // Where a server may not have heard of it yet, the second try would still have its cart.
+          if (sealed()) await expectDead(old);
           clock += later;
           await logIn(visitor, b, userId, requestId);
           if (sealed()) {
@@ -281,6 +283,7 @@ export function describeSessionContract(
         const [visitor, userId, requestId] = [await shopper(), newUser(), newRequest()];
         const old = visitor.copy();
         await logIn(visitor, a, userId, requestId);
+        await expectDead(old.copy());
         if (!sealed()) {
           const other = logIn(old.copy(), b, newUser(), requestId);
           await expect(other).rejects.toMatchObject({ code: 'session_conflict' });

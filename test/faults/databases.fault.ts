@@ -1,11 +1,15 @@
 // What can be done to real databases: a network cut between them, a full disk, no connections, no progress.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import mysql, { type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
-import { startDatabases } from './databases.js';
-import { canOwnDisks } from './mysql/own-disk.js';
-import { exhaustConnections, holdApplier } from './mysql/starve.js';
-import { canIsolate } from './network/isolation.js';
-import type { Database, Databases } from './types.js';
+import {
+  canIsolate,
+  canOwnDisks,
+  exhaustConnections,
+  holdApplier,
+  startDatabases,
+  type Database,
+  type Databases,
+} from '@roam/local-stack';
 
 jest.setTimeout(120_000);
 
