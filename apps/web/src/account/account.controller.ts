@@ -1,24 +1,43 @@
-// /api/email and /api/password: changes of one's account.
-import { Body, Controller, HttpCode, Post, Put, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+// /api/account, /api/email, /api/password, /api/reauthenticate: changes of one's account, and the proof that they need.
+import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import {
   confirmation,
+  deletion,
   emailChange,
   forgotten,
   passwordChange,
+  proof,
   reset,
   type Confirmation,
+  type Deletion,
   type EmailChange,
   type Forgotten,
   type PasswordChange,
+  type Proof,
   type Reset,
 } from './account.schemas.js';
 import { AccountService } from './account.service.js';
+import { LeavingService, type DataExport } from './leaving.service.js';
+import { StepUpService } from './step-up.service.js';
 
 @Controller('api')
 export class AccountController {
-  constructor(private readonly accounts: AccountService) {}
+  constructor(
+    private readonly accounts: AccountService,
+    private readonly stepUp: StepUpService,
+    private readonly leaving: LeavingService,
+    private readonly signIns: SignInService,
+  ) {}
+
+  @Post('reauthenticate')
+  @HttpCode(204)
+  @UseGuards(SignedInGuard)
+  reauthenticate(@Body({ schema: proof }) input: Proof, @Req() request: Request): Promise<void> {
+    return this.stepUp.prove(request, input);
+  }
 
   @Post('email/verification')
   @HttpCode(202)
@@ -57,5 +76,24 @@ export class AccountController {
   @UseGuards(SignedInGuard)
   changePassword(@Body({ schema: passwordChange }) change: PasswordChange, @Req() request: Request): Promise<void> {
     return this.accounts.changePassword(request, change);
+  }
+
+  @Get('account/export')
+  @UseGuards(SignedInGuard)
+  @Header('Content-Disposition', 'attachment; filename="account.json"')
+  export(@Req() request: Request): Promise<DataExport> {
+    return this.leaving.export(request);
+  }
+
+  @Delete('account')
+  @UseGuards(SignedInGuard)
+  async delete(
+    @Body({ schema: deletion }) { currentPassword }: Deletion,
+    @Req() request: Request,
+    @Res() response: Response,
+  ): Promise<void> {
+    await this.leaving.delete(request, currentPassword);
+    await this.signIns.signOut(request, response);
+    response.status(204).end();
   }
 }

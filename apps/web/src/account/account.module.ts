@@ -6,17 +6,28 @@ import { FactorsController } from '../factors/factors.controller.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
+import { LeavingService } from './leaving.service.js';
 import { RegistrationService } from './registration.service.js';
+import { StepUpService } from './step-up.service.js';
 
 @Module({
-  imports: [AuthModule, MailModule, UsersModule],
+  imports: [AuthModule, MailModule, SessionsModule, UsersModule],
   // Here, because who registers is sent a mail.
   controllers: [AuthController, AccountController, FactorsController],
-  providers: [AccountService, AccountTokensService, RegistrationService, SecondFactorService, RecoveryCodesService],
-  exports: [AccountService, RegistrationService, SecondFactorService],
+  providers: [
+    AccountService,
+    AccountTokensService,
+    RegistrationService,
+    SecondFactorService,
+    RecoveryCodesService,
+    StepUpService,
+    LeavingService,
+  ],
+  exports: [AccountService, RegistrationService, SecondFactorService, StepUpService, LeavingService],
 })
 export class AccountModule {}

@@ -15,6 +15,13 @@ const endOtherSessions = z
   .default(true)
   .transform((value) => value === true || value === 'on');
 
+/** Which of the two is asked depends on the account: the service checks it. */
+export const proof = z.object({
+  currentPassword: currentPassword.optional(),
+  code: z.string().trim().min(1, 'Enter the code of your app.').max(64, 'This is no code.').optional(),
+});
+export type Proof = z.output<typeof proof>;
+
 export const passwordChange = z.object({ currentPassword, password, endOtherSessions });
 export type PasswordChange = z.output<typeof passwordChange>;
 
@@ -26,6 +33,9 @@ export type Forgotten = z.output<typeof forgotten>;
 
 export const reset = z.object({ token, password });
 export type Reset = z.output<typeof reset>;
+
+export const deletion = z.object({ currentPassword });
+export type Deletion = z.output<typeof deletion>;
 
 export const confirmation = z.object({ token });
 export type Confirmation = z.output<typeof confirmation>;

@@ -5,6 +5,7 @@ import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { randomUUID } from 'node:crypto';
 import { AuditService } from '../audit/audit.service.js';
+import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
@@ -103,7 +104,7 @@ export class AccountService {
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
-    const { user, epoch } = await this.prove(request, currentPassword);
+    const { user, epoch } = await this.proveFully(request, currentPassword);
     assertGood(password, user);
     const passwordHash = await this.passwords.hash(password);
     await this.users.change(user.id, { passwordHash });
@@ -119,7 +120,7 @@ export class AccountService {
    * @throws {InvalidInputError} @throws {EmailTakenError} @throws {TooManyAttemptsError}
    */
   async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
-    const { user } = await this.prove(request, currentPassword);
+    const { user } = await this.proveFully(request, currentPassword);
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
     await this.throttle.mail(email, request.ip);
     await this.mailToken('change-email', user, email, endOtherSessions);
@@ -170,6 +171,16 @@ export class AccountService {
     if (matches) return { user, epoch };
     this.audit.note('reauthentication-failed', request);
     throw new InvalidInputError({ currentPassword: 'This is not your current password.' });
+  }
+
+  /**
+   * The same for changes that decide who gets in: where there is a second factor, the password alone is half a proof, and
+   * the last whole one must be fresh (OWASP ASVS 7.5.1).
+   * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
+   */
+  async proveFully(request: Request, password: string): Promise<{ user: User; epoch: number }> {
+    if ((await this.current(request)).totpSince) assertFresh(request);
+    return this.prove(request, password);
   }
 
   private async mailToken(

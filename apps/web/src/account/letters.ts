@@ -36,6 +36,16 @@ export const letters = {
       notYou,
     ],
   }),
+  deleted: (name: string): Letter => ({
+    name,
+    subject: `Your account at ${siteName} is gone`,
+    paragraphs: ['Your account and what belonged to it have been removed, as somebody who knew your password asked.'],
+  }),
+  deactivated: (name: string): Letter => ({
+    name,
+    subject: `Your account at ${siteName} was switched off`,
+    paragraphs: ['An administrator has switched your account off. Nobody can sign in to it.'],
+  }),
   emailChanging: (name: string): Letter => ({
     name,
     subject: `Your e-mail address at ${siteName} is about to change`,

@@ -45,9 +45,11 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   }
 
   private async check(request: Request, { email, password }: Credentials): Promise<Account | false> {
-    const user = await this.users.findByEmail(email);
-    // Read before the password is checked: "end all sessions" also beats a login that races with it.
-    const epoch = await this.sessions.epochOf(user?.id ?? nobody);
+    const id = (await this.users.findByEmail(email))?.id ?? nobody;
+    // Before all that is checked: whoever changes the password or switches the account off ends all sessions then, and
+    // that also beats a login that races with it.
+    const epoch = await this.sessions.epochOf(id);
+    const user = await this.users.findById(id);
     const matches = await this.passwords.verify(user?.passwordHash, password);
     if (!user || !matches) {
       this.audit.note('login-failed', request, { email, ...(user && { userId: user.id }) });

@@ -4,6 +4,7 @@ import type { Request, Response } from 'express';
 import passport from 'passport';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
+import { AccountDeactivatedError } from '../http/app.errors.js';
 import { cookieName } from '../http/cookies.js';
 import { publicUser } from '../users/user.entity.js';
 import type { Account } from './account.js';
@@ -31,8 +32,15 @@ export class SignInService {
     passport.deserializeUser<SignedIn>((signedIn, done) => done(null, signedIn));
   }
 
-  /** Signs the account in with a new token. What a visitor had in the session (the cart) is kept. */
+  /**
+   * Signs the account in with a new token. What a visitor had in the session (the cart) is kept.
+   * @throws {AccountDeactivatedError}
+   */
   async signIn(request: Request, account: Account, remember: boolean): Promise<void> {
+    if (account.user.deactivatedAt) {
+      this.audit.note('login-failed', request, { userId: account.user.id }, { reason: 'deactivated' });
+      throw new AccountDeactivatedError();
+    }
     await this.begin(request, account, remember);
     this.audit.note('login', request, {}, { remember });
   }

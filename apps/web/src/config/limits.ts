@@ -33,6 +33,8 @@ export const limits = {
   emailTokenMs: 24 * 3_600_000,
   /** How long the second step of signing in may come after the first. */
   secondStepMs: 5 * 60_000,
+  /** How old the last proof of identity may be for ending other sessions and the like. */
+  freshMs: 5 * 60_000,
   /** How long a mail server may take for each step. */
   mailMs: 5_000,
 

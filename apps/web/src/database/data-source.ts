@@ -2,6 +2,7 @@
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { DataSourceOptions } from 'typeorm';
 import { User } from '../users/user.entity.js';
+import { AddDeactivation1763769600007 } from './migrations/add-deactivation.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
@@ -25,6 +26,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
       CreateAuditEvents1763769600004,
       CreateAccountTokens1763769600005,
       CreateSecondFactors1763769600006,
+      AddDeactivation1763769600007,
     ],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.

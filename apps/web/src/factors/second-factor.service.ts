@@ -80,13 +80,18 @@ export class SecondFactorService {
     const { userId, epoch, remember, returnTo } = request.session![key] as Pending;
     const user = await this.users.findById(userId);
     if (!user) throw new LoginExpiredError();
-    const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
-      this.check(request, user, code),
-    );
-    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, too old, or was used.' });
+    await this.assertProved(request, user, code);
     delete request.session![key];
     await this.signIns.signIn(request, { user, epoch }, remember);
     return { user, returnTo };
+  }
+
+  /** The account of who is signed in, when this is a code of theirs. @throws {InvalidInputError} @throws {TooManyAttemptsError} */
+  async prove(request: Request, code: string): Promise<Account> {
+    const user = await this.accounts.current(request);
+    const epoch = await this.sessions.epochOf(user.id);
+    await this.assertProved(request, user, code);
+    return { user, epoch };
   }
 
   async state(request: Request): Promise<{ since: Date | null; recoveryCodes: number; enrolment?: Enrolment }> {
@@ -129,13 +134,20 @@ export class SecondFactorService {
 
   /** Switches it off. @throws {InvalidInputError} */
   async remove(request: Request, password: string): Promise<void> {
-    const { user, epoch } = await this.accounts.prove(request, password);
+    const { user, epoch } = await this.accounts.proveFully(request, password);
     await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0 });
     await this.codes.remove(user.id);
     await this.signIns.renew(request, { user, epoch });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
     this.mails.send(user.email, letters.secondFactor(user.name, false));
+  }
+
+  private async assertProved(request: Request, user: User, code: string): Promise<void> {
+    const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
+      this.check(request, user, code),
+    );
+    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, too old, or was used.' });
   }
 
   private async check(request: Request, user: User, code: string): Promise<boolean> {

@@ -47,6 +47,16 @@ export class TooManyAttemptsError extends AppError {
   }
 }
 
+/** The proof of identity was right, but the account is switched off. */
+export class AccountDeactivatedError extends AppError {
+  readonly code = 'account_deactivated';
+  readonly status = 403;
+
+  constructor() {
+    super('This account is switched off. Please ask the people who run this site.');
+  }
+}
+
 /** The token of a mail is unknown, too old, or was used. */
 export class InvalidTokenError extends AppError {
   readonly code = 'invalid_token';
@@ -94,12 +104,13 @@ export class EmailTakenError extends AppError {
   }
 }
 
+/** The last proof of identity is too old; pages lead to where a new one can be given. */
 export class ReauthenticationRequiredError extends AppError {
   readonly code = 'reauthentication_required';
   readonly status = 403;
 
   constructor() {
-    super('Please sign in again: ending other sessions needs a fresh proof that it is you.');
+    super('This needs a proof that it is you, not older than five minutes. Please prove it once more.');
   }
 }
 

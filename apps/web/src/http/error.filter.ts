@@ -4,8 +4,9 @@ import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import type { AuditEventName } from '../audit/audit-event.js';
 import { AuditService } from '../audit/audit.service.js';
-import { AppError } from './app.errors.js';
+import { AppError, NotSignedInError, ReauthenticationRequiredError } from './app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
+import { isApi } from './request-context.js';
 
 /** Attempts to get past a protection, by the code of what refused them. */
 const refusals: Readonly<Record<string, AuditEventName>> = {
@@ -31,7 +32,18 @@ export class ErrorFilter implements ExceptionFilter {
     else if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
     const refused = refusals[code];
     if (refused) this.audit.note(refused, request, {}, { path: request.path.slice(0, 200) });
+    const detour = isApi(request) ? undefined : detourOf(exception, request);
+    if (detour !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + detour);
     const answer = this.answers.to(exception, request);
     response.status(answer.status).set(answer.headers).end(answer.body);
   }
+}
+
+/** The page that can do away with what a page was refused for. A form has the address of its page, so that leads back. */
+function detourOf(exception: unknown, request: Request): string | undefined {
+  const here = encodeURIComponent(request.method === 'GET' ? request.originalUrl : request.path);
+  if (exception instanceof ReauthenticationRequiredError) return `/account/confirm?returnTo=${here}`;
+  // With a user, the session is one of an account that is gone: signing in would lead back here.
+  if (exception instanceof NotSignedInError && !request.user) return `/login?returnTo=${here}`;
+  return undefined;
 }

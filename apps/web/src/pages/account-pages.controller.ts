@@ -1,11 +1,23 @@
 // The pages to change one's account: password, e-mail address, and what the links in mails lead to.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { confirmation, emailChange, forgotten, passwordChange, reset } from '../account/account.schemas.js';
+import {
+  confirmation,
+  deletion,
+  emailChange,
+  forgotten,
+  passwordChange,
+  proof,
+  reset,
+} from '../account/account.schemas.js';
 import { AccountService } from '../account/account.service.js';
-import { AppError, InvalidInputError } from '../http/app.errors.js';
+import { LeavingService } from '../account/leaving.service.js';
+import { StepUpService } from '../account/step-up.service.js';
+import { SignInService } from '../auth/sign-in.service.js';
+import { AppError, InvalidInputError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
 import { FormGuard } from './form.guard.js';
+import { localPath } from './local-path.js';
 import { PageResponder } from './page-responder.js';
 
 type Form = Readonly<Record<string, unknown>>;
@@ -15,7 +27,56 @@ export class AccountPagesController {
   constructor(
     private readonly pages: PageResponder,
     private readonly accounts: AccountService,
+    private readonly stepUp: StepUpService,
+    private readonly leaving: LeavingService,
+    private readonly signIns: SignInService,
   ) {}
+
+  @Get('account/leave')
+  leaveForm(@Req() request: Request, @Res() response: Response): void {
+    if (!request.user) return this.pages.toLogin(request, response);
+    this.show(request, response, 'leave', 'Your data and your account');
+  }
+
+  @Post('account/leave')
+  @UseGuards(FormGuard)
+  async leave(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    await this.act(request, response, 'leave', 'Your data and your account', '/', async (form) => {
+      await this.leaving.delete(request, parsed(deletion, form).currentPassword);
+      await this.signIns.signOut(request, response);
+    });
+  }
+
+  @Get('account/export')
+  async export(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const data = await this.leaving.export(request);
+    response
+      .set({ 'Cache-Control': 'no-store', 'Content-Disposition': 'attachment; filename="account.json"' })
+      .json(data);
+  }
+
+  @Get('account/confirm')
+  async stepUpForm(
+    @Req() request: Request,
+    @Res() response: Response,
+    @Query('returnTo') returnTo?: unknown,
+  ): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const asks = await this.stepUp.asks(request);
+    this.show(request, response, 'step-up', 'Is it you?', { asks, returnTo: localPath(returnTo) });
+  }
+
+  @Post('account/confirm')
+  @UseGuards(FormGuard)
+  async confirmIdentity(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const returnTo = localPath((request.body as Form).returnTo);
+    const asks = await this.stepUp.asks(request);
+    const work = (form: Form) => this.stepUp.prove(request, parsed(proof, form));
+    await this.act(request, response, 'step-up', 'Is it you?', returnTo, work, { asks, returnTo });
+  }
 
   @Get('account/password')
   passwordForm(@Req() request: Request, @Res() response: Response): void {
@@ -141,6 +202,7 @@ export class AccountPagesController {
       await work(form);
     } catch (error) {
       if (!(error instanceof AppError) || error.status >= 500 || error.status === 429) throw error;
+      if (error instanceof ReauthenticationRequiredError) throw error;
       const fields = error instanceof InvalidInputError ? error.fields : {};
       const typed = { email: typeof form.email === 'string' ? form.email : '' };
       return this.show(request, response, view, title, { ...data, form: typed, fields, error }, error.status);

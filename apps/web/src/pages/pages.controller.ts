@@ -7,13 +7,7 @@ import { PasswordGuard } from '../auth/password.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
 import { cartForm } from '../cart/cart.schemas.js';
-import {
-  AppError,
-  EmailTakenError,
-  InvalidCredentialsError,
-  InvalidInputError,
-  ReauthenticationRequiredError,
-} from '../http/app.errors.js';
+import { AppError, EmailTakenError, InvalidCredentialsError, InvalidInputError } from '../http/app.errors.js';
 import { faultsByField } from '../http/validation.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -135,7 +129,9 @@ export class PagesController {
   @Get('account/sessions')
   async devices(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    await this.showDevices(request, response);
+    // Also where the method cannot list them: all others can be ended nevertheless.
+    const devices = this.sessions.canList ? await this.sessions.list(request) : undefined;
+    this.pages.show(request, response, 'sessions', { title: 'Your devices', devices });
   }
 
   @Post('account/sessions')
@@ -143,21 +139,9 @@ export class PagesController {
   async endDevices(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     const { handle } = (request.body ?? {}) as Form;
-    try {
-      if (typeof handle === 'string') await this.sessions.end(request, handle);
-      else await this.sessions.endOthers(request);
-    } catch (error) {
-      if (!(error instanceof ReauthenticationRequiredError)) throw error;
-      return this.showDevices(request, response, error);
-    }
+    if (typeof handle === 'string') await this.sessions.end(request, handle);
+    else await this.sessions.endOthers(request);
     this.pages.seeOther(request, response, '/account/sessions');
-  }
-
-  /** Also where the method cannot list them: all others can be ended nevertheless. */
-  private async showDevices(request: Request, response: Response, error?: AppError): Promise<void> {
-    const devices = this.sessions.canList ? await this.sessions.list(request) : undefined;
-    const data = { title: 'Your devices', devices, error };
-    this.pages.show(request, response, 'sessions', data, error?.status);
   }
 
   /** The form once more, with what was typed (never the password) and what is wrong. */

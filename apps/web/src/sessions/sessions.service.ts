@@ -4,8 +4,9 @@ import { SessionUsageError } from '@roam/session';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
+import { assertFresh } from '../auth/fresh.js';
 import type { SignedIn } from '../auth/signed-in.js';
-import { NotFoundError, NotSupportedError, ReauthenticationRequiredError } from '../http/app.errors.js';
+import { NotFoundError, NotSupportedError } from '../http/app.errors.js';
 import { shortcomings } from './shortcomings.js';
 import { deviceName } from './user-agent.js';
 
@@ -19,9 +20,6 @@ export interface Device {
   readonly ip: string;
 }
 
-/** How old the last proof of identity may be for ending other sessions. */
-const freshForMs = 5 * 60_000;
-
 @Injectable()
 export class SessionsService {
   constructor(
@@ -29,8 +27,13 @@ export class SessionsService {
     private readonly audit: AuditService,
   ) {}
 
-  async list(request: Request): Promise<Device[]> {
-    const summaries = await supported(this.sessions.sessionsOf(request.user!.id));
+  list(request: Request): Promise<Device[]> {
+    return this.listOf(request, request.user!.id);
+  }
+
+  /** Somebody's, for administrators; `current` is the one that asks. */
+  async listOf(request: Request, userId: string): Promise<Device[]> {
+    const summaries = await supported(this.sessions.sessionsOf(userId));
     return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
       const { user } = (data.passport ?? {}) as { user?: Partial<SignedIn> };
       return {
@@ -60,9 +63,14 @@ export class SessionsService {
     const ended =
       handle === request.sessionID
         ? await request.session!.destroy().then(() => true)
-        : await supported(this.sessions.end(request.user!.id, handle));
+        : await this.endOf(request.user!.id, handle);
     if (!ended) throw new NotFoundError('There is no such session; it may have ended already.');
     this.audit.note('session-ended', request, {}, { session: handle });
+  }
+
+  /** False when the user has no such session. For administrators, and for `end`. */
+  endOf(userId: string, handle: string): Promise<boolean> {
+    return supported(this.sessions.end(userId, handle));
   }
 
   async endOthers(request: Request): Promise<void> {
@@ -77,9 +85,4 @@ function supported<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     throw error instanceof SessionUsageError ? new NotSupportedError(error.message) : error;
   });
-}
-
-/** OWASP ASVS 7.5: a fresh proof of identity before other sessions are ended. */
-function assertFresh(request: Request): void {
-  if (Date.now() - request.user!.authenticatedAt > freshForMs) throw new ReauthenticationRequiredError();
 }

@@ -38,6 +38,10 @@ export class User {
   @Column({ name: 'totp_step', type: 'int', unsigned: true, default: 0 })
   totpStep!: number;
 
+  /** Since when nobody can sign in to it; null while one can. */
+  @Column({ name: 'deactivated_at', type: 'datetime', precision: 3, nullable: true })
+  deactivatedAt!: Date | null;
+
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
   createdAt!: Date;
 }

@@ -3,10 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { LessThan, QueryFailedError, type Repository } from 'typeorm';
+import { And, LessThan, Like, MoreThan, QueryFailedError, type Repository } from 'typeorm';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
-import { User } from './user.entity.js';
+import { User, type Role } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
 
 @Injectable()
@@ -34,6 +34,27 @@ export class UsersService {
     }
   }
 
+  /** So many accounts whose address comes after `after` and begins with `search`, by address. */
+  list({ search, after, limit }: { search: string; after: string; limit: number }): Promise<User[]> {
+    const beginning = `${search.replace(/[\\%_]/g, '\\$&')}%`;
+    return this.cluster.retrying(() =>
+      this.users.find({
+        where: { email: And(MoreThan(after), Like(beginning)) },
+        order: { email: 'ASC' },
+        take: limit,
+      }),
+    );
+  }
+
+  /** Whoever changes roles must end the user's sessions, which keep the former ones. */
+  async setRoles(id: string, roles: Role[]): Promise<void> {
+    await this.cluster.retrying(() => this.users.update({ id }, { roles }));
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.cluster.retrying(() => this.users.delete({ id }));
+  }
+
   /** Takes a time step of the user's app, so that its code counts once; false when it or a later one was taken. */
   async takeTotpStep(id: string, step: number): Promise<boolean> {
     const taken = await this.cluster.retrying(() =>
@@ -55,7 +76,14 @@ export class UsersService {
   async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
     const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
     const passwordHash = await this.passwords.hash(password);
-    const blank = { roles: [], emailVerifiedAt: null, totpSecret: null, totpSince: null, totpStep: 0 };
+    const blank = {
+      roles: [],
+      emailVerifiedAt: null,
+      totpSecret: null,
+      totpSince: null,
+      totpStep: 0,
+      deactivatedAt: null,
+    };
     const user = this.users.create({ id, email, name, passwordHash, ...blank, createdAt: new Date() });
     try {
       await this.cluster.retrying(() => this.users.insert(user));

@@ -1,0 +1,58 @@
+// /api/admin: users, their sessions and the audit log, for administrators.
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, UseGuards } from '@nestjs/common';
+import type { Request } from 'express';
+import type { LoggedEvent } from '../audit/audit-reader.js';
+import type { Device } from '../sessions/sessions.service.js';
+import { AdminGuard } from './admin.guard.js';
+import {
+  auditQuery,
+  userChange,
+  userQuery,
+  type AuditQueryInput,
+  type UserChange,
+  type UserQuery,
+} from './admin.schemas.js';
+import { AdminService, type AccountRow } from './admin.service.js';
+
+@Controller('api/admin')
+@UseGuards(AdminGuard)
+export class AdminController {
+  constructor(private readonly admin: AdminService) {}
+
+  @Get('users')
+  list(@Query({ schema: userQuery }) query: UserQuery): Promise<{ users: AccountRow[]; next: string | null }> {
+    return this.admin.list(query);
+  }
+
+  @Get('users/:id')
+  look(@Param('id') id: string, @Req() request: Request): Promise<{ user: AccountRow; sessions?: Device[] }> {
+    return this.admin.look(request, id);
+  }
+
+  @Patch('users/:id')
+  @HttpCode(204)
+  change(
+    @Param('id') id: string,
+    @Body({ schema: userChange }) change: UserChange,
+    @Req() request: Request,
+  ): Promise<void> {
+    return this.admin.change(request, id, change);
+  }
+
+  @Delete('users/:id/sessions')
+  @HttpCode(204)
+  endAll(@Param('id') id: string, @Req() request: Request): Promise<void> {
+    return this.admin.endSessions(request, id);
+  }
+
+  @Delete('users/:id/sessions/:handle')
+  @HttpCode(204)
+  end(@Param('id') id: string, @Param('handle') handle: string, @Req() request: Request): Promise<void> {
+    return this.admin.endSessions(request, id, handle);
+  }
+
+  @Get('audit')
+  log(@Query({ schema: auditQuery }) query: AuditQueryInput): Promise<{ events: LoggedEvent[]; next: string | null }> {
+    return this.admin.log(query);
+  }
+}

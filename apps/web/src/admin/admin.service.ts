@@ -1,0 +1,116 @@
+// What administrators see and do: users, their sessions, roles, accounts switched off and on, the audit log.
+import { Injectable } from '@nestjs/common';
+import { SessionManager } from '@roam/session/nest';
+import type { Request } from 'express';
+import { letters } from '../account/letters.js';
+import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
+import { AuditService } from '../audit/audit.service.js';
+import { assertFresh } from '../auth/fresh.js';
+import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
+import { MailService } from '../mail/mail.service.js';
+import { SessionsService, type Device } from '../sessions/sessions.service.js';
+import { publicUser, type PublicUser, type User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import type { AuditQueryInput, UserChange, UserQuery } from './admin.schemas.js';
+
+/** An account as administrators see it. Times are ISO 8601, in UTC. */
+export interface AccountRow extends PublicUser {
+  readonly createdAt: string;
+  readonly emailVerified: boolean;
+  readonly secondFactor: boolean;
+  readonly active: boolean;
+}
+
+const pageSize = 50;
+
+/** Every act needs a fresh proof of identity, and is in the audit log with its subject and who did it. */
+@Injectable()
+export class AdminService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly devices: SessionsService,
+    private readonly sessions: SessionManager,
+    private readonly events: AuditReader,
+    private readonly mails: MailService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** A page of accounts, by address; `next` is where the following one begins. */
+  async list({ search, after }: UserQuery): Promise<{ users: AccountRow[]; next: string | null }> {
+    const users = await this.users.list({ search, after, limit: pageSize + 1 });
+    const page = users.slice(0, pageSize);
+    return { users: page.map(row), next: users.length > pageSize ? page[pageSize - 1].email : null };
+  }
+
+  /** The account and its sessions; these are undefined where the method keeps no list. @throws {NotFoundError} */
+  async look(request: Request, id: string): Promise<{ user: AccountRow; sessions?: Device[] }> {
+    const user = row(await this.find(id));
+    return this.devices.canList ? { user, sessions: await this.devices.listOf(request, id) } : { user };
+  }
+
+  /** A page of the audit log, the newest first. */
+  async log({ userId, event, before }: AuditQueryInput): Promise<{ events: LoggedEvent[]; next: string | null }> {
+    const events = await this.events.find({
+      userId: userId || undefined,
+      event: event || undefined,
+      before: before || undefined,
+      limit: pageSize,
+    });
+    return { events, next: events.length === pageSize ? events[pageSize - 1].id : null };
+  }
+
+  /**
+   * Makes somebody an administrator or not, switches an account off or on. All sessions of theirs end, since they keep
+   * their user's roles (OWASP ASVS 7.2.4, 7.4.2).
+   * @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError}
+   */
+  async change(request: Request, id: string, { admin, active }: UserChange): Promise<void> {
+    const user = await this.subject(request, id);
+    // So that there is always one left.
+    if (id === request.user!.id) throw new InvalidInputError({ body: 'Nobody changes their own rights.' });
+    if (admin !== undefined && admin !== user.roles.includes('admin')) {
+      await this.users.setRoles(id, admin ? [...user.roles, 'admin'] : user.roles.filter((role) => role !== 'admin'));
+      this.note(request, id, admin ? 'grant' : 'revoke');
+    }
+    if (active !== undefined && active !== (user.deactivatedAt === null)) {
+      await this.users.change(id, { deactivatedAt: active ? null : new Date() });
+      this.note(request, id, active ? 'activate' : 'deactivate');
+      if (!active) this.mails.send(user.email, letters.deactivated(user.name));
+    }
+    // Also when nothing had to be changed: an earlier try may have got no further.
+    await this.sessions.endAll(id);
+  }
+
+  /** @throws {NotFoundError} @throws {ReauthenticationRequiredError} */
+  async endSessions(request: Request, id: string, handle?: string): Promise<void> {
+    await this.subject(request, id);
+    if (handle === undefined) await this.sessions.endAll(id);
+    else if (!(await this.devices.endOf(id, handle))) throw new NotFoundError('There is no such session.');
+    this.note(request, id, handle === undefined ? 'end-all' : 'end-session');
+  }
+
+  private note(request: Request, userId: string, act: string): void {
+    this.audit.note('admin', request, { userId }, { command: act, by: request.user!.id });
+  }
+
+  private async subject(request: Request, id: string): Promise<User> {
+    assertFresh(request);
+    return this.find(id);
+  }
+
+  private async find(id: string): Promise<User> {
+    const user = await this.users.findById(id);
+    if (!user) throw new NotFoundError('There is no such user.');
+    return user;
+  }
+}
+
+function row(user: User): AccountRow {
+  return {
+    ...publicUser(user),
+    createdAt: user.createdAt.toISOString(),
+    emailVerified: user.emailVerifiedAt !== null,
+    secondFactor: user.totpSince !== null,
+    active: user.deactivatedAt === null,
+  };
+}

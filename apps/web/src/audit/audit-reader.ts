@@ -1,0 +1,56 @@
+// Reads the audit log back: for administrators, and for the person whom it is about.
+import { Injectable } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
+
+/** An event as the API shows it. */
+export interface LoggedEvent {
+  /** Also where to go on: `before` takes it. */
+  readonly id: string;
+  /** ISO 8601, in UTC. */
+  readonly at: string;
+  readonly event: string;
+  readonly userId: string | null;
+  readonly ip: string;
+  readonly server: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditQuery {
+  readonly userId?: string | undefined;
+  readonly event?: string | undefined;
+  /** Only events older than this one. */
+  readonly before?: string | undefined;
+  /** At most so many, the newest first. */
+  readonly limit: number;
+}
+
+@Injectable()
+export class AuditReader {
+  constructor(private readonly cluster: MysqlCluster) {}
+
+  async find({ userId, event, before, limit }: AuditQuery): Promise<LoggedEvent[]> {
+    const conditions: [string, string][] = [];
+    if (userId !== undefined) conditions.push(['user_id = ?', userId]);
+    if (event !== undefined) conditions.push(['event = ?', event]);
+    // Ids begin with the time.
+    if (before !== undefined) conditions.push(['id < UNHEX(?)', before]);
+    const where = conditions.map(([condition]) => condition).join(' AND ') || 'TRUE';
+    const rows = await this.cluster.read<RowDataPacket>(
+      `SELECT LOWER(HEX(id)) AS id, at, event, user_id AS userId, ip, server, details FROM audit_events
+       WHERE ${where} ORDER BY id DESC LIMIT ?`,
+      [...conditions.map(([, value]) => value), limit],
+    );
+    return (rows as (Omit<LoggedEvent, 'at'> & { at: Date | string })[]).map(
+      ({ id, at, event, userId, ip, server, details }) => ({
+        id,
+        at: new Date(at).toISOString(),
+        event,
+        userId,
+        ip,
+        server,
+        details,
+      }),
+    );
+  }
+}

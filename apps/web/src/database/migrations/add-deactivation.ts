@@ -1,0 +1,15 @@
+// Accounts that are switched off.
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { addColumn } from '../add-column.js';
+
+export class AddDeactivation1763769600007 implements MigrationInterface {
+  readonly name = 'AddDeactivation1763769600007';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await addColumn(runner, 'users', 'deactivated_at DATETIME(3) NULL');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE users DROP COLUMN deactivated_at');
+  }
+}
