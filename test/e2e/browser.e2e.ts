@@ -1,5 +1,7 @@
 // What a person does in a real browser: registers, moves between servers, fills a cart, ends another device's session.
 import { mkdir } from 'node:fs/promises';
+import axe, { type AxeResults } from 'axe-core';
+import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
@@ -52,7 +54,7 @@ describeInBrowser('in a browser', () => {
     if (path === '/register') await page.getByLabel('Name', { exact: true }).fill(name);
     await page.getByLabel('E-mail address').fill(email);
     await page.getByLabel('Password').fill(password);
-    await page.getByRole('main').getByRole('button').last().click();
+    await page.locator('main form button').last().click();
   }
 
   it.each([
@@ -121,6 +123,84 @@ describeInBrowser('in a browser', () => {
     await page.getByRole('alert').waitFor();
     await page.goto('/');
     await page.getByRole('button', { name: 'Register' }).waitFor();
+  });
+
+  it.each([
+    ['desktop', desktop],
+    ['phone', phone],
+  ])('a person on a %s adds passkeys, signs in with one on another server, and removes it', async (_name, options) => {
+    const page = await open(options);
+    const person = newPerson();
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('WebAuthn.enable');
+    const plugIn = (transport: 'internal' | 'usb') =>
+      devtools.send('WebAuthn.addVirtualAuthenticator', {
+        options: {
+          protocol: 'ctap2',
+          transport,
+          hasResidentKey: true,
+          hasUserVerification: true,
+          isUserVerified: true,
+          automaticPresenceSimulation: true,
+        },
+      });
+    const { authenticatorId: first } = await plugIn('internal');
+    await fill(page, '/register', person);
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    const add = async (name: string) => {
+      await page.goto('/account/passkeys');
+      await page.getByLabel('Name of the new one').fill(name);
+      await page.getByRole('button', { name: 'Add a passkey' }).click();
+      await page.locator('.devices').getByText(name, { exact: true }).waitFor();
+    };
+    await add('My laptop');
+    await devtools.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId: first });
+    await plugIn('usb');
+    await add('My key');
+    expect(await page.locator('.devices li').count()).toBe(2);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Register' }).first().waitFor();
+    await page.goto('/_server/web2/login?returnTo=/account/passkeys');
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    await page.getByRole('heading', { name: 'Your passkeys' }).waitFor();
+    expect(await served(page)).toBe('web2');
+    await page.getByRole('button', { name: 'Remove My key' }).click();
+    await page.getByText('My key').waitFor({ state: 'detached' });
+    expect(await page.locator('.devices li').count()).toBe(1);
+  });
+
+  it.each([
+    ['light', 'light' as const],
+    ['dark', 'dark' as const],
+  ])('axe finds nothing against WCAG 2.2 AA on any %s page', async (_name, colorScheme) => {
+    const page = await open({ ...phone, colorScheme });
+    const person = newPerson();
+    const found: string[] = [];
+    const look = async (path: string) => {
+      await page.goto(path);
+      await page.evaluate(axe.source);
+      const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`;
+      const { violations } = await page.evaluate<AxeResults>(run);
+      for (const { id, nodes } of violations) found.push(`${path}: ${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    };
+    const forVisitors = ['/', '/login', '/register', '/password/forgotten', '/password/reset?token=none', '/cluster'];
+    for (const path of forVisitors) await look(path);
+    await fill(page, '/register', person);
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    const own = ['', '/sessions', '/password', '/email', '/two-step', '/passkeys', '/leave', '/confirm'];
+    for (const path of own) await look(`/account${path}`);
+    const admin = await mysql.createConnection(stack.databases.nodes[0].adminUrl);
+    await admin.query(`UPDATE roam.users SET roles = '["admin"]' WHERE email = ?`, [person.email]);
+    await admin.end();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await fill(page, '/login', person);
+    await page.getByRole('link', { name: 'Admin' }).click();
+    await look('/admin');
+    await page.getByRole('link', { name: person.email }).click();
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+    await look(new URL(page.url()).pathname);
+    await look('/admin/audit');
+    expect(found).toEqual([]);
   });
 
   it('a server that dies between two clicks is not noticed', async () => {

@@ -11,6 +11,7 @@ import { AdminModule } from './admin/admin.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuditService } from './audit/audit.service.js';
 import { AuthModule } from './auth/auth.module.js';
+import { EnrolmentGuard } from './auth/enrolment.guard.js';
 import { CartModule } from './cart/cart.module.js';
 import { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
@@ -66,7 +67,13 @@ export class AppModule {
         CartModule,
         PagesModule,
       ],
-      providers: [NestLogger, CleanupService, HousekeepingService, { provide: APP_GUARD, useClass: OutageGuard }],
+      providers: [
+        NestLogger,
+        CleanupService,
+        HousekeepingService,
+        { provide: APP_GUARD, useClass: OutageGuard },
+        { provide: APP_GUARD, useClass: EnrolmentGuard },
+      ],
     };
   }
 }

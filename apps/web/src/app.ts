@@ -6,6 +6,7 @@ import type { AnySessionStore } from '@roam/session';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
+import { AuditService } from './audit/audit.service.js';
 import type { Config } from './config/config.js';
 import { limits } from './config/limits.js';
 import { healthEndpoints } from './health/health-endpoints.js';
@@ -48,6 +49,7 @@ export async function createApp(
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
   metrics.observe(admission);
+  metrics.countEvents(app.get(AuditService));
   app.use(
     requestContext(config),
     metrics.middleware(),

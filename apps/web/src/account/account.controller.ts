@@ -1,6 +1,7 @@
 // /api/account, /api/email, /api/password, /api/reauthenticate: changes of one's account, and the proof that they need.
 import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import {
@@ -33,6 +34,7 @@ export class AccountController {
   ) {}
 
   @Post('reauthenticate')
+  @WithoutSecondFactor(true)
   @HttpCode(204)
   @UseGuards(SignedInGuard)
   reauthenticate(@Body({ schema: proof }) input: Proof, @Req() request: Request): Promise<void> {

@@ -8,6 +8,9 @@ import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { PasskeyStore } from '../passkeys/passkey-store.js';
+import { PasskeysController } from '../passkeys/passkeys.controller.js';
+import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
@@ -18,7 +21,7 @@ import { StepUpService } from './step-up.service.js';
 @Module({
   imports: [AuthModule, MailModule, SessionsModule, UsersModule],
   // Here, because who registers is sent a mail.
-  controllers: [AuthController, AccountController, FactorsController],
+  controllers: [AuthController, AccountController, FactorsController, PasskeysController],
   providers: [
     AccountService,
     AccountTokensService,
@@ -27,7 +30,9 @@ import { StepUpService } from './step-up.service.js';
     RecoveryCodesService,
     StepUpService,
     LeavingService,
+    PasskeyStore,
+    PasskeysService,
   ],
-  exports: [AccountService, RegistrationService, SecondFactorService, StepUpService, LeavingService],
+  exports: [AccountService, RegistrationService, SecondFactorService, StepUpService, LeavingService, PasskeysService],
 })
 export class AccountModule {}

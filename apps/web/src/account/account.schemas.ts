@@ -1,5 +1,6 @@
 // What people may type in to change their account.
 import { z } from 'zod';
+import { assertion } from '../passkeys/passkeys.schemas.js';
 import { email } from '../users/user.schemas.js';
 
 export const currentPassword = z
@@ -15,10 +16,11 @@ const endOtherSessions = z
   .default(true)
   .transform((value) => value === true || value === 'on');
 
-/** Which of the two is asked depends on the account: the service checks it. */
+/** A passkey always will do; which of the others is asked depends on the account: the service checks it. */
 export const proof = z.object({
   currentPassword: currentPassword.optional(),
   code: z.string().trim().min(1, 'Enter the code of your app.').max(64, 'This is no code.').optional(),
+  passkey: assertion.optional(),
 });
 export type Proof = z.output<typeof proof>;
 

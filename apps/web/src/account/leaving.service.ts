@@ -7,6 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { MailService } from '../mail/mail.service.js';
+import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
@@ -17,6 +18,7 @@ import { letters } from './letters.js';
 export interface DataExport {
   readonly exportedAt: string;
   readonly account: Readonly<Record<string, unknown>>;
+  readonly passkeys: readonly Readonly<Record<string, unknown>>[];
   /** Absent where the session method keeps no list. */
   readonly sessions?: readonly Device[];
   /** The newest first, at most `maxEvents`. */
@@ -32,6 +34,7 @@ export class LeavingService {
     private readonly users: UsersService,
     private readonly tokens: AccountTokensService,
     private readonly codes: RecoveryCodesService,
+    private readonly passkeys: PasskeyStore,
     private readonly devices: SessionsService,
     private readonly sessions: SessionManager,
     private readonly events: AuditReader,
@@ -44,13 +47,19 @@ export class LeavingService {
     assertFresh(request);
     const { id, email, name, roles, emailVerifiedAt, totpSince, createdAt } = await this.accounts.current(request);
     this.audit.note('data-exported', request);
-    const [events, sessions] = await Promise.all([
+    const [events, passkeys, sessions] = await Promise.all([
       this.events.find({ userId: id, limit: maxEvents }),
+      this.passkeys.listOf(id),
       this.devices.canList ? this.devices.list(request) : undefined,
     ]);
     return {
       exportedAt: new Date().toISOString(),
       account: { id, email, name, roles, emailVerifiedAt, secondFactorSince: totpSince, createdAt },
+      passkeys: passkeys.map((passkey) => ({
+        name: passkey.name,
+        createdAt: passkey.createdAt,
+        usedAt: passkey.usedAt,
+      })),
       ...(sessions && { sessions }),
       events,
     };
@@ -66,6 +75,7 @@ export class LeavingService {
     await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() });
     await this.tokens.revoke(user.id);
     await this.codes.remove(user.id);
+    await this.passkeys.removeAll(user.id);
     await this.users.remove(user.id);
     await this.sessions.endAll(user.id);
     this.audit.note('account-deleted', request, { userId: user.id });

@@ -36,6 +36,16 @@ export const letters = {
       notYou,
     ],
   }),
+  passkey: (name: string, added: boolean): Letter => ({
+    name,
+    subject: `A passkey for ${siteName} was ${added ? 'added' : 'removed'}`,
+    paragraphs: [
+      added
+        ? 'Whoever holds the device that it was made on can sign in to your account with it from now on.'
+        : 'It does not let anybody in any more.',
+      notYou,
+    ],
+  }),
   deleted: (name: string): Letter => ({
     name,
     subject: `Your account at ${siteName} is gone`,

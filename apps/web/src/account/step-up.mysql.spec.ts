@@ -1,7 +1,7 @@
 // Proving once more who one is, before what a thief of a session must not do.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { totpCode } from '../factors/totp.js';
-import { outcome, Site } from '../testing/site.js';
+import { decoded, outcome, Site } from '../testing/site.js';
 
 jest.setTimeout(60_000);
 
@@ -84,15 +84,3 @@ describe('a proof of identity that is older than five minutes', () => {
     expect((await agent.put('/api/password').send({ currentPassword, password })).status).toBe(204);
   });
 });
-
-function decoded(base32: string): Buffer {
-  const bits = [...base32].map((letter) =>
-    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
-  );
-  return Buffer.from(
-    bits
-      .join('')
-      .match(/.{8}/g)!
-      .map((byte) => Number.parseInt(byte, 2)),
-  );
-}

@@ -1,10 +1,12 @@
-// Proving once more who one is, without signing out: the second factor where there is one, else the password.
+// Proving once more who one is, without signing out: by a passkey, the second factor where there is one, else the password.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
+import type { Account } from '../auth/account.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
-import { InvalidInputError } from '../http/app.errors.js';
+import { InvalidInputError, InvalidPasskeyError } from '../http/app.errors.js';
 import type { Proof } from './account.schemas.js';
 import { AccountService } from './account.service.js';
 
@@ -13,12 +15,13 @@ export class StepUpService {
   constructor(
     private readonly accounts: AccountService,
     private readonly factors: SecondFactorService,
+    private readonly passkeys: PasskeysService,
     private readonly signIns: SignInService,
     private readonly audit: AuditService,
   ) {}
 
-  /** Which proof is asked of who is signed in: the name of its field. */
-  async asks(request: Request): Promise<keyof Proof> {
+  /** Which proof is asked of who is signed in, if it is no passkey: the name of its field. */
+  async asks(request: Request): Promise<'code' | 'currentPassword'> {
     return (await this.accounts.current(request)).totpSince ? 'code' : 'currentPassword';
   }
 
@@ -27,6 +30,11 @@ export class StepUpService {
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, proof: Proof): Promise<void> {
+    if (proof.passkey) {
+      const account = await this.passkeys.prove(request, proof.passkey);
+      if (account.user.id !== request.user!.id) throw new InvalidPasskeyError();
+      return this.proved(request, account, 'passkey');
+    }
     const asked = await this.asks(request);
     const given = proof[asked];
     if (given === undefined)
@@ -35,7 +43,11 @@ export class StepUpService {
       });
     const account =
       asked === 'code' ? await this.factors.prove(request, given) : await this.accounts.prove(request, given);
+    await this.proved(request, account, asked === 'code' ? 'code' : 'password');
+  }
+
+  private async proved(request: Request, account: Account, by: string): Promise<void> {
     await this.signIns.renew(request, account);
-    this.audit.note('reauthenticated', request, {}, { by: asked === 'code' ? 'second-factor' : 'password' });
+    this.audit.note('reauthenticated', request, {}, { by });
   }
 }

@@ -12,6 +12,9 @@ export type Whom = Pick<Happening, 'userId' | 'email'>;
 
 @Injectable()
 export class AuditService implements BeforeApplicationShutdown {
+  /** Told of each event, to count it. */
+  onEvent: (event: AuditEvent) => void = () => undefined;
+
   private readonly writer: AuditWriter;
 
   constructor(
@@ -47,6 +50,7 @@ export class AuditService implements BeforeApplicationShutdown {
     const { at, event: name, userId, account, ip, requestId, details } = event;
     const line = { at: new Date(at).toISOString(), event: name, userId, account, ip, requestId, details };
     this.logger.info({ audit: line }, `audit: ${name}`);
+    this.onEvent(event);
     this.writer.add(event);
   }
 }

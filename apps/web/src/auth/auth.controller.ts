@@ -8,6 +8,7 @@ import { InvalidCredentialsError, SecondFactorRequiredError } from '../http/app.
 import { WorksInOutage } from '../session/outage.guard.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
+import { WithoutSecondFactor } from './enrolment.guard.js';
 import { PasswordGuard } from './password.guard.js';
 import { SignInService } from './sign-in.service.js';
 import { SignedInGuard } from './signed-in.guard.js';
@@ -23,6 +24,7 @@ export class AuthController {
   ) {}
 
   @Post('register')
+  @WithoutSecondFactor(true)
   async register(
     @Body({ schema: registration }) input: Registration,
     @Req() request: Request,
@@ -32,6 +34,7 @@ export class AuthController {
   }
 
   @Post('login')
+  @WithoutSecondFactor(true)
   @HttpCode(200)
   @UseGuards(PasswordGuard)
   async login(
@@ -39,7 +42,7 @@ export class AuthController {
     @Req() request: Request,
   ): Promise<{ user: PublicUser }> {
     if (!request.account) throw new InvalidCredentialsError();
-    if (this.factors.begin(request, request.account, remember)) throw new SecondFactorRequiredError();
+    if (await this.factors.begin(request, request.account, remember)) throw new SecondFactorRequiredError();
     await this.signIns.signIn(request, request.account, remember);
     return { user: publicUser(request.account.user) };
   }
@@ -47,6 +50,7 @@ export class AuthController {
   /** 204 when the session is over everywhere; 202 during an outage, when this server will end it. */
   @Post('logout')
   @WorksInOutage(true)
+  @WithoutSecondFactor(true)
   async logout(@Req() request: Request, @Res() response: Response): Promise<void> {
     const logout = await this.signIns.signOut(request, response);
     if (logout === 'ended') response.status(204).end();

@@ -6,7 +6,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
 import { cookieName } from '../http/cookies.js';
-import { publicUser } from '../users/user.entity.js';
+import { publicUser, type User } from '../users/user.entity.js';
 import type { Account } from './account.js';
 import type { SignedIn } from './signed-in.js';
 
@@ -15,6 +15,9 @@ interface SignIn extends SignedIn {
   readonly epoch: number;
   readonly remember: boolean;
 }
+
+/** What proved who it is. */
+export type SignInBy = 'password' | 'password and code' | 'passkey';
 
 @Injectable()
 export class SignInService {
@@ -36,26 +39,47 @@ export class SignInService {
    * Signs the account in with a new token. What a visitor had in the session (the cart) is kept.
    * @throws {AccountDeactivatedError}
    */
-  async signIn(request: Request, account: Account, remember: boolean): Promise<void> {
+  async signIn(request: Request, account: Account, remember: boolean, by: SignInBy = 'password'): Promise<void> {
     if (account.user.deactivatedAt) {
       this.audit.note('login-failed', request, { userId: account.user.id }, { reason: 'deactivated' });
       throw new AccountDeactivatedError();
     }
-    await this.begin(request, account, remember);
-    this.audit.note('login', request, {}, { remember });
+    const mustEnrol = by !== 'passkey' && this.demandsSecondFactor(account.user);
+    await this.begin(request, account, remember, mustEnrol);
+    this.audit.note('login', request, {}, { remember, by });
   }
 
-  /** A new token for who is signed in, after a fresh proof or a change of who they are (OWASP ASVS 7.2.4). */
-  async renew(request: Request, account: Account): Promise<void> {
-    await this.begin(request, account, request.session!.cookie.maxAge !== null);
+  /**
+   * A new token for who is signed in, after a fresh proof or a change of who they are (OWASP ASVS 7.2.4).
+   * @param enrolled whether there is a second factor now, that the site may have demanded
+   */
+  async renew(request: Request, account: Account, enrolled = false): Promise<void> {
+    const mustEnrol = !enrolled && request.user?.mustEnrol === true;
+    await this.begin(request, account, request.session!.cookie.maxAge !== null, mustEnrol);
   }
 
-  private async begin(request: Request, { user, epoch }: Account, remember: boolean): Promise<void> {
+  /** Whether the site demands a second factor of this user; it may be a passkey, which this does not look at. */
+  isDemandedOf(user: User): boolean {
+    const { secondFactor } = this.config.accounts;
+    return secondFactor === 'required' || (secondFactor === 'admins' && user.roles.includes('admin'));
+  }
+
+  private demandsSecondFactor(user: User): boolean {
+    return user.totpSince === null && this.isDemandedOf(user);
+  }
+
+  private async begin(
+    request: Request,
+    { user, epoch }: Account,
+    remember: boolean,
+    mustEnrol: boolean,
+  ): Promise<void> {
     const signIn: SignIn = {
       ...publicUser(user),
       authenticatedAt: Date.now(),
       userAgent: (request.get('user-agent') ?? '').slice(0, 200),
       ip: request.ip ?? '',
+      ...(mustEnrol && { mustEnrol }),
       epoch,
       remember,
     };

@@ -9,6 +9,8 @@ export interface SignedIn extends PublicUser {
   /** The browser and address that signed in, for the list of devices. */
   readonly userAgent: string;
   readonly ip: string;
+  /** True while the site demands a second factor of this user and there is none yet. */
+  readonly mustEnrol?: boolean;
 }
 
 declare global {

@@ -12,6 +12,10 @@ export type MigrationPhase = (typeof migrationPhases)[number];
 export const outagePolicies = ['deny', 'read-only'] as const;
 export type OutagePolicy = (typeof outagePolicies)[number];
 
+/** Who must have a second factor. */
+export const secondFactorRules = ['optional', 'admins', 'required'] as const;
+export type SecondFactorRule = (typeof secondFactorRules)[number];
+
 /** Every duration is in milliseconds. */
 export class Config {
   readonly server!: {
@@ -57,6 +61,9 @@ export class Config {
     /** Attempts to register from one address in an hour. */
     readonly registrationsPerAddress: number;
   };
+  readonly accounts!: {
+    readonly secondFactor: SecondFactorRule;
+  };
   readonly mail!: {
     /** The mail server; without it mails are printed. */
     readonly url?: string;
@@ -86,11 +93,12 @@ export class Config {
     return migrate ? [migrate.from, method] : [method];
   }
 
-  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'mail' | 'sync'>) {
+  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'accounts' | 'mail' | 'sync'>) {
     this.server = settings.server;
     this.database = settings.database;
     this.session = settings.session;
     this.throttle = settings.throttle;
+    this.accounts = settings.accounts;
     this.mail = settings.mail;
     if (settings.sync) this.sync = settings.sync;
   }

@@ -30,6 +30,12 @@ describe('parseSettings', () => {
     expect(config.session.idleMs).toBe(1_800_000);
     expect([config.session.outage, config.server.standbyPort]).toEqual(['deny', undefined]);
     expect(config.session.rememberLifetimeMs).toBe(2_592_000_000);
+    expect(config.accounts.secondFactor).toBe('optional');
+  });
+
+  it('takes who must have a second factor', () => {
+    expect(parseSettings({ ...usable, SECOND_FACTOR: 'admins' }).accounts.secondFactor).toBe('admins');
+    expect(faultsOf({ ...usable, SECOND_FACTOR: 'sometimes' })).toEqual([expect.stringMatching(/^SECOND_FACTOR must/)]);
   });
 
   it('takes the outage policy read-only together with a port that stays open', () => {

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
-import { Config, migrationPhases, outagePolicies, sessionMethods } from './config.js';
+import { Config, migrationPhases, outagePolicies, secondFactorRules, sessionMethods } from './config.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -144,6 +144,7 @@ const schema = z.object({
   THROTTLE_LOGINS_PER_ACCOUNT: count(5),
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
+  SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   SESSION_CLEANUP_SECONDS: seconds(300),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
   STANDBY_PORT: port(3001),
@@ -225,6 +226,7 @@ export function parseSettings(environment: Environment): Config {
       loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
     },
+    accounts: { secondFactor: settings.SECOND_FACTOR },
     mail: {
       ...(settings.MAIL_URL !== 'log:' && { url: settings.MAIL_URL }),
       from: settings.MAIL_FROM ?? `no-reply@${settings.PUBLIC_URL.hostname}`,

@@ -6,6 +6,7 @@ import { AddDeactivation1763769600007 } from './migrations/add-deactivation.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
+import { CreatePasskeys1763769600008 } from './migrations/create-passkeys.js';
 import { CreateSecondFactors1763769600006 } from './migrations/create-second-factors.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateThrottles1763769600003 } from './migrations/create-throttles.js';
@@ -27,6 +28,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
       CreateAccountTokens1763769600005,
       CreateSecondFactors1763769600006,
       AddDeactivation1763769600007,
+      CreatePasskeys1763769600008,
     ],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.

@@ -11,6 +11,7 @@ export async function assertTables(cluster: Cluster): Promise<void> {
     'audit_events',
     'account_tokens',
     'recovery_codes',
+    'passkeys',
     'sessions',
   ])
     await cluster.read(`SELECT 1 FROM ${table} LIMIT 0`, []);

@@ -1,6 +1,7 @@
 // /api/factors: the second factor of one's account; and the second step of signing in.
 import { Body, Controller, Delete, Get, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { codeInput, passwordInput, type CodeInput, type PasswordInput } from './factors.schemas.js';
@@ -11,6 +12,7 @@ export class FactorsController {
   constructor(private readonly factors: SecondFactorService) {}
 
   @Post('login/second')
+  @WithoutSecondFactor(true)
   @HttpCode(200)
   async complete(
     @Body({ schema: codeInput }) { code }: CodeInput,
@@ -20,6 +22,7 @@ export class FactorsController {
   }
 
   @Get('factors')
+  @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
   async list(@Req() request: Request): Promise<{ totp: boolean; recoveryCodes: number }> {
     const { since, recoveryCodes } = await this.factors.state(request);
@@ -27,12 +30,14 @@ export class FactorsController {
   }
 
   @Post('factors/totp')
+  @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
   enrol(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<Enrolment> {
     return this.factors.enrol(request, input.currentPassword);
   }
 
   @Post('factors/totp/confirm')
+  @WithoutSecondFactor(true)
   @HttpCode(200)
   @UseGuards(SignedInGuard)
   async confirm(

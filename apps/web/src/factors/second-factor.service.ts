@@ -10,12 +10,13 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
-import { InvalidInputError, LoginExpiredError } from '../http/app.errors.js';
+import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { MailService } from '../mail/mail.service.js';
 import { letters } from '../account/letters.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
 import { SecretBox } from './secret-box.js';
 import { base32, otpauthUri, stepOf } from './totp.js';
@@ -47,6 +48,7 @@ export class SecondFactorService {
     private readonly users: UsersService,
     private readonly accounts: AccountService,
     private readonly codes: RecoveryCodesService,
+    private readonly passkeys: PasskeyStore,
     private readonly throttle: ThrottleService,
     private readonly sessions: SessionManager,
     private readonly signIns: SignInService,
@@ -56,9 +58,17 @@ export class SecondFactorService {
     this.box = new SecretBox(config.session.secrets);
   }
 
-  /** True when the account has a second factor: then the login waits in the session for `complete`. */
-  begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): boolean {
-    if (!user.totpSince) return false;
+  /**
+   * True when the account has a second factor: then the login waits in the session for `complete`.
+   * @throws {PasskeyRequiredError} when the site demands one and it is a passkey: else the password alone would be
+   * enough to set up another
+   */
+  async begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
+    if (!user.totpSince) {
+      if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length > 0)
+        throw new PasskeyRequiredError();
+      return false;
+    }
     const endsAt = Date.now() + limits.secondStepMs;
     request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt } satisfies Pending;
     this.audit.note('second-factor-asked', request, { userId: user.id });
@@ -82,7 +92,7 @@ export class SecondFactorService {
     if (!user) throw new LoginExpiredError();
     await this.assertProved(request, user, code);
     delete request.session![key];
-    await this.signIns.signIn(request, { user, epoch }, remember);
+    await this.signIns.signIn(request, { user, epoch }, remember, 'password and code');
     return { user, returnTo };
   }
 
@@ -125,7 +135,7 @@ export class SecondFactorService {
     const epoch = await this.sessions.epochOf(user.id);
     const recoveryCodes = await this.codes.renew(user.id);
     await this.users.change(user.id, { totpSince: new Date() });
-    await this.signIns.renew(request, { user, epoch });
+    await this.signIns.renew(request, { user, epoch }, true);
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-added', request, {}, { factor: 'totp' });
     this.mails.send(user.email, letters.secondFactor(user.name, true));
@@ -135,6 +145,8 @@ export class SecondFactorService {
   /** Switches it off. @throws {InvalidInputError} */
   async remove(request: Request, password: string): Promise<void> {
     const { user, epoch } = await this.accounts.proveFully(request, password);
+    if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length === 0)
+      throw new InvalidInputError({ currentPassword: 'This site demands a second factor, and there is no other.' });
     await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0 });
     await this.codes.remove(user.id);
     await this.signIns.renew(request, { user, epoch });

@@ -2,13 +2,26 @@
 import type { AnySessionStore } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AuditEventName } from '../audit/audit-event.js';
+import type { AuditService } from '../audit/audit.service.js';
 import type { Admission } from '../http/admission.js';
 import type { Readiness } from './readiness.js';
+
+/** Which events are the end of an attempt to sign in, or of one of its steps. */
+const loginResults: Partial<Record<AuditEventName, string>> = {
+  login: 'success',
+  'login-failed': 'failure',
+  'login-throttled': 'throttled',
+  'second-factor-asked': 'second factor asked',
+  'second-factor-failed': 'second factor failed',
+};
 
 export class Metrics {
   readonly registry = new Registry();
   private readonly durations: Histogram;
   private readonly operations: Counter;
+  private readonly logins: Counter;
+  private readonly events: Counter;
 
   constructor(readiness: Readiness) {
     collectDefaultMetrics({ register: this.registry });
@@ -23,6 +36,18 @@ export class Metrics {
       name: 'roam_session_operations_total',
       help: 'Calls on the store of the sessions, by operation',
       labelNames: ['operation'],
+      registers: [this.registry],
+    });
+    this.logins = new Counter({
+      name: 'roam_logins_total',
+      help: 'Attempts to sign in, by what came of them and, where it succeeded, by what proved who it was',
+      labelNames: ['result', 'by'],
+      registers: [this.registry],
+    });
+    this.events = new Counter({
+      name: 'roam_audit_events_total',
+      help: 'Events of the audit log, by name',
+      labelNames: ['event'],
       registers: [this.registry],
     });
     new Gauge({
@@ -89,6 +114,15 @@ export class Metrics {
         this.set(admission.refused);
       },
     });
+  }
+
+  /** Counts what the audit log tells. */
+  countEvents(audit: AuditService): void {
+    audit.onEvent = ({ event, details }) => {
+      this.events.inc({ event });
+      const result = loginResults[event];
+      if (result) this.logins.inc({ result, by: typeof details.by === 'string' ? details.by : '' });
+    };
   }
 
   /** The store with each call counted, by operation. */

@@ -77,6 +77,36 @@ export class SecondFactorRequiredError extends AppError {
   }
 }
 
+/** The site demands a second factor and this account has none: nothing but setting one up is possible. */
+export class SecondFactorMissingError extends AppError {
+  readonly code = 'second_factor_missing';
+  readonly status = 403;
+
+  constructor() {
+    super('This site can be used with a second factor only. Please set one up first.');
+  }
+}
+
+/** The site demands a second factor; the account's is a passkey, which comes instead of the password. */
+export class PasskeyRequiredError extends AppError {
+  readonly code = 'passkey_required';
+  readonly status = 401;
+
+  constructor() {
+    super('Please sign in with one of your passkeys: the password alone is not enough here.');
+  }
+}
+
+/** What a browser signed is not by a passkey of ours, or not what it was asked to sign. */
+export class InvalidPasskeyError extends AppError {
+  readonly code = 'invalid_passkey';
+  readonly status = 401;
+
+  constructor() {
+    super('This passkey was not accepted. Please try once more.');
+  }
+}
+
 export class LoginExpiredError extends AppError {
   readonly code = 'login_expired';
   readonly status = 401;

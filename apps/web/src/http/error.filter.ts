@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import type { AuditEventName } from '../audit/audit-event.js';
 import { AuditService } from '../audit/audit.service.js';
-import { AppError, NotSignedInError, ReauthenticationRequiredError } from './app.errors.js';
+import { AppError, NotSignedInError, ReauthenticationRequiredError, SecondFactorMissingError } from './app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
 import { isApi } from './request-context.js';
 
@@ -43,6 +43,7 @@ export class ErrorFilter implements ExceptionFilter {
 function detourOf(exception: unknown, request: Request): string | undefined {
   const here = encodeURIComponent(request.method === 'GET' ? request.originalUrl : request.path);
   if (exception instanceof ReauthenticationRequiredError) return `/account/confirm?returnTo=${here}`;
+  if (exception instanceof SecondFactorMissingError) return '/account/two-step';
   // With a user, the session is one of an account that is gone: signing in would lead back here.
   if (exception instanceof NotSignedInError && !request.user) return `/login?returnTo=${here}`;
   return undefined;

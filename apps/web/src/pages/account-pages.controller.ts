@@ -13,6 +13,7 @@ import {
 import { AccountService } from '../account/account.service.js';
 import { LeavingService } from '../account/leaving.service.js';
 import { StepUpService } from '../account/step-up.service.js';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { AppError, InvalidInputError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
@@ -58,6 +59,7 @@ export class AccountPagesController {
   }
 
   @Get('account/confirm')
+  @WithoutSecondFactor(true)
   async stepUpForm(
     @Req() request: Request,
     @Res() response: Response,
@@ -69,6 +71,7 @@ export class AccountPagesController {
   }
 
   @Post('account/confirm')
+  @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async confirmIdentity(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);

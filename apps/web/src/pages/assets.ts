@@ -1,7 +1,8 @@
-// The style sheets and the icon: read once at start, served under addresses that change with their content.
+// The style sheets, the scripts and the icon: read once at start, served under addresses that change with their content.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 interface Asset {
@@ -13,6 +14,11 @@ interface Asset {
 const files = {
   pico: { from: import.meta.resolve('@picocss/pico/css/pico.min.css'), type: 'text/css; charset=utf-8' },
   app: { from: new URL('./app.css', import.meta.url).href, type: 'text/css; charset=utf-8' },
+  webauthn: {
+    from: new URL('../dist/bundle/index.umd.min.js', import.meta.resolve('@simplewebauthn/browser')).href,
+    type: 'text/javascript; charset=utf-8',
+  },
+  passkeys: { from: new URL('./passkeys.js', import.meta.url).href, type: 'text/javascript; charset=utf-8' },
   icon: { from: new URL('./icon.svg', import.meta.url).href, type: 'image/svg+xml' },
 };
 
@@ -23,7 +29,7 @@ export const assetPaths = Object.fromEntries(
   Object.entries(files).map(([name, { from, type }]) => {
     const content = readFileSync(new URL(from));
     const hash = createHash('sha256').update(content).digest('hex').slice(0, 12);
-    const path = `/assets/${name}-${hash}${type.startsWith('text/css') ? '.css' : '.svg'}`;
+    const path = `/assets/${name}-${hash}${extname(new URL(from).pathname)}`;
     byPath.set(path, { type, content, compressed: gzipSync(content) });
     return [name, path];
   }),

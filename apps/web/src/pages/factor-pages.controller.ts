@@ -3,9 +3,11 @@ import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { renderSVG } from 'uqr';
 import { codeInput, passwordInput } from '../factors/factors.schemas.js';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
+import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
@@ -17,15 +19,18 @@ export class FactorPagesController {
   constructor(
     private readonly pages: PageResponder,
     private readonly factors: SecondFactorService,
+    private readonly passkeys: PasskeysService,
   ) {}
 
   @Get('login/second')
+  @WithoutSecondFactor(true)
   secondStepForm(@Req() request: Request, @Res() response: Response): void {
     if (!this.factors.isPending(request)) return this.pages.seeOther(request, response, '/login');
     this.pages.show(request, response, 'second-step', second);
   }
 
   @Post('login/second')
+  @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async secondStep(@Req() request: Request, @Res() response: Response): Promise<void> {
     try {
@@ -39,12 +44,14 @@ export class FactorPagesController {
   }
 
   @Get('account/two-step')
+  @WithoutSecondFactor(true)
   async state(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     await this.show(request, response);
   }
 
   @Post('account/two-step')
+  @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async change(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
@@ -63,6 +70,23 @@ export class FactorPagesController {
       return this.show(request, response, error);
     }
     this.pages.seeOther(request, response, '/account/two-step');
+  }
+
+  @Get('account/passkeys')
+  @WithoutSecondFactor(true)
+  async passkeyList(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const passkeys = await this.passkeys.list(request);
+    this.pages.show(request, response, 'passkeys', { title: 'Your passkeys', passkeys });
+  }
+
+  @Post('account/passkeys')
+  @UseGuards(FormGuard)
+  async removePasskey(@Req() request: Request, @Res() response: Response): Promise<void> {
+    if (!request.user) return this.pages.toLogin(request, response);
+    const { remove } = (request.body ?? {}) as { remove?: unknown };
+    if (typeof remove === 'string') await this.passkeys.remove(request, remove);
+    this.pages.seeOther(request, response, '/account/passkeys');
   }
 
   private async show(request: Request, response: Response, error?: InvalidInputError): Promise<void> {

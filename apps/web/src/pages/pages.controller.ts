@@ -3,6 +3,7 @@ import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/commo
 import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { PasswordGuard } from '../auth/password.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
@@ -39,6 +40,7 @@ export class PagesController {
   ) {}
 
   @Get()
+  @WithoutSecondFactor(true)
   home(@Req() request: Request, @Res() response: Response): void {
     const items = this.cart.items(request.session);
     const names = [...new Set([...shop, ...Object.keys(items)])];
@@ -61,6 +63,7 @@ export class PagesController {
   }
 
   @Get('login')
+  @WithoutSecondFactor(true)
   loginForm(@Req() request: Request, @Res() response: Response, @Query('returnTo') returnTo?: unknown): void {
     if (request.user) return this.pages.seeOther(request, response, localPath(returnTo));
     const done = request.query.done === 'reset' ? 'Your new password is set. You can sign in with it now.' : undefined;
@@ -68,6 +71,7 @@ export class PagesController {
   }
 
   @Post('login')
+  @WithoutSecondFactor(true)
   @UseGuards(FormGuard, PasswordGuard)
   async login(@Req() request: Request, @Res() response: Response): Promise<void> {
     const form = (request.body ?? {}) as Form;
@@ -80,19 +84,21 @@ export class PagesController {
       return this.again(request, response, 'login', 'Sign in', { form, returnTo }, error);
     }
     const { remember } = parsed.data;
-    if (this.factors.begin(request, request.account, remember, returnTo))
+    if (await this.factors.begin(request, request.account, remember, returnTo))
       return this.pages.seeOther(request, response, '/login/second');
     await this.signIns.signIn(request, request.account, remember);
     this.pages.seeOther(request, response, returnTo);
   }
 
   @Get('register')
+  @WithoutSecondFactor(true)
   registerForm(@Req() request: Request, @Res() response: Response): void {
     if (request.user) return this.pages.seeOther(request, response, '/account');
     this.pages.show(request, response, 'register', { title: 'Create an account', form: {} });
   }
 
   @Post('register')
+  @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async register(@Req() request: Request, @Res() response: Response): Promise<void> {
     const form = (request.body ?? {}) as Form;
@@ -110,6 +116,7 @@ export class PagesController {
   @Post('logout')
   @UseGuards(FormGuard)
   @WorksInOutage(true)
+  @WithoutSecondFactor(true)
   async logout(@Req() request: Request, @Res() response: Response): Promise<void> {
     const logout = await this.signIns.signOut(request, response);
     if (logout === 'pending')

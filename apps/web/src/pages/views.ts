@@ -4,6 +4,7 @@ import { Eta } from 'eta';
 import type { Request } from 'express';
 import { fileURLToPath } from 'node:url';
 import { Config } from '../config/config.js';
+import { nonceOf } from '../http/security-headers.js';
 import { passwordLength } from '../users/password-policy.js';
 import { assetPaths } from './assets.js';
 
@@ -24,6 +25,7 @@ export class Views {
       user: request.user,
       asOf: request.session?.info.asOf,
       server: this.config.server.show ? this.config.server.name : undefined,
+      nonce: request.res && nonceOf(request.res),
       assets: assetPaths,
       passwordLength,
       ...data,

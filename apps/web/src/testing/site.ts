@@ -21,13 +21,14 @@ const silent = pino({ level: 'silent' });
 
 export class Site {
   readonly logged: string[] = [];
-  readonly metrics = new Metrics(new Readiness());
   private readonly post = new MailCatcher();
   private readonly apps: NestExpressApplication[] = [];
   private databases!: Databases;
   private mailUrl!: string;
   cluster!: MysqlCluster;
   app!: NestExpressApplication;
+  /** What `app` measures. */
+  metrics!: Metrics;
 
   async start(): Promise<this> {
     this.mailUrl = await this.post.start();
@@ -43,7 +44,10 @@ export class Site {
     const config = this.config(settings);
     const logger = rootLogger(config, { write: (line) => void this.logged.push(line) });
     const store = new MysqlSessionStore(this.cluster);
-    const app = await createApp(config, this.cluster, store, logger, new Readiness(), this.metrics);
+    const readiness = new Readiness();
+    const metrics = new Metrics(readiness);
+    const app = await createApp(config, this.cluster, store, logger, readiness, metrics);
+    this.metrics ??= metrics;
     this.apps.push(app);
     return app;
   }
@@ -111,7 +115,7 @@ export class Site {
   }
 }
 
-export const person = (name = 'Ann') => ({
+const person = (name = 'Ann') => ({
   email: `${randomUUID()}@example.org`,
   password: 'correct horse battery',
   name,
@@ -122,9 +126,22 @@ export function outcome({ status, body }: supertest.Response): [number, string |
   return [status, (body as { error?: { code: string } }).error?.code];
 }
 
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const giveUpAt = performance.now() + 30_000; !(await holds());) {
     if (performance.now() > giveUpAt) throw new Error('waited 30 s in vain');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** The bytes of what an authenticator app is given. */
+export function decoded(base32: string): Buffer {
+  const bits = [...base32].map((letter) =>
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
+  );
+  return Buffer.from(
+    bits
+      .join('')
+      .match(/.{8}/g)!
+      .map((byte) => Number.parseInt(byte, 2)),
+  );
 }

@@ -1,0 +1,21 @@
+// Where the site demands a second factor: lets who has none do nothing but set one up.
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request } from 'express';
+import { SecondFactorMissingError } from '../http/app.errors.js';
+
+/** Marks the handlers that work without one. */
+export const WithoutSecondFactor = Reflector.createDecorator<true>();
+
+@Injectable()
+export class EnrolmentGuard implements CanActivate {
+  constructor(private readonly reflector: Reflector) {}
+
+  /** @throws {SecondFactorMissingError} */
+  canActivate(context: ExecutionContext): boolean {
+    const { user } = context.switchToHttp().getRequest<Request>();
+    if (user?.mustEnrol && !this.reflector.get(WithoutSecondFactor, context.getHandler()))
+      throw new SecondFactorMissingError();
+    return true;
+  }
+}

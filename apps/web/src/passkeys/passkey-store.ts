@@ -1,0 +1,93 @@
+// Where passkeys are kept.
+import { Injectable } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
+import { createHash } from 'node:crypto';
+
+/** A passkey as it is kept: only public things. */
+export interface Passkey {
+  /** What the API calls it: the hash of `credentialId`, in base64url. */
+  readonly id: string;
+  readonly userId: string;
+  readonly credentialId: Buffer;
+  readonly publicKey: Buffer;
+  /** How often it was used, where the authenticator counts; else 0. */
+  readonly counter: number;
+  readonly transports: readonly string[];
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly usedAt: Date | null;
+}
+
+const columns = `hash, user_id AS userId, credential_id AS credentialId, public_key AS publicKey, counter, transports,
+  name, created_at AS createdAt, used_at AS usedAt`;
+
+@Injectable()
+export class PasskeyStore {
+  constructor(private readonly cluster: MysqlCluster) {}
+
+  async find(credentialId: Buffer): Promise<Passkey | undefined> {
+    const [row] = await this.cluster.read<RowDataPacket>(`SELECT ${columns} FROM passkeys WHERE hash = ?`, [
+      hashOf(credentialId),
+    ]);
+    return row && passkey(row);
+  }
+
+  /** The user's, the oldest first. */
+  async listOf(userId: string): Promise<Passkey[]> {
+    const rows = await this.cluster.read<RowDataPacket>(
+      `SELECT ${columns} FROM passkeys WHERE user_id = ? ORDER BY created_at`,
+      [userId],
+    );
+    return rows.map(passkey);
+  }
+
+  /** False when somebody else has the same one: no authenticator makes an id twice. May be repeated. */
+  async add(
+    userId: string,
+    credential: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'>,
+  ) {
+    const { credentialId, publicKey, counter, transports, name } = credential;
+    await this.cluster.write(
+      `INSERT INTO passkeys (hash, user_id, credential_id, public_key, counter, transports, name, created_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE hash = passkeys.hash`,
+      [hashOf(credentialId), userId, credentialId, publicKey, counter, JSON.stringify(transports), name, now()],
+    );
+    return (await this.find(credentialId))?.userId === userId;
+  }
+
+  /** Notes a use. The counter only ever grows. */
+  async used({ credentialId }: Passkey, counter: number): Promise<void> {
+    await this.cluster.write('UPDATE passkeys SET counter = GREATEST(counter, ?), used_at = ? WHERE hash = ?', [
+      counter,
+      now(),
+      hashOf(credentialId),
+    ]);
+  }
+
+  /** False when the user has no such passkey. */
+  async remove(userId: string, id: string): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write('DELETE FROM passkeys WHERE hash = ? AND user_id = ?', [
+      Buffer.from(id, 'base64url'),
+      userId,
+    ]);
+    return affectedRows > 0;
+  }
+
+  async removeAll(userId: string): Promise<void> {
+    await this.cluster.write('DELETE FROM passkeys WHERE user_id = ?', [userId]);
+  }
+}
+
+function passkey(row: RowDataPacket): Passkey {
+  const { hash, ...rest } = row as Omit<Passkey, 'id'> & { hash: Buffer };
+  return { ...rest, id: hash.toString('base64url') };
+}
+
+function hashOf(credentialId: Buffer): Buffer {
+  return createHash('sha256').update(credentialId).digest();
+}
+
+function now(): string {
+  return new Date().toISOString().slice(0, -1);
+}

@@ -1,0 +1,64 @@
+// /api/passkeys, and signing in with one.
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards } from '@nestjs/common';
+import type {
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+} from '@simplewebauthn/server';
+import type { Request } from 'express';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
+import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { publicUser, type PublicUser } from '../users/user.entity.js';
+import { passkeyCreation, passkeyLogin, type PasskeyCreation, type PasskeyLogin } from './passkeys.schemas.js';
+import { PasskeysService, type PasskeyRow } from './passkeys.service.js';
+
+@Controller('api')
+export class PasskeysController {
+  constructor(private readonly passkeys: PasskeysService) {}
+
+  /** For signing in, and for proving once more who one is. */
+  @Post('login/passkey/options')
+  @HttpCode(200)
+  @WithoutSecondFactor(true)
+  requestOptions(@Req() request: Request): Promise<PublicKeyCredentialRequestOptionsJSON> {
+    return this.passkeys.requestOptions(request);
+  }
+
+  @Post('login/passkey')
+  @HttpCode(200)
+  @WithoutSecondFactor(true)
+  async signIn(
+    @Body({ schema: passkeyLogin }) input: PasskeyLogin,
+    @Req() request: Request,
+  ): Promise<{ user: PublicUser }> {
+    return { user: publicUser((await this.passkeys.signIn(request, input)).user) };
+  }
+
+  @Get('passkeys')
+  @UseGuards(SignedInGuard)
+  @WithoutSecondFactor(true)
+  list(@Req() request: Request): Promise<PasskeyRow[]> {
+    return this.passkeys.list(request);
+  }
+
+  @Post('passkeys/options')
+  @HttpCode(200)
+  @UseGuards(SignedInGuard)
+  @WithoutSecondFactor(true)
+  creationOptions(@Req() request: Request): Promise<PublicKeyCredentialCreationOptionsJSON> {
+    return this.passkeys.creationOptions(request);
+  }
+
+  @Post('passkeys')
+  @UseGuards(SignedInGuard)
+  @WithoutSecondFactor(true)
+  add(@Body({ schema: passkeyCreation }) input: PasskeyCreation, @Req() request: Request): Promise<PasskeyRow> {
+    return this.passkeys.add(request, input);
+  }
+
+  @Delete('passkeys/:id')
+  @HttpCode(204)
+  @UseGuards(SignedInGuard)
+  remove(@Param('id') id: string, @Req() request: Request): Promise<void> {
+    return this.passkeys.remove(request, id);
+  }
+}

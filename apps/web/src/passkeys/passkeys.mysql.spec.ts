@@ -1,0 +1,246 @@
+// Passkeys, and the second factor that a site may demand, of which they are one.
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type {
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+} from '@simplewebauthn/server';
+import { totpCode } from '../factors/totp.js';
+import { decoded, outcome, Site } from '../testing/site.js';
+import { Authenticator, type Manner } from './testing/authenticator.js';
+
+jest.setTimeout(60_000);
+
+const site = new Site();
+/** One more server of the same site, which demands a second factor. */
+let strict: NestExpressApplication;
+beforeAll(async () => {
+  await site.start();
+  strict = await site.server({ SECOND_FACTOR: 'required' });
+}, 180_000);
+afterAll(() => site.stop());
+afterEach(() => void jest.restoreAllMocks());
+
+type Options = PublicKeyCredentialRequestOptionsJSON;
+type Agent = ReturnType<typeof site.browser>['agent'];
+
+async function add(agent: Agent, key = new Authenticator(), manner: Manner = {}) {
+  const options = await agent.post('/api/passkeys/options').send({});
+  if (options.status !== 200) return { key, answer: options };
+  const response = key.create(options.body as PublicKeyCredentialCreationOptionsJSON, manner);
+  return { key, answer: await agent.post('/api/passkeys').send({ response, name: 'My phone' }) };
+}
+
+async function signIn(agent: Agent, key: Authenticator, manner: Manner = {}) {
+  const { body: options } = (await agent.post('/api/login/passkey/options').send({})) as { body: Options };
+  const response = key.get(options, manner);
+  return agent.post('/api/login/passkey').send({ response });
+}
+
+/** Somebody with a passkey. */
+async function holder() {
+  const someone = await site.registered();
+  const { key, answer } = await add(someone.agent);
+  expect(answer.status).toBe(201);
+  return { ...someone, key, passkey: answer.body as { id: string; name: string } };
+}
+
+async function jumpTo(time: number): Promise<void> {
+  jest.spyOn(Date, 'now').mockReturnValue(time);
+  for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe('a passkey', () => {
+  it('signs in without password or code, on any server, with a new session', async () => {
+    const { key, someone, id, get } = await holder();
+    const there = site.browser(strict);
+    await there.agent.put('/api/cart/apple').send({ quantity: 2 });
+    const signedIn = await signIn(there.agent, key);
+    expect([signedIn.status, signedIn.body]).toEqual([
+      200,
+      { user: { id, email: someone.email, name: 'Ann', roles: [] } },
+    ]);
+    expect((await there.get('/api/cart')).body).toEqual({ items: { apple: 2 } });
+    expect((await get('/api/me')).status).toBe(200);
+    const [, login] = await site.audit(id, 'login', 2);
+    expect(login.details).toMatchObject({ by: 'passkey' });
+    expect((await signIn(site.browser().agent, key)).status).toBe(200);
+    expect(await site.metrics.registry.getSingleMetricAsString('roam_logins_total')).toMatch(
+      /\{result="success",by="passkey"\} [1-9]/,
+    );
+  });
+
+  it('ASVS 7.4.3 and 6.3.7: when added or removed, ends the other sessions, gives a new token, and is told by mail', async () => {
+    const { agent, someone, id } = await site.registered();
+    const there = site.browser();
+    await there.agent.post('/api/login').send(someone);
+    const { answer, key } = await add(agent);
+    expect(String(answer.headers['set-cookie'])).toMatch(/sid=/);
+    expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([200, 401]);
+    await site.mailTo(someone.email, /can sign in to your account with it/);
+    const list = (await agent.get('/api/passkeys')).body as { id: string; name: string }[];
+    expect(list.map(({ name }) => name)).toEqual(['My phone']);
+    expect((await agent.get('/account/passkeys')).text).toContain('My phone');
+    const { agent: stranger } = await site.registered();
+    expect((await stranger.delete(`/api/passkeys/${list[0].id}`)).status).toBe(404);
+    expect((await agent.delete(`/api/passkeys/${list[0].id}`)).status).toBe(204);
+    await site.mailTo(someone.email, /does not let anybody in/);
+    expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
+    await site.audit(id, 'factor-added');
+    await site.audit(id, 'factor-removed');
+  });
+
+  it('several can belong to one account; the same one to no other', async () => {
+    const { agent, key } = await holder();
+    const { key: second, answer } = await add(agent);
+    expect(answer.status).toBe(201);
+    for (const one of [key, second]) expect((await signIn(site.browser().agent, one)).status).toBe(200);
+    const thief = await site.registered();
+    expect(outcome((await add(thief.agent, key)).answer)).toEqual([401, 'invalid_passkey']);
+  });
+
+  it.each<[string, Manner]>([
+    ['for another site', { origin: 'https://evil.example' }],
+    ['of another relying party', { rpId: 'evil.example' }],
+    ['without the user being verified', { userVerified: false }],
+    ['for another user', { userHandle: Buffer.from('somebody else').toString('base64url') }],
+  ])('does not sign in %s', async (_how, manner) => {
+    const { key, id } = await holder();
+    expect(outcome(await signIn(site.browser().agent, key, manner))).toEqual([401, 'invalid_passkey']);
+    const [failed] = await site.audit(id, 'login-failed');
+    expect(failed.details).toEqual({ by: 'passkey' });
+  });
+
+  it.each<[string, Manner]>([
+    ['for another site', { origin: 'https://evil.example' }],
+    ['without the user being verified', { userVerified: false }],
+  ])('is not added %s', async (_how, manner) => {
+    const { agent } = await site.registered();
+    expect(outcome((await add(agent, new Authenticator(), manner)).answer)).toEqual([401, 'invalid_passkey']);
+    expect((await agent.get('/api/passkeys')).body).toEqual([]);
+  });
+
+  it('ASVS 6.7.2: answers what this browser was asked, once, within five minutes', async () => {
+    const { key } = await holder();
+    const { agent } = site.browser();
+    const ask = async (by: Agent) => (await by.post('/api/login/passkey/options').send({})).body as Options;
+    const options = await ask(agent);
+    expect(Buffer.from(options.challenge, 'base64url').length).toBeGreaterThanOrEqual(16);
+    const response = key.get(options);
+    expect(outcome(await site.browser().agent.post('/api/login/passkey').send({ response }))[0]).toBe(401);
+    expect((await agent.post('/api/login/passkey').send({ response })).status).toBe(200);
+    expect(outcome(await agent.post('/api/login/passkey').send({ response }))[0]).toBe(401);
+    const other = site.browser().agent;
+    const late = key.get(await ask(other));
+    await jumpTo(Date.now() + 5 * 60_000 + 1_000);
+    expect(outcome(await other.post('/api/login/passkey').send({ response: late }))[0]).toBe(401);
+  });
+
+  it('that was copied is noticed by its counter', async () => {
+    const { key } = await holder();
+    expect((await signIn(site.browser().agent, key, { counter: 7 })).status).toBe(200);
+    expect(outcome(await signIn(site.browser().agent, key, { counter: 7 }))[0]).toBe(401);
+    expect((await signIn(site.browser().agent, key, { counter: 8 })).status).toBe(200);
+  });
+
+  it('is added only with a fresh proof of identity, which it gives itself later', async () => {
+    const { agent, key } = await holder();
+    await jumpTo(Date.now() + 5 * 60_000 + 1_000);
+    expect(outcome((await add(agent)).answer)).toEqual([403, 'reauthentication_required']);
+    const stranger = site.browser();
+    const { key: foreign } = await holder();
+    const prove = async (by: Agent, one: Authenticator) => {
+      const { body: options } = (await by.post('/api/login/passkey/options').send({})) as { body: Options };
+      return by.post('/api/reauthenticate').send({ passkey: one.get(options) });
+    };
+    expect(outcome(await prove(agent, foreign))).toEqual([401, 'invalid_passkey']);
+    expect(outcome(await prove(stranger.agent, key))[0]).toBe(401);
+    expect((await prove(agent, key)).status).toBe(204);
+    expect((await add(agent)).answer.status).toBe(201);
+  });
+
+  it('of an account that is switched off or gone lets nobody in', async () => {
+    const { agent, key, id, someone } = await holder();
+    await site.cluster.write('UPDATE users SET deactivated_at = NOW(3) WHERE id = ?', [id]);
+    expect(outcome(await signIn(site.browser().agent, key))).toEqual([403, 'account_deactivated']);
+    await agent.delete('/api/account').send({ currentPassword: someone.password });
+    expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
+  });
+
+  it('nonsense in its place is refused, and is no fault', async () => {
+    const { agent } = site.browser();
+    for (const response of [
+      {},
+      { id: 'x' },
+      { id: '\u0000', rawId: '', type: 'public-key', response: { clientDataJSON: '' } },
+    ]) {
+      await agent.post('/api/login/passkey/options').send({});
+      expect([401, 422]).toContain((await agent.post('/api/login/passkey').send({ response })).status);
+    }
+  });
+});
+
+describe('the scripts of a page', () => {
+  it('ASVS 3.4.3: run by a number that only this answer carries, and nothing else does', async () => {
+    const answers = [await site.browser().get('/login'), await site.browser().get('/login')];
+    const numbers = answers.map(({ text, headers }) => {
+      const policy = headers['content-security-policy'];
+      const [, nonce] = /script-src 'nonce-([\w+/=]{22,})'(?:;|$)/.exec(policy)!;
+      for (const part of ["default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"])
+        expect(policy).toContain(part);
+      const scripts = text.match(/<script[^>]*>/g)!;
+      expect(scripts).toHaveLength(2);
+      for (const script of scripts) expect(script).toContain(`nonce="${nonce}"`);
+      return nonce;
+    });
+    expect(numbers[0]).not.toBe(numbers[1]);
+    const script = /src="([^"]+passkeys[^"]+\.js)"/.exec(answers[0].text)![1];
+    const { headers, status } = await site.browser().get(script);
+    expect([status, headers['content-type']]).toEqual([200, 'text/javascript; charset=utf-8']);
+  });
+});
+
+describe('a site that demands a second factor', () => {
+  it('ASVS 6.3.3: lets who has none do nothing but set one up', async () => {
+    const { agent, get, send, someone } = await site.registered(strict);
+    expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+    expect(outcome(await agent.put('/api/cart/apple').send({ quantity: 1 }))).toEqual([403, 'second_factor_missing']);
+    expect((await get('/account')).headers.location).toBe('/account/two-step');
+    expect((await get('/account/two-step')).text).toContain('can be used with a second factor only');
+    const enrolled = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
+    const { secret } = enrolled.body as { secret: string };
+    const code = totpCode(decoded(secret), Math.floor(Date.now() / 30_000));
+    const codes = await send('/account/two-step', { action: 'confirm', code });
+    expect(codes.text).toContain('recovery codes');
+    expect((await agent.get('/api/me')).status).toBe(200);
+    const removed = await agent.delete('/api/factors/totp').send({ currentPassword: someone.password });
+    expect([removed.status, removed.text]).toEqual([422, expect.stringContaining('demands a second factor')]);
+  });
+
+  it('takes a passkey for one, and then no password alone', async () => {
+    const { agent, someone } = await site.registered(strict);
+    const { key, answer } = await add(agent);
+    expect(answer.status).toBe(201);
+    expect((await agent.get('/api/me')).status).toBe(200);
+    // Else a stolen password would be enough to set another factor up.
+    const login = await site.browser(strict).agent.post('/api/login').send(someone);
+    expect(outcome(login)).toEqual([401, 'passkey_required']);
+    const { agent: there } = site.browser(strict);
+    expect((await signIn(there, key)).status).toBe(200);
+    expect((await there.get('/api/me')).status).toBe(200);
+    const last = await agent.delete(`/api/passkeys/${(answer.body as { id: string }).id}`);
+    expect(outcome(last)[0]).toBe(422);
+  });
+
+  it('of administrators only asks nobody else', async () => {
+    const admins = await site.server({ SECOND_FACTOR: 'admins' });
+    const { agent, someone, id } = await site.registered(admins);
+    expect((await agent.get('/api/me')).status).toBe(200);
+    await site.cluster.write(`UPDATE users SET roles = '["admin"]' WHERE id = ?`, [id]);
+    await agent.post('/api/login').send(someone);
+    expect(outcome(await agent.get('/api/admin/users'))).toEqual([403, 'second_factor_missing']);
+    // Signing out and in again works all the same.
+    expect((await agent.post('/api/login').send(someone)).status).toBe(200);
+    expect((await agent.post('/api/logout').send({})).status).toBe(204);
+  });
+});

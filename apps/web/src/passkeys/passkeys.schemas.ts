@@ -1,0 +1,32 @@
+// What browsers send about passkeys: the outline only; the library looks into the rest.
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
+import { z } from 'zod';
+
+const credential = z.looseObject({
+  id: z.string().min(1).max(1_400),
+  rawId: z.string().max(1_400),
+  type: z.literal('public-key'),
+  clientExtensionResults: z.looseObject({}).default({}),
+  response: z.looseObject({ clientDataJSON: z.string().max(4_096) }),
+});
+
+export const assertion = credential.transform((value) => value as unknown as AuthenticationResponseJSON);
+
+export const passkeyLogin = z.object({ response: assertion, remember: z.boolean().default(false) });
+export type PasskeyLogin = z.output<typeof passkeyLogin>;
+
+export const passkeyCreation = z.object({
+  response: credential.transform((value) => value as unknown as RegistrationResponseJSON),
+  name: z
+    .string()
+    .transform((text) => text.normalize('NFC').trim())
+    .pipe(
+      z
+        .string()
+        .max(100, 'At most 100 characters.')
+        .regex(/^\P{C}*$/u, 'Contains what cannot be shown.'),
+    )
+    .default(''),
+  endOtherSessions: z.boolean().default(true),
+});
+export type PasskeyCreation = z.output<typeof passkeyCreation>;

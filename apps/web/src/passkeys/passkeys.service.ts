@@ -1,0 +1,227 @@
+// Passkeys (WebAuthn, by @simplewebauthn/server): adding and removing them, and proving by one who one is.
+import { Injectable } from '@nestjs/common';
+import { SessionManager } from '@roam/session/nest';
+import {
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+  type AuthenticationResponseJSON,
+  type PublicKeyCredentialCreationOptionsJSON,
+  type PublicKeyCredentialRequestOptionsJSON,
+} from '@simplewebauthn/server';
+import type { Request } from 'express';
+import { PinoLogger } from 'nestjs-pino';
+import { AccountService } from '../account/account.service.js';
+import { letters } from '../account/letters.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Account } from '../auth/account.js';
+import { assertFresh } from '../auth/fresh.js';
+import { SignInService } from '../auth/sign-in.service.js';
+import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { siteName } from '../config/site.js';
+import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
+import { MailService } from '../mail/mail.service.js';
+import { UsersService } from '../users/users.service.js';
+import { PasskeyStore, type Passkey } from './passkey-store.js';
+import type { PasskeyCreation, PasskeyLogin } from './passkeys.schemas.js';
+
+/** The key of the session that remembers what a browser was asked to sign. */
+const key = 'passkey';
+const maxPerUser = 20;
+
+/** What the browser was asked, until it answers. */
+interface Asked {
+  readonly challenge: string;
+  readonly purpose: 'create' | 'get';
+  readonly endsAt: number;
+}
+
+/** A passkey as its owner sees it. Times are ISO 8601, in UTC. */
+export interface PasskeyRow {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly usedAt: string | null;
+}
+
+/**
+ * A passkey is two factors in one: the device, and what opens it (the user's finger, face or PIN, which is always asked
+ * for). So who signs in with one is not asked for a code as well.
+ */
+@Injectable()
+export class PasskeysService {
+  constructor(
+    private readonly config: Config,
+    private readonly store: PasskeyStore,
+    private readonly users: UsersService,
+    private readonly accounts: AccountService,
+    private readonly sessions: SessionManager,
+    private readonly signIns: SignInService,
+    private readonly mails: MailService,
+    private readonly audit: AuditService,
+    private readonly logger: PinoLogger,
+  ) {}
+
+  async list(request: Request): Promise<PasskeyRow[]> {
+    return (await this.store.listOf(request.user!.id)).map(row);
+  }
+
+  /** What the browser needs to make one. @throws {ReauthenticationRequiredError} @throws {InvalidInputError} */
+  async creationOptions(request: Request): Promise<PublicKeyCredentialCreationOptionsJSON> {
+    assertFresh(request);
+    const user = await this.accounts.current(request);
+    const existing = await this.store.listOf(user.id);
+    if (existing.length >= maxPerUser)
+      throw new InvalidInputError({ body: `There are ${maxPerUser} passkeys already. Remove one first.` });
+    const options = await generateRegistrationOptions({
+      rpName: siteName,
+      rpID: this.config.server.publicUrl.hostname,
+      userName: user.email,
+      userDisplayName: user.name,
+      userID: bytes(Buffer.from(user.id)),
+      attestationType: 'none',
+      excludeCredentials: existing.map(descriptor),
+      // Found by the browser without a login name, and never without the user's finger, face or PIN.
+      authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
+    });
+    this.remember(request, 'create', options.challenge);
+    return options;
+  }
+
+  /**
+   * Keeps the passkey that the browser made.
+   * @throws {InvalidPasskeyError} @throws {ReauthenticationRequiredError}
+   */
+  async add(request: Request, { response, name, endOtherSessions }: PasskeyCreation): Promise<PasskeyRow> {
+    assertFresh(request);
+    const expectedChallenge = this.take(request, 'create');
+    const user = await this.accounts.current(request);
+    const epoch = await this.sessions.epochOf(user.id);
+    const { verified, registrationInfo } = await this.checked(() =>
+      verifyRegistrationResponse({ response, expectedChallenge, ...this.expected, requireUserVerification: true }),
+    );
+    if (!verified) throw new InvalidPasskeyError();
+    const { id, publicKey, counter } = registrationInfo.credential;
+    const credentialId = Buffer.from(id, 'base64url');
+    const transports = (response.response.transports ?? []).filter((text) => /^[\w-]{1,20}$/.test(text)).slice(0, 10);
+    const added = { credentialId, publicKey: Buffer.from(publicKey), counter, transports, name: name || 'Passkey' };
+    if (!(await this.store.add(user.id, added))) throw new InvalidPasskeyError();
+    await this.changed(request, { user, epoch }, endOtherSessions, true);
+    return row((await this.store.find(credentialId))!);
+  }
+
+  /** @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError} */
+  async remove(request: Request, id: string, endOtherSessions = true): Promise<void> {
+    assertFresh(request);
+    const user = await this.accounts.current(request);
+    const epoch = await this.sessions.epochOf(user.id);
+    const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
+    if (left.length === 0 && !user.totpSince && this.signIns.isDemandedOf(user))
+      throw new InvalidInputError({ body: 'This site demands a second factor, and there is no other.' });
+    if (!(await this.store.remove(user.id, id))) throw new NotFoundError('There is no such passkey.');
+    await this.changed(request, { user, epoch }, endOtherSessions, false);
+  }
+
+  /** What the browser needs to prove who one is; of who is signed in, only their own passkeys will do. */
+  async requestOptions(request: Request): Promise<PublicKeyCredentialRequestOptionsJSON> {
+    const own = request.user && (await this.store.listOf(request.user.id));
+    const options = await generateAuthenticationOptions({
+      rpID: this.config.server.publicUrl.hostname,
+      userVerification: 'required',
+      ...(own && { allowCredentials: own.map(descriptor) }),
+    });
+    this.remember(request, 'get', options.challenge);
+    return options;
+  }
+
+  /** Signs in. @throws {InvalidPasskeyError} @throws {AccountDeactivatedError} */
+  async signIn(request: Request, { response, remember }: PasskeyLogin): Promise<Account> {
+    const account = await this.prove(request, response);
+    await this.signIns.signIn(request, account, remember, 'passkey');
+    return account;
+  }
+
+  /** The account whose passkey has signed what this browser was asked to. @throws {InvalidPasskeyError} */
+  async prove(request: Request, response: AuthenticationResponseJSON): Promise<Account> {
+    const expectedChallenge = this.take(request, 'get');
+    const passkey = await this.store.find(Buffer.from(response.id, 'base64url'));
+    const refuse = (): never => {
+      this.audit.note(request.user ? 'reauthentication-failed' : 'login-failed', request, owner(passkey), {
+        by: 'passkey',
+      });
+      throw new InvalidPasskeyError();
+    };
+    if (!passkey) return refuse();
+    // Before the account is read, as with a password.
+    const epoch = await this.sessions.epochOf(passkey.userId);
+    const user = await this.users.findById(passkey.userId);
+    const handle = response.response.userHandle;
+    if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
+    const { credentialId, publicKey, counter } = passkey;
+    const credential = { id: credentialId.toString('base64url'), publicKey: bytes(publicKey), counter };
+    const result = await this.checked(() =>
+      verifyAuthenticationResponse({
+        response,
+        expectedChallenge,
+        ...this.expected,
+        credential,
+        requireUserVerification: true,
+      }),
+    ).catch(refuse);
+    if (!result.verified) return refuse();
+    await this.store.used(passkey, result.authenticationInfo.newCounter);
+    return { user, epoch };
+  }
+
+  private get expected() {
+    const { origin, hostname } = this.config.server.publicUrl;
+    return { expectedOrigin: origin, expectedRPID: hostname };
+  }
+
+  private remember(request: Request, purpose: Asked['purpose'], challenge: string): void {
+    request.session![key] = { purpose, challenge, endsAt: Date.now() + limits.secondStepMs } satisfies Asked;
+  }
+
+  /** The challenge of this session, which counts once. */
+  private take(request: Request, purpose: Asked['purpose']): string {
+    const asked = request.session?.[key] as Asked | undefined;
+    if (asked?.purpose !== purpose || Date.now() >= asked.endsAt) throw new InvalidPasskeyError();
+    delete request.session![key];
+    return asked.challenge;
+  }
+
+  /** The library throws bare errors for whatever is wrong with what a browser sent. */
+  private checked<T>(verify: () => Promise<T>): Promise<T> {
+    return verify().catch((error: unknown) => {
+      this.logger.info({ reason: error instanceof Error ? error.message : String(error) }, 'a passkey was refused');
+      throw new InvalidPasskeyError();
+    });
+  }
+
+  /** A change of what lets somebody in: a new token, the other sessions ended, and a mail (OWASP ASVS 6.3.7, 7.4.3). */
+  private async changed(request: Request, account: Account, endOthers: boolean, added: boolean): Promise<void> {
+    await this.signIns.renew(request, account, added);
+    if (endOthers) await this.sessions.endAll(account.user.id, request.session);
+    this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
+    this.mails.send(account.user.email, letters.passkey(account.user.name, added));
+  }
+}
+
+function owner(passkey: Passkey | undefined): { userId?: string } {
+  return passkey ? { userId: passkey.userId } : {};
+}
+
+function descriptor({ credentialId, transports }: Passkey) {
+  return { id: credentialId.toString('base64url'), transports: [...transports] };
+}
+
+/** The library takes arrays of their own memory only, which Node's buffers are not. */
+function bytes(buffer: Buffer) {
+  return new Uint8Array(buffer);
+}
+
+function row({ id, name, createdAt, usedAt }: Passkey): PasskeyRow {
+  return { id, name, createdAt: new Date(createdAt).toISOString(), usedAt: usedAt && new Date(usedAt).toISOString() };
+}
