@@ -3,12 +3,13 @@ import { Module } from '@nestjs/common';
 import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { OpenApiController } from '../openapi/openapi.controller.js';
 import { AdminController } from './admin.controller.js';
 import { AdminService } from './admin.service.js';
 
 @Module({
   imports: [MailModule, SessionsModule, UsersModule],
-  controllers: [AdminController],
+  controllers: [AdminController, OpenApiController],
   providers: [AdminService],
   exports: [AdminService],
 })

@@ -121,6 +121,25 @@ describe('an administrator', () => {
   });
 });
 
+describe('the description of the API', () => {
+  it('ASVS 13.4.5: is for administrators, and tells of every route that there is', async () => {
+    const { agent } = await site.registered();
+    expect((await agent.get('/api/openapi.json')).status).toBe(404);
+    const { paths } = (await admin.get('/api/openapi.json')).body as { paths: Record<string, object> };
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    const { router } = site.app.getHttpAdapter().getInstance() as {
+      router: { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
+    };
+    const served = router.stack
+      .flatMap(({ route }) => (route ? Object.keys(route.methods).map((method) => `${method} ${route.path}`) : []))
+      .map((route) => route.replace(/:(\w+)/g, '{$1}'))
+      .filter((route) => route.includes(' /api/'));
+    expect(described.sort()).toEqual(served.sort());
+  });
+});
+
 describe('a person', () => {
   it('takes their data along, with a fresh proof of identity, and nothing secret in it', async () => {
     const { agent, get, someone, id } = await site.registered();

@@ -1,0 +1,17 @@
+// /api/openapi.json: the API's description, for administrators.
+import { Controller, Get, UseGuards } from '@nestjs/common';
+import { AdminGuard } from '../admin/admin.guard.js';
+import { Config } from '../config/config.js';
+import { cookieName } from '../http/cookies.js';
+import { openApi } from './openapi.js';
+
+@Controller('api/openapi.json')
+@UseGuards(AdminGuard)
+export class OpenApiController {
+  constructor(private readonly config: Config) {}
+
+  @Get()
+  show(): object {
+    return openApi(this.config.server.publicUrl.origin, cookieName(this.config, 'sid'));
+  }
+}

@@ -1,0 +1,72 @@
+// The API's description as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), made from its routes and schemas.
+import { z } from 'zod';
+import { siteName } from '../config/site.js';
+import { routes, type Route } from './routes.js';
+
+const json = (schema: object) => ({ 'application/json': { schema } });
+const fault = (description: string) => ({ description, content: json({ $ref: '#/components/schemas/Fault' }) });
+
+/** What everybody may be answered, and who is not allowed. */
+const commonFaults = { 429: 'Too many attempts', 503: 'Overloaded, or a store does not answer; see Retry-After' };
+const faultsOf: Readonly<Record<Route['for'], Readonly<Record<number, string>>>> = {
+  everybody: commonFaults,
+  'who is signed in': { ...commonFaults, 401: 'Not signed in' },
+  administrators: { ...commonFaults, 401: 'Not signed in', 404: 'No administrator, or no such thing' },
+};
+
+/** The document; `cookie` is the name of the session's. */
+export function openApi(origin: string, cookie: string): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    const [method = '', path = ''] = route.route.split(' ');
+    (paths[path] ??= {})[method.toLowerCase()] = operation(route, path);
+  }
+  return {
+    openapi: '3.1.1',
+    info: { title: siteName, version: '1', description: 'Writes need content-type: application/json.' },
+    servers: [{ url: origin }],
+    paths,
+    components: {
+      securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: cookie } },
+      schemas: { Fault: z.toJSONSchema(faultShape) },
+    },
+  };
+}
+
+const faultShape = z.object({
+  error: z.object({ code: z.string(), message: z.string(), fields: z.record(z.string(), z.string()).optional() }),
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+});
+
+function operation(route: Route, path: string): object {
+  const answers = { ...faultsOf[route.for], ...route.answers };
+  return {
+    summary: route.does,
+    tags: [path.split('/')[2]],
+    security: route.for === 'everybody' ? [] : [{ session: [] }],
+    parameters: [
+      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => parameter(name, 'path', { type: 'string' })),
+      ...Object.entries(route.query?.shape ?? {}).map(([name, schema]) => parameter(name, 'query', shape(schema))),
+    ],
+    ...(route.body && { requestBody: { required: true, content: json(shape(route.body)) } }),
+    responses: Object.fromEntries(
+      Object.entries(answers).map(([status, description]) => [
+        status,
+        Number(status) < 400 ? { description } : fault(description),
+      ]),
+    ),
+  };
+}
+
+function parameter(name: string, where: 'path' | 'query', schema: object): object {
+  return { name, in: where, required: where === 'path', schema };
+}
+
+/** What is sent, before anything is made of it. */
+function shape(schema: z.core.$ZodType): object {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return rest;
+}
