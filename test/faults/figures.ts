@@ -1,5 +1,5 @@
 // What a fault cost, counted from the history: in failed requests, in waiting, in people logged out.
-import type { Operation } from './history.js';
+import { describeOperation, isRefusal, type Operation } from './history.js';
 
 export interface Figures {
   readonly requests: number;
@@ -31,7 +31,7 @@ export function figuresOf(history: readonly Operation[]): Figures {
   return {
     requests: through.length,
     failed: failures.length,
-    refused: failures.filter(({ status, retryAfter }) => status === 503 && retryAfter).length,
+    refused: failures.filter(isRefusal).length,
     failedReads: failures.filter(({ action }) => READS.has(action)).length,
     longestWait: Math.round(Math.max(0, ...through.map((each) => each.ended - each.begun))),
     perSecond: Math.round(through.length / seconds),
@@ -40,4 +40,26 @@ export function figuresOf(history: readonly Operation[]): Figures {
         ? 0
         : Math.round(Math.max(...failures.map(({ ended }) => ended)) - Math.min(...failures.map((each) => each.begun))),
   };
+}
+
+const SLOWEST = 5;
+
+/** The requests through nginx that took longest, of all that it is shown. */
+export class Slowest {
+  private readonly slowest: Operation[] = [];
+
+  /** Also the ones before. */
+  see(history: readonly Operation[]): void {
+    this.slowest.push(...history.filter(({ via }) => via === 'nginx'));
+    this.slowest.sort((a, b) => took(b) - took(a)).splice(SLOWEST);
+  }
+
+  /** @param zero when the clock of the lines begins */
+  lines(zero: number): string[] {
+    return this.slowest.map((each) => `${Math.round(took(each))} ms: ${describeOperation(each, zero)}`);
+  }
+}
+
+function took({ begun, ended }: Operation): number {
+  return ended - begun;
 }

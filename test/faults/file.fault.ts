@@ -8,7 +8,7 @@ import { FileServer, prepareNetworkMounts } from '../../libs/session/src/file/te
 import { expectHarmless } from './expect-outcome.js';
 import { hangMount } from './method-nemeses.js';
 import { freezeServer, killServer, rollingRestart } from './nemeses.js';
-import { rounds } from './rounds.js';
+import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -44,5 +44,5 @@ if (missing) console.error(`NOT TESTED: faults of the file method; ${missing}.`)
   });
 
   const faults = [hangMount(() => fileServers), killServer, rollingRestart, freezeServer];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'file', rounds }), fault));
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'file', rounds, perSecond }), fault));
 });

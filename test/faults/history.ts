@@ -51,6 +51,11 @@ export interface Operation {
   readonly fault?: string;
 }
 
+/** Told to come again: the only answer that a fault may cost, where one is promised to. */
+export function isRefusal({ status, retryAfter }: Operation): boolean {
+  return status === 503 && retryAfter === true;
+}
+
 /** What a request was, for people: `12.345–12.360 s  u3.phone.2  write k2 = 7  by nginx (web2)  ok 200`. */
 export function describeOperation(operation: Operation, zero = 0): string {
   const { action, user, token, makes, key, value, via, server, begun, ended, outcome, status, fault, seen, who } =

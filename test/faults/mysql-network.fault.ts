@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { canIsolate, canOwnDisks, startStack, type Stack } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
 import { cutDatabase, cutServer, fillDisk, holdDatabase, slowDatabase, useUpConnections } from './network-nemeses.js';
-import { rounds } from './rounds.js';
+import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -16,7 +16,7 @@ describe('mysql, three nodes that all take writes, over links that can be cut', 
   afterAll(() => stack?.stop());
 
   it.each([cutServer, slowDatabase, holdDatabase, useUpConnections])('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'mysql', rounds }), fault),
+    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault),
   );
 });
 
@@ -34,7 +34,9 @@ where(canIsolate(), 'cuts between MySQL nodes')('mysql, three nodes in networks 
   }, 180_000);
   afterAll(() => stack?.stop());
 
-  it.each([cutDatabase])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', rounds }), fault));
+  it.each([cutDatabase])('$name', (fault) =>
+    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault),
+  );
 });
 
 where(canOwnDisks(), 'a full disk')('mysql, three nodes on disks of their own', () => {
@@ -44,5 +46,7 @@ where(canOwnDisks(), 'a full disk')('mysql, three nodes on disks of their own', 
   }, 180_000);
   afterAll(() => stack?.stop());
 
-  it.each([fillDisk])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', rounds }), fault));
+  it.each([fillDisk])('$name', (fault) =>
+    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault),
+  );
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
 import { freezeDatabase, freezeServer, killDatabase, killNginx, killServer, rollingRestart } from './nemeses.js';
-import { rounds } from './rounds.js';
+import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -16,5 +16,5 @@ describe('mysql, three nodes that all take writes', () => {
   afterAll(() => stack?.stop());
 
   const faults = [killServer, rollingRestart, killNginx, freezeServer, killDatabase, freezeDatabase];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', rounds }), fault));
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault));
 });

@@ -1,6 +1,6 @@
 // What is done to a site on purpose.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StackProcess } from '@roam/local-stack';
+import type { Stack, StackProcess } from '@roam/local-stack';
 import type { Fault, Scene } from './scene.js';
 
 const FROZEN_MS = 15_000;
@@ -26,7 +26,12 @@ async function killAndRestart(victim: StackProcess): Promise<void> {
   await victim.start();
 }
 
-async function freezeAndThaw(victim: StackProcess): Promise<void> {
+export async function killAll({ databases }: Stack): Promise<void> {
+  await Promise.all(databases.nodes.map((node) => node.kill()));
+}
+
+/** @param victim what hangs while it is frozen: a process, or who serves a mount */
+export async function freezeAndThaw(victim: Pick<StackProcess, 'freeze' | 'thaw'>): Promise<void> {
   victim.freeze();
   await sleep(FROZEN_MS);
   victim.thaw();

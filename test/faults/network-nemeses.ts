@@ -6,7 +6,7 @@ import type { Fault } from './scene.js';
 
 const LASTS_MS = 10_000;
 
-/** It still hears nginx, and nobody else. */
+/** It still hears nginx, and nobody else: it has to see by itself that it must not serve. */
 export const cutServer: Fault = {
   name: 'cut one web server off the other servers and the databases',
   strike: (scene, round) => {
@@ -16,6 +16,8 @@ export const cutServer: Fault = {
       links.cut();
       await sleep(LASTS_MS);
       await links.heal();
+      // Nobody is sent past nginx to a server that is still away.
+      await scene.untilWhole();
     });
   },
   longestWait: 3_000,

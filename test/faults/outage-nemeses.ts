@@ -1,19 +1,15 @@
 // All databases away at once, and the one that takes the writes.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '@roam/local-stack';
-import type { Operation } from './history.js';
+import { isRefusal, type Operation } from './history.js';
+import { killAll } from './nemeses.js';
 import type { Fault } from './scene.js';
 
 const DOWN_MS = 20_000;
 const SERVED_WITHIN_MS = 30_000;
 
-const isRefusal = ({ status, retryAfter }: Operation) => status === 503 && retryAfter === true;
 /** What `read-only` goes on to answer: the list of devices is in MySQL. */
 const isRead = ({ action }: Operation) => action === 'me' || action === 'read';
-
-async function killAll({ databases }: Stack): Promise<void> {
-  await Promise.all(databases.nodes.map((node) => node.kill()));
-}
 
 /** Resolves when the site takes writes again; throws when that takes too long. */
 async function startAll({ databases, url }: Stack): Promise<void> {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { roamDir, type Stack } from '@roam/local-stack';
 import { check, explain, type Promises } from './check.js';
 import { Crowd } from './crowd.js';
-import { failed, figuresOf, type Figures } from './figures.js';
+import { failed, figuresOf, Slowest, type Figures } from './figures.js';
 import { describeOperation, type Operation } from './history.js';
 import { methods, type MethodName } from './methods.js';
 
@@ -26,7 +26,7 @@ export interface Outcome extends Figures {
   readonly rounds: number;
   /** Failures that were not promised to be possible, in words. */
   readonly failures: readonly string[];
-  /** The requests that took longest, in words. */
+  /** The requests of each round that took longest, in words. */
   readonly slowest: readonly string[];
   /** The shortest history that breaks a promise. */
   readonly broken: string | undefined;
@@ -58,13 +58,11 @@ export class Scene {
 
   /** Runs the fault `rounds` times under one crowd. */
   async run(fault: Fault): Promise<Outcome> {
-    const { stack, method, people = 64, perSecond = 300, rounds = 1, thieves } = this.options;
-    const { promises, ...traits } = methods[method];
-    const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
-    const crowd = new Crowd({ site: { url: stack.url, servers }, method: traits, people, perSecond, thieves });
+    const { method, people = 64, perSecond = 300, rounds = 1 } = this.options;
+    const crowd = this.crowd({ people, perSecond });
     const each: (Figures & { wholeAfter: number })[] = [];
     const failures: string[] = [];
-    const slow: { readonly ms: number; readonly text: string }[] = [];
+    const slowest: string[] = [];
     try {
       await crowd.start();
       for (let round = 0; round < rounds; round++) {
@@ -79,9 +77,9 @@ export class Scene {
         // Requests are kept when they end: those that were under way at the beginning are among them.
         const during = crowd.history.slice(before);
         each.push({ ...figuresOf(during), wholeAfter: Math.round(wholeAfter) });
-        for (const operation of during.filter(({ via }) => via === 'nginx'))
-          slow.push({ ms: operation.ended - operation.begun, text: describeOperation(operation, begun) });
-        slow.sort((a, b) => b.ms - a.ms).splice(5);
+        const slow = new Slowest();
+        slow.see(during);
+        slowest.push(...slow.lines(begun).map((each) => `round ${round + 1}: ${each}`));
         const wrong = during.filter((operation) => failed(operation) && !fault.mayFail?.(operation));
         failures.push(...wrong.map((operation) => `round ${round + 1}: ${describeOperation(operation, begun)}`));
       }
@@ -106,9 +104,16 @@ export class Scene {
       failingFor: worst('failingFor'),
       wholeAfter: worst('wholeAfter'),
       failures,
-      slowest: slow.map(({ ms, text }) => `${Math.round(ms)} ms: ${text}`),
-      broken: this.judge(crowd.history, promises),
+      slowest,
+      broken: this.judge(crowd.history, methods[method].promises),
     };
+  }
+
+  /** People for its stack; they keep away from servers that are meant to be down. */
+  crowd(size: { readonly people: number; readonly perSecond: number; readonly seed?: number }): Crowd {
+    const { stack, method, thieves } = this.options;
+    const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
+    return new Crowd({ site: { url: stack.url, servers }, method: methods[method], thieves, ...size });
   }
 
   /** What is broken, in words; all that its people did is kept in a file. */

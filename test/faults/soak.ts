@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '@roam/local-stack';
 import { check, explain } from './check.js';
-import { Crowd } from './crowd.js';
-import { failed } from './figures.js';
+import { failed, Slowest } from './figures.js';
 import { describeOperation, type Operation } from './history.js';
 import { methods, type MethodName } from './methods.js';
 import { generator } from './random.js';
@@ -63,10 +62,8 @@ interface Struck {
 
 export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   const { stack, method, faults, minutes, seed, people = 24, perSecond = 80, onProgress } = options;
-  const { promises, ...traits } = methods[method];
   const scene = new Scene({ stack, method });
-  const servers = () => stack.servers.filter(({ name }) => !scene.down.has(name));
-  const crowd = new Crowd({ site: { url: stack.url, servers }, method: traits, people, perSecond, seed });
+  const crowd = scene.crowd({ people, perSecond, seed });
   const begun = performance.now();
   const end = begun + minutes * 60_000;
 
@@ -99,18 +96,13 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   };
 
   const sum = { requests: 0, failed: 0, failedAsPromised: 0, longestWait: 0, mostKept: 0, mostMemory: 0 };
-  const slow: { readonly ms: number; readonly text: string }[] = [];
+  const slowest = new Slowest();
   const violations = new Set<string>();
   let counted = 0;
   const count = (operation: Operation) => {
     if (operation.via !== 'nginx') return;
-    const ms = operation.ended - operation.begun;
     sum.requests += 1;
-    sum.longestWait = Math.max(sum.longestWait, Math.round(ms));
-    if (ms > (slow[4]?.ms ?? 0)) {
-      slow.push({ ms, text: describeOperation(operation, begun) });
-      slow.sort((a, b) => b.ms - a.ms).splice(5);
-    }
+    sum.longestWait = Math.max(sum.longestWait, Math.round(operation.ended - operation.begun));
     if (!failed(operation)) return;
     const cause = struck.find((each) => operation.ended >= each.begun && operation.begun <= each.ended + AFTERMATH_MS);
     if (cause?.fault.mayFail?.(operation)) {
@@ -123,10 +115,12 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
   };
   /** While nobody acts. */
   const look = () => {
-    crowd.history.slice(counted).forEach(count);
+    const sent = crowd.history.slice(counted);
+    slowest.see(sent);
+    sent.forEach(count);
     sum.mostKept = Math.max(sum.mostKept, crowd.history.length);
     sum.mostMemory = Math.max(sum.mostMemory, Math.round(process.memoryUsage.rss() / 2 ** 20));
-    for (const violation of check(crowd.history, promises)) {
+    for (const violation of check(crowd.history, methods[method].promises)) {
       if (violations.size < MOST_IN_WORDS) violations.add(explain([violation])!);
     }
     crowd.forgetSettled();
@@ -168,7 +162,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     faults: done,
     wholeAfter,
     failures,
-    slowest: slow.map(({ ms, text }) => `${Math.round(ms)} ms: ${text}`),
+    slowest: slowest.lines(begun),
     violations: [...violations],
   };
 }

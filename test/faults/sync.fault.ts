@@ -4,9 +4,10 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { Client } from '../support/browser.js';
 import { expectHarmless } from './expect-outcome.js';
-import { cutBetweenServers, cutServer, killDatabases, leaveAndJoin, shiftClocks } from './method-nemeses.js';
+import { cutBetweenServers, killDatabases, leaveAndJoin, shiftClocks } from './method-nemeses.js';
 import { freezeServer, killServer, rollingRestart } from './nemeses.js';
-import { rounds } from './rounds.js';
+import { cutServer } from './network-nemeses.js';
+import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 /** How soon after its answer the server that gave it dies. */
@@ -33,7 +34,7 @@ describe('sync', () => {
     killDatabases,
     shiftClocks,
   ];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'sync', rounds }), fault));
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'sync', rounds, perSecond }), fault));
 
   it('keeps a login whose server is killed 50 ms after its answer', async () => {
     const scene = new Scene({ stack, method: 'sync' });

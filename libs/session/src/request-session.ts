@@ -15,6 +15,7 @@ import type { ReadOnlyOutage } from './outage/read-only-outage.js';
 import type { StandbyCopy } from './outage/standby-copy.js';
 import { Session } from './session.js';
 import {
+  hasEpochs,
   isSealed,
   type AnySessionStore,
   type Found,
@@ -174,11 +175,26 @@ export class RequestSession {
     const { store } = this.context;
     const unsealed = isSealed(store) ? store.unseal(token) : undefined;
     if (!unsealed || !this.isWithinLimits(unsealed.record)) return;
-    const found = await this.look(unsealed.record);
+    const found = (await this.look(unsealed.record)) ?? (await this.leftByEarlierTry(unsealed.record));
     const content = found && this.isLive(found) ? this.decode(found.record) : undefined;
     if (!content) return;
     this.start(found!, content);
     if (unsealed.outdated) this.wantsTouch = true;
+  }
+
+  /** A sealed session that an earlier try of this request has left for a new one: this try begins where that one did. */
+  private async leftByEarlierTry(record: SessionRecord): Promise<Found | undefined> {
+    const { store } = this.context;
+    const trace = this.traceOf(record.id);
+    if (trace === undefined || (await this.look({ ...record, id: trace }))) return undefined;
+    const { userId } = record;
+    return { record, userEpoch: userId !== null && hasEpochs(store) ? await store.epochOf(userId) : 0 };
+  }
+
+  /** What is ended together with a sealed session, to tell that this request has done it: nobody else knows who has. */
+  private traceOf(id: string): string | undefined {
+    if (this.requestId === undefined || !isSealed(this.context.store)) return undefined;
+    return this.context.tokens.identityFor(`${this.requestId} has left ${id}`, createdAt(id)).id;
   }
 
   /** Shows the session from this copy, to be read only; false when that cannot be. */
@@ -557,7 +573,10 @@ export class RequestSession {
     while (old) {
       const { record, data }: Stored = old;
       this.assertAwaited();
-      const result = await this.context.store.destroy(record.id, carried.size > 0 ? record.version : undefined);
+      const { store } = this.context;
+      const trace = this.traceOf(record.id);
+      if (trace !== undefined) await store.destroy(trace);
+      const result = await store.destroy(record.id, carried.size > 0 ? record.version : undefined);
       const content = result.status === 'conflict' ? this.decode(result.current) : undefined;
       if (result.status !== 'conflict' || !content) break;
       const late = [...changesBetween(data, content.data)].filter(

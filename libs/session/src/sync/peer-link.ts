@@ -126,6 +126,8 @@ export class PeerLink {
   suspect(doubt = DOUBT): void {
     this.round++;
     this.current = false;
+    // It may have begun to serve since it last said that it does not.
+    this.serving = true;
     this.doubtFor(doubt);
     if (this.isUp) this.context.onBehind(this);
     else this.hurry();
@@ -198,11 +200,10 @@ export class PeerLink {
     this.isSilent = false;
     this.lead = peer.now - now;
     this.retry = FIRST_RETRY;
-    this.serving = peer.serving;
-    this.current = false;
     this.context.emit({ type: 'peer-up', peer: this.name });
     this.beat();
     this.suspect();
+    this.serving = peer.serving;
   }
 
   private rest(state: 'self' | 'same'): void {
@@ -218,8 +219,8 @@ export class PeerLink {
       this.send('ping', 'null', deadAfter)
         .then((answer) => {
           const { linked, serving } = asStanding(answer);
-          this.serving = serving;
           if (!linked && this.current) this.suspect();
+          this.serving = serving;
           this.beat();
         })
         .catch((error: unknown) => this.isUp && this.drop((error as Error).message));

@@ -326,6 +326,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       if (this.closed || performance.now() > end)
         throw this.unavailable(`This server has to catch up first (${this.waitsFor.join(', ') || 'it starts'}).`);
       await sleep(5);
+      this.noticeFreeze();
     }
   }
 
