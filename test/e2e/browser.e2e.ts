@@ -178,6 +178,11 @@ describeInBrowser('in a browser', () => {
     const found: string[] = [];
     const look = async (path: string) => {
       await page.goto(path);
+      const name = `axe ${colorScheme} ${path.split('?')[0].replaceAll('/', '-').slice(0, 40)}`;
+      await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
+      // Nothing sticks out on a phone.
+      const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+      if (overflow > 0) found.push(`${path}: sticks out by ${overflow}`);
       await page.evaluate(axe.source);
       const run = `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] })`;
       const { violations } = await page.evaluate<AxeResults>(run);
@@ -209,8 +214,16 @@ describeInBrowser('in a browser', () => {
     await fill(page, '/register', person);
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
     const victim = stack.servers.find(({ name }) => name === 'web2')!;
+    const [database] = stack.databases.nodes;
+    // Beside it the page that shows the cluster sees it all, without being loaded again.
+    const map = await page.context().newPage();
+    await map.goto('/cluster');
+    await map.getByRole('button', { name: 'Visit every server' }).click();
+    await map.getByText(['web1', 'web2', 'web3'].map((name) => `${name} knows ${person.name}`).join('; ')).waitFor();
     await victim.kill();
-    await stack.databases.nodes[0].kill();
+    await database.kill();
+    await map.locator('[data-place="server:web2"].down').waitFor();
+    await map.locator(`[data-node$=":${database.port}"] .state:not(.online)`).waitFor();
     for (let click = 1; click <= 6; click++) {
       await page.goto('/');
       await page.getByRole('button', { name: 'One lemon more' }).click();
@@ -218,8 +231,12 @@ describeInBrowser('in a browser', () => {
       expect(await page.getByLabel('Quantity of lemon').innerText()).toBe(String(click));
       expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);
     }
+    await map.screenshot({ path: `${SCREENSHOTS}/cluster with a server and a database gone.png`, fullPage: true });
     await victim.start();
-    await stack.databases.nodes[0].start();
+    await database.start();
+    await map.locator('[data-place="server:web2"].online').waitFor();
+    await map.locator(`[data-node$=":${database.port}"] .state.online`).waitFor({ timeout: 60_000 });
+    expect(await map.locator('#strip li').count()).toBeGreaterThan(5);
     await page.goto('/_server/web2/');
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);
   });

@@ -7,6 +7,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
+import { clusterStream } from './cluster/cluster-stream.js';
 import type { Config } from './config/config.js';
 import { limits } from './config/limits.js';
 import { healthEndpoints } from './health/health-endpoints.js';
@@ -56,6 +57,7 @@ export async function createApp(
     securityHeaders(config),
     healthEndpoints(readiness),
     handOver(config, readiness),
+    clusterStream(config, cluster, readiness),
     admission.middleware(),
     serveAssets(),
   );

@@ -62,6 +62,7 @@ describe('homes', () => {
     for (let i = 0; i < 40; i++) {
       const home = await homeOf(`session-${i}`);
       expect(await homeOf(`session-${i}`, second)).toBe(home);
+      expect(cluster.nodes().find(({ name }) => name === cluster.homeOf(`session-${i}`))?.uuid).toBe(home);
       homes.add(home);
     }
     expect(homes.size).toBe(3);

@@ -287,6 +287,11 @@ export class MysqlCluster implements Cluster {
     return this.nodeSet.statuses();
   }
 
+  /** The name of the node that statements of this key go to now, to be shown; undefined while none can be used. */
+  homeOf(key: string): string | undefined {
+    return this.nodeSet.home(hashOf(key))?.name;
+  }
+
   /** Calls back after each change of a node's state; returns how to stop that. */
   onChange(listener: (nodes: readonly NodeStatus[]) => void): () => void {
     return this.nodeSet.onChange(listener);

@@ -49,7 +49,9 @@ function operation(route: Route, path: string): object {
     security: route.for === 'everybody' ? [] : [{ session: [] }],
     parameters: [
       ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => parameter(name, 'path', { type: 'string' })),
-      ...Object.entries(route.query?.shape ?? {}).map(([name, schema]) => parameter(name, 'query', shape(schema))),
+      ...Object.entries(route.query?.shape ?? {}).map(([name, schema]: [string, z.core.$ZodType]) =>
+        parameter(name, 'query', shape(schema)),
+      ),
     ],
     ...(route.body && { requestBody: { required: true, content: json(shape(route.body)) } }),
     responses: Object.fromEntries(
@@ -67,6 +69,7 @@ function parameter(name: string, where: 'path' | 'query', schema: object): objec
 
 /** What is sent, before anything is made of it. */
 function shape(schema: z.core.$ZodType): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return rest;
+  const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  delete made.$schema;
+  return made;
 }

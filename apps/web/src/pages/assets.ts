@@ -18,6 +18,7 @@ const files = {
     from: new URL('../dist/bundle/index.umd.min.js', import.meta.resolve('@simplewebauthn/browser')).href,
     type: 'text/javascript; charset=utf-8',
   },
+  cluster: { from: new URL('./cluster.js', import.meta.url).href, type: 'text/javascript; charset=utf-8' },
   passkeys: { from: new URL('./passkeys.js', import.meta.url).href, type: 'text/javascript; charset=utf-8' },
   icon: { from: new URL('./icon.svg', import.meta.url).href, type: 'image/svg+xml' },
 };

@@ -28,6 +28,10 @@ export class ClusterController {
       name: this.config.server.name,
       servers: await this.servers.list(),
       nodes: this.cluster.nodes(),
+      method: this.config.session.method,
+      // The stream is there only where servers may be shown.
+      live: this.config.server.show,
+      session: request.sessionID,
     });
   }
 }

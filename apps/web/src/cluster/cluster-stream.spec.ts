@@ -1,0 +1,108 @@
+// The stream of the cluster's page: what it tells and when, to how many, and that it ends.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { NodeStatus } from '@roam/mysql-cluster';
+import express from 'express';
+import { parseSettings } from '../config/settings.js';
+import { clusterStream, type ClusterMoment } from './cluster-stream.js';
+
+const online: NodeStatus = {
+  name: 'mysql1:3306',
+  uuid: undefined,
+  state: 'online',
+  role: 'primary',
+  writable: true,
+  lagMs: 0,
+  reason: undefined,
+};
+
+let server: Server | undefined;
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+async function start(settings: Record<string, string> = { SHOW_SERVER: 'on' }) {
+  const config = parseSettings({
+    DATABASE_URLS: 'mysql://roam:pw@127.0.0.1:3306/roam',
+    SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u',
+    SERVER_NAME: 'web1',
+    ...settings,
+  });
+  const listeners = new Set<() => void>();
+  const fake = {
+    nodes: [online],
+    listeners,
+    readiness: { phase: 'ready' as const } as { phase: 'ready' | 'draining' },
+  };
+  const cluster = {
+    nodes: () => fake.nodes,
+    homeOf: (key: string) => `home of ${key}`,
+    onChange: (listener: () => void) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  server = createServer(express().use(clusterStream(config, cluster as never, fake.readiness)));
+  await new Promise<void>((listening) => server!.listen(0, '127.0.0.1', listening));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/streams/cluster`;
+  return { ...fake, fake, url };
+}
+
+/** The moments that a stream tells, one after the other. */
+async function* moments(url: string): AsyncGenerator<ClusterMoment> {
+  const answer = await fetch(url);
+  let text = '';
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
+      const event = text.slice(0, end);
+      text = text.slice(end + 2);
+      if (event.startsWith('data: ')) yield JSON.parse(event.slice(6)) as ClusterMoment;
+    }
+  }
+}
+
+describe('the stream of the cluster', () => {
+  it('tells at once what is, then what changes, and where the session is kept', async () => {
+    const { url, fake, listeners } = await start();
+    const stream = moments(`${url}?session=abc`);
+    expect((await stream.next()).value).toMatchObject({
+      server: 'web1',
+      home: 'home of abc',
+      nodes: [{ name: 'mysql1:3306', state: 'online' }],
+    });
+    fake.nodes = [{ ...online, state: 'down' }];
+    for (const listener of listeners) listener();
+    expect((await stream.next()).value).toMatchObject({ nodes: [{ state: 'down' }] });
+    await stream.return(undefined);
+  });
+
+  it('ends while the server drains', async () => {
+    const { url, readiness, listeners } = await start();
+    const stream = moments(url);
+    await stream.next();
+    readiness.phase = 'draining';
+    for (const listener of listeners) listener();
+    expect((await stream.next()).done).toBe(true);
+    expect(listeners.size).toBe(0);
+  });
+
+  it('is open to so many at once, and again when some have left', async () => {
+    const { url, listeners } = await start();
+    const all = Array.from({ length: 100 }, () => new AbortController());
+    await Promise.all(all.map(({ signal }) => fetch(url, { signal })));
+    expect((await fetch(url)).status).toBe(503);
+    for (const one of all) one.abort();
+    while (listeners.size > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    const stream = moments(url);
+    expect((await stream.next()).done).toBe(false);
+    await stream.return(undefined);
+  });
+
+  it('does not exist where servers are not shown', async () => {
+    const { url } = await start({});
+    expect((await fetch(url)).status).toBe(404);
+  });
+});

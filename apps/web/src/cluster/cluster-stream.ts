@@ -1,0 +1,58 @@
+// /api/streams/cluster: what this server sees of the cluster, as server-sent events, where servers may be shown.
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { Config } from '../config/config.js';
+import type { Readiness } from '../health/readiness.js';
+
+/** A moment of the cluster, as the page shows it. */
+export interface ClusterMoment {
+  /** The web server that tells it. */
+  readonly server: string;
+  readonly nodes: ReturnType<MysqlCluster['nodes']>;
+  /** The node that the session which the page asks for is kept on. */
+  readonly home: string | undefined;
+}
+
+/** Streams that one server keeps open; an open page without a stream is the same page, standing still. */
+const maxStreams = 100;
+const everyMs = 1_000;
+
+/**
+ * Goes before all that a request usually passes: a stream needs neither session nor database, must not count as a
+ * request that runs, and tells nothing that the page itself does not. It ends when the server drains, and the browser
+ * then comes back to another one.
+ */
+export function clusterStream(
+  config: Config,
+  cluster: Pick<MysqlCluster, 'nodes' | 'onChange' | 'homeOf'>,
+  readiness: Pick<Readiness, 'phase'>,
+): RequestHandler {
+  let open = 0;
+  return (request: Request, response: Response, next: NextFunction) => {
+    if (!config.server.show || request.path !== '/api/streams/cluster' || request.method !== 'GET') return next();
+    if (open >= maxStreams) return void response.status(503).set('Retry-After', '10').end();
+    const { session } = request.query;
+    const keepsSessionsInMysql = config.session.method === 'mysql' && typeof session === 'string';
+    const tell = () => {
+      if (readiness.phase === 'draining') return void response.end();
+      const moment: ClusterMoment = {
+        server: config.server.name,
+        nodes: cluster.nodes(),
+        home: keepsSessionsInMysql ? cluster.homeOf(session) : undefined,
+      };
+      // Who reads too slowly misses a moment: the next one says it all.
+      if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(moment)}\n\n`);
+    };
+    open += 1;
+    response.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
+    response.write('retry: 1000\n\n');
+    tell();
+    const timer = setInterval(tell, everyMs);
+    const stopListening = cluster.onChange(tell);
+    response.once('close', () => {
+      open -= 1;
+      clearInterval(timer);
+      stopListening();
+    });
+  };
+}

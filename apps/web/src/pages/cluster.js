@@ -1,0 +1,92 @@
+// The living picture of the cluster: what its server sees of the databases, and the way of each request of this page.
+/* global document, fetch, performance, EventSource */
+const { base, session, asks } = document.currentScript.dataset;
+const byId = (id) => document.getElementById(id);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const place = (name) => all('[data-place]').find((one) => one.dataset.place === name);
+const names = all('[data-server]').map((one) => one.dataset.server);
+let home;
+
+function mark(element, state) {
+  element?.classList.remove('online', 'fenced', 'down');
+  element?.classList.add(state);
+}
+
+/** What a server tells once a second, and at every change. */
+function show({ server, nodes, home: newHome }) {
+  home = newHome;
+  byId('teller').textContent = server;
+  if (byId('home')) byId('home').textContent = home === undefined ? '' : `Your session is kept on ${home}.`;
+  for (const { name, state, role, writable, lagMs, reason } of nodes) {
+    mark(place(`node:${name}`), state);
+    const row = all('[data-node]').find((one) => one.dataset.node === name);
+    if (!row) continue;
+    const [stateCell, roleCell, lagCell, noteCell] = row.querySelectorAll('td');
+    mark(stateCell.firstElementChild, state);
+    stateCell.firstElementChild.textContent = state;
+    roleCell.textContent = `${writable ? 'writable' : 'read only'}, ${role}`;
+    lagCell.textContent = lagMs === undefined ? '–' : `${Math.round(lagMs)} ms`;
+    noteCell.textContent = reason ?? '';
+  }
+}
+
+/** Lights the way for a moment. */
+function light(server) {
+  const ways = ['browser proxy', `proxy server:${server}`, home && `server:${server} node:${home}`];
+  for (const line of all('[data-way]').filter((one) => ways.includes(one.dataset.way))) {
+    line.classList.add('lit');
+    setTimeout(() => line.classList.remove('lit'), 700);
+  }
+}
+
+/** One request, to whichever server or to one, and its bar in the strip. */
+async function ask(server) {
+  const begun = performance.now();
+  const answer = await fetch(`${server ? `/_server/${server}` : ''}${asks}`, { cache: 'no-store' }).catch(
+    () => undefined,
+  );
+  const ms = Math.round(performance.now() - begun);
+  const by = (answer?.ok && answer.headers.get('x-served-by')) || undefined;
+  const bar = document.createElement('li');
+  bar.textContent = by ? `${names.indexOf(by) + 1}` : '×';
+  bar.title = by ? `${by}, ${ms} ms` : `no answer, ${ms} ms`;
+  bar.className = by ? `by-${names.indexOf(by) % 6}` : 'none';
+  bar.style.height = `${Math.min(6, 1.5 + ms / 100)}rem`;
+  byId('strip').append(bar);
+  while (byId('strip').children.length > 50) byId('strip').firstElementChild.remove();
+  if (by) light(by);
+  return by ? { by, ms, body: await answer.json() } : undefined;
+}
+
+async function visitAll() {
+  const said = [];
+  for (const name of names) {
+    const answer = await ask(name);
+    const { user, items = {} } = answer?.body ?? {};
+    const known = user ? `knows ${user.name}` : `knows a cart with ${Object.keys(items).length} kinds of things`;
+    said.push(answer ? `${answer.by} ${known}` : `${name} does not answer`);
+    byId('answered').textContent = `${said.join('; ')}.`;
+  }
+}
+
+/** Whether each server answers at all; a server that is frozen does not. */
+function look() {
+  for (const name of names)
+    fetch(`/_server/${name}/healthz`, { cache: 'no-store' })
+      .then(({ ok }) => ok)
+      .catch(() => false)
+      .then((ok) => mark(place(`server:${name}`), ok ? 'online' : 'down'));
+}
+
+byId('live').hidden = false;
+byId('visit').addEventListener('click', visitAll);
+const stream = new EventSource(`${base}/api/streams/cluster?session=${encodeURIComponent(session)}`);
+stream.addEventListener('message', ({ data }) => show(JSON.parse(data)));
+const whileSeen = (act) => () => document.visibilityState === 'visible' && act();
+setInterval(whileSeen(look), 3000);
+setInterval(
+  whileSeen(() => ask()),
+  2000,
+);
+look();
+ask();
