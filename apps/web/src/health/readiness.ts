@@ -36,7 +36,9 @@ export class Readiness {
 
   /** What keeps this server from serving people who are signed in; undefined when nothing does. */
   missing(): string | undefined {
-    if (!this.hasUsableNode() && !this.storage?.withoutMysql) return 'a usable MySQL node';
+    // One that takes no writes, while a group elects its primary, shows people's sessions all the same.
+    const hasNode = this.nodes().some(({ state }) => state === 'online');
+    if (!hasNode && !this.storage?.withoutMysql) return 'a usable MySQL node';
     return this.storage?.missing();
   }
 

@@ -53,11 +53,13 @@ it('is handed over by a server that has lost its store, or does not know that ye
   expect(await answer(cutOff)).toBe(504);
   expect(await answer({ ...cutOff, afterMs: limits.handOverMs + 50 })).toBe(504);
   expect(await answer({ ...cutOff, missing: undefined })).toBe(504);
+  // The time limit has answered, before the store's error came.
+  expect(await answer({ ...cutOff, storeFailed: false })).toBe(504);
 });
 
 it.each([
   ['it can be served', { ...cutOff, status: 200 }],
-  ['the server has too much to do', { ...cutOff, storeFailed: false }],
+  ['the server has too much to do', { ...cutOff, missing: undefined, storeFailed: false }],
   [
     'the store has kept it waiting, here as it would elsewhere',
     { ...cutOff, missing: undefined, afterMs: limits.handOverMs + 50 },

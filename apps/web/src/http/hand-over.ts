@@ -26,8 +26,8 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
     const begunAt = performance.now();
     // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
     const isOthersToServe = () =>
-      request.storeFailed === true &&
-      (readiness.missing() !== undefined || performance.now() - begunAt < limits.handOverMs);
+      readiness.missing() !== undefined ||
+      (request.storeFailed === true && performance.now() - begunAt < limits.handOverMs);
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {
