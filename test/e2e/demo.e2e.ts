@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Client } from '../support/browser.js';
+import { findChromium, launch } from '../support/chromium.js';
 import { register } from '../support/people.js';
 import { runNode } from '../support/run.js';
 
@@ -89,6 +90,24 @@ it('says where everything is, serves on, and takes everything with it when it is
   for (const { url, name } of state.servers) expect((await client.get(`${url}/api/me`)).server).toBe(name);
   expect(state.databases).toEqual([expect.objectContaining({ host: '127.0.0.1', role: 'primary' })]);
 
+  // What the page of the cluster offers: a server is killed by a button, and comes back by another.
+  const visitor = new Client(state.url);
+  const csrf = /name="_csrf" value="([^"]+)"/.exec((await visitor.get('/cluster')).text)![1];
+  const press = (act: string, _csrf = csrf, headers = {}) =>
+    visitor.post('/cluster', new URLSearchParams({ act, name: 'web2', _csrf }), headers);
+  expect((await press('kill', 'forged')).status).toBe(403);
+  expect((await press('kill', csrf, { Host: 'evil.example' })).status).toBe(403);
+  expect(existsSync(`/proc/${state.servers[1].pid}`)).toBe(true);
+  expect((await press('kill')).status).toBe(303);
+  for (let i = 0; i < 100 && existsSync(`/proc/${state.servers[1].pid}`); i++) await sleep(100);
+  expect(existsSync(`/proc/${state.servers[1].pid}`)).toBe(false);
+  expect((await press('revive')).status).toBe(303);
+  const back = async () => (await client.get('/_server/web2/api/me')).status === 200;
+  for (let i = 0; i < 100 && !(await back()); i++) await sleep(100);
+  expect(await back()).toBe(true);
+  await pressInBrowser(state.url);
+  Object.assign(state, JSON.parse(await readFile(stateFile, 'utf8')));
+
   const pids = [state.nginx, ...state.servers, ...state.databases].map(({ pid }) => pid);
   for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(true);
   demo.kill('SIGKILL');
@@ -96,3 +115,22 @@ it('says where everything is, serves on, and takes everything with it when it is
   for (let i = 0; i < 100 && alive().length > 0; i++) await sleep(100);
   expect(alive()).toEqual([]);
 });
+
+/** The same by a real browser, whose page stays where it is and shows what happens. */
+async function pressInBrowser(url: string): Promise<void> {
+  const executable = findChromium();
+  if (!executable) return;
+  const browser = await launch(executable);
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${url}/cluster`);
+    await page.getByRole('button', { name: 'freeze web3' }).click();
+    await page.getByText('freeze web3: done.').waitFor();
+    await page.locator('[data-place="server:web3"].down').waitFor();
+    await page.getByRole('button', { name: 'revive web3' }).click();
+    await page.getByText('revive web3: done.').waitFor();
+    await page.locator('[data-place="server:web3"].online').waitFor();
+  } finally {
+    await browser.close();
+  }
+}

@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { stderr, stdout } from 'node:process';
 import { StackError, startStack, type Stack, type StackProcess } from '@roam/local-stack';
+import { resolve } from 'node:path';
 import { compare, comparisonTable, rowOf, type Comparison, type Row } from './comparison.js';
+import { maxPathBytes, openControl } from './control.js';
 import { costsOf, type Costs } from './cost.js';
 import { answersHttp, keepAlive } from './keep-alive.js';
 import { FlagError, HELP, METHODS, parseFlags, type DemoFlags } from './flags.js';
@@ -13,6 +15,10 @@ import { walk, type WalkResult } from './walk.js';
 /** Read by `npm run admin`, so that it works beside the demo. */
 const ADMIN_SETTINGS = '.roam/demo.env';
 
+/** Where the web servers pass on what is pressed on their page; none where its path is too long for a socket. */
+const controlPath = resolve(`.roam/control/${process.pid}`);
+const hasControl = Buffer.byteLength(controlPath) <= maxPathBytes;
+
 const started = performance.now();
 function say(message: string): void {
   stderr.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${message}\n`);
@@ -20,12 +26,14 @@ function say(message: string): void {
 
 let stack: Stack | undefined;
 let stopKeeping: (() => Promise<void>) | undefined;
+let closeControl: (() => void) | undefined;
 let ending = false;
 
 /** Ends everything in order; a second signal, or one while the stack is starting, ends it at once. */
 async function end(code: number, flags: DemoFlags): Promise<never> {
   if (ending || !stack) process.exit(code);
   ending = true;
+  closeControl?.();
   await stopKeeping?.();
   await stack.stop();
   removeFile(flags.state);
@@ -35,6 +43,14 @@ async function end(code: number, flags: DemoFlags): Promise<never> {
 
 async function writeState(running: Stack, method: string, { state }: DemoFlags): Promise<void> {
   writePrivately(state, `${JSON.stringify(await stateOf(running, method), null, 2)}\n`);
+}
+
+/** The web servers by name, the databases by name and by address. */
+function processesOf({ servers, databases }: Stack): Map<string, StackProcess> {
+  return new Map<string, StackProcess>([
+    ...servers.map((server) => [server.name, server] as const),
+    ...databases.nodes.flatMap((node) => [[node.name, node] as const, [`${node.host}:${node.port}`, node] as const]),
+  ]);
 }
 
 function where({ name, pid, container }: StackProcess): string {
@@ -60,7 +76,8 @@ async function walkOn(
   before?: (running: Stack) => Promise<void>,
 ): Promise<WalkResult> {
   const { servers, databases, topology, port, kill } = flags;
-  stack = await startStack({ servers, databases, topology, port, env: { SESSION_METHOD: method }, onProgress: say });
+  const env = { SESSION_METHOD: method, ...(hasControl && { DEMO_SOCKET: controlPath }) };
+  stack = await startStack({ servers, databases, topology, port, env, onProgress: say });
   await writeState(stack, method, flags);
   writePrivately(ADMIN_SETTINGS, environmentFile(stack.settings));
   await before?.(stack);
@@ -125,6 +142,12 @@ async function run(flags: DemoFlags): Promise<void> {
     answers: answersHttp(`${running.url}/healthz`),
     onRestart: (reason) => say(`nginx ${reason}: starting it again`),
   });
+  if (hasControl)
+    closeControl = await openControl(controlPath, {
+      processes: () => processesOf(running),
+      say,
+      onChange: () => writeState(running, result.report.method, flags),
+    });
   if (result.killed.length > 0) await restore(result, running, flags);
 }
 

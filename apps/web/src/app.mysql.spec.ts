@@ -679,7 +679,11 @@ describe('what servers tell about themselves', () => {
     } finally {
       await hidden.close();
     }
+    // Nor can anything be done to servers, but in the demo.
+    const act = { act: 'kill', name: 'web1' };
+    expect((await browser().send('/cluster', act)).status).toBe(404);
     const shown = await browser().get('/cluster');
+    expect(shown.text).not.toContain('kill');
     expect(shown.headers['x-served-by']).toBe('web1');
     expect(shown.text).toContain(`:${databases.nodes[0].port}`);
   });

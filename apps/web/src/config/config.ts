@@ -31,6 +31,8 @@ export class Config {
     readonly metricsPort: number;
     /** Whether `X-Served-By`, the server's name on pages and a public `/cluster` exist. */
     readonly show: boolean;
+    /** The socket of the demo, which `npm run demo` opens and nobody else. */
+    readonly demoSocket?: string;
   };
   readonly database!: {
     readonly urls: readonly string[];

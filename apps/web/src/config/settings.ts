@@ -173,6 +173,10 @@ const schema = z.object({
     .optional()
     .refine((text) => text === undefined || /^[^\s@<>]+@[^\s@<>]+$/.test(text), 'must be an e-mail address'),
   SHOW_SERVER: flag('off'),
+  DEMO_SOCKET: z
+    .string()
+    .optional()
+    .refine((path) => path === undefined || isAbsolute(path), 'must be the absolute path of a socket'),
 });
 
 type Settings = z.output<typeof schema>;
@@ -206,6 +210,7 @@ export function parseSettings(environment: Environment): Config {
       trustedProxies: settings.TRUSTED_PROXIES,
       metricsPort: settings.METRICS_PORT,
       show: settings.SHOW_SERVER,
+      ...(settings.DEMO_SOCKET !== undefined && { demoSocket: settings.DEMO_SOCKET }),
     },
     database: { urls: settings.DATABASE_URLS },
     session: {

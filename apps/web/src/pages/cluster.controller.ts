@@ -1,10 +1,13 @@
 // /cluster: who answers here, and how the databases are. Public where servers may be shown, else for administrators.
-import { Controller, Get, Req, Res } from '@nestjs/common';
+import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request, Response } from 'express';
 import { Config } from '../config/config.js';
+import { demoAct, DemoControl, DemoGuard } from '../cluster/demo-control.js';
 import { NotFoundError, OutageError } from '../http/app.errors.js';
 import { ServersService } from '../servers/servers.service.js';
+import { parsed } from '../http/validation.js';
+import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
 @Controller('cluster')
@@ -14,6 +17,7 @@ export class ClusterController {
     private readonly cluster: MysqlCluster,
     private readonly servers: ServersService,
     private readonly pages: PageResponder,
+    private readonly demo: DemoControl,
   ) {}
 
   @Get()
@@ -32,6 +36,15 @@ export class ClusterController {
       // The stream is there only where servers may be shown.
       live: this.config.server.show,
       session: request.sessionID,
+      acts: this.demo.exists,
     });
+  }
+
+  /** Kills, freezes or revives a server or a database; in the demo only. */
+  @Post()
+  @UseGuards(DemoGuard, FormGuard)
+  async act(@Req() request: Request, @Res() response: Response): Promise<void> {
+    await this.demo.do(parsed(demoAct, request.body));
+    this.pages.seeOther(request, response, '/cluster');
   }
 }

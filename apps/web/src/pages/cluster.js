@@ -1,5 +1,5 @@
 // The living picture of the cluster: what its server sees of the databases, and the way of each request of this page.
-/* global document, fetch, performance, EventSource */
+/* global document, fetch, performance, EventSource, FormData, URLSearchParams */
 const { base, session, asks } = document.currentScript.dataset;
 const byId = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -77,6 +77,18 @@ function look() {
       .catch(() => false)
       .then((ok) => mark(place(`server:${name}`), ok ? 'online' : 'down'));
 }
+
+/** What is pressed here happens without leaving the page, which would forget its requests. */
+for (const form of all('form.acts'))
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const fields = new URLSearchParams(new FormData(form, event.submitter));
+    const answer = await fetch(form.action, { method: 'POST', body: fields, redirect: 'manual' }).catch(
+      () => undefined,
+    );
+    const begun = answer?.type === 'opaqueredirect';
+    byId('answered').textContent = `${fields.get('act')} ${fields.get('name')}: ${begun ? 'done' : 'not possible'}.`;
+  });
 
 byId('live').hidden = false;
 byId('visit').addEventListener('click', visitAll);

@@ -4,6 +4,7 @@ import { AccountModule } from '../account/account.module.js';
 import { AdminModule } from '../admin/admin.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { CartModule } from '../cart/cart.module.js';
+import { DemoControl } from '../cluster/demo-control.js';
 import { ServersModule } from '../servers/servers.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { AccountPagesController } from './account-pages.controller.js';
@@ -24,6 +25,6 @@ import { ViewsModule } from './views.module.js';
     AdminPagesController,
     ClusterController,
   ],
-  providers: [FormTokens, PageResponder],
+  providers: [FormTokens, PageResponder, DemoControl],
 })
 export class PagesModule {}

@@ -1,0 +1,65 @@
+// What the demo lets people do to their own cluster: kill, freeze and revive a server or a database, through its socket.
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import type { Request } from 'express';
+import { request as httpRequest } from 'node:http';
+import { z } from 'zod';
+import { Config } from '../config/config.js';
+import { NotFoundError, RequestError, UnavailableError } from '../http/app.errors.js';
+
+export const demoAct = z.object({
+  act: z.enum(['kill', 'freeze', 'revive'], { error: 'Must be kill, freeze or revive.' }),
+  /** A web server's name, or a database's `host:port`. */
+  name: z.string({ error: 'Name a server or a database.' }).regex(/^[\w.:[\]-]{1,100}$/, 'There is none of that name.'),
+});
+export type DemoAct = z.output<typeof demoAct>;
+
+/** Longer than the demo takes to say that it has begun. Milliseconds. */
+const timeoutMs = 1_000;
+
+@Injectable()
+export class DemoControl {
+  constructor(private readonly config: Config) {}
+
+  get exists(): boolean {
+    return this.config.server.demoSocket !== undefined;
+  }
+
+  /** Resolves when the demo has begun with it. @throws {NotFoundError} @throws {UnavailableError} */
+  async do(act: DemoAct): Promise<void> {
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const request = httpRequest({
+        socketPath: this.config.server.demoSocket,
+        method: 'POST',
+        path: '/',
+        headers: { 'content-type': 'application/json' },
+        timeout: timeoutMs,
+      });
+      request.once('timeout', () => request.destroy(new Error('the demo does not answer')));
+      request.once('error', reject);
+      request.once('response', (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      request.end(JSON.stringify(act));
+    }).catch(() => undefined);
+    if (status === 404) throw new NotFoundError('There is no such server or database.');
+    if (status !== 202) throw new UnavailableError();
+  }
+}
+
+/** Without the demo's socket there is nothing here; with it, only for who asks by the site's own name (DNS rebinding). */
+@Injectable()
+export class DemoGuard implements CanActivate {
+  constructor(
+    private readonly config: Config,
+    private readonly demo: DemoControl,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    if (!this.demo.exists) throw new NotFoundError();
+    const { host } = context.switchToHttp().getRequest<Request>().headers;
+    if (host !== this.config.server.publicUrl.host)
+      throw new RequestError(403, 'wrong_host', 'This works at the address that the demo has printed only.');
+    return true;
+  }
+}
