@@ -28,7 +28,7 @@ it.each([
   ['cookie', 'mysql'],
   ['file', 'sync'],
 ])('from %s to %s and back, with nobody logged out and nothing lost', async (from, to) => {
-  stack = await startStack({ servers: 3, topology: 'single', env: { SESSION_METHOD: from } });
+  stack = await startStack({ servers: 2, topology: 'single', env: { SESSION_METHOD: from } });
   const { url, servers } = stack;
   let over = false;
   const faults: string[] = [];

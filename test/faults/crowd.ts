@@ -14,6 +14,8 @@ export interface CrowdOptions {
   readonly perSecond: number;
   /** Whether people try cookies that were logged out (default true). */
   readonly thieves?: boolean;
+  /** Whether people end the sessions of their other devices (default true). */
+  readonly ends?: boolean;
   /** Makes two crowds do the same, as far as the site answers the same. */
   readonly seed?: number;
 }

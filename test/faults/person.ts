@@ -126,7 +126,7 @@ export class Person {
     // What takes a login afterwards is rare: a password is checked at the cost of many requests.
     if (dice < 0.985) return this.look(device);
     if (dice < 0.99) return this.signOut(device);
-    if (dice < 0.993) return this.signIn(device);
+    if (dice < 0.993 || this.options.ends === false) return this.signIn(device);
     if (dice < 0.996) return this.revokeOther(device);
     return this.endOthers(device);
   }

@@ -42,6 +42,8 @@ export interface SceneOptions {
   readonly rounds?: number;
   /** Whether people try what they have copies of: cookies that were logged out (default true). */
   readonly thieves?: boolean;
+  /** Whether people end the sessions of their other devices (default true). */
+  readonly ends?: boolean;
 }
 
 const WHOLE_WITHIN_MS = 120_000;
@@ -111,9 +113,9 @@ export class Scene {
 
   /** People for its stack; they keep away from servers that are meant to be down. */
   crowd(size: { readonly people: number; readonly perSecond: number; readonly seed?: number }): Crowd {
-    const { stack, method, thieves } = this.options;
+    const { stack, method, thieves, ends } = this.options;
     const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
-    return new Crowd({ site: { url: stack.url, servers }, method: methods[method], thieves, ...size });
+    return new Crowd({ site: { url: stack.url, servers }, method: methods[method], thieves, ends, ...size });
   }
 
   /** What is broken, in words; all that its people did is kept in a file. */

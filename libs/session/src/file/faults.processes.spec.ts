@@ -13,6 +13,7 @@ import { FileSessionStore, type FileSessionStoreOptions } from './file-session-s
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
 import { sealKeys } from './sealed-file.js';
 import { patience } from '../testing/patience.js';
+import { newId } from '../token.js';
 
 jest.setTimeout(30_000);
 
@@ -226,6 +227,21 @@ describe('two mounts', () => {
     await until(() => store.stats().repaired === 1);
     const alone = await open({ dirs: [dirs[1]] });
     await until(async () => (await alone.find(record.id)) !== undefined);
+  });
+
+  it('log nobody out whose session another server, gone since, could write to the mount that is away now', async () => {
+    const other = await open({ dirs: [dirs[0]] });
+    const record = aRecord();
+    await other.create(record);
+    const store = await open();
+    const { mark } = (await store.find(record.id))!;
+    await rm(fileOf(dirs[1], record.id), { force: true });
+    await take(dirs[0]);
+    // An id of an hour ago: it did not begin while the mount was away.
+    const old = aRecord({ id: newId(Date.now() - 3_600_000) });
+    await expect(store.find(record.id, mark)).rejects.toThrow(StoreUnavailableError);
+    await expect(store.find(old.id, mark)).rejects.toThrow(StoreUnavailableError);
+    expect(await store.find(old.id)).toBeUndefined();
   });
 
   it('wait, when all were away, for the one that knows everything', async () => {

@@ -215,8 +215,9 @@ export class FileSessionStore implements SessionStore, SessionIndex {
     }
     if (copy && this.isNewEnough(copy, atLeast)) return copy;
     if (copy) throw new StoreUnavailableError('No mount in reach has the session as new as the browser has seen it.');
+    // Whoever brings a mark has seen it: perhaps another server, or one that died, could write that mount only.
     const since = this.documents.incompleteSince;
-    if (since !== undefined && createdAt(id) > since - SKEW_MS) {
+    if (since !== undefined && (atLeast !== undefined || createdAt(id) > since - SKEW_MS)) {
       throw new StoreUnavailableError('The session may be on a mount that is out of reach.');
     }
     return undefined;
