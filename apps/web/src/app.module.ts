@@ -17,6 +17,7 @@ import { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HousekeepingService } from './database/housekeeping.service.js';
+import type { Metrics } from './health/metrics.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
@@ -37,6 +38,7 @@ export class AppModule {
     cluster: MysqlCluster,
     store: AnySessionStore,
     logger: Logger,
+    metrics: Metrics,
     heartbeat: Heartbeat,
   ): DynamicModule {
     return {
@@ -55,7 +57,7 @@ export class AppModule {
             log: PinoLogger,
             audit: AuditService,
             heartbeat: Heartbeat,
-          ) => sessionOptions(config, store, answers, log, audit, heartbeat),
+          ) => sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
         }),
         DatabaseModule.forRoot(cluster),
         ThrottlingModule,

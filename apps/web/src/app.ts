@@ -33,7 +33,7 @@ export async function createApp(
   heartbeat = new Heartbeat(limits.frozenMs),
 ): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(config, cluster, metrics.counted(store), logger, heartbeat),
+    AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat),
     {
       bodyParser: false,
       bufferLogs: true,
@@ -50,6 +50,7 @@ export async function createApp(
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
   metrics.observe(admission);
+  metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
   app.use(
     requestContext(config),

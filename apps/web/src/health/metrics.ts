@@ -1,5 +1,6 @@
 // What is measured, in Prometheus' format.
-import type { AnySessionStore } from '@roam/session';
+import type { MysqlCluster } from '@roam/mysql-cluster';
+import type { AnySessionStore, SessionEvent } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AuditEventName } from '../audit/audit-event.js';
@@ -22,6 +23,7 @@ export class Metrics {
   private readonly operations: Counter;
   private readonly logins: Counter;
   private readonly events: Counter;
+  private readonly sessionEvents: Counter;
 
   constructor(readiness: Readiness) {
     collectDefaultMetrics({ register: this.registry });
@@ -48,6 +50,12 @@ export class Metrics {
       name: 'roam_audit_events_total',
       help: 'Events of the audit log, by name',
       labelNames: ['event'],
+      registers: [this.registry],
+    });
+    this.sessionEvents = new Counter({
+      name: 'roam_session_events_total',
+      help: 'What happened to sessions: merged changes, refused revivals, thefts, failed touches, and so on',
+      labelNames: ['type'],
       registers: [this.registry],
     });
     new Gauge({
@@ -114,6 +122,23 @@ export class Metrics {
         this.set(admission.refused);
       },
     });
+  }
+
+  /** Shows how the cluster of databases had to help itself. */
+  observeCluster(cluster: Pick<MysqlCluster, 'stats'>): void {
+    new Gauge({
+      name: 'roam_mysql_events_total',
+      help: 'Nodes fenced, statements answered by another node than their home or run again, answers lost, standstills',
+      labelNames: ['type'],
+      registers: [this.registry],
+      collect() {
+        for (const [type, count] of Object.entries(cluster.stats())) this.set({ type }, count as number);
+      },
+    });
+  }
+
+  countSessionEvent(type: SessionEvent['type']): void {
+    this.sessionEvents.inc({ type });
   }
 
   /** Counts what the audit log tells. */

@@ -5,6 +5,7 @@ import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import type { Metrics } from '../health/metrics.js';
 import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
@@ -26,6 +27,7 @@ export function sessionOptions(
   answers: ErrorAnswers,
   logger: PinoLogger,
   audit: AuditService,
+  metrics: Metrics,
   heartbeat: Heartbeat,
 ): SessionOptions {
   const { outage, secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
@@ -49,6 +51,7 @@ export function sessionOptions(
     },
     onEvent: (event) => {
       report(event, logger);
+      metrics.countSessionEvent(event.type);
       if (event.type === 'theft')
         audit.noteAside('session-theft', event.userId === null ? {} : { userId: event.userId });
     },

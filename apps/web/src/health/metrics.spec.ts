@@ -1,0 +1,64 @@
+// What is measured: each event is counted under its own name, and the dashboard asks for nothing that is not measured.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import type { AuditService } from '../audit/audit.service.js';
+import { auditEvent, type AuditEventName } from '../audit/audit-event.js';
+import { Metrics } from './metrics.js';
+import { Readiness } from './readiness.js';
+
+const stats = { fenced: 3, stalls: 0, fallbacks: 2, retries: 1, unknownOutcomes: 0 };
+
+function measured() {
+  const metrics = new Metrics(new Readiness());
+  metrics.observeCluster({ stats: () => stats });
+  const audit = { onEvent: () => undefined } as unknown as AuditService;
+  metrics.countEvents(audit);
+  return { metrics, audit };
+}
+
+describe('the metrics', () => {
+  it('count logins by result, and every event of the audit log', async () => {
+    const { metrics, audit } = measured();
+    const happens = (event: AuditEventName, details = {}) =>
+      audit.onEvent(auditEvent({ event, server: 'web1', details }));
+    happens('login', { by: 'passkey', remember: true });
+    happens('login', { by: 'password', remember: false });
+    happens('login-failed');
+    happens('login-throttled');
+    happens('logout');
+    const text = await metrics.registry.metrics();
+    for (const line of [
+      'roam_logins_total{result="success",by="passkey"} 1',
+      'roam_logins_total{result="success",by="password"} 1',
+      'roam_logins_total{result="failure",by=""} 1',
+      'roam_logins_total{result="throttled",by=""} 1',
+      'roam_audit_events_total{event="login"} 2',
+      'roam_audit_events_total{event="logout"} 1',
+    ])
+      expect(text).toContain(line);
+    expect(text).not.toContain('result="logout"');
+  });
+
+  it('show what happened to sessions and how the databases helped themselves', async () => {
+    const { metrics } = measured();
+    metrics.countSessionEvent('merged');
+    metrics.countSessionEvent('revival-refused');
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('roam_session_events_total{type="merged"} 1');
+    expect(text).toContain('roam_session_events_total{type="revival-refused"} 1');
+    expect(text).toContain('roam_mysql_events_total{type="fenced"} 3');
+    expect(text).toContain('roam_mysql_events_total{type="fallbacks"} 2');
+  });
+
+  it('are what the dashboard shows', async () => {
+    const names = (await measured().metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
+    const dashboard = readFileSync('deploy/grafana/roam.json', 'utf8');
+    const asked = new Set(
+      [...dashboard.matchAll(/\b(?:roam|http)_\w+/g)].map(([name]) => name.replace(/_seconds_(bucket|count)$/, '_seconds')),
+    );
+    expect(asked.size).toBeGreaterThan(8);
+    // The two that come with the admission of requests.
+    const all = [...names, 'http_requests_in_hand', 'http_requests_refused_total'];
+    expect([...asked].filter((name) => !all.includes(name))).toEqual([]);
+  });
+});
