@@ -681,7 +681,7 @@ describe('what servers tell about themselves', () => {
     }
     // Nor can anything be done to servers, but in the demo.
     const act = { act: 'kill', name: 'web1' };
-    expect((await browser().send('/cluster', act)).status).toBe(404);
+    expect((await browser().agent.post('/cluster').type('form').send(act)).status).toBe(404);
     const shown = await browser().get('/cluster');
     expect(shown.text).not.toContain('kill');
     expect(shown.headers['x-served-by']).toBe('web1');

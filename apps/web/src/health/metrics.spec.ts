@@ -54,7 +54,9 @@ describe('the metrics', () => {
     const names = (await measured().metrics.registry.getMetricsAsJSON()).map(({ name }) => name);
     const dashboard = readFileSync('deploy/grafana/roam.json', 'utf8');
     const asked = new Set(
-      [...dashboard.matchAll(/\b(?:roam|http)_\w+/g)].map(([name]) => name.replace(/_seconds_(bucket|count)$/, '_seconds')),
+      [...dashboard.matchAll(/\b(?:roam|http)_\w+/g)].map(([name]) =>
+        name.replace(/_seconds_(bucket|count)$/, '_seconds'),
+      ),
     );
     expect(asked.size).toBeGreaterThan(8);
     // The two that come with the admission of requests.
