@@ -9,8 +9,10 @@ import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { handOver } from './hand-over.js';
 
-let server: Server | undefined;
-afterEach(() => void server?.close());
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
 
 interface Case {
   readonly missing?: string;
@@ -31,7 +33,8 @@ async function answer({
 }: Case): Promise<number> {
   const app = express();
   const readiness = { missing: () => missing } as Readiness;
-  server = createServer(app).listen(0, '127.0.0.1');
+  const server = createServer(app).listen(0, '127.0.0.1');
+  servers.push(server);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const config = { server: { standbyPort: onStandby ? port : undefined } } as Config;
