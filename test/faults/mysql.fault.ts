@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
+import { shiftClocks } from './method-nemeses.js';
 import { freezeDatabase, freezeServer, killDatabase, killNginx, killServer, rollingRestart } from './nemeses.js';
 import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
@@ -15,6 +16,6 @@ describe('mysql, three nodes that all take writes', () => {
   }, 180_000);
   afterAll(() => stack?.stop());
 
-  const faults = [killServer, rollingRestart, killNginx, freezeServer, killDatabase, freezeDatabase];
+  const faults = [killServer, rollingRestart, killNginx, freezeServer, killDatabase, freezeDatabase, shiftClocks];
   it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault));
 });

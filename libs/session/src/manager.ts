@@ -4,7 +4,7 @@ import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptio
 import { ReadOnlyOutage } from './outage/read-only-outage.js';
 import { RequestSession, type SessionContext } from './request-session.js';
 import { SessionUsageError, StoreUnavailableError } from './errors.js';
-import type { Session } from './session.js';
+import { ownerOf, type Session } from './session.js';
 import {
   hasEpochs,
   hasOtherKind,
@@ -146,7 +146,7 @@ export class SessionManager {
 
   /**
    * Ends all sessions of a user, also one that logs in just now; with `except`, that one lives on.
-   * @throws SessionUsageError where the method cannot.
+   * @throws SessionUsageError where the method cannot, SessionEndedError when `except` was ended by another such call.
    */
   async endAll(userId: string, except?: Session): Promise<void> {
     const epochs = this.epochs();
@@ -154,8 +154,11 @@ export class SessionManager {
       await epochs.raiseEpoch(userId);
       return;
     }
+    const before = await epochs.epochOf(userId);
+    // It may have ended since this request began: then it is not to lift itself back over the bar.
+    if (ownerOf(except).epoch < before) await except.reload();
     // First lifted above the bar, so that the parallel requests of this session are not logged out in between.
-    const expected = (await epochs.epochOf(userId)) + 1;
+    const expected = before + 1;
     await except.bind({ userId, epoch: expected }).save();
     const raised = await epochs.raiseEpoch(userId);
     if (raised !== expected) await except.bind({ userId, epoch: raised }).save();

@@ -246,6 +246,11 @@ export class RequestSession {
     return this.context.secure;
   }
 
+  /** The epoch of its user under which it began, or was bound last. */
+  get epoch(): number {
+    return this.bearer?.epoch ?? this.stored?.record.epoch ?? 0;
+  }
+
   get info(): SessionInfo {
     const { limits, now, store } = this.context;
     const method = store.capabilities.method;

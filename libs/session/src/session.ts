@@ -136,6 +136,7 @@ export class SessionCookie {
   }
 }
 
-function ownerOf(session: Session): RequestSession {
+/** What is behind the session that a handler holds. */
+export function ownerOf(session: Session): RequestSession {
   return (session as unknown as { [OWNER]: RequestSession })[OWNER];
 }

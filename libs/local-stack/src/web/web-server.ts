@@ -4,7 +4,6 @@ import { commandLineOfNode } from './node-command.js';
 import { answers } from '../system/http.js';
 import { shiftedClock } from './shifted-clock.js';
 import { ManagedProcess } from '../system/managed-process.js';
-import { giveWay, takePart } from '../system/priority.js';
 import type { WebServer } from '../types.js';
 
 export interface WebServerOptions {
@@ -40,16 +39,6 @@ export class NodeWebServer extends ManagedProcess implements WebServer {
     this.metricsUrl = metricsUrl;
     this.changed = changed;
     this.clock = clock;
-  }
-
-  /** To start costs seconds of processor: until it serves, it leaves them to those that do. */
-  override async start(): Promise<void> {
-    if (this.isRunning) return;
-    const started = super.start();
-    const { pid } = this;
-    if (pid !== null) giveWay(pid);
-    await started;
-    if (pid !== null) takePart(pid);
   }
 
   configure(env: Readonly<Record<string, string>>): void {

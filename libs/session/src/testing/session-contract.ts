@@ -698,6 +698,32 @@ export function describeSessionContract(
         await expectDead(laptop);
       });
 
+      it('are not ended by one that was ended while its request ran, nor does it come back by that', async () => {
+        if (!hasEpochs(opened.servers[0])) return;
+        const userId = newUser();
+        const [phone, laptop] = [new Visitor(), new Visitor()];
+        await phone.logIn(a, userId);
+        await laptop.logIn(b, userId);
+        const late = await laptop.begin(b);
+        await phone.visit(a, (session) => a.endAll(userId, session));
+        // Where servers hear of it within a while.
+        await expectDead(laptop.copy());
+        await expect(b.endAll(userId, late.session)).rejects.toMatchObject({ code: 'session_ended' });
+        await expectDead(laptop);
+        expect(await phone.see(b)).toBeDefined();
+      });
+
+      it('are ended but one by a click that was made twice', async () => {
+        if (!hasEpochs(opened.servers[0]) || sealed()) return;
+        const userId = newUser();
+        const laptop = new Visitor();
+        await laptop.logIn(a, userId);
+        const clicks = [await laptop.begin(a), await laptop.begin(b)];
+        await a.endAll(userId, clicks[0].session);
+        await b.endAll(userId, clicks[1].session);
+        expect(await laptop.see(a)).toBeDefined();
+      });
+
       it('end also when a login races with the end of all (better-auth#11022)', async () => {
         if (!hasEpochs(opened.servers[0])) return;
         const userId = newUser();
