@@ -23,7 +23,7 @@ describe('nobody is logged out by moving', () => {
     await expectNobodyLoggedOut(stack, 200);
   });
 
-  it('on a source with two replicas that apply 5 seconds late', async () => {
+  it('on a source with two replicas that apply 5 seconds late (fleetdm/fleet#4469, laravel/framework#54231)', async () => {
     stack = await startStack({ topology: 'replicas' });
     const replicas = [];
     for (const node of stack.databases.nodes) if ((await node.role()) === 'replica') replicas.push(node);

@@ -4,7 +4,6 @@ import { startStack, type Stack } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
 import { loseRevocationList } from './method-nemeses.js';
 import { freezeServer, killServer, rollingRestart } from './nemeses.js';
-import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -17,5 +16,5 @@ describe('cookie', () => {
   afterAll(() => stack?.stop());
 
   const faults = [killServer, rollingRestart, freezeServer, loseRevocationList];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'cookie', rounds, perSecond }), fault));
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'cookie' }), fault));
 });

@@ -8,7 +8,7 @@ import { FileServer, prepareNetworkMounts } from '../../libs/session/src/file/te
 import { expectHarmless } from './expect-outcome.js';
 import { hangMount } from './method-nemeses.js';
 import { freezeServer, killServer, rollingRestart } from './nemeses.js';
-import { perSecond, rounds } from './settings.js';
+import { perSecond } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -48,6 +48,6 @@ if (missing) console.error(`NOT TESTED: faults of the file method; ${missing}.`)
 
   const faults = [hangMount(() => fileServers), killServer, rollingRestart, freezeServer];
   it.each(faults)('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'file', rounds, perSecond: share * perSecond }), fault),
+    expectHarmless(new Scene({ stack, method: 'file', perSecond: share * perSecond }), fault),
   );
 });

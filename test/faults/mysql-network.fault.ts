@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { canIsolate, canOwnDisks, startStack, type Stack } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
 import { cutDatabase, cutServer, fillDisk, holdDatabase, slowDatabase, useUpConnections } from './network-nemeses.js';
-import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -16,7 +15,7 @@ describe('mysql, three nodes that all take writes, over links that can be cut', 
   afterAll(() => stack?.stop());
 
   it.each([cutServer, slowDatabase, holdDatabase, useUpConnections])('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault),
+    expectHarmless(new Scene({ stack, method: 'mysql' }), fault),
   );
 });
 
@@ -34,9 +33,7 @@ where(canIsolate(), 'cuts between MySQL nodes')('mysql, three nodes in networks 
   }, 180_000);
   afterAll(() => stack?.stop());
 
-  it.each([cutDatabase])('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault),
-  );
+  it.each([cutDatabase])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql' }), fault));
 });
 
 where(canOwnDisks(), 'a full disk')('mysql, three nodes on disks of their own', () => {
@@ -46,7 +43,5 @@ where(canOwnDisks(), 'a full disk')('mysql, three nodes on disks of their own', 
   }, 180_000);
   afterAll(() => stack?.stop());
 
-  it.each([fillDisk])('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault),
-  );
+  it.each([fillDisk])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql' }), fault));
 });

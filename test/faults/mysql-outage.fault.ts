@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { startStack, type Stack, type StackOptions } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
 import { allDownDeny, allDownReadOnly, killPrimary, powerCut } from './outage-nemeses.js';
-import { perSecond, rounds } from './settings.js';
 import { Scene, type Fault } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -27,7 +26,5 @@ describe.each(stacks)('mysql, $title', ({ faults, env, topology }) => {
 
   // A copy that was stolen before its logout is a matter of minutes with `read-only`, see docs/outage.md.
   const thieves = env?.SESSION_OUTAGE !== 'read-only';
-  it.each([...faults])('$name', (fault) =>
-    expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond, thieves }), fault),
-  );
+  it.each([...faults])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', thieves }), fault));
 });

@@ -4,7 +4,6 @@ import { startStack, type Stack } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
 import { shiftClocks } from './method-nemeses.js';
 import { freezeDatabase, freezeServer, killDatabase, killNginx, killServer, rollingRestart } from './nemeses.js';
-import { perSecond, rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -17,5 +16,5 @@ describe('mysql, three nodes that all take writes', () => {
   afterAll(() => stack?.stop());
 
   const faults = [killServer, rollingRestart, killNginx, freezeServer, killDatabase, freezeDatabase, shiftClocks];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', rounds, perSecond }), fault));
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql' }), fault));
 });

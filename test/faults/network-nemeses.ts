@@ -1,6 +1,6 @@
 // What is done to a site's network and to what its databases live on.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exhaustConnections, holdApplier } from '@roam/local-stack';
+import { exhaustConnections, holdApplier, type WebServer } from '@roam/local-stack';
 import { away, pick } from './nemeses.js';
 import type { Fault } from './scene.js';
 
@@ -14,14 +14,36 @@ export const cutServer: Fault = {
     return away(scene, server, async () => {
       const links = scene.stack.links.of(server.name);
       links.cut();
-      await sleep(LASTS_MS);
-      await links.heal();
+      try {
+        await untilItLeavesItsPort(server);
+        await sleep(LASTS_MS);
+      } finally {
+        await links.heal();
+      }
       // Nobody is sent past nginx to a server that is still away.
       await scene.untilWhole();
     });
   },
   longestWait: 3_000,
 };
+
+/** @throws Error when it still listens after half a minute */
+async function untilItLeavesItsPort(server: WebServer): Promise<void> {
+  const end = performance.now() + 30_000;
+  while (!(await isRefused(server.url))) {
+    if (performance.now() > end) throw new Error(`${server.name} is cut off and still takes requests.`);
+    await sleep(100);
+  }
+}
+
+async function isRefused(url: string): Promise<boolean> {
+  try {
+    await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(1_000) });
+    return false;
+  } catch (error) {
+    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ECONNREFUSED';
+  }
+}
 
 export const cutDatabase: Fault = {
   name: 'cut one MySQL node off the other two',

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { roamDir, type Stack } from '@roam/local-stack';
 import { check, explain, type Promises } from './check.js';
-import { Crowd } from './crowd.js';
+import { Crowd, type CrowdOptions } from './crowd.js';
 import { failed, figuresOf, Slowest, type Figures } from './figures.js';
 import { describeOperation, type Operation } from './history.js';
 import { methods, type MethodName } from './methods.js';
+import * as settings from './settings.js';
 
 export interface Fault {
   readonly name: string;
@@ -34,20 +35,17 @@ export interface Outcome extends Figures {
   readonly wholeAfter: number;
 }
 
-export interface SceneOptions {
+export interface SceneOptions extends Pick<CrowdOptions, 'thieves' | 'ends'> {
   readonly stack: Stack;
   readonly method: MethodName;
   readonly people?: number;
   readonly perSecond?: number;
-  readonly rounds?: number;
-  /** Whether people try what they have copies of: cookies that were logged out (default true). */
-  readonly thieves?: boolean;
-  /** Whether people end the sessions of their other devices (default true). */
-  readonly ends?: boolean;
 }
 
 const WHOLE_WITHIN_MS = 120_000;
 const QUIET_MS = 1_500;
+/** Programs that have just started are slow: what they answer first tells of no fault. */
+const WARM_UP_MS = 8_000;
 
 export class Scene {
   readonly stack: Stack;
@@ -58,16 +56,17 @@ export class Scene {
     this.stack = options.stack;
   }
 
-  /** Runs the fault `rounds` times under one crowd. */
+  /** Runs the fault as often as the settings say, under one crowd. */
   async run(fault: Fault): Promise<Outcome> {
-    const { method, people = 64, perSecond = 300, rounds = 1 } = this.options;
+    const { method, people = 64, perSecond = settings.perSecond } = this.options;
     const crowd = this.crowd({ people, perSecond });
     const each: (Figures & { wholeAfter: number })[] = [];
     const failures: string[] = [];
     const slowest: string[] = [];
     try {
       await crowd.start();
-      for (let round = 0; round < rounds; round++) {
+      await sleep(WARM_UP_MS);
+      for (let round = 0; round < settings.rounds; round++) {
         await sleep(QUIET_MS);
         const before = crowd.history.length;
         const begun = performance.now();
@@ -96,7 +95,7 @@ export class Scene {
     return {
       fault: fault.name,
       method,
-      rounds,
+      rounds: settings.rounds,
       requests: each.reduce((sum, { requests }) => sum + requests, 0),
       perSecond: Math.min(...each.map((figures) => figures.perSecond)),
       failed: worst('failed'),

@@ -7,7 +7,7 @@ import { expectHarmless } from './expect-outcome.js';
 import { cutBetweenServers, killDatabases, leaveAndJoin, shiftClocks } from './method-nemeses.js';
 import { freezeServer, killServer, rollingRestart } from './nemeses.js';
 import { cutServer } from './network-nemeses.js';
-import { perSecond, rounds } from './settings.js';
+import { rounds } from './settings.js';
 import { Scene } from './scene.js';
 
 /** How soon after its answer the server that gave it dies. */
@@ -25,14 +25,11 @@ describe('sync', () => {
   afterAll(() => stack?.stop());
 
   const faults = [killServer, rollingRestart, leaveAndJoin, freezeServer, cutServer, killDatabases, shiftClocks];
-  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'sync', rounds, perSecond }), fault));
+  it.each(faults)('$name', (fault) => expectHarmless(new Scene({ stack, method: 'sync' }), fault));
 
   // What ended on one side, the other hears of when they have met again: see docs/sync.md.
   it(cutBetweenServers.name, () =>
-    expectHarmless(
-      new Scene({ stack, method: 'sync', rounds, perSecond, thieves: false, ends: false }),
-      cutBetweenServers,
-    ),
+    expectHarmless(new Scene({ stack, method: 'sync', thieves: false, ends: false }), cutBetweenServers),
   );
 
   it('keeps a login whose server is killed 50 ms after its answer', async () => {

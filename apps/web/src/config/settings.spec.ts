@@ -94,7 +94,7 @@ describe('parseSettings', () => {
     ['one character repeated', 'x'.repeat(64), /easily guessed/],
     ['short in second place', `${secret},short`, /number 2 is shorter/],
     ['twice the same', `${secret},${secret}`, /same secret twice/],
-  ])('refuses session secrets that are %s', (_, secrets, expected) => {
+  ])('refuses session secrets that are %s (CVE-2023-27524, CVE-2019-5420)', (_, secrets, expected) => {
     expect(faultsOf({ ...usable, SESSION_SECRETS: secrets }).join()).toMatch(expected);
   });
 

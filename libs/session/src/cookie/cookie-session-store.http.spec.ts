@@ -72,7 +72,7 @@ describe('a sealed session over HTTP', () => {
     expect(await (await get('/', cookie)).json()).toEqual({ a: 1 });
   });
 
-  it('is refused after the logout, ends open streams, and takes its cookies away by name', async () => {
+  it('is refused after the logout (vvo/iron-session#530, CVE-2024-31999), ends open streams, and takes its cookies away by name', async () => {
     const cookie = cookieOf(await get('/write'));
     const stream = (await get('/stream', cookie)).text();
     const start = Date.now();

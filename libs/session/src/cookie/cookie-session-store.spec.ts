@@ -54,6 +54,13 @@ describe('a sealed session', () => {
     expect(storeWith({ secrets: [NEW_KEY] }).unseal(token)).toBeUndefined();
   });
 
+  it('is never taken from what is not sealed (CVE-2026-39324)', () => {
+    const text = JSON.stringify(aRecord({ userId: 'user-1' }));
+    const sealed = store.seal(aRecord());
+    const forged = [text, encodeURIComponent(text), Buffer.from(text).toString('base64url'), sealed.slice(0, -1), ''];
+    for (const token of forged) expect(store.unseal(token)).toBeUndefined();
+  });
+
   it('is worth nothing for another site or another purpose with the same secrets', () => {
     const token = store.seal(aRecord());
     expect(storeWith({ audience: 'https://roam.example:8443' }).unseal(token)).toBeUndefined();

@@ -30,7 +30,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 describe('a document', () => {
-  it('is one file, whatever its id is', async () => {
+  it('is one file in its folder, whatever its id is (CVE-2020-9484)', async () => {
     for (const id of ['../../../etc/passwd', '', '/', 'a\0b', '💣', 'x'.repeat(100_000)]) {
       const key = keyOf('sessions', id);
       expect(await files.put(key, 'body')).toBe('done');
@@ -108,7 +108,7 @@ describe('a document', () => {
   });
 });
 
-describe('what is not ours', () => {
+describe('what is not ours (CVE-2025-24813)', () => {
   const plant: Record<string, (target: string) => Promise<void>> = {
     'made up': (target) => writeFile(target, '{"admin":true}'),
     empty: (target) => writeFile(target, ''),

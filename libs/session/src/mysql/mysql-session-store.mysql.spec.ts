@@ -68,7 +68,7 @@ describe('mysql, multi-primary: what only real servers show', () => {
     }
   });
 
-  it('sweeps while sessions are written at full speed, on every node, by two servers at once', async () => {
+  it('sweeps while sessions are written at full speed, on every node, by two servers at once (spring-session#1739)', async () => {
     const past = Date.now() - 20 * 3_600_000;
     const ended = Array.from({ length: 300 }, () => aRecord({ id: newId(past), idleEndsAt: past, endsAt: past }));
     await Promise.all(ended.map((record, i) => stores[i % 2].create(record)));

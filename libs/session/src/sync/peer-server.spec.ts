@@ -87,7 +87,7 @@ async function expectUnharmed(sessions: number): Promise<void> {
   for (const store of stores) expect(store.isReady).toBe(true);
 }
 
-describe('the port of the links', () => {
+describe('the port of the links (CVE-2022-29885)', () => {
   it('takes 1 MB of random bytes for nothing', async () => {
     await openPair();
     await stores[0].create(aRecord());

@@ -124,7 +124,7 @@ export function describeSessionContract(
     });
 
     describe('no lost update', () => {
-      it('keeps different keys that two requests change at once', async () => {
+      it('keeps different keys that two requests change at once (SerayaEryn/fastify-session#237)', async () => {
         const visitor = await shopper();
         const [one, two] = await Promise.all([visitor.begin(a), visitor.begin(b)]);
         one.session!.pear = 1;
@@ -349,7 +349,7 @@ export function describeSessionContract(
     });
 
     describe('read what you saw', () => {
-      it('never shows an older session than the mark says', async () => {
+      it('never shows an older session than the mark says (fleetdm/fleet#4469, laravel/framework#54231)', async () => {
         const visitor = await shopper();
         const old = visitor.copy();
         await visitor.visit(b, (session) => {
@@ -409,7 +409,7 @@ export function describeSessionContract(
         expect(await visitor.see(a)).toBeUndefined();
       });
 
-      it('ends after the absolute limit however active', async () => {
+      it('ends after the absolute limit however active (CVE-2024-35220)', async () => {
         const visitor = await shopper();
         for (const end = clock + limits.lifetime - 1; clock < end; clock = Math.min(end, clock + limits.idle / 2)) {
           expect(await visitor.see(a)).toBeDefined();
@@ -496,7 +496,7 @@ export function describeSessionContract(
         else expect([{ cart: { apple: 1 } }, { cart: { apple: 2 }, coupon: 'TEN' }]).toContainEqual(seen);
       });
 
-      it('renews in time, with a grace for parallel requests', async () => {
+      it('renews in time, with a grace for parallel requests (expressjs/session#923)', async () => {
         const visitor = await shopper();
         const parallel = visitor.copy();
         clock += limits.renew;
@@ -637,7 +637,7 @@ export function describeSessionContract(
         expect(({} as { apple?: number }).apple).toBeUndefined();
       });
 
-      it('treats damaged content as no session and keeps it for inspection', async () => {
+      it('treats damaged content as no session and keeps it for inspection (session-file-store)', async () => {
         const visitor = await shopper();
         const id = (await visitor.begin(a)).id;
         // A store that merges composes the content itself.
@@ -682,6 +682,16 @@ export function describeSessionContract(
         expect(await phone.see(a)).toBeUndefined();
         expect(await laptop.see(a)).toBeDefined();
         expect(await stranger.see(a)).toBeDefined();
+      });
+
+      it('are all listed when they began at the same moment on different servers (better-auth#11073)', async () => {
+        if (!indexed()) return;
+        const userId = newUser();
+        const devices = Array.from({ length: 10 }, () => new Visitor());
+        await Promise.all(devices.map((device, i) => device.logIn(i % 2 ? a : b, userId)));
+        for (const here of [a, b]) expect(await here.sessionsOf(userId)).toHaveLength(devices.length);
+        await b.endAll(userId);
+        for (const device of devices) expect(await device.see(a)).toBeUndefined();
       });
 
       it('are all ended but one, on every server', async () => {
