@@ -37,6 +37,27 @@ if [ ! -e database-urls ]; then
   keep database-urls "$WEB_UID" "$urls"
 fi
 
+# The databases' certificates, of an authority that signs nothing else: its key is thrown away.
+if [ ! -e mysql-tls.pem ]; then
+  temporary=$(mktemp -d)
+  names=
+  for node in $NODES; do names+="${names:+,}DNS:$node"; done
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj "/CN=roam's databases" \
+    -addext 'basicConstraints=critical,CA:TRUE' -addext 'keyUsage=critical,keyCertSign' \
+    -keyout "$temporary/ca.key" -out "$temporary/ca.pem"
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mysql \
+    -keyout "$temporary/key.pem" -out "$temporary/request.pem"
+  value=$(openssl x509 -req -in "$temporary/request.pem" -CA "$temporary/ca.pem" -CAkey "$temporary/ca.key" -days 3650 \
+    -extfile <(printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\n' "$names"))
+  value+=$'\n'$(<"$temporary/key.pem")
+  authority=$(<"$temporary/ca.pem")
+  rm -r "$temporary"
+  keep mysql-ca.pem root "$authority"
+  # No secret: whoever speaks to a database has to know it.
+  chmod 444 mysql-ca.pem
+  keep mysql-tls.pem mysql "$value"
+fi
+
 if [ ! -e tls.pem ]; then
   # Certificate and key in one file, so that neither is there without the other.
   value=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \

@@ -56,8 +56,15 @@ settings=(
   # Further behind than this many transactions, a node copies another instead of replaying them.
   --group-replication-clone-threshold=100000
 
-  --group-replication-ssl-mode=REQUIRED
+  # Nobody is spoken to in the clear, and nodes speak only to nodes of the same authority.
+  --ssl-ca=/secrets/mysql-ca.pem
+  --ssl-cert=/secrets/mysql-tls.pem
+  --ssl-key=/secrets/mysql-tls.pem
+  --require-secure-transport=ON
+  --group-replication-ssl-mode=VERIFY_CA
   --group-replication-recovery-use-ssl=ON
+  --group-replication-recovery-ssl-ca=/secrets/mysql-ca.pem
+  --group-replication-recovery-ssl-verify-server-cert=ON
   --group-replication-recovery-get-public-key=ON
   # Its bound, not its size; the default is 1 GB.
   --group-replication-message-cache-size=134217728

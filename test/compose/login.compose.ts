@@ -88,6 +88,22 @@ describe('the stack in containers', () => {
   );
 
   it(
+    'speaks with the databases by TLS only',
+    logged(async () => {
+      const query = `SELECT IF(status.VARIABLE_VALUE = '', 'plain', 'TLS') FROM performance_schema.threads AS thread
+        JOIN performance_schema.status_by_thread AS status USING (THREAD_ID)
+        WHERE thread.PROCESSLIST_USER = 'roam' AND status.VARIABLE_NAME = 'Ssl_cipher'`;
+      const sql = `MYSQL_PWD=$(</secrets/root-password) mysql --host=127.0.0.1 --skip-column-names --execute "${query}"`;
+      for (const name of databases) {
+        const connections = await stack.compose(['exec', '-T', name, 'bash', '-c', sql]);
+        expect(new Set(connections.trim().split('\n'))).toEqual(new Set(['TLS']));
+      }
+      const plain = `MYSQL_PWD=$(</secrets/root-password) mysql --host=127.0.0.1 --ssl-mode=DISABLED --execute 'SELECT 1' 2>&1`;
+      await expect(stack.compose(['exec', '-T', 'mysql1', 'bash', '-c', plain])).rejects.toThrow();
+    }),
+  );
+
+  it(
     'loses nothing and logs nobody out when a web server and a MySQL server are killed',
     logged(async () => {
       const person = await registered();

@@ -65,6 +65,7 @@ export class MysqlCluster implements Cluster {
     const log = options.log ?? (() => undefined);
     const nodes = new NodeSet({
       urls: options.urls,
+      ...(options.ca !== undefined && { ca: options.ca }),
       readTimeoutMs: options.readTimeoutMs ?? 300,
       writeTimeoutMs: options.writeTimeoutMs ?? 800,
       connectionsPerNode: options.connectionsPerNode ?? 10,

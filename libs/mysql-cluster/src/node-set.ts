@@ -10,7 +10,7 @@ import type { ClusterOptions, NodeStatus } from './types.js';
 import { Watch } from './watch.js';
 
 /** The options with every default filled in. */
-export type NodeSetOptions = Required<Omit<ClusterOptions, 'startTimeoutMs'>>;
+export type NodeSetOptions = Required<Omit<ClusterOptions, 'startTimeoutMs' | 'ca'>> & Pick<ClusterOptions, 'ca'>;
 
 interface Member extends ClusterNode {
   hash: number;
@@ -44,7 +44,7 @@ export class NodeSet {
   private closing: Promise<void> | undefined;
 
   constructor(readonly options: NodeSetOptions) {
-    const addresses = options.urls.map(parseUrl);
+    const addresses = options.urls.map((url, index) => parseUrl(url, index, options.ca));
     this.health = new Health(addresses.length, options.maxLagMs);
     this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms), options.frozenMs);
     addresses.forEach((address, index) => this.members.push(this.addMember(address, index)));

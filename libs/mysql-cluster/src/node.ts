@@ -1,6 +1,7 @@
 // One node: where it is, its place in the ranking, its connections.
 import type { ConnectionOptions } from 'mysql2';
 import type { NodePool } from './node-pool.js';
+import { tlsWith } from './tls.js';
 
 export interface ClusterNode extends NodeAddress {
   readonly index: number;
@@ -18,8 +19,11 @@ export interface NodeAddress {
   readonly connection: ConnectionOptions;
 }
 
-/** Reads `mysql://user:password@host:port/database`; throws without repeating the url, which holds a password. */
-export function parseUrl(text: string, index: number): NodeAddress {
+/**
+ * Reads `mysql://user:password@host:port/database`; throws without repeating the url, which holds a password.
+ * @param ca PEM, see `ClusterOptions`
+ */
+export function parseUrl(text: string, index: number, ca?: string): NodeAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'mysql:' || url.hostname === '')
     throw new TypeError(`database url ${index + 1} is not of the form mysql://user:password@host:port/database`);
@@ -28,6 +32,7 @@ export function parseUrl(text: string, index: number): NodeAddress {
     connection: {
       // mysql2 reads the url itself, and with it `?ssl={…}`.
       uri: text,
+      ...(ca !== undefined && { ssl: tlsWith(ca) }),
       timezone: 'Z',
       supportBigNumbers: true,
       keepAliveInitialDelay: 10_000,

@@ -4,6 +4,11 @@ import type { RowDataPacket } from 'mysql2';
 export interface ClusterOptions {
   /** `mysql://user:password@host:port/database`, one per node. */
   readonly urls: readonly string[];
+  /**
+   * The certificate (PEM) of the authority that signed those of the nodes. With it every connection is TLS, 1.2 or later, and
+   * a node whose certificate is not signed by it, or not for the host in its url, is not spoken to (ASVS 12.3.2, 12.3.4).
+   */
+  readonly ca?: string;
   /** Milliseconds after which a read has failed in all (default 300): all attempts on all nodes together. */
   readonly readTimeoutMs?: number;
   /** Milliseconds after which a write has failed in all (default 800). */

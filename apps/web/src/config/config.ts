@@ -36,6 +36,8 @@ export class Config {
   };
   readonly database!: {
     readonly urls: readonly string[];
+    /** The certificate (PEM) of the authority that signed the databases': then nothing is sent to them but by TLS. */
+    readonly ca?: string;
   };
   readonly session!: {
     readonly method: SessionMethod;

@@ -1,5 +1,6 @@
 // The settings: defaults, the _FILE forms, and every fault reported at once.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { rootCertificates } from 'node:tls';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,12 @@ describe('parseSettings', () => {
     expect([config.session.outage, config.server.standbyPort]).toEqual(['deny', undefined]);
     expect(config.session.rememberLifetimeMs).toBe(2_592_000_000);
     expect(config.accounts.secondFactor).toBe('optional');
+  });
+
+  it('takes an authority for the databases only as its certificate', () => {
+    const [certificate] = rootCertificates;
+    expect(parseSettings({ ...usable, DATABASE_CA: certificate }).database.ca).toBe(certificate);
+    expect(faultsOf({ ...usable, DATABASE_CA: 'ca.pem' })).toEqual([expect.stringMatching(/^DATABASE_CA must/)]);
   });
 
   it('takes who must have a second factor', () => {

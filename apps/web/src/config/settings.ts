@@ -1,4 +1,5 @@
 // Reads and checks the environment: every setting with its default and its rule; all faults are found in one pass.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
@@ -19,7 +20,7 @@ export class InvalidSettingsError extends Error {
 }
 
 /** Settings that may also be given as `NAME_FILE`, the path of a file that holds the value. */
-const secretNames = ['DATABASE_URLS', 'SESSION_SECRETS', 'SYNC_SECRET', 'MAIL_URL'];
+const secretNames = ['DATABASE_URLS', 'DATABASE_CA', 'SESSION_SECRETS', 'SYNC_SECRET', 'MAIL_URL'];
 
 const minSecretLength = 32;
 const exampleSecret =
@@ -83,6 +84,10 @@ const schema = z.object({
       (urls) => urls.every(isMysqlUrl),
       'must be mysql://user:password@host:port/database, separated by commas, one per node',
     ),
+  DATABASE_CA: z
+    .string()
+    .refine(isCertificate, 'must be a certificate in PEM form, of the authority that signed the databases’ own')
+    .optional(),
   SESSION_METHOD: z.string().default('mysql').pipe(oneOf(sessionMethods)),
   SESSION_MIGRATE_FROM: z.string().pipe(oneOf(sessionMethods)).optional(),
   SESSION_MIGRATE_PHASE: z.string().pipe(oneOf(migrationPhases)).optional(),
@@ -212,7 +217,10 @@ export function parseSettings(environment: Environment): Config {
       show: settings.SHOW_SERVER,
       ...(settings.DEMO_SOCKET !== undefined && { demoSocket: settings.DEMO_SOCKET }),
     },
-    database: { urls: settings.DATABASE_URLS },
+    database: {
+      urls: settings.DATABASE_URLS,
+      ...(settings.DATABASE_CA !== undefined && { ca: settings.DATABASE_CA }),
+    },
     session: {
       method: settings.SESSION_METHOD,
       secrets: settings.SESSION_SECRETS,
@@ -307,6 +315,14 @@ function resolveFiles(environment: Environment): { values: Record<string, string
     }
   }
   return { values, faults };
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text).ca;
+  } catch {
+    return false;
+  }
 }
 
 function oneOf<T extends string>(values: readonly T[]) {

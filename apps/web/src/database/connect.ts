@@ -18,7 +18,7 @@ export function connectCluster(
   writeTimeoutMs: number = limits.writeMs,
 ): Promise<MysqlCluster> {
   return MysqlCluster.connect({
-    urls: config.database.urls,
+    ...config.database,
     readTimeoutMs: limits.readMs,
     writeTimeoutMs,
     startTimeoutMs: limits.startMs,

@@ -7,6 +7,7 @@
 //   GROUP_NODES           host:port of every node, comma-separated (the port defaults to 3306): required
 //   GROUP_USER            an account with all rights on every node (default root)
 //   GROUP_PASSWORD        its password: required
+//   GROUP_CA              the certificate (PEM) of the authority that signed the nodes': connects by TLS then; also GROUP_CA_FILE
 //   REPLICATION_USER      the account by which nodes copy from each other (default replication); made where missing
 //   REPLICATION_PASSWORD  its password: required
 //   APP_USER              the web servers' account; made where missing, with its database; none when not set

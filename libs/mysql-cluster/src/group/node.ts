@@ -1,6 +1,7 @@
 // One node of a group as its keeper sees it: how to reach it, and what it says of itself.
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import { GtidSet } from '../gtid.js';
+import { tlsWith } from '../tls.js';
 
 export interface GroupNode {
   /** For messages; default `host:port`. */
@@ -12,6 +13,8 @@ export interface GroupNode {
 export interface Credentials {
   readonly user: string;
   readonly password: string;
+  /** The certificate (PEM) of the authority that signed the nodes': then TLS only, and who is not known is not spoken to. */
+  readonly ca?: string;
 }
 
 /** MySQL's own words for a member's state. */
@@ -105,6 +108,7 @@ export async function withConnection<T>(
       port: node.port,
       user: admin.user,
       password: admin.password,
+      ...(admin.ca !== undefined && { ssl: tlsWith(admin.ca) }),
       connectTimeout: timeoutMs,
     });
     // An error between two statements is the next statement's; without a listener it would end the process.

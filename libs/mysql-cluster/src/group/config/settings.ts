@@ -41,9 +41,11 @@ export function readSettings(env: Environment = process.env): GroupOptions {
       faults.push(`GROUP_NODES: "${text}" is not host:port`);
     else nodes.push({ name: text, host, port: Number(port) });
   }
+  const ca = secret('GROUP_CA');
   const admin = {
     user: env.GROUP_USER ?? 'root',
     password: required('GROUP_PASSWORD or GROUP_PASSWORD_FILE', secret('GROUP_PASSWORD')),
+    ...(ca && { ca }),
   };
   const replication = {
     user: env.REPLICATION_USER ?? 'replication',
