@@ -23,6 +23,7 @@ import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
 import { MailService } from '../mail/mail.service.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore, type Passkey } from './passkey-store.js';
 import type { PasskeyCreation, PasskeyLogin } from './passkeys.schemas.js';
@@ -98,7 +99,6 @@ export class PasskeysService {
     assertFresh(request);
     const expectedChallenge = this.take(request, 'create');
     const user = await this.accounts.current(request);
-    const epoch = await this.sessions.epochOf(user.id);
     const { verified, registrationInfo } = await this.checked(() =>
       verifyRegistrationResponse({ response, expectedChallenge, ...this.expected, requireUserVerification: true }),
     );
@@ -108,7 +108,7 @@ export class PasskeysService {
     const transports = (response.response.transports ?? []).filter((text) => /^[\w-]{1,20}$/.test(text)).slice(0, 10);
     const added = { credentialId, publicKey: Buffer.from(publicKey), counter, transports, name: name || 'Passkey' };
     if (!(await this.store.add(user.id, added))) throw new InvalidPasskeyError();
-    await this.changed(request, { user, epoch }, endOtherSessions, true);
+    await this.changed(request, user, endOtherSessions, true);
     return row((await this.store.find(credentialId))!);
   }
 
@@ -116,12 +116,11 @@ export class PasskeysService {
   async remove(request: Request, id: string, endOtherSessions = true): Promise<void> {
     assertFresh(request);
     const user = await this.accounts.current(request);
-    const epoch = await this.sessions.epochOf(user.id);
     const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
     if (left.length === 0 && !user.totpSince && this.signIns.isDemandedOf(user))
       throw new InvalidInputError({ body: 'This site demands a second factor, and there is no other.' });
     if (!(await this.store.remove(user.id, id))) throw new NotFoundError('There is no such passkey.');
-    await this.changed(request, { user, epoch }, endOtherSessions, false);
+    await this.changed(request, user, endOtherSessions, false);
   }
 
   /** What the browser needs to prove who one is; of who is signed in, only their own passkeys will do. */
@@ -201,11 +200,11 @@ export class PasskeysService {
   }
 
   /** A change of what lets somebody in: a new token, the other sessions ended, and a mail (OWASP ASVS 6.3.7, 7.4.3). */
-  private async changed(request: Request, account: Account, endOthers: boolean, added: boolean): Promise<void> {
-    await this.signIns.renew(request, account, added);
-    if (endOthers) await this.sessions.endAll(account.user.id, request.session);
+  private async changed(request: Request, user: User, endOthers: boolean, added: boolean): Promise<void> {
+    await this.signIns.renew(request, { user }, { enrolled: added });
+    if (endOthers) await this.sessions.endAll(user.id, request.session);
     this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
-    this.mails.send(account.user.email, letters.passkey(account.user.name, added));
+    this.mails.send(user.email, letters.passkey(user.name, added));
   }
 }
 
