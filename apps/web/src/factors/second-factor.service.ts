@@ -110,7 +110,7 @@ export class SecondFactorService {
     return { user, epoch };
   }
 
-  /** `enrolment` while an app is being set up here, as long as the proof is fresh that began it. */
+  /** `enrolment` while an app is being set up in this session, as long as its proof of identity is fresh. */
   async state(request: Request): Promise<{ since: Date | null; recoveryCodes: number; enrolment?: Enrolment }> {
     const user = await this.accounts.current(request);
     const secret = !user.totpSince && isFresh(request) && this.enrolling(request, user);
