@@ -120,6 +120,14 @@ export class SessionManager {
     return hasEpochs(this.context.store) ? this.context.store.epochOf(userId) : Promise.resolve(0);
   }
 
+  /**
+   * The epoch under which this session began or was bound last. A session that takes its place without a new proof of
+   * identity is bound to this one, so that "end all sessions" ends it too, also when that comes in between.
+   */
+  boundEpoch(session: Session): number {
+    return ownerOf(session).epoch;
+  }
+
   /** The user's live sessions, newest first. @throws SessionUsageError where the method keeps no list. */
   async sessionsOf(userId: string): Promise<SessionSummary[]> {
     const index = this.index();

@@ -8,6 +8,7 @@ import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { Challenges } from '../passkeys/challenges.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { PasskeysController } from '../passkeys/passkeys.controller.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
@@ -30,6 +31,7 @@ import { StepUpService } from './step-up.service.js';
     RecoveryCodesService,
     StepUpService,
     LeavingService,
+    Challenges,
     PasskeyStore,
     PasskeysService,
   ],

@@ -163,8 +163,10 @@ export class AccountService {
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, password: string): Promise<{ user: User; epoch: number }> {
+    if (!request.user) throw new NotSignedInError();
+    // Before all that is checked, as at login.
+    const epoch = await this.sessions.epochOf(request.user.id);
     const user = await this.current(request);
-    const epoch = await this.sessions.epochOf(user.id);
     const matches = await this.throttle.attempt({ account: user.email, ip: request.ip }, () =>
       this.passwords.verify(user.passwordHash, password),
     );

@@ -43,7 +43,8 @@ export const letters = {
       added
         ? 'Whoever holds the device that it was made on can sign in to your account with it from now on.'
         : 'It does not let anybody in any more.',
-      notYou,
+      // A new password leaves passkeys alone.
+      added ? `${notYou} Then sign in and remove the passkey under "Your passkeys" of your account.` : notYou,
     ],
   }),
   deleted: (name: string): Letter => ({

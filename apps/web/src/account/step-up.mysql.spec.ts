@@ -1,7 +1,10 @@
 // Proving once more who one is, before what a thief of a session must not do.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { SessionManager } from '@roam/session/nest';
+import { randomUUID } from 'node:crypto';
 import { totpCode } from '../factors/totp.js';
 import { decoded, outcome, Site } from '../testing/site.js';
+import { UsersService } from '../users/users.service.js';
 
 jest.setTimeout(60_000);
 
@@ -19,6 +22,8 @@ async function jumpTo(time: number): Promise<void> {
 }
 
 const tooLate = (now: number) => jumpTo(now + 5 * 60_000 + 1_000);
+/** What the app with this secret shows. */
+const codeOf = (secret: string) => totpCode(decoded(secret), Math.floor(Date.now() / 30_000));
 const cookieOf = (headers: Record<string, unknown>) => String(headers['set-cookie']).split(';')[0];
 
 describe('a proof of identity that is older than five minutes', () => {
@@ -67,7 +72,7 @@ describe('a proof of identity that is older than five minutes', () => {
     const currentPassword = someone.password;
     const enrolled = await agent.post('/api/factors/totp').send({ currentPassword });
     const { uri } = enrolled.body as { uri: string };
-    const code = () => totpCode(decoded(new URL(uri).searchParams.get('secret')!), Math.floor(Date.now() / 30_000));
+    const code = () => codeOf(new URL(uri).searchParams.get('secret')!);
     expect((await agent.post('/api/factors/totp/confirm').send({ code: code() })).status).toBe(200);
     await tooLate(now);
     const password = 'a completely new one';
@@ -82,5 +87,81 @@ describe('a proof of identity that is older than five minutes', () => {
     expect((await get('/account/confirm')).text).toContain('name="code"');
     expect((await agent.post('/api/reauthenticate').send({ code: code() })).status).toBe(204);
     expect((await agent.put('/api/password').send({ currentPassword, password })).status).toBe(204);
+  });
+
+  it('is taken of nobody whose account is switched off', async () => {
+    const { agent, someone, id } = await site.registered();
+    await site.cluster.write('UPDATE users SET deactivated_at = NOW(3) WHERE id = ?', [id]);
+    const proved = await agent.post('/api/reauthenticate').send({ currentPassword: someone.password });
+    expect(outcome(proved)).toEqual([403, 'account_deactivated']);
+  });
+
+  it('and that is given while all sessions are ended brings none back', async () => {
+    const { agent, someone, id } = await site.registered();
+    const [users, sessions] = [site.app.get(UsersService), site.app.get(SessionManager)];
+    const find = users.findById.bind(users);
+    jest.spyOn(users, 'findById').mockImplementation(async (userId) => {
+      const user = await find(userId);
+      await sessions.endAll(id);
+      return user;
+    });
+    await agent.post('/api/reauthenticate').send({ currentPassword: someone.password });
+    expect((await agent.get('/api/me')).status).toBe(401);
+  });
+});
+
+describe('an app that is being set up', () => {
+  it('ASVS 7.5.1: is known to the session that began it only, and while its proof is fresh', async () => {
+    const { agent, get, someone } = await site.registered();
+    const there = site.browser();
+    await there.agent.post('/api/login').send(someone);
+    const begin = async () => {
+      const begun = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
+      expect(cookieOf(begun.headers)).toMatch(/^sid=.+/);
+      return (begun.body as { secret: string }).secret;
+    };
+    const abandoned = await begin();
+    expect((await get('/account/two-step')).text).toContain('<svg');
+    expect((await there.get('/account/two-step')).text).not.toContain('<svg');
+    const stolen = await there.agent.post('/api/factors/totp/confirm').send({ code: codeOf(abandoned) });
+    expect(outcome(stolen)).toEqual([422, 'invalid_input']);
+    await tooLate(Date.now());
+    expect((await get('/account/two-step')).text).not.toContain('<svg');
+    const late = await agent.post('/api/factors/totp/confirm').send({ code: codeOf(abandoned) });
+    expect(outcome(late)).toEqual([403, 'reauthentication_required']);
+    const secret = await begin();
+    expect(secret).not.toBe(abandoned);
+    expect((await agent.post('/api/factors/totp/confirm').send({ code: codeOf(secret) })).status).toBe(200);
+  });
+
+  it('counts once though a proxy repeats the request that was cut off', async () => {
+    const { agent, someone, id } = await site.registered();
+    const enrolled = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
+    const { secret } = enrolled.body as { secret: string };
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now());
+    const step = Math.floor(Date.now() / 30_000);
+    const requestId = randomUUID();
+    // As far as the first try got.
+    await site.app.get(UsersService).addTotp(id, Buffer.alloc(48), step, requestId);
+    const confirm = (by: string) =>
+      agent
+        .post('/api/factors/totp/confirm')
+        .set('X-Request-Id', by)
+        .send({ code: codeOf(secret) });
+    expect((await confirm(randomUUID())).status).toBe(422);
+    const confirmed = await confirm(requestId);
+    expect([confirmed.status, (confirmed.body as { recoveryCodes: string[] }).recoveryCodes.length]).toEqual([200, 10]);
+
+    await jumpTo(Date.now() + 30_000);
+    const there = site.browser().agent;
+    await there.post('/api/login').send(someone);
+    await site.app.get(UsersService).takeTotpStep(id, step + 1, requestId);
+    const complete = (by: string) =>
+      there
+        .post('/api/login/second')
+        .set('X-Request-Id', by)
+        .send({ code: codeOf(secret) });
+    expect((await complete(randomUUID())).status).toBe(422);
+    expect((await complete(requestId)).status).toBe(200);
   });
 });

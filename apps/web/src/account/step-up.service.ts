@@ -47,7 +47,7 @@ export class StepUpService {
   }
 
   private async proved(request: Request, account: Account, by: string): Promise<void> {
-    await this.signIns.renew(request, account);
+    await this.signIns.renew(request, account, { proved: true });
     this.audit.note('reauthenticated', request, {}, { by });
   }
 }

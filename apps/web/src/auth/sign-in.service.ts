@@ -1,5 +1,6 @@
 // Starts and ends signed-in sessions, by Passport's own login sessions.
 import { Injectable } from '@nestjs/common';
+import { SessionManager } from '@roam/session/nest';
 import type { Request, Response } from 'express';
 import passport from 'passport';
 import { AuditService } from '../audit/audit.service.js';
@@ -23,6 +24,7 @@ export type SignInBy = 'password' | 'password and code' | 'passkey';
 export class SignInService {
   constructor(
     private readonly config: Config,
+    private readonly sessions: SessionManager,
     private readonly audit: AuditService,
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once and knows its user.
@@ -45,17 +47,31 @@ export class SignInService {
       throw new AccountDeactivatedError();
     }
     const mustEnrol = by !== 'passkey' && this.demandsSecondFactor(account.user);
-    await this.begin(request, account, remember, mustEnrol);
+    await this.begin(request, account, { authenticatedAt: Date.now(), remember, mustEnrol });
     this.audit.note('login', request, {}, { remember, by });
   }
 
   /**
-   * A new token for who is signed in, after a fresh proof or a change of who they are (OWASP ASVS 7.2.4).
-   * @param enrolled whether there is a second factor now, that the site may have demanded
+   * A new token for who is signed in, after a fresh proof or a change of who they are (OWASP ASVS 7.2.4). What has ended
+   * all sessions of theirs meanwhile ends this one too.
+   * @param account its epoch counts with a proof only
+   * @param change `proved`: this request has proved who it is; `enrolled`: there is a second factor now, that the site may
+   * have demanded
+   * @throws {AccountDeactivatedError}
    */
-  async renew(request: Request, account: Account, enrolled = false): Promise<void> {
-    const mustEnrol = !enrolled && request.user?.mustEnrol === true;
-    await this.begin(request, account, request.session!.cookie.maxAge !== null, mustEnrol);
+  async renew(
+    request: Request,
+    { user, epoch = 0 }: Pick<Account, 'user'> & Partial<Account>,
+    { proved = false, enrolled = false } = {},
+  ): Promise<void> {
+    if (user.deactivatedAt) throw new AccountDeactivatedError();
+    const bound = this.sessions.boundEpoch(request.session!);
+    const account = { user, epoch: proved ? Math.max(epoch, bound) : bound };
+    await this.begin(request, account, {
+      authenticatedAt: proved ? Date.now() : request.user!.authenticatedAt,
+      remember: request.session!.cookie.maxAge !== null,
+      mustEnrol: !enrolled && request.user!.mustEnrol === true,
+    });
   }
 
   /** Whether the site demands a second factor of this user; it may be a passkey, which this does not look at. */
@@ -71,12 +87,11 @@ export class SignInService {
   private async begin(
     request: Request,
     { user, epoch }: Account,
-    remember: boolean,
-    mustEnrol: boolean,
+    { authenticatedAt, remember, mustEnrol }: { authenticatedAt: number; remember: boolean; mustEnrol: boolean },
   ): Promise<void> {
     const signIn: SignIn = {
       ...publicUser(user),
-      authenticatedAt: Date.now(),
+      authenticatedAt,
       userAgent: (request.get('user-agent') ?? '').slice(0, 200),
       ip: request.ip ?? '',
       ...(mustEnrol && { mustEnrol }),

@@ -2,15 +2,17 @@
 import { Injectable } from '@nestjs/common';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { AccountService } from '../account/account.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
+import { assertFresh, isFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
-import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
+import { InvalidInputError, LoginExpiredError, NotSignedInError, PasskeyRequiredError } from '../http/app.errors.js';
+import { claimantOf } from '../http/claimant.js';
 import { MailService } from '../mail/mail.service.js';
 import { letters } from '../account/letters.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
@@ -23,6 +25,8 @@ import { base32, otpauthUri, stepOf } from './totp.js';
 
 /** The key of the session that remembers whose password was right. */
 const key = 'secondFactor';
+/** The key that keeps the sealed secret of an app until a code of it was seen: in the one session that made it. */
+const enrolmentKey = 'enrolment';
 
 /** Whose password was right, until the second step. */
 interface Pending {
@@ -98,44 +102,59 @@ export class SecondFactorService {
 
   /** The account of who is signed in, when this is a code of theirs. @throws {InvalidInputError} @throws {TooManyAttemptsError} */
   async prove(request: Request, code: string): Promise<Account> {
+    if (!request.user) throw new NotSignedInError();
+    // Before the account is read, as with a password.
+    const epoch = await this.sessions.epochOf(request.user.id);
     const user = await this.accounts.current(request);
-    const epoch = await this.sessions.epochOf(user.id);
     await this.assertProved(request, user, code);
     return { user, epoch };
   }
 
+  /** `enrolment` while an app is being set up in this session, as long as its proof of identity is fresh. */
   async state(request: Request): Promise<{ since: Date | null; recoveryCodes: number; enrolment?: Enrolment }> {
     const user = await this.accounts.current(request);
-    const pending = !user.totpSince && user.totpSecret;
+    const secret = !user.totpSince && isFresh(request) && this.enrolling(request, user);
     return {
       since: user.totpSince,
       recoveryCodes: await this.codes.left(user.id),
-      ...(pending && { enrolment: this.enrolment(user, this.box.open(user.id, pending).secret) }),
+      ...(secret && { enrolment: this.enrolment(user, secret) }),
     };
   }
 
-  /** Makes a secret for an app; it counts once `confirm` has seen a code of it. @throws {InvalidInputError} */
+  /**
+   * Makes a secret for an app; it counts once `confirm` has seen a code of it, in this session and soon.
+   * @throws {InvalidInputError} @throws {TooManyAttemptsError}
+   */
   async enrol(request: Request, password: string): Promise<Enrolment> {
-    const { user } = await this.accounts.prove(request, password);
+    const account = await this.accounts.prove(request, password);
+    const { user } = account;
     if (user.totpSince) throw new InvalidInputError({ currentPassword: 'There is a second factor already.' });
     const secret = randomBytes(20);
-    await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret), totpStep: 0 });
+    request.session![enrolmentKey] = this.box.seal(user.id, secret).toString('base64url');
+    await this.signIns.renew(request, account, { proved: true });
     return this.enrolment(user, secret);
   }
 
-  /** Switches the second factor on, ends all other sessions, and makes the recovery codes. @throws {InvalidInputError} */
+  /**
+   * Switches the second factor on, ends all other sessions, and makes the recovery codes.
+   * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
+   */
   async confirm(request: Request, code: string): Promise<string[]> {
+    assertFresh(request);
     const user = await this.accounts.current(request);
-    const { totpSecret: sealed } = user;
+    const secret = this.enrolling(request, user);
     const wrong = new InvalidInputError({ code: 'This is not the code that the app shows now.' });
-    if (!sealed || user.totpSince) throw wrong;
+    if (!secret) throw wrong;
     const attempt = { account: `${user.id} second factor`, ip: request.ip };
-    const proved = await this.throttle.attempt(attempt, () => this.checkTotp(user, sealed, code));
-    if (!proved) throw wrong;
-    const epoch = await this.sessions.epochOf(user.id);
+    const step = await this.throttle.attempt(
+      attempt,
+      async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
+    );
+    if (step === false) throw wrong;
+    if (!(await this.users.addTotp(user.id, this.box.seal(user.id, secret), step, claimantOf(request)))) throw wrong;
     const recoveryCodes = await this.codes.renew(user.id);
-    await this.users.change(user.id, { totpSince: new Date() });
-    await this.signIns.renew(request, { user, epoch }, true);
+    delete request.session![enrolmentKey];
+    await this.signIns.renew(request, { user }, { enrolled: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-added', request, {}, { factor: 'totp' });
     this.mails.send(user.email, letters.secondFactor(user.name, true));
@@ -149,7 +168,7 @@ export class SecondFactorService {
       throw new InvalidInputError({ currentPassword: 'This site demands a second factor, and there is no other.' });
     await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0 });
     await this.codes.remove(user.id);
-    await this.signIns.renew(request, { user, epoch });
+    await this.signIns.renew(request, { user, epoch }, { proved: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
     this.mails.send(user.email, letters.secondFactor(user.name, false));
@@ -165,8 +184,8 @@ export class SecondFactorService {
   private async check(request: Request, user: User, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
     if (user.totpSecret && /^\d{6}$/.test(compact)) {
-      if (await this.checkTotp(user, user.totpSecret, compact)) return true;
-    } else if (await this.codes.claim(user.id, code, request.trustedId ?? randomUUID())) {
+      if (await this.checkTotp(user, user.totpSecret, compact, claimantOf(request))) return true;
+    } else if (await this.codes.claim(user.id, code, claimantOf(request))) {
       this.audit.note('recovery-code-used', request, { userId: user.id });
       return true;
     }
@@ -174,12 +193,18 @@ export class SecondFactorService {
     return false;
   }
 
-  private async checkTotp(user: User, sealed: Buffer, code: string): Promise<boolean> {
+  private async checkTotp(user: User, sealed: Buffer, code: string, claimant: string): Promise<boolean> {
     const { secret, isOld } = this.box.open(user.id, sealed);
-    const step = stepOf(secret, code.replace(/\s/g, ''), Date.now());
-    if (step === undefined || !(await this.users.takeTotpStep(user.id, step))) return false;
+    const step = stepOf(secret, code, Date.now());
+    if (step === undefined || !(await this.users.takeTotpStep(user.id, step, claimant))) return false;
     if (isOld) await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret) });
     return true;
+  }
+
+  /** The secret of the app that is being set up in this session, if one is. */
+  private enrolling(request: Request, user: User): Buffer | undefined {
+    const sealed = request.session![enrolmentKey] as string | undefined;
+    return sealed === undefined ? undefined : this.box.open(user.id, Buffer.from(sealed, 'base64url')).secret;
   }
 
   private enrolment(user: User, secret: Buffer): Enrolment {

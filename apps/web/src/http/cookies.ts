@@ -3,7 +3,7 @@ import type { Request } from 'express';
 import type { Config } from '../config/config.js';
 
 /** The name under which this site's cookie is kept. */
-export function cookieName(config: Config, name: 'sid' | 'mark' | 'csrf'): string {
+export function cookieName(config: Config, name: 'sid' | 'mark' | 'csrf' | 'passkey'): string {
   return config.secure ? `__Host-${name}` : name;
 }
 

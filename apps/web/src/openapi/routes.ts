@@ -189,7 +189,7 @@ export const routes: readonly Route[] = [
     does: 'Switches it on by a code of the app; ends all other sessions',
     for: 'who is signed in',
     body: codeInput,
-    answers: { 200: 'The recovery codes, shown once', 422: wrong, 429: slow },
+    answers: { 200: 'The recovery codes, shown once', 403: stale, 422: wrong, 429: slow },
   },
   {
     route: 'DELETE /api/factors/totp',

@@ -1,32 +1,31 @@
 // The token that each form carries, so that no other site can send it (signed double submit, OWASP CSRF Cheat Sheet).
 import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
-import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Config } from '../config/config.js';
 import { CookiesOffError, InvalidFormTokenError } from '../http/app.errors.js';
 import { cookieName, readCookie } from '../http/cookies.js';
+import { Signatures } from '../http/signatures.js';
 
 /**
  * Signed in, a token belongs to the session's id, so it ends with the session. A visitor's belongs to a signed random
- * value in a cookie. The first secret signs, all verify, so that secrets can be rotated.
+ * value in a cookie.
  */
 @Injectable()
 export class FormTokens {
-  private readonly keys: readonly Buffer[];
+  private readonly signatures: Signatures;
   private readonly cookie: string;
 
   constructor(private readonly config: Config) {
-    this.keys = config.session.secrets.map((secret) =>
-      Buffer.from(hkdfSync('sha256', secret, '', 'roam form tokens', 32)),
-    );
+    this.signatures = new Signatures(config.session.secrets, 'roam form tokens');
     this.cookie = cookieName(config, 'csrf');
   }
 
   /** The token for the forms of this response; gives a visitor the cookie if it is missing. */
   issue(request: Request, response: Response): string {
-    if (request.user) return this.sign(`session ${request.sessionID}`);
+    if (request.user) return this.signatures.sign(`session ${request.sessionID}`);
     const visitor = this.visitor(request) ?? this.welcome(response);
-    return this.sign(`visitor ${visitor}`);
+    return this.signatures.sign(`visitor ${visitor}`);
   }
 
   /**
@@ -38,35 +37,23 @@ export class FormTokens {
     const { _csrf: token } = (request.body ?? {}) as { _csrf?: unknown };
     const visitor = request.user ? undefined : this.visitor(request);
     const owner = request.user ? `session ${request.sessionID}` : visitor && `visitor ${visitor}`;
-    if (typeof token !== 'string' || !owner || !this.verify(owner, token)) throw new InvalidFormTokenError();
+    if (typeof token !== 'string' || !owner || !this.signatures.verify(owner, token)) throw new InvalidFormTokenError();
   }
 
   /** The random value of the visitor's cookie, if we issued it. */
   private visitor(request: Request): string | undefined {
     const [value = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');
-    return this.verify(`cookie ${value}`, signature) ? value : undefined;
+    return this.signatures.verify(`cookie ${value}`, signature) ? value : undefined;
   }
 
   private welcome(response: Response): string {
     const value = randomBytes(16).toString('base64url');
-    response.cookie(this.cookie, `${value}.${this.sign(`cookie ${value}`)}`, {
+    response.cookie(this.cookie, `${value}.${this.signatures.sign(`cookie ${value}`)}`, {
       path: '/',
       httpOnly: true,
       sameSite: 'lax',
       secure: this.config.secure,
     });
     return value;
-  }
-
-  private sign(text: string, key = this.keys[0]): string {
-    return createHmac('sha256', key).update(text).digest('base64url');
-  }
-
-  private verify(text: string, signature: string): boolean {
-    const given = Buffer.from(signature);
-    return this.keys.some((key) => {
-      const expected = Buffer.from(this.sign(text, key));
-      return given.length === expected.length && timingSafeEqual(given, expected);
-    });
   }
 }

@@ -17,26 +17,39 @@ export interface Passkey {
   readonly name: string;
   readonly createdAt: Date;
   readonly usedAt: Date | null;
+  /** When its last use was asked for, in milliseconds since 1970, and which request that was; 0 and empty before. */
+  readonly askedAt: number;
+  readonly usedBy: string;
+}
+
+/** One use. */
+export interface Use {
+  /** As the authenticator tells it. */
+  readonly counter: number;
+  /** When the browser was asked for it, in milliseconds since 1970. */
+  readonly askedAt: number;
+  readonly claimant: string;
 }
 
 const columns = `hash, user_id AS userId, credential_id AS credentialId, public_key AS publicKey, counter, transports,
-  name, created_at AS createdAt, used_at AS usedAt`;
+  name, created_at AS createdAt, used_at AS usedAt, asked_at AS askedAt, used_by AS usedBy`;
 
 @Injectable()
 export class PasskeyStore {
   constructor(private readonly cluster: MysqlCluster) {}
 
   async find(credentialId: Buffer): Promise<Passkey | undefined> {
-    const [row] = await this.cluster.read<RowDataPacket>(`SELECT ${columns} FROM passkeys WHERE hash = ?`, [
-      hashOf(credentialId),
-    ]);
+    const [row] = await this.cluster.read<RowDataPacket>(
+      `SELECT ${columns} FROM passkeys WHERE hash = ? AND removed_by = ''`,
+      [hashOf(credentialId)],
+    );
     return row && passkey(row);
   }
 
   /** The user's, the oldest first. */
   async listOf(userId: string): Promise<Passkey[]> {
     const rows = await this.cluster.read<RowDataPacket>(
-      `SELECT ${columns} FROM passkeys WHERE user_id = ? ORDER BY created_at`,
+      `SELECT ${columns} FROM passkeys WHERE user_id = ? AND removed_by = '' ORDER BY created_at`,
       [userId],
     );
     return rows.map(passkey);
@@ -56,22 +69,36 @@ export class PasskeyStore {
     return (await this.find(credentialId))?.userId === userId;
   }
 
-  /** Notes a use. The counter only ever grows. */
-  async used({ credentialId }: Passkey, counter: number): Promise<void> {
-    await this.cluster.write('UPDATE passkeys SET counter = GREATEST(counter, ?), used_at = ? WHERE hash = ?', [
-      counter,
-      now(),
-      hashOf(credentialId),
-    ]);
+  /**
+   * Notes a use, so that what a browser was asked counts once; false when that, or what was asked later, was answered
+   * before, or the passkey is removed. `claimant` may repeat that. The counter only ever grows.
+   */
+  async use({ credentialId }: Passkey, { counter, askedAt, claimant }: Use): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write(
+      `UPDATE passkeys SET counter = GREATEST(counter, ?), used_at = ?, asked_at = ?, used_by = ?
+       WHERE hash = ? AND removed_by = '' AND (asked_at < ? OR (asked_at = ? AND used_by = ?))`,
+      [counter, now(), askedAt, claimant, hashOf(credentialId), askedAt, askedAt, claimant],
+    );
+    return affectedRows > 0;
   }
 
-  /** False when the user has no such passkey. */
-  async remove(userId: string, id: string): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write('DELETE FROM passkeys WHERE hash = ? AND user_id = ?', [
+  /**
+   * From now on it lets nobody in; `remove` then takes it away. False when the user has no such passkey. `claimant` may
+   * repeat that.
+   */
+  async switchOff(userId: string, id: string, claimant: string): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write(
+      `UPDATE passkeys SET removed_by = ? WHERE hash = ? AND user_id = ? AND removed_by IN ('', ?)`,
+      [claimant, Buffer.from(id, 'base64url'), userId, claimant],
+    );
+    return affectedRows > 0;
+  }
+
+  async remove(userId: string, id: string): Promise<void> {
+    await this.cluster.write('DELETE FROM passkeys WHERE hash = ? AND user_id = ?', [
       Buffer.from(id, 'base64url'),
       userId,
     ]);
-    return affectedRows > 0;
   }
 
   async removeAll(userId: string): Promise<void> {

@@ -5,8 +5,13 @@ import type {
   PublicKeyCredentialCreationOptionsJSON,
   PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server';
+import { SessionManager } from '@roam/session/nest';
+import { randomUUID } from 'node:crypto';
+import supertest from 'supertest';
 import { totpCode } from '../factors/totp.js';
 import { decoded, outcome, Site } from '../testing/site.js';
+import { UsersService } from '../users/users.service.js';
+import { PasskeyStore } from './passkey-store.js';
 import { Authenticator, type Manner } from './testing/authenticator.js';
 
 jest.setTimeout(60_000);
@@ -77,7 +82,8 @@ describe('a passkey', () => {
     const { answer, key } = await add(agent);
     expect(String(answer.headers['set-cookie'])).toMatch(/sid=/);
     expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([200, 401]);
-    await site.mailTo(someone.email, /can sign in to your account with it/);
+    const told = await site.mailTo(someone.email, /can sign in to your account with it/);
+    expect(told.text).toMatch(/set a new password at once.+remove the passkey/s);
     const list = (await agent.get('/api/passkeys')).body as { id: string; name: string }[];
     expect(list.map(({ name }) => name)).toEqual(['My phone']);
     expect((await agent.get('/account/passkeys')).text).toContain('My phone');
@@ -134,6 +140,60 @@ describe('a passkey', () => {
     const late = key.get(await ask(other));
     await jumpTo(Date.now() + 5 * 60_000 + 1_000);
     expect(outcome(await other.post('/api/login/passkey').send({ response: late }))[0]).toBe(401);
+  });
+
+  it('is asked for without a session, and no copy of the answer and its cookie counts again', async () => {
+    const { key } = await holder();
+    const client = supertest(site.app.getHttpServer());
+    const asked = await client.post('/api/login/passkey/options').send({});
+    const cookies = asked.headers['set-cookie'] as unknown as string[];
+    expect(cookies).toEqual([expect.stringMatching(/^passkey=[^;]+; Max-Age=300; .*HttpOnly; SameSite=Lax/)]);
+    const response = key.get(asked.body as Options, { counter: 1 });
+    const send = (requestId: string) =>
+      client
+        .post('/api/login/passkey')
+        .set('Cookie', cookies[0].split(';')[0])
+        .set('X-Request-Id', requestId)
+        .send({ response });
+    const [first, other] = [randomUUID(), randomUUID()];
+    expect((await send(first)).status).toBe(200);
+    expect(outcome(await send(other))).toEqual([401, 'invalid_passkey']);
+    // A proxy that repeats a request is none that copies it.
+    expect((await send(first)).status).toBe(200);
+  });
+
+  it('is removed once though a proxy repeats the request that was cut off', async () => {
+    const { agent, id, key, passkey, someone } = await holder();
+    const requestId = randomUUID();
+    // As far as the first try got.
+    await site.app.get(PasskeyStore).switchOff(id, passkey.id, requestId);
+    expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
+    const remove = (by: string) => agent.delete(`/api/passkeys/${passkey.id}`).set('X-Request-Id', by);
+    expect((await remove(randomUUID())).status).toBe(404);
+    expect((await remove(requestId)).status).toBe(204);
+    await site.mailTo(someone.email, /does not let anybody in/);
+    expect(await site.cluster.read('SELECT 1 FROM passkeys WHERE user_id = ?', [id])).toEqual([]);
+  });
+
+  it('when added makes no proof of identity younger', async () => {
+    const { agent } = await site.registered();
+    const now = Date.now();
+    await jumpTo(now + 4 * 60_000);
+    expect((await add(agent)).answer.status).toBe(201);
+    await jumpTo(now + 5 * 60_000 + 1_000);
+    expect(outcome(await agent.delete('/api/sessions'))).toEqual([403, 'reauthentication_required']);
+  });
+
+  it('that is removed while all sessions are ended brings none back', async () => {
+    const { agent, id, passkey } = await holder();
+    const [users, sessions] = [site.app.get(UsersService), site.app.get(SessionManager)];
+    const find = users.findById.bind(users);
+    jest.spyOn(users, 'findById').mockImplementation(async (userId) => {
+      await sessions.endAll(id);
+      return find(userId);
+    });
+    expect((await agent.delete(`/api/passkeys/${passkey.id}`)).status).toBe(401);
+    expect((await agent.get('/api/me')).status).toBe(401);
   });
 
   it('that was copied is noticed by its counter', async () => {

@@ -19,24 +19,17 @@ import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
-import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
+import { claimantOf } from '../http/claimant.js';
 import { MailService } from '../mail/mail.service.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { Challenges } from './challenges.js';
 import { PasskeyStore, type Passkey } from './passkey-store.js';
 import type { PasskeyCreation, PasskeyLogin } from './passkeys.schemas.js';
 
-/** The key of the session that remembers what a browser was asked to sign. */
-const key = 'passkey';
 const maxPerUser = 20;
-
-/** What the browser was asked, until it answers. */
-interface Asked {
-  readonly challenge: string;
-  readonly purpose: 'create' | 'get';
-  readonly endsAt: number;
-}
 
 /** A passkey as its owner sees it. Times are ISO 8601, in UTC. */
 export interface PasskeyRow {
@@ -54,6 +47,7 @@ export interface PasskeyRow {
 export class PasskeysService {
   constructor(
     private readonly config: Config,
+    private readonly challenges: Challenges,
     private readonly store: PasskeyStore,
     private readonly users: UsersService,
     private readonly accounts: AccountService,
@@ -86,7 +80,7 @@ export class PasskeysService {
       // Found by the browser without a login name, and never without the user's finger, face or PIN.
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     });
-    this.remember(request, 'create', options.challenge);
+    this.challenges.remember(request, 'create', options.challenge);
     return options;
   }
 
@@ -96,9 +90,8 @@ export class PasskeysService {
    */
   async add(request: Request, { response, name, endOtherSessions }: PasskeyCreation): Promise<PasskeyRow> {
     assertFresh(request);
-    const expectedChallenge = this.take(request, 'create');
+    const { challenge: expectedChallenge } = this.challenges.take(request, 'create');
     const user = await this.accounts.current(request);
-    const epoch = await this.sessions.epochOf(user.id);
     const { verified, registrationInfo } = await this.checked(() =>
       verifyRegistrationResponse({ response, expectedChallenge, ...this.expected, requireUserVerification: true }),
     );
@@ -108,7 +101,7 @@ export class PasskeysService {
     const transports = (response.response.transports ?? []).filter((text) => /^[\w-]{1,20}$/.test(text)).slice(0, 10);
     const added = { credentialId, publicKey: Buffer.from(publicKey), counter, transports, name: name || 'Passkey' };
     if (!(await this.store.add(user.id, added))) throw new InvalidPasskeyError();
-    await this.changed(request, { user, epoch }, endOtherSessions, true);
+    await this.changed(request, user, endOtherSessions, true);
     return row((await this.store.find(credentialId))!);
   }
 
@@ -116,12 +109,14 @@ export class PasskeysService {
   async remove(request: Request, id: string, endOtherSessions = true): Promise<void> {
     assertFresh(request);
     const user = await this.accounts.current(request);
-    const epoch = await this.sessions.epochOf(user.id);
     const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
     if (left.length === 0 && !user.totpSince && this.signIns.isDemandedOf(user))
       throw new InvalidInputError({ body: 'This site demands a second factor, and there is no other.' });
-    if (!(await this.store.remove(user.id, id))) throw new NotFoundError('There is no such passkey.');
-    await this.changed(request, { user, epoch }, endOtherSessions, false);
+    const isOff = await this.store.switchOff(user.id, id, claimantOf(request));
+    if (!isOff) throw new NotFoundError('There is no such passkey.');
+    await this.changed(request, user, endOtherSessions, false);
+    // Last, so that whoever repeats this request finds it as long as anything is left to do.
+    await this.store.remove(user.id, id);
   }
 
   /** What the browser needs to prove who one is; of who is signed in, only their own passkeys will do. */
@@ -132,7 +127,7 @@ export class PasskeysService {
       userVerification: 'required',
       ...(own && { allowCredentials: own.map(descriptor) }),
     });
-    this.remember(request, 'get', options.challenge);
+    this.challenges.remember(request, 'get', options.challenge);
     return options;
   }
 
@@ -145,7 +140,7 @@ export class PasskeysService {
 
   /** The account whose passkey has signed what this browser was asked to. @throws {InvalidPasskeyError} */
   async prove(request: Request, response: AuthenticationResponseJSON): Promise<Account> {
-    const expectedChallenge = this.take(request, 'get');
+    const { challenge: expectedChallenge, askedAt } = this.challenges.take(request, 'get');
     const passkey = await this.store.find(Buffer.from(response.id, 'base64url'));
     const refuse = (): never => {
       this.audit.note(request.user ? 'reauthentication-failed' : 'login-failed', request, owner(passkey), {
@@ -159,7 +154,11 @@ export class PasskeysService {
     const user = await this.users.findById(passkey.userId);
     const handle = response.response.userHandle;
     if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
-    const { credentialId, publicKey, counter } = passkey;
+    const { credentialId, publicKey } = passkey;
+    const claimant = claimantOf(request);
+    // What a proxy repeats may have been counted at its first try.
+    const isRepeated = passkey.askedAt === askedAt && passkey.usedBy === claimant;
+    const counter = isRepeated ? 0 : passkey.counter;
     const credential = { id: credentialId.toString('base64url'), publicKey: bytes(publicKey), counter };
     const result = await this.checked(() =>
       verifyAuthenticationResponse({
@@ -170,26 +169,14 @@ export class PasskeysService {
         requireUserVerification: true,
       }),
     ).catch(refuse);
-    if (!result.verified) return refuse();
-    await this.store.used(passkey, result.authenticationInfo.newCounter);
-    return { user, epoch };
+    const { newCounter } = result.authenticationInfo;
+    const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, claimant }));
+    return counts ? { user, epoch } : refuse();
   }
 
   private get expected() {
     const { origin, hostname } = this.config.server.publicUrl;
     return { expectedOrigin: origin, expectedRPID: hostname };
-  }
-
-  private remember(request: Request, purpose: Asked['purpose'], challenge: string): void {
-    request.session![key] = { purpose, challenge, endsAt: Date.now() + limits.secondStepMs } satisfies Asked;
-  }
-
-  /** The challenge of this session, which counts once. */
-  private take(request: Request, purpose: Asked['purpose']): string {
-    const asked = request.session?.[key] as Asked | undefined;
-    if (asked?.purpose !== purpose || Date.now() >= asked.endsAt) throw new InvalidPasskeyError();
-    delete request.session![key];
-    return asked.challenge;
   }
 
   /** The library throws bare errors for whatever is wrong with what a browser sent. */
@@ -201,11 +188,11 @@ export class PasskeysService {
   }
 
   /** A change of what lets somebody in: a new token, the other sessions ended, and a mail (OWASP ASVS 6.3.7, 7.4.3). */
-  private async changed(request: Request, account: Account, endOthers: boolean, added: boolean): Promise<void> {
-    await this.signIns.renew(request, account, added);
-    if (endOthers) await this.sessions.endAll(account.user.id, request.session);
+  private async changed(request: Request, user: User, endOthers: boolean, added: boolean): Promise<void> {
+    await this.signIns.renew(request, { user }, { enrolled: added });
+    if (endOthers) await this.sessions.endAll(user.id, request.session);
     this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
-    this.mails.send(account.user.email, letters.passkey(account.user.name, added));
+    this.mails.send(user.email, letters.passkey(user.name, added));
   }
 }
 

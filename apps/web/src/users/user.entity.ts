@@ -26,7 +26,7 @@ export class User {
   @Column({ name: 'email_verified_at', type: 'datetime', precision: 3, nullable: true })
   emailVerifiedAt!: Date | null;
 
-  /** The sealed secret of an authenticator app; it counts where `totpSince` is set. */
+  /** The sealed secret of an authenticator app; null without one. */
   @Column({ name: 'totp_secret', type: 'varbinary', length: 64, nullable: true })
   totpSecret!: Buffer | null;
 

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { And, LessThan, Like, MoreThan, QueryFailedError, type Repository } from 'typeorm';
+import { And, Like, MoreThan, QueryFailedError, type Repository } from 'typeorm';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
 import { User, type Role } from './user.entity.js';
@@ -55,12 +55,30 @@ export class UsersService {
     await this.cluster.retrying(() => this.users.delete({ id }));
   }
 
-  /** Takes a time step of the user's app, so that its code counts once; false when it or a later one was taken. */
-  async takeTotpStep(id: string, step: number): Promise<boolean> {
-    const taken = await this.cluster.retrying(() =>
-      this.users.update({ id, totpStep: LessThan(step) }, { totpStep: step }),
+  /**
+   * Switches signing in with an app's code on, and takes the time step of the code that has shown that the app works;
+   * false when there is an app already. `claimant` may repeat that.
+   */
+  async addTotp(id: string, sealed: Buffer, step: number, claimant: string): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write(
+      `UPDATE users SET totp_secret = ?, totp_since = UTC_TIMESTAMP(3), totp_step = ?, totp_used_by = ?
+       WHERE id = ? AND (totp_since IS NULL OR (totp_step = ? AND totp_used_by = ?))`,
+      [sealed, step, claimant, id, step, claimant],
     );
-    return taken.affected === 1;
+    return affectedRows > 0;
+  }
+
+  /**
+   * Takes a time step of the user's app, so that its code counts once; false when it or a later one was taken.
+   * `claimant` may repeat that.
+   */
+  async takeTotpStep(id: string, step: number, claimant: string): Promise<boolean> {
+    const { affectedRows } = await this.cluster.write(
+      `UPDATE users SET totp_step = ?, totp_used_by = ?
+       WHERE id = ? AND totp_since IS NOT NULL AND (totp_step < ? OR (totp_step = ? AND totp_used_by = ?))`,
+      [step, claimant, id, step, step, claimant],
+    );
+    return affectedRows > 0;
   }
 
   /** Keeps the same password's newer hash, unless the password was changed meanwhile. */

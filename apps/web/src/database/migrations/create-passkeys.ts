@@ -1,4 +1,5 @@
-// Passkeys: the public half of each, by the hash of its id, which itself may have 1023 bytes.
+// Passkeys: the public half of each, by the hash of its id, which itself may have 1023 bytes; of its last use when that
+// was asked for and by which request; which request has removed it.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class CreatePasskeys1763769600008 implements MigrationInterface {
@@ -16,6 +17,9 @@ export class CreatePasskeys1763769600008 implements MigrationInterface {
         name VARCHAR(100) COLLATE utf8mb4_0900_ai_ci NOT NULL,
         created_at DATETIME(3) NOT NULL,
         used_at DATETIME(3) NULL,
+        asked_at BIGINT UNSIGNED NOT NULL DEFAULT 0,
+        used_by VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
+        removed_by VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '',
         KEY passkeys_user (user_id, created_at)
       ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4`);
   }

@@ -1,4 +1,5 @@
-// The second factor: the sealed secret of an authenticator app, the last time step used, and recovery codes' hashes.
+// The second factor: the sealed secret of an authenticator app, the last time step used and by which request, and
+// recovery codes' hashes.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { addColumn } from '../add-column.js';
 
@@ -9,6 +10,11 @@ export class CreateSecondFactors1763769600006 implements MigrationInterface {
     await addColumn(runner, 'users', 'totp_secret VARBINARY(64) NULL');
     await addColumn(runner, 'users', 'totp_since DATETIME(3) NULL');
     await addColumn(runner, 'users', 'totp_step INT UNSIGNED NOT NULL DEFAULT 0');
+    await addColumn(
+      runner,
+      'users',
+      "totp_used_by VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''",
+    );
     await runner.query(`
       CREATE TABLE IF NOT EXISTS recovery_codes (
         hash BINARY(32) NOT NULL PRIMARY KEY,
@@ -19,7 +25,9 @@ export class CreateSecondFactors1763769600006 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('ALTER TABLE users DROP COLUMN totp_secret, DROP COLUMN totp_since, DROP COLUMN totp_step');
+    await runner.query(
+      'ALTER TABLE users DROP COLUMN totp_secret, DROP COLUMN totp_since, DROP COLUMN totp_step, DROP COLUMN totp_used_by',
+    );
     await runner.query('DROP TABLE IF EXISTS recovery_codes');
   }
 }

@@ -1,0 +1,25 @@
+// Signs short texts that a browser keeps and brings back, so that nobody else can make or change one.
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+
+/** HMAC-SHA-256. The first secret signs, all verify, so that secrets can be rotated. */
+export class Signatures {
+  private readonly keys: readonly Buffer[];
+
+  /** @param purpose what was signed for one is worth nothing for another */
+  constructor(secrets: readonly string[], purpose: string) {
+    this.keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)));
+  }
+
+  /** In base64url. */
+  sign(text: string, key = this.keys[0]): string {
+    return createHmac('sha256', key).update(text).digest('base64url');
+  }
+
+  verify(text: string, signature: string): boolean {
+    const given = Buffer.from(signature);
+    return this.keys.some((key) => {
+      const expected = Buffer.from(this.sign(text, key));
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    });
+  }
+}
