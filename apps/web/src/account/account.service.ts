@@ -94,7 +94,7 @@ export class AccountService {
     await this.tokens.revoke(user.id);
     // Before the answer: who reads that the password is new may rely on it that nobody else is in.
     await this.sessions.endAll(user.id);
-    await this.throttle.forget({ account: user.email, ip: request.ip });
+    this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id });
     this.mails.send(user.email, letters.passwordChanged(user.name));
   }
@@ -159,13 +159,14 @@ export class AccountService {
   }
 
   /**
-   * The account, when this is its password. Guessing is slowed down as at login.
+   * The account, when this is its password. Guessing is slowed down as at login, and counted apart: failed logins keep
+   * nobody who is signed in from proving who they are.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, password: string): Promise<{ user: User; epoch: number }> {
     const user = await this.current(request);
     const epoch = await this.sessions.epochOf(user.id);
-    const matches = await this.throttle.attempt({ account: user.email, ip: request.ip }, () =>
+    const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
       this.passwords.verify(user.passwordHash, password),
     );
     if (matches) return { user, epoch };

@@ -62,6 +62,8 @@ export class Config {
     readonly loginsPerAddress: number;
     /** Attempts to register from one address in an hour. */
     readonly registrationsPerAddress: number;
+    /** Mails that one address may ask for in an hour. */
+    readonly mailsPerAddress: number;
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;

@@ -144,6 +144,7 @@ const schema = z.object({
   THROTTLE_LOGINS_PER_ACCOUNT: count(5),
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
+  THROTTLE_MAILS_PER_ADDRESS: count(50),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   SESSION_CLEANUP_SECONDS: seconds(300),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
@@ -230,6 +231,7 @@ export function parseSettings(environment: Environment): Config {
       loginsPerAccount: settings.THROTTLE_LOGINS_PER_ACCOUNT,
       loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
+      mailsPerAddress: settings.THROTTLE_MAILS_PER_ADDRESS,
     },
     accounts: { secondFactor: settings.SECOND_FACTOR },
     mail: {
