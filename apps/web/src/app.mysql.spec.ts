@@ -20,6 +20,7 @@ import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
 import { MailCatcher, type CaughtMail } from './mail/testing/mail-catcher.js';
+import { jumpTo, until } from './testing/time.js';
 
 jest.setTimeout(60_000);
 
@@ -162,6 +163,20 @@ describe('pages, without JavaScript', () => {
     const cookies = (await browser().get('/')).headers['set-cookie'] as unknown as string[];
     expect(cookies.map((cookie) => cookie.split('=')[0])).toEqual(['csrf']);
     expect((await browser().get('/api/cart')).headers['set-cookie']).toBeUndefined();
+  });
+});
+
+describe('an address in other letters', () => {
+  it('is another address: no rule for the API can be passed by it', async () => {
+    const { agent, get } = browser();
+    await agent.post('/api/register').send(person());
+    for (const path of ['/API/me', '/Api/cart', '/aPI/sessions']) {
+      const answer = await get(path);
+      expect([answer.status, answer.type]).toEqual([404, 'text/html']);
+    }
+    const write = await agent.put('/API/cart/apple').type('form').send({ quantity: 1 });
+    expect(write.status).toBeGreaterThanOrEqual(400);
+    expect((await get('/api/cart')).body).toEqual({ items: {} });
   });
 });
 
@@ -734,16 +749,3 @@ describe('when MySQL is gone', () => {
     });
   });
 });
-
-/** Time jumps for the app. Its heartbeat takes that for a standstill, and wants two beats until it is over it. */
-async function jumpTo(time: number): Promise<void> {
-  jest.spyOn(Date, 'now').mockReturnValue(time);
-  for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 30_000; !(await holds());) {
-    if (Date.now() > giveUpAt) throw new Error('waited 30 s in vain');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

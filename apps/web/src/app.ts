@@ -44,6 +44,8 @@ export async function createApp(
   app.useLogger(app.get(NestLogger));
   app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');
+  // What is under /api is told by its path: `/API/me` must not be the same route under other rules.
+  app.set('case sensitive routing', true);
   // Nothing but the assets may be kept by browsers, and those have addresses of their own.
   app.set('etag', false);
   app.disable('x-powered-by');
