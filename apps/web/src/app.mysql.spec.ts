@@ -5,7 +5,9 @@ import { hash } from '@node-rs/argon2';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { RowDataPacket } from 'mysql2';
 import { pino, type Logger } from 'pino';
 import supertest from 'supertest';
@@ -228,6 +230,38 @@ describe('a password', () => {
       expect([api.status, codeOf(api)]).toEqual([422, 'invalid_input']);
       const form = await browser().send('/register', { ...someone, password });
       expect([form.status, form.text]).toEqual([422, expect.stringMatching(/id="password-fault">This password is/)]);
+    }
+  });
+});
+
+describe('a service of breached passwords', () => {
+  it('ASVS 6.2.12: decides too where the site names one: at registration, at a change and by mail', async () => {
+    const password = 'a password that was breached';
+    const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
+    const service = createServer((_request, response) => response.end(`${hash.slice(5)}:7`));
+    await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}/range/`;
+    const settings = config({ BREACHED_PASSWORDS_URL: url });
+    const metrics = new Metrics(readiness);
+    const strict = await createApp(settings, cluster, new MysqlSessionStore(cluster), logger, readiness, metrics);
+    try {
+      const someone = person();
+      const agent = supertest.agent(strict.getHttpServer());
+      const refused = [await agent.post('/api/register').send({ ...someone, password })];
+      expect((await agent.post('/api/register').send(someone)).status).toBe(201);
+      refused.push(await agent.put('/api/password').send({ currentPassword: someone.password, password }));
+      await agent.post('/api/password/forgotten').send({ email: someone.email });
+      const { token } = await mailTo(someone.email, /asked for a new password/);
+      refused.push(await agent.post('/api/password/reset').send({ token, password }));
+      for (const answer of refused) {
+        expect([answer.status, codeOf(answer)]).toEqual([422, 'invalid_input']);
+        expect(answer.text).toMatch(/known from a breach/);
+      }
+      expect(await metrics.registry.metrics()).toContain('roam_breach_checks_total{result="breached"} 3');
+    } finally {
+      await strict.close();
+      service.close();
+      service.closeAllConnections();
     }
   });
 });

@@ -21,6 +21,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
+import { BreachedPasswords } from './users/breached-passwords.js';
 
 /** The app, initialised but not listening. */
 export async function createApp(
@@ -54,6 +55,7 @@ export async function createApp(
   metrics.observe(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
+  metrics.countBreachChecks(app.get(BreachedPasswords));
   app.use(
     requestContext(config),
     metrics.middleware(),

@@ -87,7 +87,7 @@ export class AccountService {
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
     assertGood(password, user);
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.tokens.claim('reset-password', token, claimantOf(request)))) throw new InvalidTokenError();
     // The mail has also proved the address.
     await this.users.change(user.id, { passwordHash, emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
@@ -106,7 +106,7 @@ export class AccountService {
   ): Promise<void> {
     const { user, epoch } = await this.proveFully(request, currentPassword);
     assertGood(password, user);
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = await this.passwords.hashNew(password);
     await this.users.change(user.id, { passwordHash });
     await this.tokens.revoke(user.id);
     await this.signIns.renew(request, { user, epoch });

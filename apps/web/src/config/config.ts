@@ -67,6 +67,8 @@ export class Config {
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;
+    /** The range API that is asked about new passwords, up to the prefix. */
+    readonly breachedPasswordsUrl?: string;
   };
   readonly mail!: {
     /** The mail server; without it mails are printed. */

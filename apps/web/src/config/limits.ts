@@ -45,6 +45,8 @@ export const limits = {
   secondStepMs: 5 * 60_000,
   /** How old the last proof of identity may be for ending other sessions and the like. */
   freshMs: 5 * 60_000,
+  /** How long the service of breached passwords may take. */
+  breachMs: 1_000,
   /** How long a mail server may take for each step, and how long to wait before each try of a mail. */
   mailMs: 5_000,
   mailPausesMs: [0, 2_000, 15_000, 60_000],

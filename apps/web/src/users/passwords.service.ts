@@ -2,7 +2,10 @@
 import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
 import { availableParallelism } from 'node:os';
+import { limits } from '../config/limits.js';
+import { InvalidInputError, OverloadedError } from '../http/app.errors.js';
 import { Line } from '../http/line.js';
+import { BreachedPasswords } from './breached-passwords.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
 /** OWASP Password Storage Cheat Sheet: argon2id (the package's default), m = 19 MiB, t = 2, p = 1. */
@@ -18,6 +21,29 @@ export class PasswordsService {
    */
   private readonly line = new Line(Math.min(2, availableParallelism()), 64);
   private dummy: Promise<string> | undefined;
+
+  constructor(private readonly breached: BreachedPasswords) {}
+
+  /**
+   * The hash of a password that somebody chooses, unless it is known from a breach.
+   * @throws {InvalidInputError}
+   * @throws {OverloadedError} when too many are waiting
+   */
+  async hashNew(password: string): Promise<string> {
+    const startedAt = performance.now();
+    // At the same time: a service that does not answer takes most of the time that a request has.
+    const [passwordHash, isBreached] = await Promise.all([
+      this.hash(password),
+      this.breached.has(normalizedPassword(password)),
+    ]);
+    if (isBreached)
+      throw new InvalidInputError({
+        password: 'This password is known from a breach of some site. Choose another one.',
+      });
+    // After a standstill of this process, as in the line.
+    if (performance.now() - startedAt > limits.frozenMs) throw new OverloadedError();
+    return passwordHash;
+  }
 
   /** @throws {OverloadedError} when too many are waiting */
   hash(password: string): Promise<string> {
