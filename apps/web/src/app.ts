@@ -1,8 +1,9 @@
 // Builds the app as it serves: the modules, and what requests pass before they reach them.
 import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
+import express from 'express';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
@@ -33,8 +34,12 @@ export async function createApp(
   metrics: Metrics,
   heartbeat = new Heartbeat(limits.frozenMs),
 ): Promise<NestExpressApplication> {
+  // What is under /api is told by its path: `/API/me` must not be the same route under other rules. Nest's adapter makes
+  // the router, so this comes before it.
+  const server = express().set('case sensitive routing', true);
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat),
+    new ExpressAdapter(server),
     {
       bodyParser: false,
       bufferLogs: true,
@@ -45,8 +50,6 @@ export async function createApp(
   app.useLogger(app.get(NestLogger));
   app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');
-  // What is under /api is told by its path: `/API/me` must not be the same route under other rules.
-  app.set('case sensitive routing', true);
   // Nothing but the assets may be kept by browsers, and those have addresses of their own.
   app.set('etag', false);
   app.disable('x-powered-by');

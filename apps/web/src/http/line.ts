@@ -53,7 +53,7 @@ export class Line {
   }
 }
 
-export interface LinesOptions {
+interface LinesOptions {
   /** How many with the same key may pass at once, and how many may wait behind them. */
   readonly places: number;
   readonly maxWaiting: number;

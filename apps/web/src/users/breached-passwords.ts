@@ -6,7 +6,7 @@ import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 
-export type BreachCheck = 'breached' | 'not found' | 'unavailable';
+type BreachCheck = 'breached' | 'not found' | 'unavailable';
 
 /**
  * Of the range API of "Have I Been Pwned", or a copy of it: `GET PREFIX` answers with the ends of all known SHA-1 hashes
