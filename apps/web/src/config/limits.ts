@@ -18,17 +18,23 @@ export const limits = {
   receiveMs: 10_000,
   /** How long the server goes without a usable MySQL node before it stops listening. */
   cutOffMs: 2_000,
-  /** How long start waits for MySQL. */
+  /** How long start waits for MySQL, and how long a statement of a migration may take: changing a table takes its time. */
   startMs: 30_000,
+  migrationMs: 20_000,
   /** How long running requests may take to end at shutdown. */
   shutdownMs: 8_000,
+  /** How long a server that was killed stays listed, unless one of its name comes back. */
+  listedMs: 24 * 3_600_000,
+  /** How long the demo may take to say that it has begun to kill, freeze or revive. */
+  demoMs: 1_000,
 
   /** How long a login may wait for its turn, behind others of the same account and for the hashing of its password. */
   turnMs: 1_000,
   /**
-   * Wrong logins make the next one wait, at most this long: those from one address, and those from everywhere, which must
-   * not keep the account's owner out. They are forgotten when none came for `throttleMemoryMs`.
+   * Wrong logins make the next one wait, at first and at most this long: those from one address, and those from everywhere,
+   * which must not keep the account's owner out. They are forgotten when none came for `throttleMemoryMs`.
    */
+  throttleFirstMs: 1_000,
   throttleMaxMs: 15 * 60_000,
   throttleAccountMaxMs: 60_000,
   throttleMemoryMs: 24 * 3_600_000,

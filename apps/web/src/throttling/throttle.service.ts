@@ -101,7 +101,7 @@ export class ThrottleService {
     prove: () => Promise<T | false>,
   ): Promise<T | false> {
     const { loginsPerAccount: free } = this.config.throttle;
-    const firstMs = 1_000;
+    const firstMs = limits.throttleFirstMs;
     const slowed: Slowed[] = [
       { limiter: this.pairs, key: pair, delay: { free, firstMs, maxMs: limits.throttleMaxMs } },
       // Many more: else one guesser could make everybody else wait.
