@@ -75,6 +75,18 @@ describe('the stack in containers', () => {
   );
 
   it(
+    'shows the mail that asks somebody whether their address is right',
+    logged(async () => {
+      const person = await register(new Client(stack.httpUrl));
+      await until(async () => {
+        const answer = await fetch(`${stack.mailUrl}/email`);
+        const mails = (await answer.json()) as { to: { address: string }[]; text: string }[];
+        return mails.some(({ to, text }) => to[0]?.address === person.email && text.includes('/email/confirm?token='));
+      }, 'the mail');
+    }),
+  );
+
+  it(
     'passes the address of the client on, not what the client claims',
     logged(async () => {
       const person = new Client(stack.httpUrl);

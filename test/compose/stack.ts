@@ -10,16 +10,20 @@ export class ComposeStack {
     readonly project: string,
     readonly httpUrl: string,
     readonly httpsUrl: string,
+    /** Where the mails are shown that the site sends. */
+    readonly mailUrl: string,
     private readonly env: NodeJS.ProcessEnv,
   ) {}
 
   /** Nothing runs yet: see `up`. */
   static async create(): Promise<ComposeStack> {
-    const [http, https] = await freePorts(2);
-    return new ComposeStack(`roam-test-${process.pid}`, `http://localhost:${http}`, `https://localhost:${https}`, {
+    const [http, https, mail] = await freePorts(3);
+    const urls = [`http://localhost:${http}`, `https://localhost:${https}`, `http://localhost:${mail}`] as const;
+    return new ComposeStack(`roam-test-${process.pid}`, ...urls, {
       ...process.env,
       HTTP_PORT: String(http),
       HTTPS_PORT: String(https),
+      MAIL_PORT: String(mail),
       // Beside the default, 10.86.199.
       DATABASES_NET: `10.86.${process.pid % 199}`,
     });

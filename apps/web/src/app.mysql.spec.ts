@@ -5,7 +5,9 @@ import { hash } from '@node-rs/argon2';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { RowDataPacket } from 'mysql2';
 import { pino, type Logger } from 'pino';
 import supertest from 'supertest';
@@ -20,6 +22,7 @@ import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
 import { MailCatcher, type CaughtMail } from './mail/testing/mail-catcher.js';
+import { jumpTo, until } from './testing/time.js';
 
 jest.setTimeout(60_000);
 
@@ -165,6 +168,20 @@ describe('pages, without JavaScript', () => {
   });
 });
 
+describe('an address in other letters', () => {
+  it('is another address: no rule for the API can be passed by it', async () => {
+    const { agent, get } = browser();
+    await agent.post('/api/register').send(person());
+    for (const path of ['/API/me', '/Api/cart', '/aPI/sessions']) {
+      const answer = await get(path);
+      expect([answer.status, answer.type]).toEqual([404, 'text/html']);
+    }
+    const write = await agent.put('/API/cart/apple').type('form').send({ quantity: 1 });
+    expect(write.status).toBeGreaterThanOrEqual(400);
+    expect((await get('/api/cart')).body).toEqual({ items: {} });
+  });
+});
+
 describe('a request that the proxy repeats', () => {
   it('registers once, and signs in both times', async () => {
     const someone = person();
@@ -213,6 +230,38 @@ describe('a password', () => {
       expect([api.status, codeOf(api)]).toEqual([422, 'invalid_input']);
       const form = await browser().send('/register', { ...someone, password });
       expect([form.status, form.text]).toEqual([422, expect.stringMatching(/id="password-fault">This password is/)]);
+    }
+  });
+});
+
+describe('a service of breached passwords', () => {
+  it('ASVS 6.2.12: decides too where the site names one: at registration, at a change and by mail', async () => {
+    const password = 'a password that was breached';
+    const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
+    const service = createServer((_request, response) => response.end(`${hash.slice(5)}:7`));
+    await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}/range/`;
+    const settings = config({ BREACHED_PASSWORDS_URL: url });
+    const metrics = new Metrics(readiness);
+    const strict = await createApp(settings, cluster, new MysqlSessionStore(cluster), logger, readiness, metrics);
+    try {
+      const someone = person();
+      const agent = supertest.agent(strict.getHttpServer());
+      const refused = [await agent.post('/api/register').send({ ...someone, password })];
+      expect((await agent.post('/api/register').send(someone)).status).toBe(201);
+      refused.push(await agent.put('/api/password').send({ currentPassword: someone.password, password }));
+      await agent.post('/api/password/forgotten').send({ email: someone.email });
+      const { token } = await mailTo(someone.email, /asked for a new password/);
+      refused.push(await agent.post('/api/password/reset').send({ token, password }));
+      for (const answer of refused) {
+        expect([answer.status, codeOf(answer)]).toEqual([422, 'invalid_input']);
+        expect(answer.text).toMatch(/known from a breach/);
+      }
+      expect(await metrics.registry.metrics()).toContain('roam_breach_checks_total{result="breached"} 3');
+    } finally {
+      await strict.close();
+      service.close();
+      service.closeAllConnections();
     }
   });
 });
@@ -734,16 +783,3 @@ describe('when MySQL is gone', () => {
     });
   });
 });
-
-/** Time jumps for the app. Its heartbeat takes that for a standstill, and wants two beats until it is over it. */
-async function jumpTo(time: number): Promise<void> {
-  jest.spyOn(Date, 'now').mockReturnValue(time);
-  for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = Date.now() + 30_000; !(await holds());) {
-    if (Date.now() > giveUpAt) throw new Error('waited 30 s in vain');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -1,8 +1,9 @@
 // Builds the app as it serves: the modules, and what requests pass before they reach them.
 import { NestFactory } from '@nestjs/core';
-import type { NestExpressApplication } from '@nestjs/platform-express';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
+import express from 'express';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
@@ -21,6 +22,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
+import { BreachedPasswords } from './users/breached-passwords.js';
 
 /** The app, initialised but not listening. */
 export async function createApp(
@@ -32,8 +34,12 @@ export async function createApp(
   metrics: Metrics,
   heartbeat = new Heartbeat(limits.frozenMs),
 ): Promise<NestExpressApplication> {
+  // What is under /api is told by its path: `/API/me` must not be the same route under other rules. Nest's adapter makes
+  // the router, so this comes before it.
+  const server = express().set('case sensitive routing', true);
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat),
+    new ExpressAdapter(server),
     {
       bodyParser: false,
       bufferLogs: true,
@@ -52,6 +58,7 @@ export async function createApp(
   metrics.observe(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
+  metrics.countBreachChecks(app.get(BreachedPasswords));
   app.use(
     requestContext(config),
     metrics.middleware(),

@@ -87,14 +87,14 @@ export class AccountService {
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
     assertGood(password, user);
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.tokens.claim('reset-password', token, claimantOf(request)))) throw new InvalidTokenError();
     // The mail has also proved the address.
     await this.users.change(user.id, { passwordHash, emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
     await this.tokens.revoke(user.id);
     // Before the answer: who reads that the password is new may rely on it that nobody else is in.
     await this.sessions.endAll(user.id);
-    await this.throttle.forget({ account: user.email, ip: request.ip });
+    this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id });
     this.mails.send(user.email, letters.passwordChanged(user.name));
   }
@@ -106,7 +106,7 @@ export class AccountService {
   ): Promise<void> {
     const { user, epoch } = await this.proveFully(request, currentPassword);
     assertGood(password, user);
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = await this.passwords.hashNew(password);
     await this.users.change(user.id, { passwordHash });
     await this.tokens.revoke(user.id);
     await this.signIns.renew(request, { user, epoch });
@@ -159,7 +159,8 @@ export class AccountService {
   }
 
   /**
-   * The account, when this is its password. Guessing is slowed down as at login.
+   * The account, when this is its password. Guessing is slowed down as at login, and counted apart: failed logins keep
+   * nobody who is signed in from proving who they are.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, password: string): Promise<{ user: User; epoch: number }> {
@@ -167,7 +168,7 @@ export class AccountService {
     // Before all that is checked, as at login.
     const epoch = await this.sessions.epochOf(request.user.id);
     const user = await this.current(request);
-    const matches = await this.throttle.attempt({ account: user.email, ip: request.ip }, () =>
+    const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
       this.passwords.verify(user.passwordHash, password),
     );
     if (matches) return { user, epoch };

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { request as httpRequest } from 'node:http';
 import { z } from 'zod';
 import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
 import { NotFoundError, RequestError, UnavailableError } from '../http/app.errors.js';
 
 export const demoAct = z.object({
@@ -12,9 +13,6 @@ export const demoAct = z.object({
   name: z.string({ error: 'Name a server or a database.' }).regex(/^[\w.:[\]-]{1,100}$/, 'There is none of that name.'),
 });
 export type DemoAct = z.output<typeof demoAct>;
-
-/** Longer than the demo takes to say that it has begun. Milliseconds. */
-const timeoutMs = 1_000;
 
 @Injectable()
 export class DemoControl {
@@ -32,7 +30,7 @@ export class DemoControl {
         method: 'POST',
         path: '/',
         headers: { 'content-type': 'application/json' },
-        timeout: timeoutMs,
+        timeout: limits.demoMs,
       });
       request.once('timeout', () => request.destroy(new Error('the demo does not answer')));
       request.once('error', reject);

@@ -64,9 +64,13 @@ export class Config {
     readonly loginsPerAddress: number;
     /** Attempts to register from one address in an hour. */
     readonly registrationsPerAddress: number;
+    /** Mails that one address may ask for in an hour. */
+    readonly mailsPerAddress: number;
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;
+    /** The range API that is asked about new passwords, up to the prefix. */
+    readonly breachedPasswordsUrl?: string;
   };
   readonly mail!: {
     /** The mail server; without it mails are printed. */

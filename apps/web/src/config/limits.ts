@@ -18,14 +18,30 @@ export const limits = {
   receiveMs: 10_000,
   /** How long the server goes without a usable MySQL node before it stops listening. */
   cutOffMs: 2_000,
-  /** How long start waits for MySQL. */
+  /** How long start waits for MySQL, and how long a statement of a migration may take: changing a table takes its time. */
   startMs: 30_000,
+  migrationMs: 20_000,
   /** How long running requests may take to end at shutdown. */
   shutdownMs: 8_000,
+  /** How long a server that was killed stays listed, unless one of its name comes back. */
+  listedMs: 24 * 3_600_000,
+  /** How long the demo may take to say that it has begun to kill, freeze or revive. */
+  demoMs: 1_000,
 
-  /** Wrong logins make the next one wait, at most this long; they are forgotten when none came for `throttleMemoryMs`. */
+  /** How long a login may wait for its turn, behind others of the same account and for the hashing of its password. */
+  turnMs: 1_000,
+  /**
+   * Wrong logins make the next one wait, at first and at most this long: those from one address, and those from everywhere,
+   * which must not keep the account's owner out. They are forgotten when none came for `throttleMemoryMs`.
+   */
+  throttleFirstMs: 1_000,
   throttleMaxMs: 15 * 60_000,
+  throttleAccountMaxMs: 60_000,
   throttleMemoryMs: 24 * 3_600_000,
+  /** In what time an address may have so many wrong logins, registrations and mails. */
+  throttleLoginsMs: 15 * 60_000,
+  throttleRegistrationsMs: 3_600_000,
+  throttleMailsMs: 3_600_000,
   /** How long the audit log's table keeps an event: a year. */
   auditMs: 365 * 24 * 3_600_000,
   /** How long the links in mails work: those that let somebody set a password, and those that prove an address. */
@@ -35,8 +51,11 @@ export const limits = {
   secondStepMs: 5 * 60_000,
   /** How old the last proof of identity may be for ending other sessions and the like. */
   freshMs: 5 * 60_000,
-  /** How long a mail server may take for each step. */
+  /** How long the service of breached passwords may take. */
+  breachMs: 1_000,
+  /** How long a mail server may take for each step, and how long to wait before each try of a mail. */
   mailMs: 5_000,
+  mailPausesMs: [0, 2_000, 15_000, 60_000],
 
   /** Requests that run at once, those that may wait for their turn, and how long one may have waited, unread included. */
   runningRequests: 128,

@@ -45,6 +45,16 @@ describe('parseSettings', () => {
     expect(faultsOf({ ...usable, SECOND_FACTOR: 'sometimes' })).toEqual([expect.stringMatching(/^SECOND_FACTOR must/)]);
   });
 
+  it('asks nobody about passwords unless a service is named, up to its last slash', () => {
+    const service = 'https://api.pwnedpasswords.com/range/';
+    expect(parseSettings(usable).accounts.breachedPasswordsUrl).toBeUndefined();
+    expect(parseSettings({ ...usable, BREACHED_PASSWORDS_URL: service }).accounts.breachedPasswordsUrl).toBe(service);
+    for (const wrong of ['on', 'https://api.pwnedpasswords.com/range', `${service}?mode=ntlm`, 'file:///range/'])
+      expect(faultsOf({ ...usable, BREACHED_PASSWORDS_URL: wrong })).toEqual([
+        expect.stringMatching(/^BREACHED_PASSWORDS_URL must be the address/),
+      ]);
+  });
+
   it('takes the outage policy read-only together with a port that stays open', () => {
     expect(faultsOf({ ...usable, SESSION_OUTAGE: 'read-only', STANDBY_PORT: '3000' })).toEqual([
       expect.stringMatching(/^STANDBY_PORT must be neither/),

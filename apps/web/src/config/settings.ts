@@ -149,7 +149,15 @@ const schema = z.object({
   THROTTLE_LOGINS_PER_ACCOUNT: count(5),
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
+  THROTTLE_MAILS_PER_ADDRESS: count(50),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
+  BREACHED_PASSWORDS_URL: z
+    .string()
+    .optional()
+    .refine(
+      (text) => text === undefined || isFolderUrl(text),
+      'must be the address of a range API, to its last slash, like https://api.pwnedpasswords.com/range/',
+    ),
   SESSION_CLEANUP_SECONDS: seconds(300),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
   STANDBY_PORT: port(3001),
@@ -238,8 +246,12 @@ export function parseSettings(environment: Environment): Config {
       loginsPerAccount: settings.THROTTLE_LOGINS_PER_ACCOUNT,
       loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
+      mailsPerAddress: settings.THROTTLE_MAILS_PER_ADDRESS,
     },
-    accounts: { secondFactor: settings.SECOND_FACTOR },
+    accounts: {
+      secondFactor: settings.SECOND_FACTOR,
+      ...(settings.BREACHED_PASSWORDS_URL !== undefined && { breachedPasswordsUrl: settings.BREACHED_PASSWORDS_URL }),
+    },
     mail: {
       ...(settings.MAIL_URL !== 'log:' && { url: settings.MAIL_URL }),
       from: settings.MAIL_FROM ?? `no-reply@${settings.PUBLIC_URL.hostname}`,
@@ -361,6 +373,12 @@ function isPublicUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   return /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash && !url.username;
+}
+
+function isFolderUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return /^https?:$/.test(url.protocol) && url.pathname.endsWith('/') && !url.search && !url.hash && !url.username;
 }
 
 function isMysqlUrl(text: string): boolean {

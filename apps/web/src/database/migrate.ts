@@ -4,11 +4,9 @@ import { sessionTables } from '@roam/session/mysql';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
 import { connectCluster, untilItWorks } from './connect.js';
 import { dataSourceOptions } from './data-source.js';
-
-/** Changing a table takes longer than a request may. Milliseconds. */
-const statementTimeoutMs = 20_000;
 
 /**
  * Every statement can be repeated: whoever was faster, and whatever failed half way, the next try finds it done. So
@@ -16,9 +14,9 @@ const statementTimeoutMs = 20_000;
  * @throws {ClusterUnavailableError} {@link StartError}
  */
 export async function migrate(config: Config, logger: Logger): Promise<void> {
-  const cluster = await connectCluster(config, logger, statementTimeoutMs);
+  const cluster = await connectCluster(config, logger, limits.migrationMs);
   const attempt = async () => {
-    const source = await new DataSource(dataSourceOptions(cluster, statementTimeoutMs)).initialize();
+    const source = await new DataSource(dataSourceOptions(cluster, limits.migrationMs)).initialize();
     try {
       for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migrated');
     } finally {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { AuditService } from '../audit/audit.service.js';
 import { auditEvent, type AuditEventName } from '../audit/audit-event.js';
+import type { BreachedPasswords } from '../users/breached-passwords.js';
 import { Metrics } from './metrics.js';
 import { Readiness } from './readiness.js';
 
@@ -48,6 +49,17 @@ describe('the metrics', () => {
     expect(text).toContain('roam_session_events_total{type="revival-refused"} 1');
     expect(text).toContain('roam_mysql_events_total{type="fenced"} 3');
     expect(text).toContain('roam_mysql_events_total{type="fallbacks"} 2');
+  });
+
+  it('count what the service of breached passwords says, or that it does not answer', async () => {
+    const { metrics } = measured();
+    const breached = { onChecked: () => undefined } as unknown as BreachedPasswords;
+    metrics.countBreachChecks(breached);
+    breached.onChecked('breached');
+    breached.onChecked('unavailable');
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('roam_breach_checks_total{result="breached"} 1');
+    expect(text).toContain('roam_breach_checks_total{result="unavailable"} 1');
   });
 
   it('are what the dashboard shows', async () => {

@@ -6,6 +6,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { AuditEventName } from '../audit/audit-event.js';
 import type { AuditService } from '../audit/audit.service.js';
 import type { Admission } from '../http/admission.js';
+import type { BreachedPasswords } from '../users/breached-passwords.js';
 import type { Readiness } from './readiness.js';
 
 /** Which events are the end of an attempt to sign in, or of one of its steps. */
@@ -24,6 +25,7 @@ export class Metrics {
   private readonly logins: Counter;
   private readonly events: Counter;
   private readonly sessionEvents: Counter;
+  private readonly breachChecks: Counter;
 
   constructor(readiness: Readiness) {
     collectDefaultMetrics({ register: this.registry });
@@ -56,6 +58,12 @@ export class Metrics {
       name: 'roam_session_events_total',
       help: 'What happened to sessions: merged changes, refused revivals, thefts, failed touches, and so on',
       labelNames: ['type'],
+      registers: [this.registry],
+    });
+    this.breachChecks = new Counter({
+      name: 'roam_breach_checks_total',
+      help: 'Questions to the service of breached passwords, by what came of them',
+      labelNames: ['result'],
       registers: [this.registry],
     });
     new Gauge({
@@ -148,6 +156,11 @@ export class Metrics {
       const result = loginResults[event];
       if (result) this.logins.inc({ result, by: typeof details.by === 'string' ? details.by : '' });
     };
+  }
+
+  /** Counts what the service of breached passwords says. */
+  countBreachChecks(breached: BreachedPasswords): void {
+    breached.onChecked = (result) => this.breachChecks.inc({ result });
   }
 
   /** The store with each call counted, by operation. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
 import type { Config } from '../config/config.js';
+import { until } from '../testing/time.js';
 import { MailService } from './mail.service.js';
 import { MailCatcher } from './testing/mail-catcher.js';
 
@@ -14,29 +15,31 @@ const letter = {
 };
 const logged: string[] = [];
 const logger = pino({}, { write: (line) => void logged.push(line) }) as unknown as PinoLogger;
-const mailer = (url?: string) =>
-  new MailService({ mail: { url, from: 'no-reply@roam.example' }, secure: false } as unknown as Config, logger);
-const catcher = new MailCatcher();
+const mailers: MailService[] = [];
+const mailer = (url?: string) => {
+  const config = { mail: { url, from: 'no-reply@roam.example' }, secure: false } as unknown as Config;
+  const service = Object.assign(new MailService(config, logger), { pauses: [0, 20] });
+  mailers.push(service);
+  return service;
+};
+let catcher: MailCatcher;
 let url: string;
 
 beforeEach(async () => {
   logged.length = 0;
+  catcher = new MailCatcher();
   url = await catcher.start();
 });
-afterEach(() => {
+afterEach(async () => {
+  for (const service of mailers.splice(0)) await service.beforeApplicationShutdown();
   catcher.stop();
   jest.restoreAllMocks();
 });
 
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
 describe('MailService', () => {
   it('sends text and HTML, again when the mail server says "later"', async () => {
     catcher.refuse = 1;
-    const mails = mailer(url);
-    mails.send('ann@example.org', letter);
+    mailer(url).send('ann@example.org', letter);
     await until(() => catcher.mails.length === 1);
     const { to, headers, text, html } = catcher.mails[0];
     expect(to).toBe('ann@example.org');
@@ -44,15 +47,25 @@ describe('MailService', () => {
     expect(text).toContain(`Hello Ann,`);
     expect(text).toContain('\nhttp://localhost:8080/do?token=abc&more=%3D');
     expect(html).toContain('href="http://localhost:8080/do?token=abc&#38;more=%3D"');
-    await mails.beforeApplicationShutdown();
+    expect(logged.map((line) => (JSON.parse(line) as { fault: object }).fault)).toEqual([
+      expect.objectContaining({ code: 'EENVELOPE', responseCode: 451, command: 'DATA' }),
+    ]);
     expect(logged.join('')).not.toMatch(/ann@|token/);
   });
 
+  it('gives up at once where the mail server says "never", and keeps its words, with the address, out of the log', async () => {
+    catcher.unknown.push('ann@example.org');
+    mailer(url).send('ann@example.org', letter);
+    await until(() => logged.length === 1);
+    expect(JSON.parse(logged[0])).toMatchObject({ fault: { code: 'EENVELOPE', responseCode: 550 } });
+    expect(logged[0]).not.toMatch(/ann|token/i);
+    expect(catcher.mails).toEqual([]);
+  });
+
   it('sends to one address, whatever is in it', async () => {
-    const mails = mailer(url);
-    mails.send('ann@example.org,bob@example.org', letter);
-    await mails.beforeApplicationShutdown();
-    expect(catcher.mails.filter(({ to }) => to === 'bob@example.org')).toEqual([]);
+    mailer(url).send('ann@example.org,bob@example.org', letter);
+    await until(() => catcher.mails.length + logged.length > 0);
+    expect(catcher.mails.map(({ to }) => to)).toEqual(['"ann@example.org,bob"@example.org']);
   });
 
   it('prints mails where there is no mail server, beside the log', async () => {

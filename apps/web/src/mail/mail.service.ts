@@ -8,13 +8,14 @@ import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { asHtml, asText, type Letter } from './letter.js';
 
-/** Milliseconds before each try. A mail server that is away for longer costs the mail: people ask for another one. */
-const pauses = [0, 2_000, 15_000, 60_000];
 /** Mails that wait at most; more are refused with a line in the log. */
 const capacity = 1_000;
 
 @Injectable()
 export class MailService implements BeforeApplicationShutdown {
+  /** Milliseconds before each try; for tests. A mail server that is away for longer costs the mail: people ask again. */
+  pauses: readonly number[] = limits.mailPausesMs;
+
   private readonly transport: Transporter | undefined;
   private readonly sending = new Set<Promise<void>>();
   private readonly ended = new AbortController();
@@ -35,7 +36,9 @@ export class MailService implements BeforeApplicationShutdown {
   send(to: string, letter: Letter): void {
     if (this.sending.size >= capacity) return this.logger.error({ subject: letter.subject }, 'too many mails wait');
     const sent = this.deliver(to, letter)
-      .catch((error: unknown) => this.logger.error({ err: error, subject: letter.subject }, 'a mail was not sent'))
+      .catch((error: unknown) =>
+        this.logger.error({ fault: faultOf(error), subject: letter.subject }, 'a mail was not sent'),
+      )
       .finally(() => this.sending.delete(sent));
     this.sending.add(sent);
   }
@@ -63,7 +66,7 @@ export class MailService implements BeforeApplicationShutdown {
       // RFC 3834: no answers from out-of-office robots.
       headers: { 'Auto-Submitted': 'auto-generated' },
     };
-    for (const [tried, pause] of pauses.entries()) {
+    for (const [tried, pause] of this.pauses.entries()) {
       if (pause > 0) await sleep(pause, undefined, { ref: false, signal: this.ended.signal });
       try {
         await this.transport.sendMail(mail);
@@ -71,9 +74,15 @@ export class MailService implements BeforeApplicationShutdown {
       } catch (error) {
         const { responseCode = 0 } = error as { responseCode?: number };
         // A 5xx of the mail server is final (RFC 5321).
-        if (tried === pauses.length - 1 || responseCode >= 500) throw error;
-        this.logger.warn({ err: error, tried }, 'a mail could not be sent; trying again');
+        if (tried === this.pauses.length - 1 || responseCode >= 500) throw error;
+        this.logger.warn({ fault: faultOf(error), tried }, 'a mail could not be sent; trying again');
       }
     }
   }
+}
+
+/** What a mail server's refusal may tell the log: its words, and so the error's message and stack, hold the address. */
+function faultOf(error: unknown): object {
+  const { name, code, responseCode, command } = error as Error & Record<'code' | 'responseCode' | 'command', unknown>;
+  return { name, code, responseCode, command };
 }

@@ -4,15 +4,17 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
 
-/** A server that announced itself. One that was killed stays listed until a server of its name comes back or `maxAgeMs`. */
+/**
+ * A server that announced itself. One that was killed stays listed until a server of its name comes back, or for
+ * `limits.listedMs`.
+ */
 export interface ListedServer {
   readonly name: string;
   /** Milliseconds since 1970. */
   readonly since: number;
 }
-
-const maxAgeMs = 24 * 3_600_000;
 
 @Injectable()
 export class ServersService {
@@ -33,7 +35,7 @@ export class ServersService {
   async list(): Promise<ListedServer[]> {
     const rows = await this.cluster.read<RowDataPacket & ListedServer>(
       'SELECT name, since FROM servers WHERE since > ? ORDER BY name LIMIT 100',
-      [Date.now() - maxAgeMs],
+      [Date.now() - limits.listedMs],
     );
     return rows.map(({ name, since }) => ({ name, since: Number(since) }));
   }

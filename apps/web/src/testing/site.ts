@@ -16,6 +16,7 @@ import { Metrics } from '../health/metrics.js';
 import { Readiness } from '../health/readiness.js';
 import { rootLogger } from '../logging/logging.js';
 import { MailCatcher, type CaughtMail } from '../mail/testing/mail-catcher.js';
+import { until } from './time.js';
 
 const silent = pino({ level: 'silent' });
 
@@ -124,13 +125,6 @@ const person = (name = 'Ann') => ({
 /** Status and code of an answer of the API. */
 export function outcome({ status, body }: supertest.Response): [number, string | undefined] {
   return [status, (body as { error?: { code: string } }).error?.code];
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const giveUpAt = performance.now() + 30_000; !(await holds());) {
-    if (performance.now() > giveUpAt) throw new Error('waited 30 s in vain');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** The bytes of what an authenticator app is given. */

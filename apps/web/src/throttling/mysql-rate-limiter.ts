@@ -11,13 +11,19 @@ export interface MysqlRateLimiterOptions {
   readonly durationMs: number;
   /** Whether every point begins the duration anew, so that a count is forgotten only after a quiet while. */
   readonly sliding?: boolean;
+  /**
+   * Over how many rows each count is spread, at random; 1 unless given. Who changes a row waits for the commit of whoever
+   * changed it before: one row would be a bottleneck for what many count at the same time. Not for `sliding`.
+   */
+  readonly rows?: number;
   /** Milliseconds since 1970; for tests. */
   readonly now?: () => number;
 }
 
+/** Sums are decimals, which MySQL's driver gives as text. */
 interface Counter {
-  readonly points: number;
-  readonly expiresAt: number;
+  readonly points: number | string | null;
+  readonly expiresAt: number | null;
 }
 
 /**
@@ -33,25 +39,29 @@ export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
   readonly durationMs: number;
   private readonly prefix: string;
   private readonly sliding: boolean;
+  private readonly rows: number;
   private readonly now: () => number;
 
   constructor(
     private readonly cluster: Pick<Cluster, 'read' | 'write'>,
-    { keyPrefix, points, durationMs, sliding = false, now = Date.now }: MysqlRateLimiterOptions,
+    { keyPrefix, points, durationMs, sliding = false, rows = 1, now = Date.now }: MysqlRateLimiterOptions,
   ) {
     super();
     this.prefix = keyPrefix;
     this.points = points;
     this.durationMs = durationMs;
     this.sliding = sliding;
+    this.rows = rows;
     this.now = now;
   }
 
-  /** Counts, and rejects with `RateLimiterRes` when there are more than `points` now. */
+  /** Counts, and rejects with `RateLimiterRes` when there are more than `points` then; what is refused writes nothing. */
   override async consume(key: string, points = 1): Promise<RateLimiterRes> {
-    const result = await this.penalty(key, points);
+    const before = await this.get(key);
+    const isOver = before !== null && before.consumedPoints + points > this.points;
+    const result = isOver ? before : await this.penalty(key, points);
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- The library's way to say no.
-    if (result.consumedPoints > this.points) throw result;
+    if (isOver || result.consumedPoints > this.points) throw result;
     return result;
   }
 
@@ -64,32 +74,44 @@ export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
        ON DUPLICATE KEY UPDATE
          points = IF(throttles.expires_at <= ?, new.points, throttles.points + new.points),
          expires_at = IF(? OR throttles.expires_at <= ?, new.expires_at, throttles.expires_at)`,
-      [this.name(key), points, ends, now, this.sliding, now],
+      [this.name(key, Math.floor(Math.random() * this.rows)), points, ends, now, this.sliding, now],
     );
-    return (await this.get(key)) ?? this.result({ points, expiresAt: ends });
+    return (await this.get(key)) ?? this.result(points, ends);
   }
 
   /** What was counted, null when there is nothing or its time is over. */
   override async get(key: string): Promise<RateLimiterRes | null> {
-    const [row] = await this.cluster.read<RowDataPacket & Counter>(
-      'SELECT points, expires_at AS expiresAt FROM throttles WHERE name = ? AND expires_at > ?',
-      [this.name(key), this.now()],
+    const [sum] = await this.cluster.read<RowDataPacket & Counter>(
+      `SELECT SUM(points) AS points, MIN(expires_at) AS expiresAt FROM throttles
+       WHERE name IN (${this.placeholders()}) AND expires_at > ?`,
+      [...this.names(key), this.now()],
     );
-    return row ? this.result(row) : null;
+    return sum?.points == null ? null : this.result(Number(sum.points), Number(sum.expiresAt));
   }
 
   /** Forgets what was counted; false when there was nothing. */
   override async delete(key: string): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write('DELETE FROM throttles WHERE name = ?', [this.name(key)]);
+    const { affectedRows } = await this.cluster.write(
+      `DELETE FROM throttles WHERE name IN (${this.placeholders()})`,
+      this.names(key),
+    );
     return affectedRows > 0;
   }
 
-  private name(key: string): string {
-    return `${this.prefix}:${key}`;
+  private name(key: string, row: number): string {
+    return row === 0 ? `${this.prefix}:${key}` : `${this.prefix}:${key}#${row}`;
   }
 
-  private result({ points, expiresAt }: Counter): RateLimiterRes {
-    const msBeforeNext = Math.max(Number(expiresAt) - this.now(), 0);
+  private names(key: string): string[] {
+    return Array.from({ length: this.rows }, (_, row) => this.name(key, row));
+  }
+
+  private placeholders(): string {
+    return Array(this.rows).fill('?').join();
+  }
+
+  private result(points: number, expiresAt: number): RateLimiterRes {
+    const msBeforeNext = Math.max(expiresAt - this.now(), 0);
     return new RateLimiterRes(Math.max(this.points - points, 0), msBeforeNext, points);
   }
 }

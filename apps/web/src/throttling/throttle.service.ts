@@ -1,10 +1,12 @@
 // Slows down who guesses passwords or opens accounts in masses. The counters are shared by all servers.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster, type Cluster } from '@roam/mysql-cluster';
+import { PinoLogger } from 'nestjs-pino';
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { TooManyAttemptsError } from '../http/app.errors.js';
+import { Lines } from '../http/line.js';
 import { delayAfter, type GrowingDelay } from './growing-delay.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
 import { accountKey, addressKey } from './subjects.js';
@@ -24,10 +26,14 @@ interface Slowed {
 
 /**
  * Three counters watch each login, so that neither guessing one account's password from everywhere nor many accounts'
- * from one place is worth while, and that nobody can keep somebody else out from one machine (OWASP ASVS 6.1.1, 6.3.1):
- * wrong passwords of an account from one address and of an account from everywhere make the next attempt wait, up to
- * `limits.throttleMaxMs`; those from one address, of whatever account, are bounded per quarter of an hour. Only failures
- * count: a login that is right the first time writes nothing.
+ * from one place is worth while, and that nobody can keep somebody else out (OWASP ASVS 6.1.1, 6.3.1): wrong passwords
+ * of an account from one address make the next attempt wait, up to `limits.throttleMaxMs`; ten times as many of an
+ * account from everywhere do too, up to `limits.throttleAccountMaxMs`; those from one address, of whatever account, are
+ * bounded per quarter of an hour. Only failures count: a login that is right the first time writes nothing.
+ *
+ * Attempts at the same time are no way around it: those of an account from one address wait for each other, so that
+ * each sees what became of the one before. Each server has lines of its own, so a guesser may have one try more for
+ * each further server, which then count like all others.
  */
 @Injectable()
 export class ThrottleService {
@@ -38,62 +44,80 @@ export class ThrottleService {
   private readonly accounts: MysqlRateLimiter;
   private readonly addresses: MysqlRateLimiter;
   private readonly registrations: MysqlRateLimiter;
+  private readonly mailsByPair: MysqlRateLimiter;
   private readonly mailsToAccount: MysqlRateLimiter;
   private readonly mailsFromAddress: MysqlRateLimiter;
-  /** Attempts under way on this server, by account: many at once must not all pass before the first is counted. */
-  private readonly underWay = new Map<string, number>();
+  /** Fewer than all requests that run at once: a flood of logins leaves room for others. */
+  private readonly pairLines = new Lines({ places: 1, maxWaiting: 32, capacity: 0.75 * limits.runningRequests });
+  private readonly accountLines = new Lines({ places: 5, maxWaiting: 32, capacity: Infinity });
 
   constructor(
     private readonly config: Config,
     cluster: MysqlCluster,
+    private readonly logger: PinoLogger,
   ) {
-    const { loginsPerAccount, loginsPerAddress, registrationsPerAddress } = config.throttle;
+    const { loginsPerAccount, loginsPerAddress, registrationsPerAddress, mailsPerAddress } = config.throttle;
     const slowing = { points: loginsPerAccount, durationMs: limits.throttleMemoryMs, sliding: true };
     const limiter = (options: ConstructorParameters<typeof MysqlRateLimiter>[1]) =>
       new MysqlRateLimiter(cluster satisfies Cluster, { ...options, now: () => this.now() });
+    const mails = (keyPrefix: string, points: number) =>
+      limiter({ keyPrefix, points, durationMs: limits.throttleMailsMs });
     this.pairs = limiter({ ...slowing, keyPrefix: 'login-pair' });
     this.accounts = limiter({ ...slowing, keyPrefix: 'login-account' });
-    this.addresses = limiter({ keyPrefix: 'login-address', points: loginsPerAddress, durationMs: 15 * 60_000 });
-    this.registrations = limiter({ keyPrefix: 'register', points: registrationsPerAddress, durationMs: 60 * 60_000 });
-    this.mailsToAccount = limiter({ keyPrefix: 'mail-account', points: 5, durationMs: 60 * 60_000 });
-    this.mailsFromAddress = limiter({ keyPrefix: 'mail-address', points: 50, durationMs: 60 * 60_000 });
+    this.addresses = limiter({
+      keyPrefix: 'login-address',
+      points: loginsPerAddress,
+      durationMs: limits.throttleLoginsMs,
+    });
+    this.registrations = limiter({
+      keyPrefix: 'register',
+      points: registrationsPerAddress,
+      durationMs: limits.throttleRegistrationsMs,
+      // Whole offices and everybody behind a proxy that hides addresses register from one.
+      rows: 8,
+    });
+    this.mailsByPair = mails('mail-pair', 5);
+    this.mailsToAccount = mails('mail-account', 30);
+    this.mailsFromAddress = mails('mail-address', mailsPerAddress);
   }
 
   /**
    * Lets `prove` check a password, or whatever proves who somebody is, unless too many such proofs failed. False counts
    * as a failure; what it throws is passed on and does not count.
    * @throws {TooManyAttemptsError}
+   * @throws {OverloadedError} when too many wait for their turn
    * @throws ClusterUnavailableError while the counters cannot be read or written: then nobody is let in.
    */
-  async attempt<T>({ account, ip }: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
+  attempt<T>({ account, ip }: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
     const [name, address] = [accountKey(account), addressKey(ip)];
+    const pair = pairKey(name, address);
+    return this.pairLines.inTurn(pair, () =>
+      this.accountLines.inTurn(name, () => this.attemptInTurn({ name, address, pair }, prove)),
+    );
+  }
+
+  private async attemptInTurn<T>(
+    { name, address, pair }: { name: string; address: string; pair: string },
+    prove: () => Promise<T | false>,
+  ): Promise<T | false> {
     const { loginsPerAccount: free } = this.config.throttle;
-    const steps = { firstMs: 1_000, maxMs: limits.throttleMaxMs };
+    const firstMs = limits.throttleFirstMs;
     const slowed: Slowed[] = [
-      { limiter: this.pairs, key: `${name}-${address}`, delay: { ...steps, free } },
+      { limiter: this.pairs, key: pair, delay: { free, firstMs, maxMs: limits.throttleMaxMs } },
       // Many more: else one guesser could make everybody else wait.
-      { limiter: this.accounts, key: name, delay: { ...steps, free: 10 * free } },
+      { limiter: this.accounts, key: name, delay: { free: 10 * free, firstMs, maxMs: limits.throttleAccountMaxMs } },
     ];
-    const current = this.underWay.get(name) ?? 0;
-    if (current >= free) throw new TooManyAttemptsError(1_000);
-    this.underWay.set(name, current + 1);
-    try {
-      const [fromHere, ...failures] = await Promise.all([
-        this.addresses.get(address),
-        ...slowed.map(({ limiter, key }) => limiter.get(key)),
-      ]);
-      refuse(Math.max(...slowed.map(({ delay }, i) => waitOf(failures[i] ?? null, delay, current))));
-      if (fromHere && fromHere.consumedPoints >= this.addresses.points) refuse(fromHere.msBeforeNext);
-      const proof = await prove();
-      if (proof === false)
-        await Promise.all([this.addresses.penalty(address), ...slowed.map(({ limiter, key }) => limiter.penalty(key))]);
-      else await Promise.all(slowed.filter((_, i) => failures[i]).map(({ limiter, key }) => limiter.delete(key)));
-      return proof;
-    } finally {
-      const left = (this.underWay.get(name) ?? 1) - 1;
-      if (left === 0) this.underWay.delete(name);
-      else this.underWay.set(name, left);
-    }
+    const [fromHere, ...failures] = await Promise.all([
+      this.addresses.get(address),
+      ...slowed.map(({ limiter, key }) => limiter.get(key)),
+    ]);
+    refuse(Math.max(...slowed.map(({ delay }, i) => waitOf(failures[i] ?? null, delay))));
+    if (fromHere && fromHere.consumedPoints >= this.addresses.points) refuse(fromHere.msBeforeNext);
+    const proof = await prove();
+    if (proof === false)
+      await Promise.all([this.addresses.penalty(address), ...slowed.map(({ limiter, key }) => limiter.penalty(key))]);
+    else this.clear(slowed.filter((_, i) => failures[i]));
+    return proof;
   }
 
   /**
@@ -106,28 +130,45 @@ export class ThrottleService {
   }
 
   /**
-   * Counts one request for a mail to `email`, whether there is such an account or not: 5 an hour to one, 50 from one place.
+   * Counts one request for a mail to `email`, whether there is such an account or not: 5 an hour to one from one place,
+   * 30 from everywhere, and 50 from one place to whomever (`THROTTLE_MAILS_PER_ADDRESS`).
    * @throws {TooManyAttemptsError}
    * @throws ClusterUnavailableError
    */
   async mail(email: string, ip: string | undefined): Promise<void> {
-    await consume(this.mailsFromAddress, addressKey(ip));
-    await consume(this.mailsToAccount, accountKey(email));
+    const [name, address] = [accountKey(email), addressKey(ip)];
+    // What is refused must not count for everybody.
+    await consume(this.mailsByPair, pairKey(name, address));
+    await consume(this.mailsFromAddress, address);
+    await consume(this.mailsToAccount, name);
   }
 
-  /** Forgets an account's failures: its owner has proved who they are in another way. */
-  async forget({ account, ip }: Attempt): Promise<void> {
+  /** Forgets an account's failures: its owner has proved who they are in another way. Returns at once. */
+  forget({ account, ip }: Attempt): void {
     const name = accountKey(account);
-    await Promise.all([this.accounts.delete(name), this.pairs.delete(`${name}-${addressKey(ip)}`)]);
+    this.clear([
+      { limiter: this.accounts, key: name },
+      { limiter: this.pairs, key: pairKey(name, addressKey(ip)) },
+    ]);
+  }
+
+  /** Beside the request, which was right and must not fail by it: what stays counted only makes a later attempt wait. */
+  private clear(counters: readonly Pick<Slowed, 'limiter' | 'key'>[]): void {
+    Promise.all(counters.map(({ limiter, key }) => limiter.delete(key))).catch((error: unknown) =>
+      this.logger.warn({ err: error }, 'the failures of an account could not be forgotten'),
+    );
   }
 }
 
-/** Milliseconds still to wait after the last failure; those under way count as if they had failed just now. */
-function waitOf(failures: RateLimiterRes | null, delay: GrowingDelay, underWay: number): number {
-  const consumed = failures?.consumedPoints ?? 0;
-  if (underWay > 0 && consumed + underWay >= delay.free) return 1_000;
-  const passed = failures ? limits.throttleMemoryMs - failures.msBeforeNext : 0;
-  return delayAfter(consumed, delay) - passed;
+function pairKey(name: string, address: string): string {
+  return `${name}-${address}`;
+}
+
+/** Milliseconds still to wait after the last failure. */
+function waitOf(failures: RateLimiterRes | null, delay: GrowingDelay): number {
+  if (!failures) return 0;
+  const passed = limits.throttleMemoryMs - failures.msBeforeNext;
+  return delayAfter(failures.consumedPoints, delay) - passed;
 }
 
 async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {

@@ -2,11 +2,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { hash } from '@node-rs/argon2';
 import { OverloadedError } from '../http/app.errors.js';
+import type { BreachedPasswords } from './breached-passwords.js';
 import { PasswordsService } from './passwords.service.js';
+
+const noService = { has: () => Promise.resolve(false) } as unknown as BreachedPasswords;
 
 describe('PasswordsService', () => {
   it('hashes with argon2id and the parameters of OWASP', async () => {
-    const passwords = new PasswordsService();
+    const passwords = new PasswordsService(noService);
     const stored = await passwords.hash('correct horse battery');
     expect(stored).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     expect(await passwords.verify(stored, 'correct horse battery')).toBe(true);
@@ -14,7 +17,7 @@ describe('PasswordsService', () => {
   });
 
   it('ASVS 6.2.8: knows a password by what it says, however its letters are composed, and by nothing less', async () => {
-    const passwords = new PasswordsService();
+    const passwords = new PasswordsService(noService);
     const stored = await passwords.hash('cafe\u0301 au lait');
     expect(await passwords.verify(stored, 'caf\u00e9 au lait')).toBe(true);
     expect(await passwords.verify(stored, 'cafe au lait')).toBe(false);
@@ -24,7 +27,7 @@ describe('PasswordsService', () => {
   });
 
   it('ASVS 11.4.2: knows hashes of other parameters, takes them, and calls them outdated', async () => {
-    const passwords = new PasswordsService();
+    const passwords = new PasswordsService(noService);
     const weak = await hash('correct horse battery', { memoryCost: 8_192, timeCost: 1, parallelism: 1 });
     expect(await passwords.verify(weak, 'correct horse battery')).toBe(true);
     expect(passwords.isOutdated(weak)).toBe(true);
@@ -32,7 +35,7 @@ describe('PasswordsService', () => {
   });
 
   it('works as long for an unknown user as for a known one', async () => {
-    const passwords = new PasswordsService();
+    const passwords = new PasswordsService(noService);
     const stored = await passwords.hash('correct horse battery');
     await passwords.verify(undefined, 'warm up');
     const time = async (hash: string | undefined) => {
@@ -51,7 +54,7 @@ describe('PasswordsService', () => {
   });
 
   it('refuses with "overloaded" instead of queueing without end, and works again afterwards', async () => {
-    const passwords = new PasswordsService();
+    const passwords = new PasswordsService(noService);
     const results = await Promise.allSettled(Array.from({ length: 260 }, () => passwords.hash('a password')));
     const refused = results.filter((result) => result.status === 'rejected');
     expect(refused.length).toBeGreaterThan(0);

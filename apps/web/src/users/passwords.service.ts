@@ -3,7 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
 import { availableParallelism } from 'node:os';
 import { limits } from '../config/limits.js';
-import { OverloadedError } from '../http/app.errors.js';
+import { InvalidInputError, OverloadedError } from '../http/app.errors.js';
+import { Line } from '../http/line.js';
+import { BreachedPasswords } from './breached-passwords.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
 /** OWASP Password Storage Cheat Sheet: argon2id (the package's default), m = 19 MiB, t = 2, p = 1. */
@@ -13,18 +15,39 @@ const current = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCo
 
 @Injectable()
 export class PasswordsService {
-  /** libuv has four threads for everybody; two always stay free for files and name look-ups. */
-  private readonly concurrency = Math.min(2, availableParallelism());
-  private readonly maxWaitMs = 1_000;
-  /** More than can have their turn within that time is refused at once, and leaves room for other requests. */
-  private readonly maxWaiting = 64;
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  /**
+   * libuv has four threads for everybody; two always stay free for files and name look-ups. More than 64 could not have
+   * their turn in time: they are refused at once, and leave room for other requests.
+   */
+  private readonly line = new Line(Math.min(2, availableParallelism()), 64);
   private dummy: Promise<string> | undefined;
+
+  constructor(private readonly breached: BreachedPasswords) {}
+
+  /**
+   * The hash of a password that somebody chooses, unless it is known from a breach.
+   * @throws {InvalidInputError}
+   * @throws {OverloadedError} when too many are waiting
+   */
+  async hashNew(password: string): Promise<string> {
+    const startedAt = performance.now();
+    // At the same time: a service that does not answer takes most of the time that a request has.
+    const [passwordHash, isBreached] = await Promise.all([
+      this.hash(password),
+      this.breached.has(normalizedPassword(password)),
+    ]);
+    if (isBreached)
+      throw new InvalidInputError({
+        password: 'This password is known from a breach of some site. Choose another one.',
+      });
+    // After a standstill of this process, as in the line.
+    if (performance.now() - startedAt > limits.frozenMs) throw new OverloadedError();
+    return passwordHash;
+  }
 
   /** @throws {OverloadedError} when too many are waiting */
   hash(password: string): Promise<string> {
-    return this.inTurn(() => hash(normalizedPassword(password), parameters));
+    return this.line.inTurn(() => hash(normalizedPassword(password), parameters));
   }
 
   /** Whether the hash was made with other parameters than are in use now: hash again, at the next login. */
@@ -41,39 +64,7 @@ export class PasswordsService {
     if (!hasPasswordLength(password)) return false;
     this.dummy ??= hash('nobody has this password', parameters);
     const against = passwordHash ?? (await this.dummy);
-    const matches = await this.inTurn(() => verify(against, normalizedPassword(password)));
+    const matches = await this.line.inTurn(() => verify(against, normalizedPassword(password)));
     return matches && passwordHash !== undefined;
-  }
-
-  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const askedAt = performance.now();
-    if (this.running >= this.concurrency) await this.turn();
-    else this.running += 1;
-    try {
-      const done = await work();
-      // After a standstill of this process nobody waits for it any more, and nothing may come of it.
-      if (performance.now() - askedAt > limits.frozenMs) throw new OverloadedError();
-      return done;
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.running -= 1;
-    }
-  }
-
-  /** Resolves when a running one hands its place over. */
-  private turn(): Promise<void> {
-    if (this.waiting.length >= this.maxWaiting) throw new OverloadedError();
-    return new Promise((resolve, reject) => {
-      const take = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.waiting.splice(this.waiting.indexOf(take), 1);
-        reject(new OverloadedError());
-      }, this.maxWaitMs);
-      this.waiting.push(take);
-    });
   }
 }

@@ -89,11 +89,11 @@ export class UsersService {
   /**
    * Opens an account. The same request sent twice (same `requestId`, same address, same password) opens one and gets
    * it both times, also when the answer to the first was lost.
-   * @throws {EmailTakenError}
+   * @throws {EmailTakenError} @throws {InvalidInputError} when the password is known from a breach
    */
   async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
     const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
-    const passwordHash = await this.passwords.hash(password);
+    const passwordHash = await this.passwords.hashNew(password);
     const blank = {
       roles: [],
       emailVerifiedAt: null,

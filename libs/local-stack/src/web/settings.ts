@@ -16,6 +16,7 @@ export function webSettings(databases: Databases, publicUrl: string): Record<str
     // All people of this stack come from one address.
     THROTTLE_LOGINS_PER_ADDRESS: '100000',
     THROTTLE_REGISTRATIONS_PER_ADDRESS: '100000',
+    THROTTLE_MAILS_PER_ADDRESS: '100000',
   };
 }
 

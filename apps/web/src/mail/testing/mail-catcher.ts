@@ -13,6 +13,8 @@ export class MailCatcher {
   readonly mails: CaughtMail[] = [];
   /** Mails that are refused for now (451) before one is taken. */
   refuse = 0;
+  /** Addresses that are refused for good (550). */
+  readonly unknown: string[] = [];
   private readonly server = createServer((socket) => this.serve(socket));
 
   async start(): Promise<string> {
@@ -37,11 +39,14 @@ export class MailCatcher {
     socket.write('220 catcher\r\n');
     const command = (line: string): string => {
       const [verb = ''] = line.toUpperCase().split(/[ :]/);
-      if (verb === 'RCPT') to = /<(.*)>/.exec(line)?.[1] ?? '';
+      if (verb === 'RCPT') {
+        to = /<(.*)>/.exec(line)?.[1] ?? '';
+        if (this.unknown.includes(to)) return `550 there is no <${to}>`;
+      }
       if (verb === 'DATA') {
         if (this.refuse > 0) {
           this.refuse -= 1;
-          return '451 later';
+          return `451 later, <${to}>`;
         }
         data = true;
         return '354 go on';

@@ -1,0 +1,19 @@
+// Time in specs: waiting for something to come true, and jumping ahead.
+import { jest } from '@jest/globals';
+
+/** Resolves when it holds. By a clock of its own, which no jump reaches. */
+export async function until(holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
+  for (const giveUpAt = performance.now() + ms; !(await holds());) {
+    if (performance.now() > giveUpAt) throw new Error(`waited ${ms / 1_000} s in vain`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/**
+ * Time (milliseconds since 1970) stands still at `time`, until `jest.restoreAllMocks`. An app takes the jump for a
+ * standstill, and wants two beats of its heart until it is over that.
+ */
+export async function jumpTo(time: number): Promise<void> {
+  jest.spyOn(Date, 'now').mockReturnValue(time);
+  for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+}

@@ -1,0 +1,60 @@
+// Asks a service that knows breached passwords whether a new one is among them; it learns five digits of a hash.
+import { Injectable } from '@nestjs/common';
+import { PinoLogger } from 'nestjs-pino';
+import { createHash } from 'node:crypto';
+import { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
+import { siteName } from '../config/site.js';
+
+type BreachCheck = 'breached' | 'not found' | 'unavailable';
+
+/**
+ * Of the range API of "Have I Been Pwned", or a copy of it: `GET PREFIX` answers with the ends of all known SHA-1 hashes
+ * that begin with these five hexadecimal digits, some 800 (k-anonymity). Only where the site names one
+ * (`BREACHED_PASSWORDS_URL`); the list that comes with the app is checked in any case.
+ */
+@Injectable()
+export class BreachedPasswords {
+  /** Told what came of each question. */
+  onChecked: (result: BreachCheck) => void = () => undefined;
+  /** Milliseconds that an answer may take; for tests. */
+  timeoutMs: number = limits.breachMs;
+
+  constructor(
+    private readonly config: Config,
+    private readonly logger: PinoLogger,
+  ) {}
+
+  /** Whether the service knows this (normalised) password. False, with a line in the log, when it does not answer in time. */
+  async has(password: string): Promise<boolean> {
+    const { breachedPasswordsUrl: url } = this.config.accounts;
+    if (url === undefined) return false;
+    const result = await this.check(url, password).catch((error: unknown) => {
+      this.logger.warn(
+        { err: error },
+        'the service of breached passwords does not answer: a password passes unchecked',
+      );
+      return 'unavailable' as const;
+    });
+    this.onChecked(result);
+    return result === 'breached';
+  }
+
+  private async check(url: string, password: string): Promise<BreachCheck> {
+    const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
+    const [prefix, suffix] = [hash.slice(0, 5), hash.slice(5)];
+    const answer = await fetch(url + prefix, {
+      // Padding hides from who sees the connection how many there are, and so which prefix it was.
+      headers: { 'Add-Padding': 'true', 'User-Agent': siteName },
+      redirect: 'error',
+      signal: AbortSignal.timeout(this.timeoutMs),
+    });
+    if (!answer.ok) {
+      await answer.body?.cancel();
+      throw new Error(`it answered ${answer.status}`);
+    }
+    // Lines `SUFFIX:COUNT`; those that only pad have the count 0.
+    const line = (await answer.text()).split(/\r?\n/).find((each) => each.toUpperCase().startsWith(`${suffix}:`));
+    return line !== undefined && Number(line.slice(suffix.length + 1)) > 0 ? 'breached' : 'not found';
+  }
+}
