@@ -5,7 +5,8 @@ import { hash } from '@node-rs/argon2';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
-import { createHash, randomUUID } from 'node:crypto';
+import { SessionManager } from '@roam/session/nest';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RowDataPacket } from 'mysql2';
@@ -22,7 +23,9 @@ import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
 import { MailCatcher, type CaughtMail } from './mail/testing/mail-catcher.js';
+import { PasskeyStore } from './passkeys/passkey-store.js';
 import { jumpTo, until } from './testing/time.js';
+import { UsersService } from './users/users.service.js';
 
 jest.setTimeout(60_000);
 
@@ -352,6 +355,31 @@ describe('an e-mail address', () => {
     expect((await get(link)).text).toContain('does not work any more');
   });
 
+  it('is confirmed by nobody but who is signed in to its account: the link leads to the login, and from there back', async () => {
+    const someone = person();
+    await browser().agent.post('/api/register').send(someone);
+    const { link, token } = await mailTo(someone.email, /Confirm that it is yours/);
+    const visitor = browser();
+    expect((await visitor.get(link)).headers.location).toBe(`/login?returnTo=${encodeURIComponent(link)}`);
+    const { headers } = await visitor.agent
+      .post('/email/confirm')
+      .type('form')
+      .send({ _csrf: await visitor.token('/login'), token });
+    expect(headers.location).toBe(link);
+    const early = await visitor.agent.post('/api/email/confirm').send({ token });
+    expect([early.status, codeOf(early)]).toEqual([401, 'not_signed_in']);
+    const other = browser();
+    await other.agent.post('/api/register').send(person());
+    const foreign = await other.agent.post('/api/email/confirm').send({ token });
+    expect([foreign.status, codeOf(foreign)]).toEqual([403, 'other_account']);
+    const _csrf = await other.token(link);
+    const page = await other.agent.post('/email/confirm').type('form').send({ _csrf, token });
+    expect([page.status, page.text]).toEqual([403, expect.stringContaining('for another account')]);
+    const signedIn = await visitor.send('/login', { ...someone, returnTo: link });
+    expect(signedIn.headers.location).toBe(link);
+    expect((await visitor.agent.post('/api/email/confirm').send({ token })).status).toBe(204);
+  });
+
   it('ASVS 7.4.3: changes when the new address is confirmed, tells the old one, and ends other sessions', async () => {
     const someone = person();
     const email = `${randomUUID()}@example.org`;
@@ -388,6 +416,7 @@ describe('an e-mail address', () => {
     await agent.post('/api/register').send(someone);
     const { token } = await mailTo(someone.email, /Confirm that it is yours/);
     await jumpTo(Date.now() + 24 * 3_600_000 + 1_000);
+    await agent.post('/api/login').send(someone);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(400);
   });
 
@@ -400,7 +429,9 @@ describe('an e-mail address', () => {
     const { token } = await mailTo(other.email, /Confirm that it is yours/);
     await browser().agent.post('/api/register').send(other);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(409);
-    expect((await agent.put('/api/email').send(change)).status).toBe(409);
+    // So seldom that nobody finds out about many addresses in this way.
+    for (let i = 0; i < 4; i += 1) expect((await agent.put('/api/email').send(change)).status).toBe(409);
+    expect((await agent.put('/api/email').send(change)).status).toBe(429);
   });
 });
 
@@ -448,8 +479,10 @@ describe('a forgotten password', () => {
     jest.restoreAllMocks();
     // A request that the proxy repeats is the same one.
     const id = randomUUID();
-    const send = () => agent.post('/api/password/reset').set('X-Request-Id', id).send({ token: second, password });
-    expect((await send()).status).toBe(204);
+    const send = (by: string) =>
+      agent.post('/api/password/reset').set('X-Request-Id', by).send({ token: second, password });
+    for (const by of [id, id]) expect((await send(by)).status).toBe(204);
+    expect((await send(randomUUID())).status).toBe(400);
   });
 
   it('ASVS 11.4.1: keeps only the hash of a token', async () => {
@@ -522,6 +555,51 @@ describe('a new password', () => {
     expect((await there.get('/api/me')).status).toBe(200);
     expect((await here.get('/api/me')).status).toBe(200);
   });
+
+  it('is set also when the first try was cut off half way and the proxy repeats it', async () => {
+    const someone = person();
+    const [here, there] = [browser(), browser()];
+    await here.agent.post('/api/register').send(someone);
+    await there.agent.post('/api/login').send(someone);
+    jest.spyOn(app.get(SessionManager), 'endAll').mockRejectedValueOnce(new Error('cut off'));
+    const id = randomUUID();
+    const change = { currentPassword: someone.password, password };
+    const send = () => here.agent.put('/api/password').set('X-Request-Id', id).send(change);
+    expect((await send()).status).toBe(500);
+    expect((await send()).status).toBe(204);
+    expect((await here.get('/api/me')).status).toBe(200);
+    expect((await there.get('/api/me')).status).toBe(401);
+  });
+
+  it.each(['before', 'after'] as const)('loses against one that is set by mail just %s it', async (when) => {
+    const someone = person();
+    const { agent } = browser();
+    const registered = await agent.post('/api/register').send(someone);
+    const { id } = (registered.body as { user: { id: string } }).user;
+    const [users, sessions] = [app.get(UsersService), app.get(SessionManager)];
+    const byMail = await hash('set by mail meanwhile', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+    const replace = users.replaceHash.bind(users);
+    jest.spyOn(users, 'replaceHash').mockImplementationOnce(async (user, passwordHash) => {
+      const reset = async () => {
+        await users.change(id, { passwordHash: byMail });
+        await sessions.endAll(id);
+      };
+      if (when === 'before') await reset();
+      const replaced = await replace(user, passwordHash);
+      if (when === 'after') await reset();
+      return replaced;
+    });
+    const change = { currentPassword: someone.password, password, endOtherSessions: false };
+    const answer = await agent.put('/api/password').send(change);
+    expect([answer.status, codeOf(answer)]).toEqual([401, 'not_signed_in']);
+    expect((await agent.get('/api/me')).status).toBe(401);
+    const login = (typed: string) =>
+      browser()
+        .agent.post('/api/login')
+        .send({ ...someone, password: typed });
+    expect((await login(password)).status).toBe(401);
+    expect((await login('set by mail meanwhile')).status).toBe(200);
+  });
 });
 
 describe('a second factor', () => {
@@ -546,6 +624,15 @@ describe('a second factor', () => {
     const confirmed = await agent.post('/api/factors/totp/confirm').send({ code: codeOfApp(secret) });
     expect(confirmed.status).toBe(200);
     return { someone, agent, secret, codes: (confirmed.body as { recoveryCodes: string[] }).recoveryCodes };
+  };
+  /** The login after a new password was set by mail. */
+  const resetAndLogIn = async (email: string) => {
+    const password = 'a completely new one';
+    const { agent } = browser();
+    await agent.post('/api/password/forgotten').send({ email });
+    const { token } = await mailTo(email, /asked for a new password/);
+    expect((await agent.post('/api/password/reset').send({ token, password })).status).toBe(204);
+    return agent.post('/api/login').send({ email, password });
   };
   let now: number;
   const later = (ms: number) => jumpTo((now += ms));
@@ -642,14 +729,9 @@ describe('a second factor', () => {
 
   it('ASVS 6.4.3: stays when the password is set anew by mail; ends with the password', async () => {
     const { someone, agent } = await enrolled();
-    await agent.post('/api/password/forgotten').send({ email: someone.email });
-    const { token } = await mailTo(someone.email, /asked for a new password/);
-    const password = 'a completely new one';
-    expect((await browser().agent.post('/api/password/reset').send({ token, password })).status).toBe(204);
-    const login = await browser()
-      .agent.post('/api/login')
-      .send({ ...someone, password });
-    expect(codeOf(login)).toBe('second_factor_required');
+    const { token } = await mailTo(someone.email, /Confirm that it is yours/);
+    expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(204);
+    expect(codeOf(await resetAndLogIn(someone.email))).toBe('second_factor_required');
 
     const other = await enrolled();
     const wrong = await other.agent.delete('/api/factors/totp').send({ currentPassword: 'not my password' });
@@ -658,6 +740,25 @@ describe('a second factor', () => {
     expect((await other.agent.delete('/api/factors/totp').send({ currentPassword })).status).toBe(204);
     expect((await other.agent.get('/api/factors')).body).toEqual({ totp: false, recoveryCodes: 0 });
     expect((await browser().agent.post('/api/login').send(other.someone)).status).toBe(200);
+  });
+
+  it('that was set up before anybody had confirmed the address ends, with the passkeys, when its owner resets the password', async () => {
+    const { someone, agent } = await enrolled();
+    const { id } = ((await agent.get('/api/me')).body as { user: { id: string } }).user;
+    const passkeys = app.get(PasskeyStore);
+    const key = { credentialId: randomBytes(16), publicKey: randomBytes(32), counter: 0, transports: [], name: 'His' };
+    const late = { ...key, credentialId: randomBytes(16) };
+    await passkeys.add(id, key);
+    const sessions = app.get(SessionManager);
+    const endAll = sessions.endAll.bind(sessions);
+    // By a session that is about to end.
+    jest.spyOn(sessions, 'endAll').mockImplementationOnce(async (...who) => {
+      await passkeys.add(id, late);
+      await endAll(...who);
+    });
+    expect((await resetAndLogIn(someone.email)).status).toBe(200);
+    expect(await passkeys.listOf(id)).toEqual([]);
+    expect(await cluster.read('SELECT 1 FROM recovery_codes WHERE user_id = ?', [id])).toEqual([]);
   });
 });
 

@@ -39,9 +39,19 @@ export class AccountTokensService {
     return token;
   }
 
-  /** What the token stands for, without using it up; undefined when it is unknown, too old or used. */
-  look(purpose: TokenPurpose, token: string): Promise<TokenGrant | undefined> {
-    return this.find(purpose, token, '');
+  /**
+   * What the token stands for, without using it up; undefined when it is unknown, too old or used. Of `claimant` it may
+   * have been used: a repeated request then goes on where the first try broke off.
+   */
+  async look(purpose: TokenPurpose, token: string, claimant = ''): Promise<TokenGrant | undefined> {
+    const [row] = await this.cluster.read<RowDataPacket>(
+      `SELECT user_id AS userId, email, end_sessions AS endSessions FROM account_tokens
+       WHERE hash = ? AND purpose = ? AND claimed_by IN ('', ?) AND expires_at > ?`,
+      [hashOf(token), purpose, claimant, Date.now()],
+    );
+    if (!row) return undefined;
+    const { userId, email, endSessions } = row as { userId: string; email: string; endSessions: number };
+    return { purpose, userId, email, endSessions: endSessions === 1 };
   }
 
   /**
@@ -54,23 +64,12 @@ export class AccountTokensService {
        WHERE hash = ? AND purpose = ? AND expires_at > ? AND (claimed_by = '' OR claimed_by = ?)`,
       [claimant, hashOf(token), purpose, Date.now(), claimant],
     );
-    return affectedRows > 0 ? this.find(purpose, token, claimant) : undefined;
+    return affectedRows > 0 ? this.look(purpose, token, claimant) : undefined;
   }
 
   /** Voids whatever mails of this user are still on their way. */
   async revoke(userId: string): Promise<void> {
     await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
-  }
-
-  private async find(purpose: TokenPurpose, token: string, claimant: string): Promise<TokenGrant | undefined> {
-    const [row] = await this.cluster.read<RowDataPacket>(
-      `SELECT user_id AS userId, email, end_sessions AS endSessions FROM account_tokens
-       WHERE hash = ? AND purpose = ? AND claimed_by = ? AND expires_at > ?`,
-      [hashOf(token), purpose, claimant, Date.now()],
-    );
-    if (!row) return undefined;
-    const { userId, email, endSessions } = row as { userId: string; email: string; endSessions: number };
-    return { purpose, userId, email, endSessions: endSessions === 1 };
   }
 }
 

@@ -50,6 +50,7 @@ export class AccountController {
 
   @Post('email/confirm')
   @HttpCode(204)
+  @UseGuards(SignedInGuard)
   confirmEmail(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
     return this.accounts.confirmEmail(request, token);
   }

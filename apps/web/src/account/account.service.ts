@@ -9,8 +9,16 @@ import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
-import { EmailTakenError, InvalidInputError, InvalidTokenError, NotSignedInError } from '../http/app.errors.js';
+import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
+import {
+  EmailTakenError,
+  InvalidInputError,
+  InvalidTokenError,
+  NotSignedInError,
+  OtherAccountError,
+} from '../http/app.errors.js';
 import { MailService } from '../mail/mail.service.js';
+import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
@@ -27,6 +35,8 @@ export class AccountService {
     private readonly users: UsersService,
     private readonly passwords: PasswordsService,
     private readonly tokens: AccountTokensService,
+    private readonly passkeys: PasskeyStore,
+    private readonly codes: RecoveryCodesService,
     private readonly mails: MailService,
     private readonly throttle: ThrottleService,
     private readonly sessions: SessionManager,
@@ -78,39 +88,59 @@ export class AccountService {
   }
 
   /**
-   * Sets a new password with the token of a mail, once, and ends all sessions. Signs nobody in.
+   * Sets a new password with the token of a mail, once, and ends all sessions. Signs nobody in. Of an account whose
+   * address nobody had confirmed, it also removes passkeys and second factor: whoever opened it may be somebody else.
    * @throws {InvalidTokenError}
    * @throws {InvalidInputError} when the password is not good enough; the token can be used again
    */
   async reset(request: Request, { token, password }: Reset): Promise<void> {
-    const grant = await this.tokens.look('reset-password', token);
+    const claimant = claimantOf(request);
+    const grant = await this.tokens.look('reset-password', token, claimant);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
     assertGood(password, user);
     const passwordHash = await this.passwords.hashNew(password);
-    if (!(await this.tokens.claim('reset-password', token, claimantOf(request)))) throw new InvalidTokenError();
-    // The mail has also proved the address.
-    await this.users.change(user.id, { passwordHash, emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
+    if (!(await this.tokens.claim('reset-password', token, claimant))) throw new InvalidTokenError();
+    const unproved = user.emailVerifiedAt === null;
+    // Before the sessions end: else a passkey would begin another one.
+    if (unproved) await this.passkeys.removeAll(user.id);
+    await this.users.change(user.id, { passwordHash });
     await this.tokens.revoke(user.id);
     // Before the answer: who reads that the password is new may rely on it that nobody else is in.
     await this.sessions.endAll(user.id);
+    if (unproved) {
+      // Once more: a session that has just ended may have added one.
+      await this.passkeys.removeAll(user.id);
+      await this.codes.remove(user.id);
+      // The mail has proved the address. Noted last, so that a try that broke off is made good by the next one.
+      await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0, emailVerifiedAt: new Date() });
+    }
     this.throttle.forget({ account: user.email, ip: request.ip });
-    this.audit.note('password-reset', request, { userId: user.id });
+    this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });
     this.mails.send(user.email, letters.passwordChanged(user.name));
   }
 
-  /** @throws {InvalidInputError} @throws {TooManyAttemptsError} */
+  /**
+   * May be repeated until this session has its new token, which comes last: the new password proves as much as the old
+   * one then.
+   * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
+   * @throws {NotSignedInError} when the password was changed elsewhere meanwhile
+   */
   async changePassword(
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
-    const { user, epoch } = await this.proveFully(request, currentPassword);
-    assertGood(password, user);
+    const { user: before } = await this.proveFully(request, currentPassword, password);
+    assertGood(password, before);
     const passwordHash = await this.passwords.hashNew(password);
-    await this.users.change(user.id, { passwordHash });
-    await this.tokens.revoke(user.id);
-    await this.signIns.renew(request, { user, epoch });
-    if (endOtherSessions) await this.sessions.endAll(user.id, request.session);
+    if (!(await this.users.replaceHash(before, passwordHash))) throw new NotSignedInError();
+    await this.tokens.revoke(before.id);
+    if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
+    // The epoch first: whoever sets another password afterwards ends this session as well.
+    const epoch = await this.sessions.epochOf(before.id);
+    const user = await this.current(request);
+    if (user.passwordHash !== passwordHash) throw new NotSignedInError();
+    await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
     this.mails.send(user.email, letters.passwordChanged(user.name));
   }
@@ -121,21 +151,29 @@ export class AccountService {
    */
   async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
     const { user } = await this.proveFully(request, currentPassword);
-    if (await this.users.findByEmail(email)) throw new EmailTakenError();
+    // Before the look-up, whose answer tells whether an address has an account.
     await this.throttle.mail(email, request.ip);
+    if (await this.users.findByEmail(email)) throw new EmailTakenError();
     await this.mailToken('change-email', user, email, endOtherSessions);
     this.audit.note('email-change-asked', request);
     this.mails.send(user.email, letters.emailChanging(user.name));
   }
 
-  /** Takes the token of a mail that asked whether an address is right. @throws {InvalidTokenError} @throws {EmailTakenError} */
+  /**
+   * Takes the token of a mail that asked whether an address is right, from who is signed in to its account: the mail
+   * alone would make its reader vouch for whoever opened the account.
+   * @throws {NotSignedInError} @throws {InvalidTokenError} @throws {OtherAccountError} @throws {EmailTakenError}
+   */
   async confirmEmail(request: Request, token: string): Promise<void> {
+    if (!request.user) throw new NotSignedInError();
     const claimant = claimantOf(request);
-    const verified = await this.tokens.claim('verify-email', token, claimant);
-    if (verified) return this.verified(request, verified);
-    const changed = await this.tokens.claim('change-email', token, claimant);
-    if (!changed) throw new InvalidTokenError();
-    await this.changed(request, changed);
+    const grant =
+      (await this.tokens.look('verify-email', token, claimant)) ??
+      (await this.tokens.look('change-email', token, claimant));
+    if (!grant) throw new InvalidTokenError();
+    if (grant.userId !== request.user.id) throw new OtherAccountError();
+    if (!(await this.tokens.claim(grant.purpose, token, claimant))) throw new InvalidTokenError();
+    await (grant.purpose === 'verify-email' ? this.verified(request, grant) : this.changed(request, grant));
   }
 
   private async verified(request: Request, { userId, email }: TokenGrant): Promise<void> {
@@ -146,30 +184,26 @@ export class AccountService {
   }
 
   private async changed(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
-    const epoch = await this.sessions.epochOf(userId);
     await this.users.change(userId, { email, emailVerifiedAt: new Date() });
     await this.tokens.revoke(userId);
-    const user = await this.users.findById(userId);
-    if (!user) throw new InvalidTokenError();
     // A session keeps its user's address: this one learns the new one.
-    const own = request.user?.id === userId;
-    if (own) await this.signIns.renew(request, { user, epoch });
-    if (endSessions) await this.sessions.endAll(userId, own ? request.session : undefined);
+    await this.signIns.renew(request, { user: await this.current(request) });
+    if (endSessions) await this.sessions.endAll(userId, request.session);
     this.audit.note('email-changed', request, { userId }, { endSessions });
   }
 
   /**
-   * The account, when this is its password. Guessing is slowed down as at login, and counted apart: failed logins keep
+   * The account, when one of these is its password. Guessing is slowed down as at login, and counted apart: failed logins keep
    * nobody who is signed in from proving who they are.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async prove(request: Request, password: string): Promise<{ user: User; epoch: number }> {
+  async prove(request: Request, ...passwords: string[]): Promise<{ user: User; epoch: number }> {
     if (!request.user) throw new NotSignedInError();
     // Before all that is checked, as at login.
     const epoch = await this.sessions.epochOf(request.user.id);
     const user = await this.current(request);
     const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
-      this.passwords.verify(user.passwordHash, password),
+      this.matches(user, passwords),
     );
     if (matches) return { user, epoch };
     this.audit.note('reauthentication-failed', request);
@@ -181,9 +215,14 @@ export class AccountService {
    * the last whole one must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async proveFully(request: Request, password: string): Promise<{ user: User; epoch: number }> {
+  async proveFully(request: Request, ...passwords: string[]): Promise<{ user: User; epoch: number }> {
     if ((await this.current(request)).totpSince) assertFresh(request);
-    return this.prove(request, password);
+    return this.prove(request, ...passwords);
+  }
+
+  private async matches({ passwordHash }: User, passwords: readonly string[]): Promise<boolean> {
+    for (const password of passwords) if (await this.passwords.verify(passwordHash, password)) return true;
+    return false;
   }
 
   private async mailToken(

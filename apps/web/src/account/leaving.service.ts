@@ -61,7 +61,7 @@ export class LeavingService {
         usedAt: passkey.usedAt,
       })),
       ...(sessions && { sessions }),
-      events,
+      events: events.map(withoutAdministrator),
     };
   }
 
@@ -73,6 +73,8 @@ export class LeavingService {
   async delete(request: Request, currentPassword: string): Promise<void> {
     const { user } = await this.accounts.proveFully(request, currentPassword);
     await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() });
+    // At once: whoever else is signed in must not put anything back.
+    await this.sessions.endAll(user.id, request.session);
     await this.tokens.revoke(user.id);
     await this.codes.remove(user.id);
     await this.passkeys.removeAll(user.id);
@@ -81,4 +83,9 @@ export class LeavingService {
     this.audit.note('account-deleted', request, { userId: user.id });
     this.mails.send(user.email, letters.deleted(user.name));
   }
+}
+
+/** What an administrator did is this person's business; who that was, and from where, is not. */
+function withoutAdministrator(event: LoggedEvent): LoggedEvent {
+  return event.event === 'admin' ? { ...event, ip: '', details: { command: event.details.command } } : event;
 }

@@ -1,6 +1,7 @@
 // What administrators do, and what people may take with them when they leave; each over both API and pages.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { outcome, Site } from '../testing/site.js';
+import { UsersService } from '../users/users.service.js';
 
 jest.setTimeout(60_000);
 
@@ -143,11 +144,18 @@ describe('the description of the API', () => {
 describe('a person', () => {
   it('takes their data along, with a fresh proof of identity, and nothing secret in it', async () => {
     const { agent, get, someone, id } = await site.registered();
-    await site.audit(id, 'login');
+    await admin.agent.delete(`/api/admin/users/${id}/sessions`);
+    await agent.post('/api/login').send(someone);
+    await site.audit(id, 'login', 2);
+    await site.audit(id, 'admin');
     const file = await get('/account/export');
     expect(file.headers['content-disposition']).toBe('attachment; filename="account.json"');
     expect(file.body).toMatchObject({ account: { id, email: someone.email, name: 'Ann' }, sessions: [{}] });
-    expect((file.body as { events: { event: string }[] }).events.map(({ event }) => event)).toContain('registered');
+    const { events } = file.body as { events: { event: string; ip: string; details: object }[] };
+    expect(events.map(({ event }) => event)).toContain('registered');
+    // What an administrator did, not who that was, nor where from.
+    expect(events.find(({ event }) => event === 'admin')).toMatchObject({ ip: '', details: { command: 'end-all' } });
+    expect(file.text).not.toContain(admin.id);
     expect(file.text).not.toMatch(/argon2|totpSecret|passwordHash/);
     const now = Date.now();
     jest.spyOn(Date, 'now').mockReturnValue(now + 5 * 60_000 + 1_000);
@@ -162,6 +170,10 @@ describe('a person', () => {
     await there.agent.post('/api/login').send(someone);
     expect((await send('/account/leave', { currentPassword: 'not my password' })).status).toBe(422);
     expect((await there.get('/api/me')).status).toBe(200);
+    // Nobody else is in any more when it is cut off half way; whoever asked for it can do so again.
+    jest.spyOn(site.app.get(UsersService), 'remove').mockRejectedValueOnce(new Error('cut off'));
+    expect((await send('/account/leave', { currentPassword: someone.password })).status).toBe(500);
+    expect((await there.get('/api/me')).status).toBe(401);
     const gone = await send('/account/leave', { currentPassword: someone.password });
     expect([gone.status, gone.headers.location]).toEqual([303, '/']);
     expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([401, 401]);

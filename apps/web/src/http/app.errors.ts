@@ -67,6 +67,16 @@ export class InvalidTokenError extends AppError {
   }
 }
 
+/** The token of a mail belongs to another account than the one that is signed in. */
+export class OtherAccountError extends AppError {
+  readonly code = 'other_account';
+  readonly status = 403;
+
+  constructor() {
+    super('This link is for another account than yours. Sign out, then open it again and sign in to that account.');
+  }
+}
+
 /** The password was right; the code of the second factor is still missing. */
 export class SecondFactorRequiredError extends AppError {
   readonly code = 'second_factor_required';

@@ -126,9 +126,15 @@ export const routes: readonly Route[] = [
   {
     route: 'POST /api/email/confirm',
     does: 'Takes the token of such a mail',
-    for: 'everybody',
+    for: 'who is signed in',
     body: confirmation,
-    answers: { 204: 'Confirmed', 400: 'Unknown, too old or used', 409: 'The address has an account', 422: wrong },
+    answers: {
+      204: 'Confirmed',
+      400: 'Unknown, too old or used',
+      403: 'For another account',
+      409: 'The address has an account',
+      422: wrong,
+    },
   },
   {
     route: 'PUT /api/email',

@@ -165,6 +165,7 @@ export class AccountPagesController {
   ): Promise<void> {
     // Confirmed by the button only: programs that look into mails follow links too.
     const works = await this.accounts.works('confirm', token);
+    if (works && !request.user) return this.pages.toLogin(request, response);
     this.show(request, withSecret(response), 'confirm', 'Confirm your e-mail address', {
       token: works ? token : undefined,
     });
@@ -174,6 +175,9 @@ export class AccountPagesController {
   @UseGuards(FormGuard)
   async confirm(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { token } = (request.body ?? {}) as Form;
+    // By the page of the link, which knows where to come back to.
+    if (!request.user && typeof token === 'string')
+      return this.pages.seeOther(request, response, `/email/confirm?token=${encodeURIComponent(token)}`);
     await this.act(
       request,
       withSecret(response),

@@ -81,9 +81,13 @@ export class UsersService {
     return affectedRows > 0;
   }
 
-  /** Keeps the same password's newer hash, unless the password was changed meanwhile. */
-  async replaceHash({ id, passwordHash: old }: User, passwordHash: string): Promise<void> {
-    await this.cluster.retrying(() => this.users.update({ id, passwordHash: old }, { passwordHash }));
+  /** Keeps another hash in the place of the one that was checked; false when that was replaced meanwhile. */
+  async replaceHash({ id, passwordHash: old }: User, passwordHash: string): Promise<boolean> {
+    const { affected } = await this.cluster.retrying(() =>
+      this.users.update({ id, passwordHash: old }, { passwordHash }),
+    );
+    // The cluster may have repeated what it had done already.
+    return affected === 1 || (await this.findById(id))?.passwordHash === passwordHash;
   }
 
   /**
