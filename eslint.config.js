@@ -35,6 +35,7 @@ export default tseslint.config(
         setTimeout: 'readonly',
         clearInterval: 'readonly',
         URL: 'readonly',
+        fetch: 'readonly',
       },
     },
   },

@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startDatabases } from '@roam/local-stack';
+import { measureLogins } from './logins.mjs';
 import { pin, startProcess, usableCores } from './process.mjs';
 import { summarize, table } from './report.mjs';
 
@@ -30,6 +31,7 @@ Usage: npm run bench -- [flags]
   --topology NAME   ${TOPOLOGIES.join(', ')} (default single: one MySQL server)
   --variants LIST   some of ${VARIANTS.join(',')} (default all)
   --actions LIST    some of ${ACTIONS.join(',')} (default both)
+  --logins          instead: how long reads wait while a flood of logins is hashed, on the whole app
   --cpu-prof        write a CPU profile of each web server, for Chrome's developer tools
   --help            this text
 
@@ -45,7 +47,7 @@ function parseFlags(args) {
   try {
     ({ values } = parseArgs({
       args,
-      options: { ...options, 'cpu-prof': { type: 'boolean' }, help: { type: 'boolean' } },
+      options: { ...options, logins: { type: 'boolean' }, 'cpu-prof': { type: 'boolean' }, help: { type: 'boolean' } },
     }));
   } catch (error) {
     throw new UsageError(error.message);
@@ -70,6 +72,7 @@ function parseFlags(args) {
     topology,
     variants: some('variants', VARIANTS),
     actions: some('actions', ACTIONS),
+    logins: values.logins ?? false,
     profile: values['cpu-prof'] ?? false,
   };
 }
@@ -146,6 +149,15 @@ async function run(options) {
   save({ topology, rounds, seconds, sessions: SESSIONS, lines, measured });
 }
 
+async function runLogins({ rounds, seconds }) {
+  const results = await measureLogins({ rounds, seconds, say, onStart: (stop) => running.push(stop) });
+  const worst = (side) => Math.max(...results.map((each) => each[side].p99));
+  console.log(
+    `\nGET /api/me, p99 of the worst round: ${worst('alone')} ms alone, ${worst('beside')} ms beside logins\n`,
+  );
+  save({ logins: true, rounds, seconds, results });
+}
+
 function save(results) {
   mkdirSync(RESULTS, { recursive: true });
   const date = new Date();
@@ -163,7 +175,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 try {
   const options = parseFlags(process.argv.slice(2));
   if (options.help) console.log(HELP);
-  else await run(options);
+  else await (options.logins ? runLogins(options) : run(options));
   await end(0);
 } catch (error) {
   if (!ending) {

@@ -3,12 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
-import { randomUUID } from 'node:crypto';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import { claimantOf } from '../http/claimant.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import {
   EmailTakenError,
@@ -249,9 +249,4 @@ export class AccountService {
 function assertGood(password: string, whose: User): void {
   const fault = passwordFault(password, whose);
   if (fault) throw new InvalidInputError({ password: fault });
-}
-
-/** Who uses a token up: a request, however often a proxy repeats it. */
-function claimantOf(request: Request): string {
-  return request.trustedId ?? randomUUID();
 }

@@ -1,0 +1,71 @@
+// What others wait while logins keep the processors busy with hashing: `GET /api/me` beside a flood of logins.
+import { setTimeout as sleep } from 'node:timers/promises';
+import autocannon from 'autocannon';
+import { startStack } from '@roam/local-stack';
+
+/** More at once than the queue of hashes takes: the rest is told to come again. */
+const FLOOD_CONNECTIONS = 40;
+const READS_PER_SECOND = 100;
+const WARM_UP_SECONDS = 5;
+const credentials = { email: 'bench@example.org', password: 'a passphrase of the benchmark' };
+
+/** Milliseconds, over `rounds` of `seconds` each: what a read takes beside nothing, and beside the flood. */
+export async function measureLogins({ rounds, seconds, say, onStart }) {
+  const limits = { THROTTLE_LOGINS_PER_ADDRESS: '100000000', THROTTLE_LOGINS_PER_ACCOUNT: '100000000' };
+  const stack = await startStack({ topology: 'single', servers: 1, env: limits, onProgress: say });
+  onStart(() => stack.stop());
+  const [{ url }] = stack.servers;
+  const cookie = await register(url);
+  const read = (duration) =>
+    autocannon({
+      url: `${url}/api/me`,
+      headers: { cookie },
+      connections: 10,
+      overallRate: READS_PER_SECOND,
+      duration,
+      sampleInt: 100,
+    });
+  await read(WARM_UP_SECONDS);
+  const results = [];
+  for (let round = 1; round <= rounds; round++) {
+    const alone = await read(seconds);
+    const flood = autocannon({
+      url: `${url}/api/login`,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: new URL(url).origin },
+      body: JSON.stringify(credentials),
+      connections: FLOOD_CONNECTIONS,
+      duration: seconds + 2,
+    });
+    await sleep(1_000);
+    const beside = await read(seconds);
+    const logins = await flood;
+    if (alone.non2xx + beside.non2xx > 0) throw new Error('a read was refused');
+    const result = {
+      alone: { p50: alone.latency.p50, p99: alone.latency.p99 },
+      beside: { p50: beside.latency.p50, p99: beside.latency.p99 },
+      loginsPerSecond: logins['2xx'] / logins.duration,
+      refusedPerSecond: logins.non2xx / logins.duration,
+    };
+    say(
+      `round ${round} of ${rounds}: a read p99 ${result.alone.p99} ms alone, ${result.beside.p99} ms beside ` +
+        `${result.loginsPerSecond.toFixed(0)} logins/s (and ${result.refusedPerSecond.toFixed(0)}/s refused)`,
+    );
+    results.push(result);
+  }
+  return results;
+}
+
+/** A signed-in browser's cookies. */
+async function register(url) {
+  const response = await fetch(`${url}/api/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: new URL(url).origin },
+    body: JSON.stringify({ ...credentials, name: 'Bench' }),
+  });
+  if (response.status !== 201) throw new Error(`register: ${response.status} ${await response.text()}`);
+  return response.headers
+    .getSetCookie()
+    .map((each) => each.split(';')[0])
+    .join('; ');
+}
