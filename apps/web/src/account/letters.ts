@@ -10,6 +10,7 @@ export const letters = {
     subject: `Is this your e-mail address? (${siteName})`,
     paragraphs: [
       `Somebody, hopefully you, gave this address for an account at ${siteName}. Confirm that it is yours, within a day.`,
+      'Where you are not signed in, you will be asked to sign in first.',
       'If it was not you, there is nothing to do.',
     ],
     action: { label: 'Confirm this address', url },
