@@ -130,15 +130,14 @@ export class AccountService {
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
-    const { user: before } = await this.proveFully(request, currentPassword, password);
+    const { user: before, epoch } = await this.proveFully(request, currentPassword, password);
     assertGood(password, before);
     const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.users.replaceHash(before, passwordHash))) throw new NotSignedInError();
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
-    // The epoch first: whoever sets another password afterwards ends this session as well.
-    const epoch = await this.sessions.epochOf(before.id);
     const user = await this.current(request);
+    // Whoever sets another password after this look ends this session by the epoch, which is older.
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
