@@ -360,10 +360,8 @@ describe('an e-mail address', () => {
     const { link, token } = await mailTo(someone.email, /Confirm that it is yours/);
     const visitor = browser();
     expect((await visitor.get(link)).headers.location).toBe(`/login?returnTo=${encodeURIComponent(link)}`);
-    const { headers } = await visitor.agent
-      .post('/email/confirm')
-      .type('form')
-      .send({ _csrf: await visitor.token('/login'), token });
+    const form = { _csrf: await visitor.token('/login'), token };
+    const { headers } = await visitor.agent.post('/email/confirm').type('form').send(form);
     expect(headers.location).toBe(link);
     const early = await visitor.agent.post('/api/email/confirm').send({ token });
     expect([early.status, codeOf(early)]).toEqual([401, 'not_signed_in']);

@@ -185,9 +185,9 @@ export class AccountService {
   private async changed(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
     await this.users.change(userId, { email, emailVerifiedAt: new Date() });
     await this.tokens.revoke(userId);
-    // A session keeps its user's address: this one learns the new one.
-    await this.signIns.renew(request, { user: await this.current(request) });
     if (endSessions) await this.sessions.endAll(userId, request.session);
+    // A session keeps its user's address: this one learns the new one. Last, so that a proxy can repeat the request.
+    await this.signIns.renew(request, { user: await this.current(request) });
     this.audit.note('email-changed', request, { userId }, { endSessions });
   }
 
