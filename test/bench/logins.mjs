@@ -7,7 +7,12 @@ import { startStack } from '@roam/local-stack';
 const FLOOD_CONNECTIONS = 40;
 const READS_PER_SECOND = 100;
 const WARM_UP_SECONDS = 5;
-const credentials = { email: 'bench@example.org', password: 'a passphrase of the benchmark' };
+/** Attempts of one account wait for each other: it takes several to keep all processors busy. */
+const ACCOUNTS = 20;
+const accounts = Array.from({ length: ACCOUNTS }, (_, i) => ({
+  email: `bench${i}@example.org`,
+  password: 'a passphrase of the benchmark',
+}));
 
 /** Milliseconds, over `rounds` of `seconds` each: what a read takes beside nothing, and beside the flood. */
 export async function measureLogins({ rounds, seconds, say, onStart }) {
@@ -15,7 +20,9 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
   const stack = await startStack({ topology: 'single', servers: 1, env: limits, onProgress: say });
   onStart(() => stack.stop());
   const [{ url }] = stack.servers;
-  const cookie = await register(url);
+  const cookies = [];
+  for (const account of accounts) cookies.push(await register(url, account));
+  const [cookie] = cookies;
   const read = (duration) =>
     autocannon({
       url: `${url}/api/me`,
@@ -29,11 +36,12 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
   const results = [];
   for (let round = 1; round <= rounds; round++) {
     const alone = await read(seconds);
+    let next = 0;
     const flood = autocannon({
       url: `${url}/api/login`,
       method: 'POST',
       headers: { 'content-type': 'application/json', origin: new URL(url).origin },
-      body: JSON.stringify(credentials),
+      setupClient: (client) => client.setBody(JSON.stringify(accounts[next++ % ACCOUNTS])),
       connections: FLOOD_CONNECTIONS,
       duration: seconds + 2,
     });
@@ -57,11 +65,11 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
 }
 
 /** A signed-in browser's cookies. */
-async function register(url) {
+async function register(url, account) {
   const response = await fetch(`${url}/api/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', origin: new URL(url).origin },
-    body: JSON.stringify({ ...credentials, name: 'Bench' }),
+    body: JSON.stringify({ ...account, name: 'Bench' }),
   });
   if (response.status !== 201) throw new Error(`register: ${response.status} ${await response.text()}`);
   return response.headers

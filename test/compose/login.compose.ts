@@ -79,7 +79,7 @@ describe('the stack in containers', () => {
     logged(async () => {
       const person = await register(new Client(stack.httpUrl));
       await until(async () => {
-        const answer = await fetch(`${stack.mailUrl}/email`);
+        const answer = await fetch(`${stack.mailUrl}/api/email`);
         const mails = (await answer.json()) as { to: { address: string }[]; text: string }[];
         return mails.some(({ to, text }) => to[0]?.address === person.email && text.includes('/email/confirm?token='));
       }, 'the mail');

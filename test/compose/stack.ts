@@ -63,10 +63,11 @@ export class ComposeStack {
     return this.compose(['logs', '--no-color', '--timestamps', '--tail', '40']);
   }
 
-  /** Ends it and removes its volumes, networks and image. */
+  /** Ends it and removes its volumes, networks and images. */
   async remove(): Promise<void> {
     await this.compose(['down', '--volumes', '--remove-orphans', '--timeout', '5']);
-    await run('docker', ['image', 'rm', '--force', `${this.project}-web`], this.env);
+    const images = ['web', 'mail'].map((name) => `${this.project}-${name}`);
+    await run('docker', ['image', 'rm', '--force', ...images], this.env);
   }
 }
 

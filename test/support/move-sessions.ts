@@ -1,0 +1,93 @@
+// A live site moves its sessions from one method to another and back, server by server, while people use it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from '@jest/globals';
+import type { Stack } from '@roam/local-stack';
+import { Client, type Answer } from './browser.js';
+import { register } from './people.js';
+
+interface Cart {
+  readonly items: Readonly<Record<string, number>>;
+}
+
+/** The settings of each step from one method to the other; the last one has left the first method behind. */
+const steps = (from: string, to: string) => [
+  ...['prepare', 'switch', 'finish'].map((phase) => ({
+    SESSION_METHOD: to,
+    SESSION_MIGRATE_FROM: from,
+    SESSION_MIGRATE_PHASE: phase,
+  })),
+  { SESSION_METHOD: to, SESSION_MIGRATE_FROM: '', SESSION_MIGRATE_PHASE: '' },
+];
+
+/** Expects that nobody is logged out by it and nothing is lost. @param stack one whose sessions are kept by `from` */
+export async function moveThereAndBack(stack: Stack, from: string, to: string): Promise<void> {
+  const { url, servers } = stack;
+  let over = false;
+  const faults: string[] = [];
+  let requests = 0;
+  let refused = 0;
+
+  /** One person clicks, one click after the other, on whichever server nginx chooses, and again after a 503. */
+  const person = async () => {
+    const client = new Client(url);
+    const click = async (act: () => Promise<Answer>): Promise<Answer> => {
+      for (let attempt = 1; ; attempt++) {
+        const answer = await act();
+        requests++;
+        if (answer.status !== 503 || attempt === 20) return answer;
+        refused++;
+        await sleep(250);
+      }
+    };
+    await register(client);
+    const written: Record<string, number> = {};
+    for (let i = 0; !over; i++) {
+      const item = `item${i % 10}`;
+      const quantity = 1 + (i % 9);
+      const put = await click(() => client.put(`/api/cart/${item}`, { quantity }));
+      if (put.status === 200) written[item] = quantity;
+      else faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
+      const read = await click(() => client.get('/api/cart'));
+      const seen = read.status === 200 ? read.json<Cart>().items : {};
+      if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
+        faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
+      const me = await click(() => client.get('/api/me'));
+      if (me.status !== 200) faults.push(`me ${me.status} on ${me.server}`);
+      await sleep(60);
+    }
+    return client;
+  };
+  const people = Array.from({ length: 5 }, person);
+  // Somebody who logged out before must stay so in every phase.
+  const left = new Client(url);
+  await register(left);
+  const thief = left.copy();
+  await left.post('/api/logout');
+
+  const roll = async (settings: Record<string, string>) => {
+    for (const server of servers) {
+      server.configure(settings);
+      await server.stop();
+      await server.start();
+    }
+    const before = requests;
+    while (requests < before + 60) await sleep(50);
+    if (faults.length > 0) over = true;
+    expect(faults).toEqual([]);
+    expect((await thief.get('/api/me')).status).toBe(401);
+  };
+  for (const settings of [...steps(from, to), ...steps(to, from)]) await roll(settings);
+  over = true;
+  // Servers that come and go under load may ask for patience; never often.
+  expect(refused).toBeLessThan(requests / 20);
+  const clients = await Promise.all(people);
+  expect(faults).toEqual([]);
+  for (const server of servers) {
+    const me = await clients[0].get(`${server.url}/api/me`);
+    expect([me.status, me.json<{ session: { method: string } }>().session.method]).toEqual([200, from]);
+  }
+}
+
+function sorted(items: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(items).sort();
+}
