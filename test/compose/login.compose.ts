@@ -267,7 +267,7 @@ describe('the stack in containers', () => {
       const before = await secrets();
       await stack.compose(['up', '--force-recreate', 'init']);
       expect(await secrets()).toBe(before);
-      expect(before.trim().split('\n')).toHaveLength(7);
+      expect(before.trim().split('\n')).toHaveLength(9);
     }),
   );
 });

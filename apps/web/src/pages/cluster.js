@@ -1,5 +1,5 @@
 // The living picture of the cluster: what its server sees of the databases, and the way of each request of this page.
-/* global document, fetch, performance, EventSource, FormData, URLSearchParams */
+/* global document, performance, EventSource, FormData, URLSearchParams */
 const { base, session, asks } = document.currentScript.dataset;
 const byId = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];

@@ -1,5 +1,5 @@
 // Passkeys in the browser: signing in, proving who one is, adding one. What needs this script is hidden without it.
-/* global SimpleWebAuthnBrowser, document, fetch, location */
+/* global SimpleWebAuthnBrowser, document, location */
 const { base } = document.currentScript.dataset;
 
 const acts = {
