@@ -148,7 +148,7 @@ const schema = z.object({
   SESSION_TOUCH_SECONDS: seconds(60),
   THROTTLE_LOGINS_PER_ACCOUNT: count(5),
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
-  THROTTLE_REGISTRATIONS_PER_ADDRESS: count(100),
+  THROTTLE_REGISTRATIONS_PER_ADDRESS: count(1_000),
   THROTTLE_MAILS_PER_ADDRESS: count(50),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   BREACHED_PASSWORDS_URL: z
