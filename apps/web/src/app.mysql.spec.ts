@@ -24,6 +24,7 @@ import { StoreWatch } from './lifecycle/store-watch.js';
 import { rootLogger } from './logging/logging.js';
 import { MailCatcher, type CaughtMail } from './mail/testing/mail-catcher.js';
 import { PasskeyStore } from './passkeys/passkey-store.js';
+import { patience, patientAgent } from './testing/site.js';
 import { jumpTo, until } from './testing/time.js';
 import { UsersService } from './users/users.service.js';
 
@@ -62,8 +63,6 @@ beforeAll(async () => {
   await once(breaches.listen(0, '127.0.0.1'), 'listening');
   databases = await startDatabases({ count: 1, topology: 'single' });
   logger = rootLogger(config(), { write: (line) => void logged.push(line) });
-  // On a shared machine this process may have to wait for a processor.
-  const patience = { readTimeoutMs: 900, writeTimeoutMs: 2_400, maxLagMs: 2_000 };
   cluster = await MysqlCluster.connect({ urls: databases.urls, ...patience });
   readiness.nodes = () => cluster.nodes();
   // Three at once, as three servers' start scripts may do it.
@@ -87,10 +86,7 @@ const person = (name = 'Ann') => ({ email: `${randomUUID()}@example.org`, passwo
 
 /** A browser: keeps cookies, and follows forms by their hidden token. */
 function browser(headers: Record<string, string> = {}) {
-  // As a proxy does it: on a busy machine a request may be told to come again.
-  const agent = supertest
-    .agent(app.getHttpServer())
-    .retry(5, (_error: unknown, answer?: supertest.Response) => answer?.status === 503);
+  const agent = patientAgent(app.getHttpServer());
   const token = async (page: string) => {
     const { text } = await agent.get(page).set(headers);
     return /name="_csrf" value="([^"]+)"/.exec(text)![1];
