@@ -25,7 +25,7 @@ import { rootLogger } from './logging/logging.js';
 import { MailCatcher, type CaughtMail } from './mail/testing/mail-catcher.js';
 import { PasskeyStore } from './passkeys/passkey-store.js';
 import { patience, patientAgent } from './testing/site.js';
-import { jumpTo, until } from './testing/time.js';
+import { backToNow, jumpTo, until } from './testing/time.js';
 import { UsersService } from './users/users.service.js';
 
 jest.setTimeout(60_000);
@@ -78,9 +78,7 @@ afterAll(async () => {
   breaches.close();
   breaches.closeAllConnections();
 });
-afterEach(() => {
-  jest.restoreAllMocks();
-});
+afterEach(backToNow);
 
 const person = (name = 'Ann') => ({ email: `${randomUUID()}@example.org`, password: 'correct horse', name });
 
@@ -473,7 +471,7 @@ describe('a forgotten password', () => {
     const now = Date.now();
     await jumpTo(now + 10 * 60_000 + 1_000);
     expect((await agent.post('/api/password/reset').send({ token: second, password })).status).toBe(400);
-    jest.restoreAllMocks();
+    await backToNow();
     // A request that the proxy repeats is the same one.
     const id = randomUUID();
     const send = (by: string) =>
@@ -634,9 +632,9 @@ describe('a second factor', () => {
   };
   let now: number;
   const later = (ms: number) => jumpTo((now += ms));
-  beforeEach(() => {
+  beforeEach(async () => {
     now = Date.now();
-    jest.spyOn(Date, 'now').mockReturnValue(now);
+    await jumpTo(now);
   });
 
   it('ASVS 6.3.3: is asked for after the password, on the pages', async () => {

@@ -4,6 +4,7 @@ import { SessionManager } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
 import { totpCode } from '../factors/totp.js';
 import { decoded, outcome, Site } from '../testing/site.js';
+import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 
 jest.setTimeout(60_000);
@@ -13,13 +14,7 @@ beforeAll(async () => {
   await site.start();
 }, 180_000);
 afterAll(() => site.stop());
-afterEach(() => void jest.restoreAllMocks());
-
-/** Time jumps for the app. Its heartbeat takes that for a standstill, and wants two beats until it is over it. */
-async function jumpTo(time: number): Promise<void> {
-  jest.spyOn(Date, 'now').mockReturnValue(time);
-  for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
-}
+afterEach(backToNow);
 
 const tooLate = (now: number) => jumpTo(now + 5 * 60_000 + 1_000);
 /** What the app with this secret shows. */
@@ -138,7 +133,7 @@ describe('an app that is being set up', () => {
     const { agent, someone, id } = await site.registered();
     const enrolled = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
     const { secret } = enrolled.body as { secret: string };
-    jest.spyOn(Date, 'now').mockReturnValue(Date.now());
+    await jumpTo(Date.now());
     const step = Math.floor(Date.now() / 30_000);
     const requestId = randomUUID();
     // As far as the first try got.

@@ -1,6 +1,7 @@
 // What administrators do, and what people may take with them when they leave; each over both API and pages.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { outcome, Site } from '../testing/site.js';
+import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 
 jest.setTimeout(60_000);
@@ -15,7 +16,7 @@ beforeAll(async () => {
   await admin.agent.post('/api/login').send(admin.someone);
 }, 180_000);
 afterAll(() => site.stop());
-afterEach(() => void jest.restoreAllMocks());
+afterEach(backToNow);
 
 const page = (id: string) => `/admin/users/${id}`;
 
@@ -100,7 +101,7 @@ describe('an administrator', () => {
   it('ASVS 7.5.3: acts with a fresh proof of identity only', async () => {
     const { agent, id } = await site.registered();
     const now = Date.now();
-    jest.spyOn(Date, 'now').mockReturnValue(now + 5 * 60_000 + 1_000);
+    await jumpTo(now + 5 * 60_000 + 1_000);
     await new Promise((resolve) => setTimeout(resolve, 120));
     const stale = await admin.agent.patch(`/api/admin/users/${id}`).send({ active: false });
     expect(outcome(stale)).toEqual([403, 'reauthentication_required']);
@@ -158,7 +159,7 @@ describe('a person', () => {
     expect(file.text).not.toContain(admin.id);
     expect(file.text).not.toMatch(/argon2|totpSecret|passwordHash/);
     const now = Date.now();
-    jest.spyOn(Date, 'now').mockReturnValue(now + 5 * 60_000 + 1_000);
+    await jumpTo(now + 5 * 60_000 + 1_000);
     await new Promise((resolve) => setTimeout(resolve, 120));
     expect(outcome(await agent.get('/api/account/export'))).toEqual([403, 'reauthentication_required']);
     expect((await get('/account/export')).headers.location).toMatch(/^\/account\/confirm/);

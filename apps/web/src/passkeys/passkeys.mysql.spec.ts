@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { totpCode } from '../factors/totp.js';
 import { decoded, outcome, Site } from '../testing/site.js';
+import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from './passkey-store.js';
 import { Authenticator, type Manner } from './testing/authenticator.js';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   strict = await site.server({ SECOND_FACTOR: 'required' });
 }, 180_000);
 afterAll(() => site.stop());
-afterEach(() => void jest.restoreAllMocks());
+afterEach(backToNow);
 
 type Options = PublicKeyCredentialRequestOptionsJSON;
 type Agent = ReturnType<typeof site.browser>['agent'];
@@ -48,11 +49,6 @@ async function holder() {
   const { key, answer } = await add(someone.agent);
   expect(answer.status).toBe(201);
   return { ...someone, key, passkey: answer.body as { id: string; name: string } };
-}
-
-async function jumpTo(time: number): Promise<void> {
-  jest.spyOn(Date, 'now').mockReturnValue(time);
-  for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 describe('a passkey', () => {
