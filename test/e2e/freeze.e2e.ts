@@ -6,8 +6,11 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../support/browser.js';
 import { newPerson, register } from '../support/people.js';
+import { until } from '../support/until.js';
 
 jest.setTimeout(60_000);
+
+const within = 15_000;
 
 let stack: Stack;
 let database: Connection;
@@ -34,14 +37,6 @@ async function phaseOf({ metricsUrl }: WebServer): Promise<string> {
   return report.phase;
 }
 
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 15_000;
-  while (!(await condition().catch(() => false))) {
-    if (Date.now() > end) throw new Error(`${what} did not come`);
-    await sleep(20);
-  }
-}
-
 describe('a frozen web server', () => {
   it('drops what it had in hand when it thaws: nothing of it is written, then it serves again', async () => {
     const [, frozen] = stack.servers as [WebServer, WebServer];
@@ -64,17 +59,21 @@ describe('a frozen web server', () => {
       `PUT /api/cart/late HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nContent-Type: application/json\r\n` +
         `Content-Length: ${body.length}\r\n\r\n`,
     );
-    await until('the first answer', async () => answered > 0);
+    await until('the first answer', async () => answered > 0, within);
     frozen.freeze();
     await sleep(100);
     half.write(body);
     // What MySQL had been sent before may take its time.
     let atFreeze = await contents();
-    await until('an end of what was sent', async () => {
-      const before = atFreeze;
-      await sleep(1_000);
-      return (atFreeze = await contents()) === before;
-    });
+    await until(
+      'an end of what was sent',
+      async () => {
+        const before = atFreeze;
+        await sleep(1_000);
+        return (atFreeze = await contents()) === before;
+      },
+      within,
+    );
     const answeredAtFreeze = answered;
     expect(answeredAtFreeze).toBeLessThan(people);
     await sleep(3_000);
@@ -83,7 +82,7 @@ describe('a frozen web server', () => {
     expect(ended.filter((outcome) => outcome === 'broken off').length).toBe(people - answered);
     // One answer may have been on its way out.
     expect(answered - answeredAtFreeze).toBeLessThanOrEqual(1);
-    await until('the thawed server', async () => (await phaseOf(frozen)) === 'ready');
+    await until('the thawed server', async () => (await phaseOf(frozen)) === 'ready', within);
     // Whatever a handler still wanted to write has had its turn.
     await sleep(1_000);
     expect(await contents()).toBe(atFreeze);
@@ -141,12 +140,12 @@ describe('a web server that is killed', () => {
         .holder as string;
 
     await endLongAgo();
-    await until('the removal', areGone);
+    await until('the removal', areGone, within);
     const first = await holder();
     const victim = stack.servers.find(({ name }) => name === first)!;
     await victim.kill();
     await endLongAgo();
-    await until('the removal by another server', areGone);
+    await until('the removal by another server', areGone, within);
     expect(await holder()).not.toBe(first);
     await victim.start();
   });

@@ -4,6 +4,7 @@ import { startStack, type Database, type Stack } from '@roam/local-stack';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer } from '../support/browser.js';
 import { register } from '../support/people.js';
+import { until } from '../support/until.js';
 
 jest.setTimeout(120_000);
 
@@ -17,14 +18,6 @@ afterAll(() => stack?.stop());
 
 /** Reading goes on for longer than a server stays on its port without a store (2 s). */
 const outageMs = 4_000;
-
-async function waitFor(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!(await isTrue().catch(() => false))) {
-    if (Date.now() > end) throw new Error(`not within 30 s: ${what}`);
-    await sleep(100);
-  }
-}
 
 const put = (client: Client, quantity: number) => client.put('/api/cart/apple', { quantity });
 const isBack = (client: Client) => async () => (await put(client, 2)).status === 200;
@@ -81,14 +74,14 @@ describe('while MySQL is down', () => {
     expect((await stolen.get(`${server}/api/me`)).status).toBe(401);
 
     await database.start();
-    await waitFor('writes again', isBack(client));
+    await until('writes again', isBack(client));
     for (const { name } of stack.servers) {
-      await waitFor(`${name} reads the database again`, async () => {
+      await until(`${name} reads the database again`, async () => {
         const after = (await client.get(`/_server/${name}/api/me`)).json<Me>();
         return after.user.email === person.email && after.session.asOf === undefined;
       });
     }
-    await waitFor('the logout that waited', async () => (await stolen.get('/_server/web2/api/me')).status === 401);
+    await until('the logout that waited', async () => (await stolen.get('/_server/web2/api/me')).status === 401);
   });
 
   it('deny: 503 with Retry-After and never a login page, and nobody is signed out', async () => {
@@ -117,7 +110,7 @@ describe('while MySQL is down', () => {
     }
     expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(1_000);
     await database.start();
-    await waitFor('writes again', isBack(client));
+    await until('writes again', isBack(client));
     expect((await client.get('/api/me')).json<Me>().user.email).toBe(person.email);
   });
 });

@@ -1,6 +1,7 @@
 // What is done to a site's network and to what its databases live on.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exhaustConnections, holdApplier, type WebServer } from '@roam/local-stack';
+import { exhaustConnections, holdApplier } from '@roam/local-stack';
+import { until } from '../support/until.js';
 import { away, pick } from './nemeses.js';
 import type { Fault } from './scene.js';
 
@@ -15,7 +16,7 @@ export const cutServer: Fault = {
       const links = scene.stack.links.of(server.name);
       links.cut();
       try {
-        await untilItLeavesItsPort(server);
+        await until(`${server.name} leaves its port`, () => isRefused(server.url));
         await sleep(LASTS_MS);
       } finally {
         await links.heal();
@@ -26,15 +27,6 @@ export const cutServer: Fault = {
   },
   longestWait: 3_000,
 };
-
-/** @throws Error when it still listens after half a minute */
-async function untilItLeavesItsPort(server: WebServer): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!(await isRefused(server.url))) {
-    if (performance.now() > end) throw new Error(`${server.name} is cut off and still takes requests.`);
-    await sleep(100);
-  }
-}
 
 async function isRefused(url: string): Promise<boolean> {
   try {

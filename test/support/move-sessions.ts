@@ -1,7 +1,7 @@
 // A live site moves its sessions from one method to another and back, server by server, while people use it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
-import type { Stack } from '@roam/local-stack';
+import { startStack, type Stack } from '@roam/local-stack';
 import { Client, type Answer } from './browser.js';
 import { register } from './people.js';
 
@@ -19,8 +19,17 @@ const steps = (from: string, to: string) => [
   { SESSION_METHOD: to, SESSION_MIGRATE_FROM: '', SESSION_MIGRATE_PHASE: '' },
 ];
 
-/** Expects that nobody is logged out by it and nothing is lost. @param stack one whose sessions are kept by `from` */
-export async function moveThereAndBack(stack: Stack, from: string, to: string): Promise<void> {
+/** Expects that nobody is logged out by it and nothing is lost, on a stack of its own. */
+export async function moveThereAndBack(from: string, to: string): Promise<void> {
+  const stack = await startStack({ servers: 2, topology: 'single', env: { SESSION_METHOD: from } });
+  try {
+    await move(stack, from, to);
+  } finally {
+    await stack.stop();
+  }
+}
+
+async function move(stack: Stack, from: string, to: string): Promise<void> {
   const { url, servers } = stack;
   let over = false;
   const faults: string[] = [];
