@@ -4,6 +4,7 @@ import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditService } from '../audit/audit.service.js';
+import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
@@ -22,7 +23,7 @@ import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
-import type { User } from '../users/user.entity.js';
+import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
@@ -50,6 +51,13 @@ export class AccountService {
     const user = request.user && (await this.users.findById(request.user.id));
     if (!user) throw new NotSignedInError();
     return user;
+  }
+
+  /** The same, to be proved: the epoch is older than all that is checked, as at login. */
+  async account(request: Request): Promise<Account> {
+    if (!request.user) throw new NotSignedInError();
+    const epoch = await this.sessions.epochOf(request.user.id);
+    return { user: await this.current(request), epoch };
   }
 
   /** Asks by mail whether the address is right. A registration does not wait for it and does not fail by it. */
@@ -113,7 +121,7 @@ export class AccountService {
       await this.passkeys.removeAll(user.id);
       await this.codes.remove(user.id);
       // The mail has proved the address. Noted last, so that a try that broke off is made good by the next one.
-      await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0, emailVerifiedAt: new Date() });
+      await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() });
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });
@@ -192,19 +200,17 @@ export class AccountService {
   }
 
   /**
-   * The account, when one of these is its password. Guessing is slowed down as at login, and counted apart: failed logins keep
-   * nobody who is signed in from proving who they are.
+   * The account, when one of these is its password. Guessing is slowed down as at login, and counted apart: failed
+   * logins keep nobody who is signed in from proving who they are.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async prove(request: Request, ...passwords: string[]): Promise<{ user: User; epoch: number }> {
-    if (!request.user) throw new NotSignedInError();
-    // Before all that is checked, as at login.
-    const epoch = await this.sessions.epochOf(request.user.id);
-    const user = await this.current(request);
+  async prove(request: Request, ...passwords: string[]): Promise<Account> {
+    const account = await this.account(request);
+    const { user } = account;
     const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
       this.matches(user, passwords),
     );
-    if (matches) return { user, epoch };
+    if (matches) return account;
     this.audit.note('reauthentication-failed', request);
     throw new InvalidInputError({ currentPassword: 'This is not your current password.' });
   }
@@ -214,7 +220,7 @@ export class AccountService {
    * the last whole one must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async proveFully(request: Request, ...passwords: string[]): Promise<{ user: User; epoch: number }> {
+  async proveFully(request: Request, ...passwords: string[]): Promise<Account> {
     if ((await this.current(request)).totpSince) assertFresh(request);
     return this.prove(request, ...passwords);
   }

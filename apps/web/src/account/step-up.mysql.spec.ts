@@ -138,25 +138,20 @@ describe('an app that is being set up', () => {
     const requestId = randomUUID();
     // As far as the first try got.
     await site.app.get(UsersService).addTotp(id, Buffer.alloc(48), step, requestId);
-    const confirm = (by: string) =>
-      agent
-        .post('/api/factors/totp/confirm')
+    const sendCode = (browser: typeof agent, path: string, by: string) =>
+      browser
+        .post(path)
         .set('X-Request-Id', by)
         .send({ code: codeOf(secret) });
-    expect((await confirm(randomUUID())).status).toBe(422);
-    const confirmed = await confirm(requestId);
+    expect((await sendCode(agent, '/api/factors/totp/confirm', randomUUID())).status).toBe(422);
+    const confirmed = await sendCode(agent, '/api/factors/totp/confirm', requestId);
     expect([confirmed.status, (confirmed.body as { recoveryCodes: string[] }).recoveryCodes.length]).toEqual([200, 10]);
 
     await jumpTo(Date.now() + 30_000);
     const there = site.browser().agent;
     await there.post('/api/login').send(someone);
     await site.app.get(UsersService).takeTotpStep(id, step + 1, requestId);
-    const complete = (by: string) =>
-      there
-        .post('/api/login/second')
-        .set('X-Request-Id', by)
-        .send({ code: codeOf(secret) });
-    expect((await complete(randomUUID())).status).toBe(422);
-    expect((await complete(requestId)).status).toBe(200);
+    expect((await sendCode(there, '/api/login/second', randomUUID())).status).toBe(422);
+    expect((await sendCode(there, '/api/login/second', requestId)).status).toBe(200);
   });
 });

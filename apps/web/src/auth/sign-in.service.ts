@@ -6,7 +6,7 @@ import passport from 'passport';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
-import { cookieName } from '../http/cookies.js';
+import { cookieAttributes, cookieName } from '../http/cookies.js';
 import { publicUser, type User } from '../users/user.entity.js';
 import type { Account } from './account.js';
 import type { SignedIn } from './signed-in.js';
@@ -116,12 +116,7 @@ export class SignInService {
     const pending = session?.info.endIsPending ?? false;
     if (request.user) this.audit.note('logout', request, {}, { pending });
     request.user = undefined;
-    response.clearCookie(cookieName(this.config, 'csrf'), {
-      path: '/',
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: this.config.secure,
-    });
+    response.clearCookie(cookieName(this.config, 'csrf'), cookieAttributes(this.config));
     // Not "cookies": that would also take those of other apps on this host.
     response.setHeader('Clear-Site-Data', '"storage"');
     return pending ? 'pending' : 'ended';

@@ -74,7 +74,7 @@ const schema = z.object({
   PUBLIC_URL: z
     .string()
     .default('http://localhost:8080')
-    .refine(isPublicUrl, 'must be an http or https address without a path, like https://roam.example')
+    .refine(isWebUrl(/^\/$/), 'must be an http or https address without a path, like https://roam.example')
     .transform((text) => new URL(text)),
   DATABASE_URLS: z
     .string({ error: required })
@@ -153,11 +153,11 @@ const schema = z.object({
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   BREACHED_PASSWORDS_URL: z
     .string()
-    .optional()
     .refine(
-      (text) => text === undefined || isFolderUrl(text),
+      isWebUrl(/\/$/),
       'must be the address of a range API, to its last slash, like https://api.pwnedpasswords.com/range/',
-    ),
+    )
+    .optional(),
   SESSION_CLEANUP_SECONDS: seconds(300),
   SESSION_OUTAGE: z.string().default('deny').pipe(oneOf(outagePolicies)),
   STANDBY_PORT: port(3001),
@@ -369,16 +369,13 @@ function secretFault(secret: string): string | undefined {
   return undefined;
 }
 
-function isPublicUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  return /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash && !url.username;
-}
-
-function isFolderUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const url = new URL(text);
-  return /^https?:$/.test(url.protocol) && url.pathname.endsWith('/') && !url.search && !url.hash && !url.username;
+/** A web address with such a path, and nothing after it. */
+function isWebUrl(path: RegExp): (text: string) => boolean {
+  return (text) => {
+    if (!URL.canParse(text)) return false;
+    const url = new URL(text);
+    return /^https?:$/.test(url.protocol) && path.test(url.pathname) && !url.search && !url.hash && !url.username;
+  };
 }
 
 function isMysqlUrl(text: string): boolean {

@@ -11,12 +11,12 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
-import { InvalidInputError, LoginExpiredError, NotSignedInError, PasskeyRequiredError } from '../http/app.errors.js';
+import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { claimantOf } from '../http/claimant.js';
 import { MailService } from '../mail/mail.service.js';
 import { letters } from '../account/letters.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
-import type { User } from '../users/user.entity.js';
+import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
@@ -102,12 +102,9 @@ export class SecondFactorService {
 
   /** The account of who is signed in, when this is a code of theirs. @throws {InvalidInputError} @throws {TooManyAttemptsError} */
   async prove(request: Request, code: string): Promise<Account> {
-    if (!request.user) throw new NotSignedInError();
-    // Before the account is read, as with a password.
-    const epoch = await this.sessions.epochOf(request.user.id);
-    const user = await this.accounts.current(request);
-    await this.assertProved(request, user, code);
-    return { user, epoch };
+    const account = await this.accounts.account(request);
+    await this.assertProved(request, account.user, code);
+    return account;
   }
 
   /** `enrolment` while an app is being set up in this session, as long as its proof of identity is fresh. */
@@ -166,7 +163,7 @@ export class SecondFactorService {
     const { user, epoch } = await this.accounts.proveFully(request, password);
     if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length === 0)
       throw new InvalidInputError({ currentPassword: 'This site demands a second factor, and there is no other.' });
-    await this.users.change(user.id, { totpSecret: null, totpSince: null, totpStep: 0 });
+    await this.users.change(user.id, withoutTotp);
     await this.codes.remove(user.id);
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     await this.sessions.endAll(user.id, request.session);

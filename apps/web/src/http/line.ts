@@ -2,6 +2,17 @@
 import { limits } from '../config/limits.js';
 import { OverloadedError } from './app.errors.js';
 
+/**
+ * What the work brings, unless this process stood still meanwhile: then nobody waits for it any more, and nothing may
+ * come of it. @throws {OverloadedError}
+ */
+export async function unlessFrozen<T>(work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  const done = await work();
+  if (performance.now() - startedAt > limits.frozenMs) throw new OverloadedError();
+  return done;
+}
+
 export class Line {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -20,20 +31,18 @@ export class Line {
    * Does the work when it is its turn, first come, first served.
    * @throws {OverloadedError} when that takes longer than `limits.turnMs`, or too many wait already
    */
-  async inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const askedAt = performance.now();
-    if (this.running >= this.places) await this.turn();
-    else this.running += 1;
-    try {
-      const done = await work();
-      // After a standstill of this process nobody waits for it any more, and nothing may come of it.
-      if (performance.now() - askedAt > limits.frozenMs) throw new OverloadedError();
-      return done;
-    } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.running -= 1;
-    }
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return unlessFrozen(async () => {
+      if (this.running >= this.places) await this.turn();
+      else this.running += 1;
+      try {
+        return await work();
+      } finally {
+        const next = this.waiting.shift();
+        if (next) next();
+        else this.running -= 1;
+      }
+    });
   }
 
   /** Resolves when a running one hands its place over. */

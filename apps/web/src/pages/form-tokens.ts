@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import { randomBytes } from 'node:crypto';
 import { Config } from '../config/config.js';
 import { CookiesOffError, InvalidFormTokenError } from '../http/app.errors.js';
-import { cookieName, readCookie } from '../http/cookies.js';
+import { cookieAttributes, cookieName, readCookie } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 /**
@@ -48,12 +48,8 @@ export class FormTokens {
 
   private welcome(response: Response): string {
     const value = randomBytes(16).toString('base64url');
-    response.cookie(this.cookie, `${value}.${this.signatures.sign(`cookie ${value}`)}`, {
-      path: '/',
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: this.config.secure,
-    });
+    const signature = this.signatures.sign(`cookie ${value}`);
+    response.cookie(this.cookie, `${value}.${signature}`, cookieAttributes(this.config));
     return value;
   }
 }

@@ -4,7 +4,7 @@ import type { Request } from 'express';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { InvalidPasskeyError } from '../http/app.errors.js';
-import { cookieName, readCookie } from '../http/cookies.js';
+import { cookieAttributes, cookieName, readCookie } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 export type Purpose = 'create' | 'get';
@@ -30,7 +30,7 @@ export class Challenges {
   remember(request: Request, purpose: Purpose, challenge: string): void {
     const asked = { challenge, askedAt: Date.now() };
     const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(claim(request, purpose, asked))}`;
-    request.res!.cookie(this.cookie, value, { ...this.attributes, maxAge: limits.secondStepMs });
+    request.res!.cookie(this.cookie, value, { ...cookieAttributes(this.config), maxAge: limits.secondStepMs });
   }
 
   /**
@@ -40,14 +40,10 @@ export class Challenges {
   take(request: Request, purpose: Purpose): Asked {
     const [time, challenge = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');
     const asked = { challenge, askedAt: Number(time) };
-    request.res!.clearCookie(this.cookie, this.attributes);
+    request.res!.clearCookie(this.cookie, cookieAttributes(this.config));
     const isOurs = this.signatures.verify(claim(request, purpose, asked), signature);
     if (!isOurs || Date.now() >= asked.askedAt + limits.secondStepMs) throw new InvalidPasskeyError();
     return asked;
-  }
-
-  private get attributes() {
-    return { path: '/', httpOnly: true, sameSite: 'lax', secure: this.config.secure } as const;
   }
 }
 

@@ -2,9 +2,8 @@
 import { Injectable } from '@nestjs/common';
 import { hash, verify } from '@node-rs/argon2';
 import { availableParallelism } from 'node:os';
-import { limits } from '../config/limits.js';
-import { InvalidInputError, OverloadedError } from '../http/app.errors.js';
-import { Line } from '../http/line.js';
+import { InvalidInputError } from '../http/app.errors.js';
+import { Line, unlessFrozen } from '../http/line.js';
 import { BreachedPasswords } from './breached-passwords.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
@@ -30,18 +29,14 @@ export class PasswordsService {
    * @throws {OverloadedError} when too many are waiting
    */
   async hashNew(password: string): Promise<string> {
-    const startedAt = performance.now();
     // At the same time: a service that does not answer takes most of the time that a request has.
-    const [passwordHash, isBreached] = await Promise.all([
-      this.hash(password),
-      this.breached.has(normalizedPassword(password)),
-    ]);
+    const [passwordHash, isBreached] = await unlessFrozen(() =>
+      Promise.all([this.hash(password), this.breached.has(normalizedPassword(password))]),
+    );
     if (isBreached)
       throw new InvalidInputError({
         password: 'This password is known from a breach of some site. Choose another one.',
       });
-    // After a standstill of this process, as in the line.
-    if (performance.now() - startedAt > limits.frozenMs) throw new OverloadedError();
     return passwordHash;
   }
 

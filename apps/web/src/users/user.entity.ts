@@ -3,6 +3,9 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 export type Role = 'admin';
 
+/** Of a user without an authenticator app. */
+export const withoutTotp = { totpSecret: null, totpSince: null, totpStep: 0 };
+
 @Entity('users')
 export class User {
   /** Made by the web server, so that a repeated insert finds its own row. */

@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { And, Like, MoreThan, QueryFailedError, type Repository } from 'typeorm';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
-import { User, type Role } from './user.entity.js';
+import { User, withoutTotp, type Role } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
 
 @Injectable()
@@ -101,9 +101,7 @@ export class UsersService {
     const blank = {
       roles: [],
       emailVerifiedAt: null,
-      totpSecret: null,
-      totpSince: null,
-      totpStep: 0,
+      ...withoutTotp,
       deactivatedAt: null,
     };
     const user = this.users.create({ id, email, name, passwordHash, ...blank, createdAt: new Date() });
