@@ -31,7 +31,8 @@ Usage: npm run bench -- [flags]
   --topology NAME   ${TOPOLOGIES.join(', ')} (default single: one MySQL server)
   --variants LIST   some of ${VARIANTS.join(',')} (default all)
   --actions LIST    some of ${ACTIONS.join(',')} (default both)
-  --logins          instead: how long reads wait while a flood of logins is hashed, on the whole app
+  --logins          instead: how long reads wait while a flood of logins is hashed, on the whole app: take --seconds 15,
+                    so that one pause of the machine is not all of the slowest hundredth
   --cpu-prof        write a CPU profile of each web server, for Chrome's developer tools
   --help            this text
 

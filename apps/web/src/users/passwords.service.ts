@@ -1,7 +1,7 @@
 // Hashes and checks passwords with argon2id, a few at a time, so that hashing never starves the server.
-import { Injectable } from '@nestjs/common';
-import { hash, verify } from '@node-rs/argon2';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
 import { InvalidInputError } from '../http/app.errors.js';
 import { Line, unlessFrozen } from '../http/line.js';
 import { BreachedPasswords } from './breached-passwords.js';
@@ -12,13 +12,23 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** How every hash with these parameters begins. */
 const current = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}$`;
 
+/** At once: more would only wait for each other's memory. */
+const places = Math.min(2, availableParallelism());
+
 @Injectable()
-export class PasswordsService {
+export class PasswordsService implements OnApplicationShutdown {
   /**
-   * libuv has four threads for everybody; two always stay free for files and name look-ups. More than 64 could not have
-   * their turn in time: they are refused at once, and leave room for other requests.
+   * Threads of their own, of a lower priority: on libuv's, which have the priority of the event loop, a flood of logins
+   * made all others wait three times as long (`npm run bench -- --logins`).
    */
-  private readonly line = new Line(Math.min(2, availableParallelism()), 64);
+  private readonly threads = new Piscina({
+    filename: new URL('hashing.js', import.meta.url).href,
+    minThreads: places,
+    maxThreads: places,
+    niceIncrement: 5,
+  });
+  /** More than 64 could not have their turn in time: they are refused at once, and leave room for other requests. */
+  private readonly line = new Line(places, 64);
   private dummy: Promise<string> | undefined;
 
   constructor(private readonly breached: BreachedPasswords) {}
@@ -42,7 +52,7 @@ export class PasswordsService {
 
   /** @throws {OverloadedError} when too many are waiting */
   hash(password: string): Promise<string> {
-    return this.line.inTurn(() => hash(normalizedPassword(password), parameters));
+    return this.line.inTurn(() => this.hashNow(normalizedPassword(password)));
   }
 
   /** Whether the hash was made with other parameters than are in use now: hash again, at the next login. */
@@ -57,9 +67,18 @@ export class PasswordsService {
    */
   async verify(passwordHash: string | undefined, password: string): Promise<boolean> {
     if (!hasPasswordLength(password)) return false;
-    this.dummy ??= hash('nobody has this password', parameters);
+    this.dummy ??= this.hashNow('nobody has this password');
     const against = passwordHash ?? (await this.dummy);
-    const matches = await this.line.inTurn(() => verify(against, normalizedPassword(password)));
+    const task = { passwordHash: against, password: normalizedPassword(password) };
+    const matches = await this.line.inTurn<boolean>(() => this.threads.run(task, { name: 'verify' }));
     return matches && passwordHash !== undefined;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.threads.destroy();
+  }
+
+  private hashNow(password: string): Promise<string> {
+    return this.threads.run({ password, parameters }, { name: 'hash' });
   }
 }
