@@ -60,6 +60,18 @@ function helpers(): number[] {
     .sort((x, y) => x - y);
 }
 
+/** The process gets a processor for a part of the time only, but is never silent for long. */
+function slowDown(pid: number): { stop(): void } {
+  let step = 0;
+  const timer = setInterval(() => process.kill(pid, ++step % 8 === 0 ? 'SIGCONT' : 'SIGSTOP'), 30);
+  return {
+    stop() {
+      clearInterval(timer);
+      process.kill(pid, 'SIGCONT');
+    },
+  };
+}
+
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await sleep(10);
 }
@@ -94,6 +106,31 @@ describe('one mount', () => {
     await until(allLive(store));
     expect((await store.find(record.id))?.record).toEqual(record);
     expect(events.map(({ type }) => type)).toEqual(['fenced', 'returned']);
+  });
+
+  it('that is slow, but answers, is not left out', async () => {
+    const store = await open();
+    const slow = slowDown(helpers()[0]);
+    let longest = 0;
+    const write = async () => {
+      while (longest < DEADLINE_MS) {
+        const start = performance.now();
+        await store.create(aRecord()).then(
+          () => (longest = Math.max(longest, performance.now() - start)),
+          (error: unknown) => expect(error).toBeInstanceOf(StoreUnavailableError),
+        );
+      }
+    };
+    // More and more, until one has taken longer.
+    const writing: Promise<void>[] = [];
+    while (longest < DEADLINE_MS) {
+      writing.push(write());
+      await sleep(30);
+    }
+    await Promise.all(writing);
+    slow.stop();
+    expect(states(store)).toEqual(['live']);
+    expect(events).toEqual([]);
   });
 
   it('goes on with a new helper when one dies', async () => {
@@ -170,6 +207,23 @@ describe('two mounts', () => {
     expect(Date.now() - start).toBeLessThan(1400 * patience());
     await until(allLive(store));
     for (const dir of dirs) expect((await (await open({ dirs: [dir] })).find(record.id))?.record).toEqual(later);
+  });
+
+  it('are both back when the one that brings the other up to date hangs in the midst of it', async () => {
+    const store = await open();
+    await take(dirs[0]);
+    const records = Array.from({ length: 500 }, () => aRecord());
+    for (const record of records) await store.create(record);
+    await giveBack(dirs[0]);
+    await until(() => states(store)[0] === 'returning');
+    // The other's is the older one now.
+    process.kill(helpers()[0], 'SIGSTOP');
+    await until(() => states(store)[1] === 'fenced');
+    expect(states(store)[0]).not.toBe('live');
+    await until(allLive(store));
+    const alone = await open({ dirs: [dirs[0]] });
+    for (const record of records) expect((await alone.find(record.id))?.record).toEqual(record);
+    expect(events.filter(({ type }) => type === 'fenced')).toHaveLength(2);
   });
 
   it('bring each other what one missed, logouts above all', async () => {

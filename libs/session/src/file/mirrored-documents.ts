@@ -39,7 +39,9 @@ interface Copy<K extends Kind> {
 
 /** Both as a repair and as a write: how often others may be faster. */
 const ATTEMPTS = 30;
-const BATCH = 50;
+/** Documents that a mount which comes back is given at once: requests have the mounts for the most part. */
+const GIVEN_AT_ONCE = 4;
+const GIVE_AGAIN_MS = 100;
 const REPAIR_DELAY_MS = 200;
 const MAX_MISSED = 100_000;
 /** After a mount was away, they are compared about so much later: its file server may have lost more than it missed. */
@@ -57,6 +59,7 @@ export class MirroredDocuments {
   private readonly missed = new Map<Mount, Map<string, Key>>();
   /** Mounts that missed more than is remembered. */
   private readonly missedMore = new Set<Mount>();
+  private readonly comingBack = new Set<Mount>();
   private readonly repairing = new Set<string>();
   private readonly closing = new AbortController();
   /** Has the mounts compared soon. */
@@ -70,6 +73,7 @@ export class MirroredDocuments {
         dir,
         keys,
         deadlineMs,
+        isLast: () => this.isLast(mount),
         onDamaged: (file) => {
           this.counts.damaged++;
           onEvent({ type: 'damaged', dir, file });
@@ -192,6 +196,10 @@ export class MirroredDocuments {
     return this.mounts.filter(({ state }) => state === 'live');
   }
 
+  private isLast(mount: Mount): boolean {
+    return mount.state === 'live' && this.live.length === 1;
+  }
+
   private async copies<K extends Kind>(key: Key<K>, fresh: boolean): Promise<Copy<K>[]> {
     const copies = await Promise.all(
       this.live.map(async (mount): Promise<Copy<K>[]> => {
@@ -253,7 +261,7 @@ export class MirroredDocuments {
   /** A mount that fails is left out, if another is there to go on with. @throws the error otherwise. */
   private failed(mount: Mount, error: unknown): void {
     if (!(error instanceof MountError)) throw error;
-    if (mount.state === 'live' && this.live.length === 1) throw error;
+    if (this.isLast(mount)) throw error;
     mount.fence(error.message);
   }
 
@@ -263,12 +271,22 @@ export class MirroredDocuments {
     else this.missedMore.add(mount);
   }
 
-  /** Gives a mount that answers again what it missed, then lets it count. */
+  /** Gives a mount that answers again what it missed, then lets it count. Goes on when it was fenced in the midst of it. */
   private async bringBack(mount: Mount): Promise<void> {
+    if (this.comingBack.has(mount)) return;
+    this.comingBack.add(mount);
+    try {
+      await this.catchUp(mount);
+    } finally {
+      this.comingBack.delete(mount);
+    }
+  }
+
+  private async catchUp(mount: Mount): Promise<void> {
     const missed = this.missed.get(mount)!;
     let caughtUp = 0;
     while (mount.state === 'returning') {
-      const batch = [...missed].slice(0, BATCH);
+      const batch = [...missed].slice(0, GIVEN_AT_ONCE);
       if (batch.length === 0) {
         mount.admit();
         if (mount.fencedAt === 0) return;
@@ -278,7 +296,7 @@ export class MirroredDocuments {
       }
       // Only a complete mount can give it: the last that lived.
       if (this.live.length === 0) {
-        await sleep(100);
+        await sleep(GIVE_AGAIN_MS);
         continue;
       }
       try {
@@ -291,7 +309,9 @@ export class MirroredDocuments {
           }),
         );
       } catch (error) {
-        if (mount.state === 'returning') mount.fence((error as Error).message);
+        // Whoever did not answer is to have its time, and may be fenced.
+        if (!(error instanceof StoreUnavailableError)) this.reportFailure(error);
+        await sleep(GIVE_AGAIN_MS);
       }
     }
   }
@@ -302,7 +322,11 @@ export class MirroredDocuments {
     for (const kind of KINDS) {
       for (let from: string | undefined = ''; from !== undefined;) {
         const { documents, next }: Page = await readPage(this.live, kind, from);
-        await Promise.all([...documents.keys()].map((hash) => this.give(mount, { kind, hash })));
+        const hashes = [...documents.keys()];
+        while (hashes.length > 0) {
+          const some = hashes.splice(0, GIVEN_AT_ONCE);
+          await Promise.all(some.map((hash) => this.give(mount, { kind, hash })));
+        }
         given += documents.size;
         from = next;
       }
@@ -313,7 +337,12 @@ export class MirroredDocuments {
 
   private async give(mount: Mount, key: Key): Promise<void> {
     const document = joined(key.kind, await this.copies(key, true));
-    if (document) await this.ensure(mount, key, document);
+    try {
+      if (document) await this.ensure(mount, key, document);
+    } catch (error) {
+      if (error instanceof MountError) mount.fence(error.message);
+      throw error;
+    }
   }
 
   private repairSoon(key: Key): void {

@@ -11,8 +11,13 @@ export type MountState = 'live' | 'fenced' | 'returning';
 export interface MountOptions {
   readonly dir: string;
   readonly keys: readonly string[];
-  /** A mount that takes longer for one operation is fenced. Milliseconds. */
+  /**
+   * A mount that answers nothing for so long is fenced. Milliseconds. One that answers other operations meanwhile is
+   * slow, and has as long again for this one.
+   */
   readonly deadlineMs: number;
+  /** Whether no other mount could go on without it: then being slow is not worse than being left out. */
+  readonly isLast: () => boolean;
   readonly onDamaged: (file: string) => void;
   readonly onFenced: (reason: string) => void;
   /** It can be read and written again: the owner calls `admit` when it holds what it must. */
@@ -22,7 +27,7 @@ export interface MountOptions {
 interface Waiting {
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout;
 }
 
 /** More than this many operations at once are refused: the mount is slower than the requests come. */
@@ -58,6 +63,7 @@ export class Mount {
   /** Killed helpers that hang in a system call. */
   private readonly abandoned = new Set<ChildProcess>();
   private readonly waiting = new Map<number, Waiting>();
+  private heardAt = 0;
   private asked = 0;
   private openedAt = 0;
   private retryMs = FIRST_RETRY_MS;
@@ -179,6 +185,7 @@ export class Mount {
     helper.on('error', (error) => this.fence(error.message));
     helper.on('exit', (code, signal) => this.fence(`its helper ended with ${code ?? signal}`));
     helper.on('message', (message: Tell) => {
+      this.heardAt = performance.now();
       if ('damaged' in message) this.options.onDamaged(message.damaged);
       else this.settle(message.id, message.value, message.error);
     });
@@ -192,12 +199,18 @@ export class Mount {
       if (!helper?.connected) return reject(new MountError(`${this.dir} is out of reach: ${this.reason}`));
       if (this.waiting.size >= MAX_WAITING) return reject(new StoreUnavailableError(`${this.dir} has too much to do.`));
       const id = ++this.asked;
+      const askedAt = performance.now();
       const expire = () => {
-        if (this.waiting.has(id)) this.fence(`no answer within ${deadlineMs} ms`);
+        const call = this.waiting.get(id);
+        if (!call) return;
+        const now = performance.now();
+        const left = Math.min(Math.max(askedAt, this.heardAt) + deadlineMs, askedAt + 2 * deadlineMs) - now;
+        if (left > 0) call.timer = after(left, expire);
+        else if (now - this.heardAt < deadlineMs && this.options.isLast())
+          this.settle(id, undefined, { message: `no answer within ${2 * deadlineMs} ms` });
+        else this.fence(`no answer within ${deadlineMs} ms`);
       };
-      // After a pause of this process its answers may lie unread in the pipe: they are looked at first.
-      const timer = setTimeout(() => setImmediate(() => setImmediate(expire)), deadlineMs);
-      this.waiting.set(id, { resolve: resolve, reject, timer });
+      this.waiting.set(id, { resolve: resolve, reject, timer: after(deadlineMs, expire) });
       helper.send(message(id), (error) => {
         if (error) this.settle(id, undefined, { message: error.message });
       });
@@ -212,4 +225,9 @@ export class Mount {
     if (error === undefined) call.resolve(value as never);
     else call.reject(new MountError(`${this.dir}: ${error.message}`, error.foreign));
   }
+}
+
+/** After a pause of this process its answers may lie unread in the pipe: they are looked at first. */
+function after(ms: number, act: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(() => setImmediate(act)), ms);
 }
