@@ -15,21 +15,44 @@ interface Row {
   readonly lists: boolean;
   /** Goes on while every MySQL server is down. */
   readonly withoutMysql: boolean;
+  /** Where else web1 says that sessions are kept. */
+  readonly places: readonly string[];
   /** What the pages say that it cannot do. */
   readonly says: RegExp;
 }
 
 const rows: Row[] = [
-  { method: 'cookie', merges: false, lists: false, withoutMysql: false, says: /up to 1 s.*one may be lost/s },
-  { method: 'sync', merges: true, lists: true, withoutMysql: true, says: /only the later one counts/ },
-  { method: 'file', merges: true, lists: true, withoutMysql: true, says: /only the later one counts/ },
+  {
+    method: 'cookie',
+    merges: false,
+    lists: false,
+    withoutMysql: false,
+    places: [],
+    says: /up to 1 s.*one may be lost/s,
+  },
+  {
+    method: 'sync',
+    merges: true,
+    lists: true,
+    withoutMysql: true,
+    places: ['web2', 'web3'],
+    says: /only the later one counts/,
+  },
+  {
+    method: 'file',
+    merges: true,
+    lists: true,
+    withoutMysql: true,
+    places: ['mount1', 'mount2'],
+    says: /only the later one counts/,
+  },
 ];
 
 interface Cart {
   readonly items: Readonly<Record<string, number>>;
 }
 
-describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysql, says }) => {
+describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysql, places, says }) => {
   let stack: Stack;
   let web: string[];
 
@@ -86,6 +109,14 @@ describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysq
     if (merges) expect(kept).toHaveLength(40);
     else expect(kept.length).toBeGreaterThanOrEqual(20);
     expect((await client.get(`${web[1]}/account`)).text).toMatch(says);
+  });
+
+  it('the page of the cluster shows where sessions are kept, and how that is', async () => {
+    const page = (await new Client(stack.url).get(`${web[0]}/cluster`)).text;
+    const [, table = ''] = /id="places">(.*?)<\/tbody>/s.exec(page) ?? [];
+    const shown = [...table.matchAll(/<th scope="row">(\w+)<\/th><td><span class="state (\w+)">/g)];
+    expect(shown.map(([, name, state]) => [name, state])).toEqual(places.map((name) => [name, 'online']));
+    for (const name of places) expect(page).toMatch(new RegExp(`data-way="server:web1 (server|mount):${name}"`));
   });
 
   it('a logout is one on every server, also for a copy of the cookies', async () => {

@@ -18,6 +18,7 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HousekeepingService } from './database/housekeeping.service.js';
 import type { Metrics } from './health/metrics.js';
+import type { Readiness } from './health/readiness.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
@@ -40,6 +41,7 @@ export class AppModule {
     logger: Logger,
     metrics: Metrics,
     heartbeat: Heartbeat,
+    readiness: Readiness,
   ): DynamicModule {
     return {
       module: AppModule,
@@ -48,7 +50,7 @@ export class AppModule {
         // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
         LoggerModule.forRoot(requestLogging(logger)),
         AuditModule,
-        HttpModule.forRoot(heartbeat),
+        HttpModule.forRoot(heartbeat, readiness),
         SessionModule.forRootAsync({
           inject: [Config, ErrorAnswers, PinoLogger, AuditService, Heartbeat],
           useFactory: (

@@ -38,7 +38,7 @@ export async function createApp(
   // the router, so this comes before it.
   const server = express().set('case sensitive routing', true);
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat),
+    AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat, readiness),
     new ExpressAdapter(server),
     {
       bodyParser: false,

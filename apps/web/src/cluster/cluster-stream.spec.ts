@@ -5,7 +5,12 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NodeStatus } from '@roam/mysql-cluster';
 import express from 'express';
 import { parseSettings } from '../config/settings.js';
+import type { SessionPlace } from '../session/session-storage.js';
 import { clusterStream, type ClusterMoment } from './cluster-stream.js';
+
+const places: readonly SessionPlace[] = [
+  { kind: 'mount', name: 'mount1', state: 'fenced', reason: 'no answer within 500 ms' },
+];
 
 const online: NodeStatus = {
   name: 'mysql1:3306',
@@ -34,7 +39,7 @@ async function start(settings: Record<string, string> = { SHOW_SERVER: 'on' }) {
   const fake = {
     nodes: [online],
     listeners,
-    readiness: { phase: 'ready' as const } as { phase: 'ready' | 'draining' },
+    readiness: { phase: 'ready' as 'ready' | 'draining', places: () => places },
   };
   const cluster = {
     nodes: () => fake.nodes,
@@ -72,6 +77,7 @@ describe('the stream of the cluster', () => {
       server: 'web1',
       home: 'home of abc',
       nodes: [{ name: 'mysql1:3306', state: 'online' }],
+      places: [{ name: 'mount1', state: 'fenced' }],
     });
     fake.nodes = [{ ...online, state: 'down' }];
     for (const listener of listeners) listener();

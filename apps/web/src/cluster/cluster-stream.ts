@@ -9,6 +9,8 @@ export interface ClusterMoment {
   /** The web server that tells it. */
   readonly server: string;
   readonly nodes: ReturnType<MysqlCluster['nodes']>;
+  /** Where sessions are kept beside it and MySQL. */
+  readonly places: ReturnType<Readiness['places']>;
   /** The node that the session which the page asks for is kept on. */
   readonly home: string | undefined;
 }
@@ -25,7 +27,7 @@ const everyMs = 1_000;
 export function clusterStream(
   config: Config,
   cluster: Pick<MysqlCluster, 'nodes' | 'onChange' | 'homeOf'>,
-  readiness: Pick<Readiness, 'phase'>,
+  readiness: Pick<Readiness, 'phase' | 'places'>,
 ): RequestHandler {
   let open = 0;
   return (request: Request, response: Response, next: NextFunction) => {
@@ -38,6 +40,7 @@ export function clusterStream(
       const moment: ClusterMoment = {
         server: config.server.name,
         nodes: cluster.nodes(),
+        places: readiness.places(),
         home: keepsSessionsInMysql ? cluster.homeOf(session) : undefined,
       };
       // Who reads too slowly misses a moment: the next one says it all.

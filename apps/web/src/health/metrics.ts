@@ -99,6 +99,19 @@ export class Metrics {
       },
     });
     new Gauge({
+      name: 'roam_session_place_state',
+      help: '1 for the state that each mount or other server is in which keeps sessions, as this server sees it',
+      labelNames: ['place', 'state'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const place of readiness.places()) {
+          for (const state of ['online', 'fenced', 'down'])
+            this.set({ place: place.name, state }, place.state === state ? 1 : 0);
+        }
+      },
+    });
+    new Gauge({
       name: 'roam_mysql_node_lag_seconds',
       help: 'By how much each MySQL node is behind, as last seen',
       labelNames: ['node'],

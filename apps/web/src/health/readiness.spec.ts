@@ -34,6 +34,14 @@ describe('a server', () => {
     expect(readiness.report()).toMatchObject({ dependencies: { sessions: { usable: false } } });
   });
 
+  it('goes on without one of two mounts, and says which', () => {
+    const readiness = withNodes({ state: 'online', writable: true });
+    const reason = 'no answer within 500 ms';
+    const places = [{ kind: 'mount', name: 'mount2', state: 'fenced', reason }] as const;
+    readiness.storage = { ...readiness.storage!, places: () => places };
+    expect(readiness.report()).toMatchObject({ ready: true, dependencies: { sessions: { usable: true, places } } });
+  });
+
   it('can be written to when one node takes writes', () => {
     const readiness = withNodes({ state: 'down', writable: false }, { state: 'online', writable: true });
     expect(readiness.report().dependencies.mysql.usable).toBe(true);

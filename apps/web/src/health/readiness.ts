@@ -1,6 +1,6 @@
 // Whether this server may get traffic, and how each thing that it depends on is.
 import type { NodeStatus } from '@roam/mysql-cluster';
-import type { SessionStorage } from '../session/session-storage.js';
+import type { SessionPlace, SessionStorage } from '../session/session-storage.js';
 
 /**
  * `starting`: not yet ready; `ready`: takes traffic; `cut-off`: has lost its store and waits for it; `catching-up`: was
@@ -14,7 +14,12 @@ export interface ReadinessReport {
   readonly phase: Phase;
   readonly dependencies: {
     readonly mysql: { readonly usable: boolean; readonly nodes: readonly NodeStatus[] };
-    readonly sessions: { readonly method?: string; readonly usable: boolean };
+    readonly sessions: {
+      readonly method?: string;
+      readonly usable: boolean;
+      /** Mounts or other servers, where the method has any: it may serve without some of them. */
+      readonly places: readonly SessionPlace[];
+    };
   };
   readonly waitingFor?: string;
 }
@@ -32,6 +37,11 @@ export class Readiness {
   /** Whether accounts can be written somewhere. */
   hasUsableNode(): boolean {
     return this.nodes().some((node) => node.state === 'online' && node.writable);
+  }
+
+  /** Where sessions are kept beside this server and MySQL. */
+  places(): readonly SessionPlace[] {
+    return this.storage?.places?.() ?? [];
   }
 
   /** What keeps this server from serving people who are signed in; undefined when nothing does. */
@@ -52,6 +62,7 @@ export class Readiness {
         sessions: {
           ...(this.storage && { method: this.storage.store.capabilities.method }),
           usable: this.storage !== undefined && this.missing() === undefined,
+          places: this.places(),
         },
       },
       ...(waitingFor === undefined ? {} : { waitingFor }),

@@ -2,6 +2,7 @@
 import { Global, Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { limits } from '../config/limits.js';
+import { Readiness } from '../health/readiness.js';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { ViewsModule } from '../pages/views.module.js';
 import { bodyParsers } from './body-parsers.js';
@@ -27,8 +28,12 @@ export class HttpModule implements NestModule {
     private readonly heartbeat: Heartbeat,
   ) {}
 
-  static forRoot(heartbeat: Heartbeat): DynamicModule {
-    return { module: HttpModule, providers: [{ provide: Heartbeat, useValue: heartbeat }], exports: [Heartbeat] };
+  static forRoot(heartbeat: Heartbeat, readiness: Readiness): DynamicModule {
+    const providers = [
+      { provide: Heartbeat, useValue: heartbeat },
+      { provide: Readiness, useValue: readiness },
+    ];
+    return { module: HttpModule, providers, exports: [Heartbeat, Readiness] };
   }
 
   configure(consumer: MiddlewareConsumer): void {

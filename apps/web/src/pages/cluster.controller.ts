@@ -4,6 +4,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request, Response } from 'express';
 import { Config } from '../config/config.js';
 import { demoAct, DemoControl, DemoGuard } from '../cluster/demo-control.js';
+import { Readiness } from '../health/readiness.js';
 import { NotFoundError, OutageError } from '../http/app.errors.js';
 import { ServersService } from '../servers/servers.service.js';
 import { parsed } from '../http/validation.js';
@@ -16,6 +17,7 @@ export class ClusterController {
     private readonly config: Config,
     private readonly cluster: MysqlCluster,
     private readonly servers: ServersService,
+    private readonly readiness: Readiness,
     private readonly pages: PageResponder,
     private readonly demo: DemoControl,
   ) {}
@@ -32,6 +34,7 @@ export class ClusterController {
       name: this.config.server.name,
       servers: await this.servers.list(),
       nodes: this.cluster.nodes(),
+      places: this.readiness.places(),
       method: this.config.session.method,
       // The stream is there only where servers may be shown.
       live: this.config.server.show,

@@ -6,6 +6,31 @@ const all = (selector) => [...document.querySelectorAll(selector)];
 const place = (name) => all('[data-place]').find((one) => one.dataset.place === name);
 const names = all('[data-server]').map((one) => one.dataset.server);
 let home;
+let mounts = [];
+
+function made(tag, ...children) {
+  const element = document.createElement(tag);
+  element.append(...children);
+  return element;
+}
+
+/** Where sessions are kept besides: mounts, or the memory of the other servers, which differ from teller to teller. */
+function showPlaces(server, places) {
+  mounts = places.filter(({ kind, state }) => kind === 'mount' && state === 'online').map(({ name }) => name);
+  for (const { kind, name, state } of places) {
+    if (kind === 'mount') mark(place(`mount:${name}`), state);
+    const ways = [`server:${server} server:${name}`, `server:${name} server:${server}`];
+    for (const way of all('[data-way]').filter((one) => ways.includes(one.dataset.way))) mark(way, state);
+  }
+  byId('places')?.replaceChildren(
+    ...places.map(({ name, state, reason }) => {
+      const row = made('tr', made('th', name), made('td', made('span', state)), made('td', reason ?? ''));
+      row.firstElementChild.scope = 'row';
+      row.querySelector('span').classList.add('state', state);
+      return row;
+    }),
+  );
+}
 
 function mark(element, state) {
   element?.classList.remove('online', 'fenced', 'down');
@@ -13,7 +38,7 @@ function mark(element, state) {
 }
 
 /** What a server tells once a second, and at every change. */
-function show({ server, nodes, home: newHome }) {
+function show({ server, nodes, places, home: newHome }) {
   home = newHome;
   byId('teller').textContent = server;
   if (byId('home')) byId('home').textContent = home === undefined ? '' : `Your session is kept on ${home}.`;
@@ -28,11 +53,13 @@ function show({ server, nodes, home: newHome }) {
     lagCell.textContent = lagMs === undefined ? '–' : `${Math.round(lagMs)} ms`;
     noteCell.textContent = reason ?? '';
   }
+  showPlaces(server, places);
 }
 
 /** Lights the way for a moment. */
 function light(server) {
   const ways = ['browser proxy', `proxy server:${server}`, home && `server:${server} node:${home}`];
+  for (const name of mounts) ways.push(`server:${server} mount:${name}`);
   for (const line of all('[data-way]').filter((one) => ways.includes(one.dataset.way))) {
     line.classList.add('lit');
     setTimeout(() => line.classList.remove('lit'), 700);

@@ -9,11 +9,24 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { Logger } from 'pino';
 import type { Config, SessionMethod } from '../config/config.js';
 
+/** A place that keeps sessions, as this server sees it. */
+export interface SessionPlace {
+  readonly kind: 'mount' | 'server';
+  /** The same on all servers: their mounts count in the order of `SESSION_DIRS`. */
+  readonly name: string;
+  /** `fenced`: it answers, or might, and is not asked before it holds all that it must. */
+  readonly state: 'online' | 'fenced' | 'down';
+  /** Why it is not online. */
+  readonly reason: string | undefined;
+}
+
 /** An open method. */
 export interface SessionStorage {
   readonly store: AnySessionStore;
   /** Whether it serves without MySQL. */
   readonly withoutMysql: boolean;
+  /** Where it keeps the sessions beside this server and MySQL. */
+  readonly places?: () => readonly SessionPlace[];
   /** What it lacks to serve, in words; undefined while it serves. */
   readonly missing: () => string | undefined;
   /** Whether this server hears nobody any more: it must not wait until it stops listening. */
@@ -51,6 +64,7 @@ export async function openSessionStorage(
     store,
     withoutMysql: from.withoutMysql && to.withoutMysql,
     missing: () => from.missing() ?? to.missing(),
+    places: () => [from, to].flatMap((each) => each.places?.() ?? []),
     isCutOff: () => [from, to].some((each) => each.isCutOff?.()),
     progress: () => store.progress(),
     close: async () => {
@@ -98,7 +112,15 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
         : logger.warn({ event }, `sync: ${event.type}`),
   });
   const missing = () => (store.isReady ? undefined : `the sessions of ${store.waitsFor.join(', ') || 'its peers'}`);
-  return { store, withoutMysql: true, missing, isCutOff: () => store.isCutOff, close: () => store.close() };
+  const places = () =>
+    store.stats().peers.map(({ name, address, state, current }): SessionPlace => {
+      const own = { kind: 'server', name: name ?? address } as const;
+      if (state !== 'up') return { ...own, state: 'down', reason: 'does not answer' };
+      return current
+        ? { ...own, state: 'online', reason: undefined }
+        : { ...own, state: 'fenced', reason: 'what it holds is being taken over' };
+    });
+  return { store, withoutMysql: true, places, missing, isCutOff: () => store.isCutOff, close: () => store.close() };
 }
 
 async function openFiles({ session, server }: Config, _cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
@@ -109,7 +131,12 @@ async function openFiles({ session, server }: Config, _cluster: MysqlCluster, lo
     maxLifetimeMs: Math.max(session.lifetimeMs, session.rememberLifetimeMs),
     onEvent: (event) => logger.warn({ event }, `files: ${event.type}`),
   });
+  const places = () =>
+    store.stats().mounts.map(({ state, reason }, index): SessionPlace => {
+      const own = { kind: 'mount', name: `mount${index + 1}` } as const;
+      return { ...own, state: state === 'live' ? 'online' : 'fenced', reason };
+    });
   const missing = () =>
-    store.stats().mounts.some(({ state }) => state === 'live') ? undefined : 'a mount that can be read and written';
-  return { store, withoutMysql: true, missing, close: () => store.close() };
+    places().some(({ state }) => state === 'online') ? undefined : 'a mount that can be read and written';
+  return { store, withoutMysql: true, places, missing, close: () => store.close() };
 }
