@@ -1,5 +1,9 @@
 // What is done on purpose to a site that keeps its sessions by a method of its own: its servers' network, clocks, mounts.
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { StackProcess, WebServer } from '@roam/local-stack';
 import { isRefusal } from './history.js';
 import { away, freezeAndThaw, killAll, pick } from './nemeses.js';
@@ -80,6 +84,19 @@ async function restartWith(scene: Scene, server: WebServer, aheadMs: number): Pr
   // As an orchestrator does: the next one when nginx sees this one again.
   await sleep(2_000);
 }
+
+/** Its disk has no room: it can be read, and takes no write. @param disks known when it strikes */
+export const fillMount = (disks: () => readonly string[]): Fault => ({
+  name: 'one of two mounts is full',
+  strike: async (_scene, round) => {
+    const filler = join(pick(disks(), round), 'filler');
+    // `dd` fails when there is no room left: that is what is wanted.
+    await promisify(execFile)('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4096']).catch(() => undefined);
+    await sleep(LASTS_MS);
+    await rm(filler);
+  },
+  longestWait: 1_500,
+});
 
 /** The file server stops: all web servers are left with the other one. @param mounts known when it strikes */
 export const hangMount = (mounts: () => readonly Pick<StackProcess, 'freeze' | 'thaw'>[]): Fault => ({

@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, describe, it, jest } from '@jest/globals';
 import { startStack, type Stack, type StackOptions } from '@roam/local-stack';
 import { expectHarmless } from './expect-outcome.js';
-import { allDownDeny, allDownReadOnly, killPrimary, powerCut } from './outage-nemeses.js';
+import {
+  allDownDeny,
+  allDownReadOnly,
+  killPrimary,
+  killReplica,
+  killSource,
+  oneDownDeny,
+  powerCut,
+} from './outage-nemeses.js';
 import { Scene, type Fault } from './scene.js';
 
 jest.setTimeout(30 * 60_000);
@@ -15,6 +23,8 @@ const stacks: readonly (StackOptions & { readonly title: string; readonly faults
     faults: [allDownReadOnly],
   },
   { title: 'a single-primary group', topology: 'single-primary', faults: [killPrimary] },
+  { title: 'a source with replicas', topology: 'replicas', faults: [killReplica, killSource] },
+  { title: 'one server', topology: 'single', faults: [oneDownDeny] },
 ];
 
 describe.each(stacks)('mysql, $title', ({ faults, env, topology }) => {

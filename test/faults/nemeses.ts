@@ -20,7 +20,7 @@ export async function away(scene: Scene, server: StackProcess, work: () => Promi
   }
 }
 
-async function killAndRestart(victim: StackProcess): Promise<void> {
+export async function killAndRestart(victim: StackProcess): Promise<void> {
   await victim.kill();
   await sleep(DEAD_MS);
   await victim.start();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '@roam/local-stack';
 import { isRefusal, type Operation } from './history.js';
-import { killAll } from './nemeses.js';
+import { killAll, killAndRestart } from './nemeses.js';
 import type { Fault } from './scene.js';
 
 const DOWN_MS = 20_000;
@@ -59,16 +59,33 @@ export const powerCut: Fault = {
   mayFail: isRefusal,
 };
 
-/** Reads go on; writes wait for the next primary or are refused. */
-export const killPrimary: Fault = {
-  name: 'single-primary group, primary killed',
+export const oneDownDeny: Fault = { ...allDownDeny, name: 'the only MySQL server down 20 s, deny' };
+
+/** The node that takes the writes dies: reads go on, writes are refused until one takes them. */
+const killWriter: Omit<Fault, 'name'> = {
   strike: async ({ stack }) => {
-    const roles = await Promise.all(stack.databases.nodes.map((node) => node.role()));
-    const primary = stack.databases.nodes[roles.indexOf('primary')];
-    await primary.kill();
+    const writer = await nodeOf(stack, 'primary');
+    await writer.kill();
     await sleep(DOWN_MS);
-    await primary.start();
+    await writer.start();
   },
   longestWait: 1_500,
   mayFail: (operation) => isRefusal(operation) && !isRead(operation),
 };
+
+/** The others elect the next one. */
+export const killPrimary: Fault = { ...killWriter, name: 'single-primary group, primary killed' };
+
+/** Nobody but an operator makes a source of a replica: here it comes back itself. */
+export const killSource: Fault = { ...killWriter, name: 'source with replicas, the source down 20 s' };
+
+export const killReplica: Fault = {
+  name: 'source with replicas, a replica killed',
+  strike: async ({ stack }) => killAndRestart(await nodeOf(stack, 'replica')),
+  longestWait: 1_000,
+};
+
+async function nodeOf({ databases }: Stack, role: 'primary' | 'replica') {
+  const roles = await Promise.all(databases.nodes.map((node) => node.role()));
+  return databases.nodes[roles.indexOf(role)];
+}

@@ -128,7 +128,7 @@ export class Scene {
     return `${explain(violations)}\nAll that these people did: ${file}`;
   }
 
-  /** Resolves when every web server takes traffic and sees every database as one that can be used. */
+  /** Resolves when every web server takes traffic, and sees every database, mount and peer as one that can be used. */
   async untilWhole(): Promise<void> {
     const end = performance.now() + WHOLE_WITHIN_MS;
     for (;;) {
@@ -142,10 +142,12 @@ export class Scene {
   }
 }
 
+type Parts = readonly { readonly name: string; readonly state: string }[];
+
 interface Readiness {
   readonly ready: boolean;
   readonly waitingFor?: string;
-  readonly dependencies: { readonly mysql: { readonly nodes: readonly { name: string; state: string }[] } };
+  readonly dependencies: { readonly mysql: { readonly nodes: Parts }; readonly sessions: { readonly places: Parts } };
 }
 
 /** What keeps a web server from being whole; undefined when nothing does. */
@@ -154,7 +156,8 @@ async function missingOf(metricsUrl: string): Promise<string | undefined> {
     const response = await fetch(`${metricsUrl}/readyz`, { signal: AbortSignal.timeout(1_000) });
     const { ready, waitingFor, dependencies } = (await response.json()) as Readiness;
     if (!ready) return `a web server waits for ${waitingFor ?? 'something'}`;
-    const away = dependencies.mysql.nodes.filter(({ state }) => state !== 'online');
+    const parts = [...dependencies.mysql.nodes, ...dependencies.sessions.places];
+    const away = parts.filter(({ state }) => state !== 'online');
     return away.length > 0 ? away.map(({ name, state }) => `${name} is ${state}`).join(', ') : undefined;
   } catch (error) {
     return String(error);
