@@ -1,5 +1,5 @@
 // Hashes and checks passwords with argon2id, a few at a time, so that hashing never starves the server.
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { InvalidInputError } from '../http/app.errors.js';
@@ -16,7 +16,7 @@ const current = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCo
 const places = Math.min(2, availableParallelism());
 
 @Injectable()
-export class PasswordsService implements OnApplicationShutdown {
+export class PasswordsService implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * Threads of their own, of a lower priority: on libuv's, which have the priority of the event loop, a flood of logins
    * made all others wait three times as long (`npm run bench -- --logins`).
@@ -72,6 +72,12 @@ export class PasswordsService implements OnApplicationShutdown {
     const task = { passwordHash: against, password: normalizedPassword(password) };
     const matches = await this.line.inTurn<boolean>(() => this.threads.run(task, { name: 'verify' }));
     return matches && passwordHash !== undefined;
+  }
+
+  /** So that the first logins wait neither for the threads nor for the hash that stands for unknown users. */
+  async onApplicationBootstrap(): Promise<void> {
+    // On a machine that is too busy for it they wait.
+    await Promise.allSettled(Array.from({ length: places }, () => this.verify(undefined, 'a password of nobody')));
   }
 
   async onApplicationShutdown(): Promise<void> {
