@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { concurrently } from '../support/concurrently.js';
+import type { Promises } from './check.js';
 import { Person } from './person.js';
 import type { Operation } from './history.js';
 import { stillNeeded } from './settled.js';
@@ -36,6 +37,7 @@ export interface MethodTraits {
   readonly hasHome: boolean;
   /** Whether a person's devices can be listed and ended one by one. */
   readonly lists: boolean;
+  readonly promises: Promises;
 }
 
 const WIDTH = 4;

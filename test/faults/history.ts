@@ -47,6 +47,8 @@ export interface Operation {
   readonly who?: string;
   /** The cart that the answer shows. */
   readonly seen?: Readonly<Record<string, number>>;
+  /** Shown from the copy that the browser keeps for an outage: that the session was, not that it is. */
+  readonly fromCopy?: boolean;
   /** What was said instead of what was asked for. */
   readonly fault?: string;
 }
@@ -58,7 +60,7 @@ export function isRefusal({ status, retryAfter }: Operation): boolean {
 
 /** What a request was, for people: `12.345–12.360 s  u3.phone.2  write k2 = 7  by nginx (web2)  ok 200`. */
 export function describeOperation(operation: Operation, zero = 0): string {
-  const { action, user, token, makes, key, value, via, server, begun, ended, outcome, status, fault, seen, who } =
+  const { action, user, token, makes, key, value, via, server, begun, ended, outcome, status, fault, seen, who, fromCopy } =
     operation;
   const seconds = (ms: number) => ((ms - zero) / 1000).toFixed(3);
   const what = key === undefined ? action : `${action} ${key} = ${value}`;
@@ -69,6 +71,7 @@ export function describeOperation(operation: Operation, zero = 0): string {
     `by ${via}${server !== undefined && server !== via ? ` (${server})` : ''}`,
     `${outcome} ${status ?? fault ?? ''}`.trimEnd(),
     ...(who === undefined ? [] : [`sees ${who}`]),
+    ...(fromCopy ? ['from a copy'] : []),
     ...(seen === undefined ? [] : [`sees ${JSON.stringify(seen)}`]),
   ].join('  ');
 }

@@ -1,9 +1,8 @@
 // What each method of keeping sessions lets people do, and promises them: DESIGN.md's table, for the crowd.
 import type { MethodTraits } from './crowd.js';
-import { strict, type Promises } from './check.js';
+import { strict } from './check.js';
 
 export interface Method extends MethodTraits {
-  readonly promises: Promises;
   readonly env: Readonly<Record<string, string>>;
 }
 

@@ -38,6 +38,7 @@ interface Place {
 interface Shown {
   readonly user?: { readonly email?: string };
   readonly items?: Readonly<Record<string, number>>;
+  readonly session?: { readonly asOf?: number };
 }
 
 export interface PersonOptions extends CrowdOptions {
@@ -154,8 +155,10 @@ export class Person {
   /** After a race: who cannot tell whether the login has won starts anew. */
   private async lookIfSignedIn(device: Device): Promise<void> {
     if (device.token === undefined) return;
+    // Before that a server may let in what has lost: its cart would be taken for the winner's.
+    await sleep(this.options.method.promises.endWithinMs);
     const answer = await this.send(device, { action: 'me' }, 'GET', '/api/me');
-    if (answer?.status === 200) return;
+    if (answer?.status === 200 && !this.shownBy(answer).fromCopy) return;
     if (answer?.status !== 401) this.strays++;
     this.forget(device);
   }
@@ -316,13 +319,14 @@ export class Person {
     return answer;
   }
 
-  private shownBy(answer: Answer | undefined): Pick<Operation, 'who' | 'seen'> {
+  private shownBy(answer: Answer | undefined): Pick<Operation, 'who' | 'seen' | 'fromCopy'> {
     if (!answer || answer.status >= 300 || !answer.text.startsWith('{')) return {};
-    const { user, items } = answer.json<Shown>();
+    const { user, items, session } = answer.json<Shown>();
     const email = user?.email;
     return {
       ...(email !== undefined && { who: email === this.email ? this.options.name : email }),
       ...(items && { seen: items }),
+      ...(session?.asOf !== undefined && { fromCopy: true }),
     };
   }
 

@@ -146,7 +146,7 @@ export class MysqlCluster implements Cluster {
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
     const { nodeSet } = this;
-    const budget = new Budget(nodeSet.clock, nodeSet.options.writeTimeoutMs);
+    const budget = new Budget(nodeSet.clock, nodeSet.writeTimeoutMs);
     const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
     const attempts = new Attempts<WriteHeader>();
     let tried = new Set<ClusterNode>();
@@ -215,7 +215,7 @@ export class MysqlCluster implements Cluster {
    * through TypeORM, for example. `fn` must be repeatable: an earlier run may have taken effect.
    */
   async retrying<T>(fn: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
-    const budget = new Budget(this.nodeSet.clock, options.timeoutMs ?? this.nodeSet.options.writeTimeoutMs);
+    const budget = new Budget(this.nodeSet.clock, options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
     for (let attempt = 1; ; attempt++) {
       try {
         return await fn(attempt);
@@ -242,7 +242,7 @@ export class MysqlCluster implements Cluster {
    */
   transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: RetryOptions = {}): Promise<T> {
     const { nodeSet } = this;
-    const budget = new Budget(nodeSet.clock, options.timeoutMs ?? nodeSet.options.writeTimeoutMs);
+    const budget = new Budget(nodeSet.clock, options.timeoutMs ?? nodeSet.writeTimeoutMs);
     return this.retrying(async () => {
       const { node, connection } = await this.lease(({ writes }) => writes, budget.left);
       const deadline = this.attempt(budget, new Set([node]), node);
@@ -286,6 +286,11 @@ export class MysqlCluster implements Cluster {
     // A standstill of this process is seen here too, when this is asked before the clock's timer ran.
     this.nodeSet.clock.now();
     return this.nodeSet.statuses();
+  }
+
+  /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a third of their time. */
+  get isGathering(): boolean {
+    return this.nodeSet.isGathering;
   }
 
   /** The name of the node that statements of this key go to now, to be shown; undefined while none can be used. */

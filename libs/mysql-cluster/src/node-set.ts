@@ -12,6 +12,9 @@ import { Watch } from './watch.js';
 /** The options with every default filled in. */
 export type NodeSetOptions = Required<Omit<ClusterOptions, 'startTimeoutMs' | 'ca'>> & Pick<ClusterOptions, 'ca'>;
 
+/** Milliseconds after an outage for which nodes that are not back yet make a difference. */
+const GATHERING_MS = 10_000;
+
 interface Member extends ClusterNode {
   hash: number;
   watch: Watch;
@@ -40,6 +43,8 @@ export class NodeSet {
   private readonly wroteAt: number[] = [];
   private unusableSince: number | undefined;
   private unreadableSince: number | undefined;
+  private hasBeenReadable = false;
+  private gatheringUntil = -Infinity;
   private closed = false;
   private closing: Promise<void> | undefined;
 
@@ -65,6 +70,19 @@ export class NodeSet {
   isOut(nodes: readonly ClusterNode[]): boolean {
     const since = nodes === this.usable ? this.unusableSince : this.unreadableSince;
     return since !== undefined && this.clock.now() - since > this.options.readTimeoutMs;
+  }
+
+  /**
+   * True just after an outage, while the nodes come back one after the other. Each that joins its group holds up the writes of
+   * all, just when everybody comes again who was told to.
+   */
+  get isGathering(): boolean {
+    return this.clock.now() < this.gatheringUntil && this.known.some(({ state }) => state !== 'online');
+  }
+
+  /** Milliseconds that a write may take in all: less while nodes gather, so that it is soon told to come again. */
+  get writeTimeoutMs(): number {
+    return this.options.writeTimeoutMs / (this.isGathering ? 3 : 1);
   }
 
   /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */
@@ -261,8 +279,13 @@ export class NodeSet {
     this.usable = this.health.usable().map((index) => this.members[index]);
     this.readable = this.usable.length > 0 ? this.usable : this.health.readable().map((index) => this.members[index]);
     const now = this.clock.now();
+    const isReadable = this.readable.length > 0;
+    const outageMs = now - (this.unreadableSince ?? now);
+    if (isReadable && this.hasBeenReadable && outageMs > this.options.readTimeoutMs)
+      this.gatheringUntil = now + GATHERING_MS;
+    this.hasBeenReadable ||= isReadable;
     this.unusableSince = this.usable.length > 0 ? undefined : (this.unusableSince ?? now);
-    this.unreadableSince = this.readable.length > 0 ? undefined : (this.unreadableSince ?? now);
+    this.unreadableSince = isReadable ? undefined : (this.unreadableSince ?? now);
     const before = this.known;
     const after = this.statuses();
     this.known = after;

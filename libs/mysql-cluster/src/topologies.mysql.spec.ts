@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Database, type Databases, type Topology } from '@roam/local-stack';
 import type { RowDataPacket } from 'mysql2';
 import { createConnection } from 'mysql2/promise';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterUnavailableError, MysqlCluster } from './index.js';
 import { until } from './spec-support/until.js';
 
@@ -120,6 +121,38 @@ describe('a single server', () => {
     await server.start();
     await until('it is online', () => statusOf(cluster, server).state === 'online');
     await writeAndRead(cluster, 'again');
+  });
+
+  it('back from an outage, gives up writes sooner until all nodes are back', async () => {
+    const { databases } = context;
+    const [server] = databases.nodes;
+    const nobody = new URL(databases.urls[0]);
+    nobody.port = '1';
+    const cluster = await MysqlCluster.connect({ urls: [databases.urls[0], nobody.href], ...patience });
+    try {
+      await cluster.write('INSERT INTO item VALUES (?, ?)', ['held', 0]);
+      /** Writes what another connection holds: for longer than a third of a write's time, and not for as long as all of it. */
+      const writeHeld = async () => {
+        const holder = await createConnection(server.url);
+        await holder.beginTransaction();
+        await holder.query("UPDATE item SET n = -1 WHERE id = 'held'");
+        const write = cluster.write('UPDATE item SET n = n + 1 WHERE id = ?', ['held']);
+        await Promise.race([write.catch(() => undefined), sleep(0.6 * patience.writeTimeoutMs)]);
+        await holder.end();
+        return write;
+      };
+      expect(await writeHeld()).toMatchObject({ affectedRows: 1 });
+      expect(cluster.isGathering).toBe(false);
+      await server.kill();
+      await until('it is down', () => statusOf(cluster, server).state === 'down');
+      await expect(cluster.read('SELECT 1', [])).rejects.toBeInstanceOf(ClusterUnavailableError);
+      await server.start();
+      await until('it is online', () => statusOf(cluster, server).state === 'online');
+      expect(cluster.isGathering).toBe(true);
+      await expect(writeHeld()).rejects.toBeInstanceOf(ClusterUnavailableError);
+    } finally {
+      await cluster.close();
+    }
   });
 
   it('frozen: reads and writes fail in time, and it is used again when it thaws', async () => {

@@ -35,9 +35,8 @@ export function createTypeormDriver(
   findLease: FindLease,
   options: TypeormDriverOptions = {},
 ): MysqlDriver {
-  const half = nodes.options.writeTimeoutMs / 2;
-  const statementTimeoutMs = options.statementTimeoutMs ?? half;
-  const acquireTimeoutMs = options.acquireTimeoutMs ?? half;
+  const statementTimeoutMs = () => options.statementTimeoutMs ?? nodes.writeTimeoutMs / 2;
+  const acquireTimeoutMs = () => options.acquireTimeoutMs ?? nodes.writeTimeoutMs / 2;
   return {
     createPool(typeormOptions) {
       const pools = new Map<ClusterNode, NodePool>();
@@ -76,13 +75,13 @@ export function createTypeormDriver(
 
       return {
         getConnection(callback) {
-          findLease(poolOf, acquireTimeoutMs).then(
+          findLease(poolOf, acquireTimeoutMs()).then(
             (lease) => callback(null, hand(lease)),
             (error: Error) => callback(error),
           );
         },
         end(callback) {
-          const deadline = nodes.clock.now() + acquireTimeoutMs;
+          const deadline = nodes.clock.now() + acquireTimeoutMs();
           void Promise.all([...pools.values()].map((pool) => pool.close(deadline))).then(() => callback?.(null));
         },
       };
@@ -93,7 +92,7 @@ export function createTypeormDriver(
 /** Lets every statement sent over mysql2's own interface end in time, and tells the cluster of a node that fails. */
 function withDeadlines(
   connection: NodeConnection,
-  timeoutMs: number,
+  timeoutMs: () => number,
   nodes: NodeSet,
   node: ClusterNode,
 ): LeasedConnection {
@@ -113,7 +112,7 @@ function withDeadlines(
       settle(new NoConnectionError('the connection is gone', false) as unknown as QueryError);
       return undefined;
     }
-    connection.arm(typeof sql === 'string' ? sql : 'the statement', nodes.clock.now() + timeoutMs);
+    connection.arm(typeof sql === 'string' ? sql : 'the statement', nodes.clock.now() + timeoutMs());
     return send(sql, ...rest.slice(0, -1), settle);
   };
   return Object.assign(raw, { query });

@@ -8,6 +8,11 @@ export const limits = {
   writeMs: 1_200,
   /** A request that takes longer is answered 503; nginx waits 1.8 s. */
   requestMs: 1_500,
+  /**
+   * The same while databases gather after an outage, up to its commit, which then has a third of `writeMs`: to say soon when
+   * to come again is better than a queue of those who do.
+   */
+  gatheringRequestMs: 500,
   /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
   frozenMs: 2_000,
   /** A request whose store does not answer is given to another server if there is that much time left for it. */

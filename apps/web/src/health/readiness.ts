@@ -30,6 +30,8 @@ export class Readiness {
   waitingFor: string | undefined;
   /** Set as soon as the cluster is connected. */
   nodes: () => readonly NodeStatus[] = () => [];
+  /** Likewise: whether databases come back from an outage, one after the other. */
+  isGathering: () => boolean = () => false;
 
   /** Set as soon as the sessions' storage is open. */
   storage: SessionStorage | undefined;

@@ -33,9 +33,13 @@ async function serve(handler: (request: Request, response: Response) => Promise<
   });
   let done: Promise<unknown> | undefined;
   const app = express();
-  app.use(deadline(40, answers, heartbeat), sessionMiddleware(sessions), (request, response) => {
-    done = handler(request, response).catch((error: unknown) => error);
-  });
+  app.use(
+    deadline(() => 40, answers, heartbeat),
+    sessionMiddleware(sessions),
+    (request, response) => {
+      done = handler(request, response).catch((error: unknown) => error);
+    },
+  );
   server = createServer(app);
   await new Promise<void>((listening) => server!.listen(0, '127.0.0.1', listening));
   const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);

@@ -12,6 +12,8 @@ declare global {
       since?: number;
       /** Milliseconds for which it waited for its turn. */
       waitedMs?: number;
+      /** Milliseconds that it may take, from `since`. */
+      limitMs?: number;
     }
   }
 }
@@ -19,16 +21,18 @@ declare global {
 const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appendHeader', 'removeHeader'] as const;
 
 /**
- * Answers 503 when nothing was sent `ms` after the request was read. It uses the response's own methods as they are
- * here, before the session wraps them: this answer must not wait for a commit. Whatever the handler does to the
- * response afterwards is for nothing; in particular, its changes of the session are not committed.
+ * Answers 503 when the handler has not answered `limitMs()` after the request was read. It uses the response's own methods
+ * as they are here, before the session wraps them: this answer must not wait for a commit. Whatever the handler does to the
+ * response afterwards is for nothing; in particular, its changes of the session are not committed. A commit that has begun
+ * is waited for: it has a limit of its own, and a 503 would hide what became of it.
  */
-export function deadline(ms: number, answers: ErrorAnswers, heartbeat: Heartbeat): RequestHandler {
+export function deadline(limitMs: () => number, answers: ErrorAnswers, heartbeat: Heartbeat): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
     const now = heartbeat.now();
     // What lay unread while this process stood still is another server's by now: its connection has just been broken off.
     if (request.socket.destroyed) return;
     request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
+    request.limitMs = limitMs();
     const before = response.writeHead.bind(response) as (...head: unknown[]) => Response;
     // An answer from before a standstill must not leave after it, whichever timer or answer of a store runs first.
     const writeHead = (...head: unknown[]) => {
@@ -46,7 +50,7 @@ export function deadline(ms: number, answers: ErrorAnswers, heartbeat: Heartbeat
         end(answer.body);
         for (const method of methods) response[method] = (() => response) as never;
       },
-      ms - (now - request.since),
+      request.limitMs - (now - request.since),
     );
     response.once('close', () => clearTimeout(timer));
     next();
@@ -54,6 +58,6 @@ export function deadline(ms: number, answers: ErrorAnswers, heartbeat: Heartbeat
 }
 
 /** Whether a request is too old to change anything: the same limit, also right after a standstill of the process. */
-export function isOver(request: Request, ms: number, heartbeat: Heartbeat): boolean {
-  return request.since !== undefined && heartbeat.now() - request.since >= ms;
+export function isOver({ since, limitMs }: Request, heartbeat: Heartbeat): boolean {
+  return since !== undefined && limitMs !== undefined && heartbeat.now() - since >= limitMs;
 }

@@ -21,6 +21,7 @@ interface Case {
   readonly storeFailed?: boolean;
   readonly onStandby?: boolean;
   readonly afterMs?: number;
+  readonly isGathering?: boolean;
 }
 
 async function answer({
@@ -30,9 +31,10 @@ async function answer({
   storeFailed = true,
   onStandby = false,
   afterMs = 0,
+  isGathering = false,
 }: Case): Promise<number> {
   const app = express();
-  const readiness = { missing: () => missing } as Readiness;
+  const readiness = { missing: () => missing, isGathering: () => isGathering } as Readiness;
   const server = createServer(app).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
@@ -67,6 +69,7 @@ it.each([
     'the store has kept it waiting, here as it would elsewhere',
     { ...cutOff, missing: undefined, afterMs: limits.handOverMs + 50 },
   ],
+  ['databases come back from an outage, for all servers', { ...cutOff, missing: undefined, isGathering: true }],
   ['nobody would send it on', { ...cutOff, trustedId: undefined }],
   ['this is the last port to be asked', { ...cutOff, onStandby: true }],
 ] satisfies [string, Case][])('is answered when %s', async (_when, given) => {

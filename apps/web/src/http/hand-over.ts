@@ -24,10 +24,11 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
   const { standbyPort } = config.server;
   return (request: Request, response: Response, next: NextFunction) => {
     const begunAt = performance.now();
-    // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
+    // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well. So it
+    // is while databases come back.
     const isOthersToServe = () =>
       readiness.missing() !== undefined ||
-      (request.storeFailed === true && performance.now() - begunAt < limits.handOverMs);
+      (request.storeFailed === true && performance.now() - begunAt < limits.handOverMs && !readiness.isGathering());
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {

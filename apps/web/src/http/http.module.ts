@@ -26,6 +26,7 @@ export class HttpModule implements NestModule {
   constructor(
     private readonly answers: ErrorAnswers,
     private readonly heartbeat: Heartbeat,
+    private readonly readiness: Readiness,
   ) {}
 
   static forRoot(heartbeat: Heartbeat, readiness: Readiness): DynamicModule {
@@ -37,6 +38,7 @@ export class HttpModule implements NestModule {
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(bodyParsers(), deadline(limits.requestMs, this.answers, this.heartbeat)).forRoutes('{*path}');
+    const limitMs = () => (this.readiness.isGathering() ? limits.gatheringRequestMs : limits.requestMs);
+    consumer.apply(bodyParsers(), deadline(limitMs, this.answers, this.heartbeat)).forRoutes('{*path}');
   }
 }

@@ -4,7 +4,6 @@ import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
 import type { Config } from '../config/config.js';
-import { limits } from '../config/limits.js';
 import type { Metrics } from '../health/metrics.js';
 import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
@@ -44,7 +43,7 @@ export function sessionOptions(
       touch: touchMs,
     },
     requestId: (request) => (request as Request).trustedId,
-    isOver: (request) => isOver(request as Request, limits.requestMs, heartbeat),
+    isOver: (request) => isOver(request as Request, heartbeat),
     failure: (error, request) => {
       logger.error({ err: error, code: error.code }, 'session failed');
       return answers.to(error, request);
