@@ -108,7 +108,8 @@ class Stored {
   }
 }
 
-const MAX_ATTEMPTS = 30;
+/** A dozen requests that write one session at once win in turns; a request's own limit of time mostly comes first. */
+const MAX_ATTEMPTS = 100;
 const NOTHING: Changes = new Map();
 
 /** One request's session. Made by `SessionManager.open`. */

@@ -169,7 +169,13 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   async listByUser(userId: string): Promise<SessionRecord[]> {
     const user = await this.documents.read(keyOf('users', userId), true);
     const ids = Object.keys(unended(user?.sessions ?? {}));
-    const copies = await Promise.all(ids.map((id) => this.documents.read(keyOf('sessions', id))));
+    const copies = await Promise.all(
+      ids.map(async (id) => {
+        const key = keyOf('sessions', id);
+        // A cached folder listing may be older than the session: past it.
+        return (await this.documents.read(key)) ?? (await this.documents.read(key, true));
+      }),
+    );
     return copies
       .flatMap((copy) => (copy && !copy.ended ? [toRecord(copy)] : []))
       .filter((record) => record.userId === userId)
