@@ -508,6 +508,18 @@ describe('a forgotten password', () => {
 describe('a new password', () => {
   const password = 'a completely new one';
 
+  it('takes the links of earlier mails their power: who reads an old mail sets no other password', async () => {
+    const someone = person();
+    const { agent } = browser();
+    await agent.post('/api/register').send(someone);
+    await agent.post('/api/password/forgotten').send({ email: someone.email });
+    const { token } = await mailTo(someone.email, /asked for a new password/);
+    const change = { currentPassword: someone.password, password };
+    expect((await agent.put('/api/password').send(change)).status).toBe(204);
+    const late = await agent.post('/api/password/reset').send({ token, password: 'what a thief would set' });
+    expect([late.status, codeOf(late)]).toEqual([400, 'invalid_token']);
+  });
+
   it('ASVS 6.2.3, 7.4.3, 7.2.4: needs the current one, ends the other sessions, and gives this one a new token', async () => {
     const someone = person();
     const [here, there] = [browser(), browser()];
