@@ -428,6 +428,21 @@ describe('an e-mail address', () => {
     for (let i = 0; i < 4; i += 1) expect((await agent.put('/api/email').send(change)).status).toBe(409);
     expect((await agent.put('/api/email').send(change)).status).toBe(429);
   });
+
+  it('gives a new token when it changes, which proves nothing anew: what needs a fresh proof still does', async () => {
+    const someone = person();
+    const { email } = person();
+    const { agent } = browser();
+    const now = Date.now();
+    await jumpTo(now);
+    await agent.post('/api/register').send(someone);
+    await agent.put('/api/email').send({ email, currentPassword: someone.password });
+    const { token } = await mailTo(email, /Confirm that it is yours/);
+    await jumpTo(now + 5 * 60_000 + 1_000);
+    expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(204);
+    const late = await agent.delete('/api/sessions');
+    expect([late.status, codeOf(late)]).toEqual([403, 'reauthentication_required']);
+  });
 });
 
 describe('a forgotten password', () => {
