@@ -60,24 +60,8 @@ export function isRefusal({ status, retryAfter }: Operation): boolean {
 
 /** What a request was, for people: `12.345–12.360 s  u3.phone.2  write k2 = 7  by nginx (web2)  ok 200`. */
 export function describeOperation(operation: Operation, zero = 0): string {
-  const {
-    action,
-    user,
-    token,
-    makes,
-    key,
-    value,
-    via,
-    server,
-    begun,
-    ended,
-    outcome,
-    status,
-    fault,
-    seen,
-    who,
-    fromCopy,
-  } = operation;
+  const { action, user, token, makes, key, value, via, server, begun, ended, outcome, status, fault, seen, who } =
+    operation;
   const seconds = (ms: number) => ((ms - zero) / 1000).toFixed(3);
   const what = key === undefined ? action : `${action} ${key} = ${value}`;
   return [
@@ -87,7 +71,7 @@ export function describeOperation(operation: Operation, zero = 0): string {
     `by ${via}${server !== undefined && server !== via ? ` (${server})` : ''}`,
     `${outcome} ${status ?? fault ?? ''}`.trimEnd(),
     ...(who === undefined ? [] : [`sees ${who}`]),
-    ...(fromCopy ? ['from a copy'] : []),
+    ...(operation.fromCopy ? ['from a copy'] : []),
     ...(seen === undefined ? [] : [`sees ${JSON.stringify(seen)}`]),
   ].join('  ');
 }
