@@ -10,6 +10,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2';
 import { pino, type Logger } from 'pino';
 import supertest from 'supertest';
@@ -863,6 +864,23 @@ describe('what servers tell about themselves', () => {
 });
 
 describe('when MySQL is gone', () => {
+  it('and comes back, requests are given up sooner than at other times', async () => {
+    const { agent } = browser();
+    const guess = { email: person().email, password: 'a wrong password' };
+    expect((await agent.post('/api/login').send(guess)).status).toBe(401);
+    readiness.isGathering = () => true;
+    try {
+      // The next guess cannot be counted meanwhile: for longer than a request may take now, and less long than it may otherwise.
+      const answer = await cluster.transaction(async (tx) => {
+        await tx.read('SELECT * FROM throttles FOR UPDATE');
+        return await Promise.race([agent.post('/api/login').retry(0).send(guess), sleep(1_100)]);
+      });
+      expect(answer && codeOf(answer)).toBe('timeout');
+    } finally {
+      readiness.isGathering = () => false;
+    }
+  });
+
   it('stops listening until it is back, and nobody is signed out', async () => {
     const someone = browser();
     const refused = randomUUID();
