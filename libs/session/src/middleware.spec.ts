@@ -398,3 +398,21 @@ describe('the request life cycle', () => {
     expect(await me(signedIn)).toEqual({});
   });
 });
+
+it('a write that loses to others again and again is kept in the end', async () => {
+  let lost = 0;
+  const store = new (class extends MemorySessionStore {
+    override async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
+      return lost++ < 50 ? { status: 'conflict', current: base } : super.update(record, base);
+    }
+  })();
+  const manager = new SessionManager({ store, secrets: ['k'.repeat(32)], secure: false });
+  const request = await manager.open(undefined, undefined);
+  request.session!.apple = 1;
+  await request.persist();
+  request.session!.apple = 2;
+  await request.persist();
+  await request.reload();
+  expect(request.session!.apple).toBe(2);
+  expect(lost).toBe(51);
+});
