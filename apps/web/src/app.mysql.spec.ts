@@ -840,6 +840,33 @@ describe('the audit log', () => {
   });
 });
 
+describe('people who sign in at the same time', () => {
+  it('each get their own account, by the API and by the form', async () => {
+    const people = Array.from({ length: 8 }, () => person());
+    for (const someone of people) await browser().agent.post('/api/register').send(someone);
+    for (let round = 0; round < 3; round++)
+      await Promise.all(
+        people.map(async ({ email, password }, i) => {
+          const { agent, send } = browser();
+          if (i % 2 === 0) expect((await send('/login', { email, password })).status).toBe(303);
+          else
+            expect((await agent.post('/api/login').send({ email, password })).body).toMatchObject({ user: { email } });
+          expect((await agent.get('/api/me')).body).toMatchObject({ user: { email } });
+        }),
+      );
+  });
+});
+
+describe('another app in the same process', () => {
+  it('takes nothing with it when it is closed', async () => {
+    const someone = person();
+    await browser().agent.post('/api/register').send(someone);
+    const store = new MysqlSessionStore(cluster);
+    await (await createApp(config(), cluster, store, logger, readiness, new Metrics(readiness))).close();
+    expect((await browser().agent.post('/api/login').send(someone)).status).toBe(200);
+  });
+});
+
 describe('what servers tell about themselves', () => {
   it('is for administrators only where servers may not be shown', async () => {
     const store = new MysqlSessionStore(cluster);

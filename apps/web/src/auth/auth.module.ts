@@ -9,7 +9,7 @@ import { SignInService } from './sign-in.service.js';
 @Module({
   imports: [UsersModule],
   providers: [PasswordStrategy, SignInService],
-  exports: [SignInService],
+  exports: [PasswordStrategy, SignInService],
 })
 export class AuthModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
