@@ -1,6 +1,6 @@
 // The life cycle: one request's session from the read at its start to the commit before its first byte.
 import { createHash, randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { nextAttempt } from './attempts.js';
 import { toJson, type Codec, type Content } from './codec.js';
 import {
   RequestOverError,
@@ -108,8 +108,6 @@ class Stored {
   }
 }
 
-/** A dozen requests that write one session at once win in turns; a request's own limit of time mostly comes first. */
-const MAX_ATTEMPTS = 100;
 const NOTHING: Changes = new Map();
 
 /** One request's session. Made by `SessionManager.open`. */
@@ -614,7 +612,7 @@ export class RequestSession {
     // A proxy repeated this request elsewhere and the first try had committed: it counts once.
     if (base.record.writes.includes(writeId)) return;
     const local = new Map(unsaved);
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const changes = await changesTo(base.data);
       for (const key of changes.keys()) local.delete(key);
       const next = this.successor(base, changes, writeId);
@@ -633,9 +631,7 @@ export class RequestSession {
       // The answer to our own write was lost.
       if (base.record.writes.includes(writeId)) return this.adopt(base, local);
       emit({ type: 'merged', id: base.record.id });
-      await sleep(Math.random() * Math.min(2 ** attempt, 32));
     }
-    throw new SessionConflictError('Too many requests changed this session at once.');
   }
 
   /** Renewal alone is not worth failing or repeating a request for: the next one tries again. */

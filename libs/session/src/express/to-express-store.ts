@@ -1,9 +1,8 @@
 // roam's stores under express-session: a program written for express-session sees express-session's own behaviour.
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
+import { nextAttempt } from '../attempts.js';
 import { Codec } from '../codec.js';
-import { SessionConflictError } from '../errors.js';
 import { applyChanges, changesBetween, joinWrites, type Changes } from '../merge.js';
 import type { SessionEvent } from '../options.js';
 import { hasEpochs, isSessionIndex, type SessionData, type SessionRecord, type SessionStore } from '../store.js';
@@ -64,7 +63,6 @@ type Stored = Unpacked & { readonly record: SessionRecord; readonly isLive: bool
 
 const DAY = 24 * 3_600_000;
 const FOREVER = 36_500 * DAY;
-const MAX_ATTEMPTS = 30;
 
 class RoamStore extends Store implements RoamExpressStore {
   readonly all?: RoamExpressStore['all'];
@@ -183,7 +181,7 @@ class RoamStore extends Store implements RoamExpressStore {
 
   private async save(sid: string, session: ExpressSession, { data, expires }: Packed): Promise<void> {
     const known = this.viewOf(sid, session);
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       // A session that was never read takes the place of whatever is there, as a whole.
       const view = known ?? (await this.liveView(sid)) ?? (await this.create(sid, data, expires));
       const record = view && (await this.lay(view, changesBetween(view.data, data), expires));
@@ -193,7 +191,6 @@ class RoamStore extends Store implements RoamExpressStore {
       }
       if (known) return this.emitEvent({ type: 'revival-refused', id: known.record.id });
     }
-    throw new SessionConflictError('Too many requests changed this session at once.');
   }
 
   /** Makes a new session of this sid, which may have been used before. What is then stored is the first that came. */
@@ -232,7 +229,7 @@ class RoamStore extends Store implements RoamExpressStore {
       return { ...record, idleEndsAt: end };
     }
     const writeId = newWriteId();
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const current = unpack(this.codec, record)?.data ?? {};
       const data = withExpiry(applyChanges(current, changes), expires, record.idleEndsAt);
       const next: SessionRecord = {
@@ -247,9 +244,7 @@ class RoamStore extends Store implements RoamExpressStore {
       if (result.status === 'gone') return undefined;
       record = result.current;
       if (record.writes.includes(writeId)) return record;
-      await sleep(Math.random() * Math.min(2 ** attempt, 32));
     }
-    throw new SessionConflictError('Too many requests changed this session at once.');
   }
 
   private async locate(sid: string): Promise<Stored | undefined> {
@@ -286,7 +281,7 @@ class RoamStore extends Store implements RoamExpressStore {
   private async pointTo(sid: string, generation: number): Promise<void> {
     const id = idOf(sid, 'generation');
     const payload = encode(this.codec, { generation });
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const record = (await this.store.find(id))?.record;
       if (record && generationIn(this.codec, record) >= generation) return;
       const end = Date.now() + FOREVER;
@@ -298,7 +293,6 @@ class RoamStore extends Store implements RoamExpressStore {
         await this.store.create({ id, version: 1, secrets, payload, ...limits, userId: null, epoch: 0, writes });
       }
     }
-    throw new SessionConflictError('Too many requests made a session of this sid at once.');
   }
 }
 

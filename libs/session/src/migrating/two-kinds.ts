@@ -1,6 +1,6 @@
 // A site that moves between sessions in a store and sessions in the token: both kinds of tokens open the same session.
 import { randomBytes } from 'node:crypto';
-import { SessionConflictError } from '../errors.js';
+import { nextAttempt } from '../attempts.js';
 import { KEPT_WRITES } from '../merge.js';
 import type {
   AnySessionStore,
@@ -20,8 +20,6 @@ import { weaker } from './two-stores.js';
 
 /** For requests that were under way with the token that is replaced. */
 const GRACE_MS = 30_000;
-const MAX_ATTEMPTS = 30;
-
 /**
  * The two places, of which one is the browser. Every server opens both kinds of tokens and answers with its own: the
  * old kind in `prepare`, the new kind from `switch` on. Why nobody is logged out and no logout undone:
@@ -116,7 +114,7 @@ export class KeptKind extends EitherKind implements SessionStore {
   async lend(token: SessionRecord, secretHash: string): Promise<boolean> {
     const { kept, sealed, counters, now } = this.places;
     if (!(await sealed.admit(token))) return false;
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const copy = (await kept.find(token.id))?.record;
       if (copy) {
         const result = await this.open(copy, token, secretHash);
@@ -138,7 +136,6 @@ export class KeptKind extends EitherKind implements SessionStore {
       }
       counters.backFilled++;
     }
-    throw new SessionConflictError('Too many servers changed this session at once.');
   }
 
   /** Undefined when somebody else was faster. */

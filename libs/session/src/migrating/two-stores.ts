@@ -1,6 +1,6 @@
 // Two stores as one while a site moves from the old to the new: which is read, which decides, and how they stay alike.
-import { setTimeout as sleep } from 'node:timers/promises';
-import { SessionConflictError, StoreUnavailableError } from '../errors.js';
+import { nextAttempt } from '../attempts.js';
+import { StoreUnavailableError } from '../errors.js';
 import { joinWrites } from '../merge.js';
 import type {
   AnySessionStore,
@@ -17,8 +17,6 @@ import { createdAt } from '../token.js';
 import { BothEpochs } from './both-epochs.js';
 import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
-
-const MAX_ATTEMPTS = 30;
 
 interface Copies {
   readonly old?: Found | undefined;
@@ -104,14 +102,13 @@ export class TwoStores implements SessionStore {
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
     const own = lastWrite(record);
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const copies = await this.even(await this.copies(record.id));
       const current = newest(copies)?.record;
       if (!current) return { status: 'gone' };
       // Our own write, of a try before this one. It counts when it has got to the new place too.
       if (own !== undefined && current.writes.includes(own) && own !== lastWrite(base)) {
         if (copies.new && !copies.new.record.writes.includes(own)) {
-          await sleep(Math.random() * Math.min(2 ** attempt, 32));
           continue;
         }
         const mark = this.marks.seal({ new: markOf(copies.new), old: markOf(copies.old) });
@@ -122,9 +119,7 @@ export class TwoStores implements SessionStore {
       }
       const result = await this.write(record, copies);
       if (result) return result;
-      await sleep(Math.random() * Math.min(2 ** attempt, 32));
     }
-    throw new SessionConflictError('Too many servers changed this session at once.');
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
@@ -152,7 +147,7 @@ export class TwoStores implements SessionStore {
 
   /** Ends this version in the place that decides; undefined when that is done. */
   private async destroyVersion(id: string, ifVersion: number): Promise<WriteResult | undefined> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const copies = await this.even(await this.copies(id));
       const current = newest(copies)?.record;
       if (!current) return { status: 'gone' };
@@ -160,9 +155,7 @@ export class TwoStores implements SessionStore {
       const [place, copy] = this.inOrder(copies)[0];
       const { status } = await place.destroy(id, copy.record.version);
       if (status === 'done') return undefined;
-      await sleep(Math.random() * Math.min(2 ** attempt, 32));
     }
-    throw new SessionConflictError('Too many servers changed this session at once.');
   }
 
   /** Writes where there is a copy, in the phase's order; undefined when somebody else was faster in one of them. */
