@@ -224,6 +224,7 @@ describeInBrowser('in a browser', () => {
     await database.kill();
     await map.locator('[data-place="server:web2"].down').waitFor();
     await map.locator(`[data-node$=":${database.port}"] .state:not(.online)`).waitFor();
+    await map.locator(`[data-node$=":${database.port}"] td:nth-of-type(2)`, { hasText: '–' }).waitFor();
     for (let click = 1; click <= 6; click++) {
       await page.goto('/');
       await page.getByRole('button', { name: 'One lemon more' }).click();

@@ -11,6 +11,9 @@ export interface AttemptDeadline {
   readonly onSlow?: () => void;
 }
 
+/** The first attempt's share of the time, if there is another node to turn to; the rest is for who comes after it. */
+export const FIRST_SHARE = 0.4;
+
 export class Budget {
   private readonly end: number;
   private readonly freezes: number;
@@ -29,9 +32,9 @@ export class Budget {
     return this.clock.freezes === this.freezes ? left : 0;
   }
 
-  /** The first attempt is slow after half, if there is another node to turn to; who comes after it gets the rest. */
   attempt(hasAlternative: boolean, onSlow?: () => void): AttemptDeadline {
     const { left, end, ms } = this;
-    return { soft: hasAlternative && left > 0.75 * ms ? end - left / 2 : end, hard: end, onSlow };
+    const isFirst = left > 0.75 * ms;
+    return { soft: hasAlternative && isFirst ? end - left * (1 - FIRST_SHARE) : end, hard: end, onSlow };
   }
 }

@@ -288,7 +288,7 @@ export class MysqlCluster implements Cluster {
     return this.nodeSet.statuses();
   }
 
-  /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a third of their time. */
+  /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a quarter of their time. */
   get isGathering(): boolean {
     return this.nodeSet.isGathering;
   }

@@ -1,4 +1,5 @@
 // The nodes of a cluster together: who may be used now, and what happens to one that fails.
+import { FIRST_SHARE } from './budget.js';
 import { DeadlineClock, pause } from './deadline-clock.js';
 import type { ClusterNode, NodeAddress } from './node.js';
 import { parseUrl } from './node.js';
@@ -82,7 +83,7 @@ export class NodeSet {
 
   /** Milliseconds that a write may take in all: less while nodes gather, so that it is soon told to come again. */
   get writeTimeoutMs(): number {
-    return this.options.writeTimeoutMs / (this.isGathering ? 3 : 1);
+    return this.options.writeTimeoutMs / (this.isGathering ? 4 : 1);
   }
 
   /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */
@@ -130,8 +131,8 @@ export class NodeSet {
     const { readTimeoutMs, writeTimeoutMs } = this.options;
     if (waitedMs < readTimeoutMs / 3) return false;
     const since = this.clock.now() - waitedMs;
-    // What takes less than half of a write's time is a read, or did not have the time to show anything.
-    return waitedMs < writeTimeoutMs / 2 ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
+    // What takes less time than a write's first attempt is a read, or did not have the time to show anything.
+    return waitedMs < writeTimeoutMs * FIRST_SHARE ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
   }
 
   /** Do not use the node until it has proved itself; look at all nodes now. */

@@ -5,11 +5,11 @@ export const limits = {
   /** The cluster's reads, all attempts together. */
   readMs: 300,
   /** The same of writes: longer than a group of databases holds them up while a member leaves or joins. */
-  writeMs: 1_200,
+  writeMs: 1_500,
   /** A request that takes longer is answered 503; nginx waits 1.8 s. */
-  requestMs: 1_500,
+  requestMs: 1_700,
   /**
-   * The same while databases gather after an outage, up to its commit, which then has a third of `writeMs`: to say soon when
+   * The same while databases gather after an outage, up to its commit, which then has a quarter of `writeMs`: to say soon when
    * to come again is better than a queue of those who do.
    */
   gatheringRequestMs: 500,

@@ -68,7 +68,7 @@ ${upstreams
   # The same in every try of one request, which therefore counts once.
   proxy_set_header X-Request-Id $request_id;
 
-  # A web server answers within 1.5 s, or says 503 itself, which is final.
+  # A web server answers within 1.7 s, or says 503 itself, which is final.
   proxy_connect_timeout 300ms;
   proxy_send_timeout 1800ms;
   proxy_read_timeout 1800ms;
