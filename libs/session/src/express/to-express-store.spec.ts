@@ -445,7 +445,7 @@ const behaviours: Record<string, (make: () => Store) => Promise<unknown>> = {
 describe('toExpressStore', () => {
   for (const [name, behave] of Object.entries(behaviours)) {
     it(`is as MemoryStore is: ${name}`, async () => {
-      const [expected, actual] = [await behave(stores.MemoryStore), await behave(stores.toExpressStore)];
+      const [expected, actual] = await Promise.all([behave(stores.MemoryStore), behave(stores.toExpressStore)]);
       expect(actual).toEqual(expected);
     });
   }
