@@ -162,6 +162,7 @@ describe('a single server', () => {
   it('frozen: reads and writes fail in time, and it is used again when it thaws', async () => {
     const { cluster, databases } = context;
     const [server] = databases.nodes;
+    await until('it is online', () => statusOf(cluster, server).state === 'online');
     server.freeze();
     // A busy machine takes its time to stop all threads.
     await until('the freeze is noticed', () => statusOf(cluster, server).state === 'fenced');
