@@ -1,5 +1,6 @@
 // Documents on one mount or on several that mirror each other: read together, written together, made alike again.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nextAttempt } from '../attempts.js';
 import { StoreUnavailableError } from '../errors.js';
 import { join, KINDS, type Documents, type Key, type Kind } from './documents.js';
 import { Mount, MountError } from './mount.js';
@@ -37,8 +38,6 @@ interface Copy<K extends Kind> {
   readonly document?: Documents[K];
 }
 
-/** Both as a repair and as a write: how often others may be faster. */
-const ATTEMPTS = 30;
 /** Documents that a mount which comes back is given at once: requests have the mounts for the most part. */
 const GIVEN_AT_ONCE = 4;
 const GIVE_AGAIN_MS = 100;
@@ -142,7 +141,7 @@ export class MirroredDocuments {
     key: Key<K>,
     change: (document: Documents[K] | undefined) => Documents[K] | undefined,
   ): Promise<Documents[K] | undefined> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt, tooMany)) {
       const copies = await this.copies(key, attempt > 0);
       const document = joined(key.kind, copies);
       const next = change(document);
@@ -153,9 +152,7 @@ export class MirroredDocuments {
       if (this.mounts.length > 1) return this.writeAll(key, next, copies);
       const [{ mount, found }] = copies;
       if ((await mount.call('put', key, JSON.stringify(next), base(found))) === 'done') return next;
-      await sleep(Math.random() * Math.min(2 ** attempt, 32));
     }
-    throw new StoreUnavailableError('Too many others changed the same file at once.');
   }
 
   /**
@@ -248,14 +245,12 @@ export class MirroredDocuments {
     known?: Copy<K>,
   ): Promise<Documents[K]> {
     let copy = known ?? copyOf<K>(mount, await mount.call('read', key, false));
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt, tooMany)) {
+      if (attempt > 0) copy = copyOf<K>(mount, await mount.call('read', key, true));
       const wanted = copy.document ? join(key.kind, copy.document, document) : document;
       if (wanted === copy.document) return wanted;
       if ((await mount.call('put', key, JSON.stringify(wanted), base(copy.found))) === 'done') return wanted;
-      await sleep(Math.random() * Math.min(2 ** attempt, 32));
-      copy = copyOf<K>(mount, await mount.call('read', key, true));
     }
-    throw new StoreUnavailableError('Too many others changed the same file at once.');
   }
 
   /** A mount that fails is left out, if another is there to go on with. @throws the error otherwise. */
@@ -411,6 +406,10 @@ function differ(copies: readonly Copy<Kind>[]): boolean {
 /** What a writer says of the version that it follows. */
 function base(found: Version | undefined): Omit<Version, 'body'> | undefined {
   return found && { version: found.version, sum: found.sum, older: found.older };
+}
+
+function tooMany(): Error {
+  return new StoreUnavailableError('Too many others changed the same file at once.');
 }
 
 function nameOf({ kind, hash }: Key): string {

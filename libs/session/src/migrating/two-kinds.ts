@@ -20,6 +20,7 @@ import { weaker } from './two-stores.js';
 
 /** For requests that were under way with the token that is replaced. */
 const GRACE_MS = 30_000;
+
 /**
  * The two places, of which one is the browser. Every server opens both kinds of tokens and answers with its own: the
  * old kind in `prepare`, the new kind from `switch` on. Why nobody is logged out and no logout undone:

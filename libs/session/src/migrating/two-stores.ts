@@ -108,9 +108,7 @@ export class TwoStores implements SessionStore {
       if (!current) return { status: 'gone' };
       // Our own write, of a try before this one. It counts when it has got to the new place too.
       if (own !== undefined && current.writes.includes(own) && own !== lastWrite(base)) {
-        if (copies.new && !copies.new.record.writes.includes(own)) {
-          continue;
-        }
+        if (copies.new && !copies.new.record.writes.includes(own)) continue;
         const mark = this.marks.seal({ new: markOf(copies.new), old: markOf(copies.old) });
         return { status: 'done', mark, ...(own !== lastWrite(current) && { record: current }) };
       }
