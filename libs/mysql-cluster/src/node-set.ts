@@ -323,7 +323,9 @@ export class NodeSet {
   }
 
   private statusOf({ index, name, uuid }: Member): NodeStatus {
-    const { reachable, fencedSince, report, lagMs, reason } = this.health.of(index);
+    const { reachable, fencedSince, lagMs, reason, ...known } = this.health.of(index);
+    // What one that is down has said of itself holds no more.
+    const report = reachable ? known.report : undefined;
     const self = report?.group?.find((each) => each.uuid === report.uuid);
     const writable = report?.writable ?? false;
     const forked = fencedSince === undefined && writable && !this.usable.some((node) => node.index === index);
@@ -331,7 +333,7 @@ export class NodeSet {
       name,
       uuid,
       state: !reachable ? 'down' : fencedSince !== undefined || forked ? 'fenced' : 'online',
-      role: self ? (self.role === 'PRIMARY' ? 'primary' : 'replica') : writable ? 'primary' : 'replica',
+      role: report && ((self ? self.role === 'PRIMARY' : writable) ? 'primary' : 'replica'),
       writable,
       lagMs,
       reason: forked ? 'accepts writes outside the group of another that does: make all but one read_only' : reason,

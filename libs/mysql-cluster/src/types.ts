@@ -57,8 +57,9 @@ export interface NodeStatus {
    * group, and is passed over until it has caught up; `down`: it cannot be reached.
    */
   readonly state: 'online' | 'fenced' | 'down';
-  readonly role: 'primary' | 'replica';
-  /** True when it accepts writes. */
+  /** Undefined when it is `down`. */
+  readonly role: 'primary' | 'replica' | undefined;
+  /** True when it accepts writes; false when it is `down`. */
   readonly writable: boolean;
   /** Milliseconds by which it is behind the others, as last seen; undefined when unknown. */
   readonly lagMs: number | undefined;

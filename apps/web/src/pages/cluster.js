@@ -49,7 +49,7 @@ function show({ server, nodes, places, home: newHome }) {
     const [stateCell, roleCell, lagCell, noteCell] = row.querySelectorAll('td');
     mark(stateCell.firstElementChild, state);
     stateCell.firstElementChild.textContent = state;
-    roleCell.textContent = state === 'down' ? '–' : `${writable ? 'writable' : 'read only'}, ${role}`;
+    roleCell.textContent = role === undefined ? '–' : `${writable ? 'writable' : 'read only'}, ${role}`;
     lagCell.textContent = lagMs === undefined ? '–' : `${Math.round(lagMs)} ms`;
     noteCell.textContent = reason ?? '';
   }
