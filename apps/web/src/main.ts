@@ -27,6 +27,7 @@ await exitOnFailure(logger, async () => {
   readiness.waitingFor = 'MySQL';
   const cluster = await connectCluster(config, logger);
   readiness.nodes = () => cluster.nodes();
+  readiness.isOut = () => cluster.isOut;
   readiness.isGathering = () => cluster.isGathering;
   readiness.waitingFor = 'the tables, which the migrations make';
   await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);

@@ -288,6 +288,11 @@ export class MysqlCluster implements Cluster {
     return this.nodeSet.statuses();
   }
 
+  /** True when there has been no node to read for so long that statements fail without waiting for one. */
+  get isOut(): boolean {
+    return this.nodeSet.isOut(this.nodeSet.readable);
+  }
+
   /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a quarter of their time. */
   get isGathering(): boolean {
     return this.nodeSet.isGathering;

@@ -67,10 +67,15 @@ export class NodeSet {
     return highestRanked(this.readable, keyHash, except);
   }
 
-  /** True when there has been no node for a while: nobody needs to wait for one any more, it shows by itself. */
+  /**
+   * True when there has been no node for a while: nobody needs to wait for one any more, it shows by itself. The while is
+   * shorter when every node refuses to be asked, and none is merely slow.
+   */
   isOut(nodes: readonly ClusterNode[]): boolean {
     const since = nodes === this.usable ? this.unusableSince : this.unreadableSince;
-    return since !== undefined && this.clock.now() - since > this.options.readTimeoutMs;
+    if (since === undefined) return false;
+    const areDown = this.known.every(({ state }) => state === 'down');
+    return this.clock.now() - since > this.options.readTimeoutMs / (areDown ? 3 : 1);
   }
 
   /**

@@ -118,13 +118,35 @@ describe('a single server', () => {
     await server.kill();
     await expect(cluster.read('SELECT 1', [])).rejects.toBeInstanceOf(ClusterUnavailableError);
     await expect(cluster.write('DELETE FROM item', [])).rejects.toThrow(/ECONNREFUSED|connection/i);
+    expect(statusOf(cluster, server)).toMatchObject({ state: 'down', role: undefined, writable: false });
     await server.start();
-    // Online comes first; and what is down keeps the report of its last look.
-    await until('it takes writes', () => {
-      const { state, writable } = statusOf(cluster, server);
-      return state === 'online' && writable;
-    });
+    await until('it takes writes', () => statusOf(cluster, server).writable);
     await writeAndRead(cluster, 'again');
+  });
+
+  it('is waited for when it is slow, but only for a moment when it refuses to be asked', async () => {
+    const { databases } = context;
+    const [server] = databases.nodes;
+    const readTimeoutMs = 3_000;
+    const cluster = await MysqlCluster.connect({ urls: databases.urls, ...patience, readTimeoutMs });
+    const failsAfter = async () => {
+      const begun = performance.now();
+      await expect(cluster.read('SELECT 1', [])).rejects.toBeInstanceOf(ClusterUnavailableError);
+      return performance.now() - begun;
+    };
+    try {
+      await server.kill();
+      expect(await failsAfter()).toBeLessThan(0.9 * readTimeoutMs);
+      expect(cluster.isOut).toBe(true);
+      await server.start();
+      await until('it is back', () => !cluster.isOut);
+      server.freeze();
+      expect(await failsAfter()).toBeGreaterThan(0.9 * readTimeoutMs);
+    } finally {
+      server.thaw();
+      await cluster.close();
+    }
+    await until('it takes writes', () => statusOf(context.cluster, server).writable);
   });
 
   it('back from an outage, gives up writes sooner until all nodes are back', async () => {

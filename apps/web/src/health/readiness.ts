@@ -30,6 +30,8 @@ export class Readiness {
   waitingFor: string | undefined;
   /** Set as soon as the cluster is connected. */
   nodes: () => readonly NodeStatus[] = () => [];
+  /** Likewise: whether MySQL is known to be out of reach, so that nothing that needs it has to wait. */
+  isOut: () => boolean = () => false;
   /** Likewise: whether databases come back from an outage, one after the other. */
   isGathering: () => boolean = () => false;
 

@@ -22,6 +22,9 @@ interface Case {
   readonly onStandby?: boolean;
   readonly afterMs?: number;
   readonly isGathering?: boolean;
+  readonly isOut?: boolean;
+  readonly outage?: 'deny' | 'read-only';
+  readonly cookie?: string;
 }
 
 async function answer({
@@ -32,14 +35,21 @@ async function answer({
   onStandby = false,
   afterMs = 0,
   isGathering = false,
+  isOut = false,
+  outage = 'deny',
+  cookie = 'theme=dark; __Host-sid=a-token',
 }: Case): Promise<number> {
   const app = express();
-  const readiness = { missing: () => missing, isGathering: () => isGathering } as Readiness;
+  const readiness = { missing: () => missing, isGathering: () => isGathering, isOut: () => isOut } as Readiness;
   const server = createServer(app).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const config = { server: { standbyPort: onStandby ? port : undefined } } as Config;
+  const config = {
+    secure: true,
+    server: { standbyPort: onStandby ? port : undefined },
+    session: { outage },
+  } as Config;
   app.use((request: Request, _response, next) => {
     if (trustedId !== undefined) request.trustedId = trustedId;
     request.storeFailed = storeFailed;
@@ -49,7 +59,7 @@ async function answer({
     setTimeout(() => response.status(status).end('an answer'), afterMs);
   });
   const url = `http://127.0.0.1:${port}/`;
-  return fetch(url).then((response) => response.status);
+  return fetch(url, { headers: { cookie } }).then((response) => response.status);
 }
 
 const cutOff: Case = { missing: 'a usable MySQL node', trustedId: 'a-request-of-the-proxy' };
@@ -62,8 +72,19 @@ it('is handed over by a server that has lost its store, or does not know that ye
   expect(await answer({ ...cutOff, storeFailed: false })).toBe(504);
 });
 
+// What comes to the handler is answered 200 here.
+const served = { status: 200 };
+const out: Case = { ...cutOff, ...served, isOut: true };
+
+it('is handed over before any work is done where it is known that nobody can be shown their session', async () => {
+  expect(await answer(out)).toBe(504);
+});
+
 it.each([
-  ['it can be served', { ...cutOff, status: 200 }],
+  ['it can be served', { ...cutOff, ...served }],
+  ['it comes from a visitor without a session', { ...out, cookie: 'theme=dark' }],
+  ['the session may be shown from a copy', { ...out, outage: 'read-only' }],
+  ['sessions need no database', { ...out, missing: undefined }],
   ['the server has too much to do', { ...cutOff, missing: undefined, storeFailed: false }],
   [
     'the store has kept it waiting, here as it would elsewhere',

@@ -3,6 +3,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
+import { cookieName, readCookie } from './cookies.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -19,9 +20,18 @@ declare global {
  * server that was cut off has left its port, the others serve for it. Only for what a trusted proxy sent, since nobody
  * else would repeat it, and not on the standby port, which is asked last. Where no server can serve, nginx makes 503 of
  * it in the end.
+ *
+ * When the databases are known to be out of reach, whoever is signed in is handed over before any work is done: in an outage
+ * each request comes to every server, just when all who have waited are refused at once.
  */
 export function handOver(config: Config, readiness: Readiness): RequestHandler {
   const { standbyPort } = config.server;
+  // With `read-only` the session may be shown all the same.
+  const isHopeless = (request: Request) =>
+    config.session.outage === 'deny' &&
+    readiness.isOut() &&
+    readiness.missing() !== undefined &&
+    readCookie(request, cookieName(config, 'sid')) !== undefined;
   return (request: Request, response: Response, next: NextFunction) => {
     const begunAt = performance.now();
     // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well. So it
@@ -30,6 +40,7 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       readiness.missing() !== undefined ||
       (request.storeFailed === true && performance.now() - begunAt < limits.handOverMs && !readiness.isGathering());
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
+      if (isHopeless(request)) return void response.writeHead(504, { 'Retry-After': '1' }).end();
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {
         if (head[0] === 503 && isOthersToServe()) head[0] = 504;

@@ -10,7 +10,7 @@ export function rootLogger(config: Config, destination: DestinationStream = pino
     base: { server: config.server.name },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: errorOnly },
+    serializers: { err: (error: unknown) => errorOnly(error) },
     // Nothing below logs these; this is for what somebody adds in haste.
     redact: [
       'password',
@@ -43,7 +43,7 @@ export function requestLogging(logger: Logger): Params {
           ip: request.ip,
         }),
         res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
-        err: errorOnly,
+        err: (error: unknown) => errorOnly(error),
       },
       // The error filter logs what went wrong; here it would only be "status 503" with a stack.
       customErrorObject: (_request, _response, _error, { err: _err, ...rest }: Record<string, unknown>) => rest,
@@ -52,17 +52,24 @@ export function requestLogging(logger: Logger): Params {
   };
 }
 
+/**
+ * Of these the message tells all. In an outage every request has one, and to write its stack, with those of its causes, would
+ * cost more than to refuse the request.
+ */
+const OUTAGES: readonly unknown[] = ['session_store_unavailable', 'cluster_unavailable'];
+
 /** What helps to find a fault. Database errors also carry the statement and its parameters: those stay out. */
-function errorOnly(error: unknown): object {
+function errorOnly(error: unknown, withStack = true): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code, errno, cause } = error as Error & { code?: unknown; errno?: unknown };
+  const hasStack = withStack && !OUTAGES.includes(code);
   return {
     type: error.name,
     message: error.message,
     ...(code === undefined ? {} : { code }),
     ...(errno === undefined ? {} : { errno }),
-    stack: error.stack,
-    ...(cause === undefined ? {} : { cause: errorOnly(cause) }),
+    ...(hasStack && { stack: error.stack }),
+    ...(cause === undefined ? {} : { cause: errorOnly(cause, hasStack) }),
   };
 }
 

@@ -27,7 +27,7 @@ http {
   fastcgi_temp_path "${dir}/fastcgi";
   uwsgi_temp_path "${dir}/uwsgi";
   scgi_temp_path "${dir}/scgi";
-  log_format tries '$time_iso8601 $request_id $remote_addr "$request_method $uri" $status $request_time tried=$upstream_addr answered=$upstream_status';
+  log_format tries '$time_iso8601 $request_id $remote_addr "$request_method $uri" $status $request_time tried=$upstream_addr answered=$upstream_status took=$upstream_response_time';
   access_log "${dir}/access.log" tries;
   server_tokens off;
   client_max_body_size 1m;
