@@ -293,7 +293,7 @@ export class MysqlCluster implements Cluster {
     return this.nodeSet.isOut(this.nodeSet.readable);
   }
 
-  /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a quarter of their time. */
+  /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a sixth of their time. */
   get isGathering(): boolean {
     return this.nodeSet.isGathering;
   }

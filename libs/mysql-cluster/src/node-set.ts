@@ -88,7 +88,7 @@ export class NodeSet {
 
   /** Milliseconds that a write may take in all: less while nodes gather, so that it is soon told to come again. */
   get writeTimeoutMs(): number {
-    return this.options.writeTimeoutMs / (this.isGathering ? 4 : 1);
+    return this.options.writeTimeoutMs / (this.isGathering ? 6 : 1);
   }
 
   /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */

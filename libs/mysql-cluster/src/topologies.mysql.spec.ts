@@ -157,7 +157,7 @@ describe('a single server', () => {
     const cluster = await MysqlCluster.connect({ urls: [databases.urls[0], nobody.href], ...patience });
     try {
       await cluster.write('INSERT INTO item VALUES (?, ?)', ['held', 0]);
-      /** Writes what another connection holds: for longer than a quarter of a write's time, and not for as long as all of it. */
+      /** Writes what another connection holds: for longer than a sixth of a write's time, and not for as long as all of it. */
       const writeHeld = async () => {
         const holder = await createConnection(server.url);
         await holder.beginTransaction();

@@ -5,18 +5,20 @@ export const limits = {
   /** The cluster's reads, all attempts together. */
   readMs: 300,
   /** The same of writes: longer than a group of databases holds them up while a member leaves or joins. */
-  writeMs: 1_500,
-  /** A request that takes longer is answered 503; nginx waits 1.8 s. */
-  requestMs: 1_700,
+  writeMs: 1_650,
+  /** A request that takes longer is answered 503; nginx waits 1.9 s. */
+  requestMs: 1_800,
   /**
-   * The same while databases gather after an outage, up to its commit, which then has a quarter of `writeMs`: to say soon when
+   * The same while databases gather after an outage, up to its commit, which then has a sixth of `writeMs`: to say soon when
    * to come again is better than a queue of those who do.
    */
-  gatheringRequestMs: 500,
+  gatheringRequestMs: 400,
   /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
   frozenMs: 2_000,
   /** A request whose store does not answer is given to another server if there is that much time left for it. */
   handOverMs: 700,
+  /** The same while databases gather, and only by a server that knows of no database. */
+  gatheringHandOverMs: 200,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
   /** How long a client may take to send a request. */

@@ -68,6 +68,7 @@ it('is handed over by a server that has lost its store, or does not know that ye
   expect(await answer(cutOff)).toBe(504);
   expect(await answer({ ...cutOff, afterMs: limits.handOverMs + 50 })).toBe(504);
   expect(await answer({ ...cutOff, missing: undefined })).toBe(504);
+  expect(await answer({ ...cutOff, isGathering: true })).toBe(504);
   // The time limit has answered, before the store's error came.
   expect(await answer({ ...cutOff, storeFailed: false })).toBe(504);
 });
@@ -91,6 +92,10 @@ it.each([
     { ...cutOff, missing: undefined, afterMs: limits.handOverMs + 50 },
   ],
   ['databases come back from an outage, for all servers', { ...cutOff, missing: undefined, isGathering: true }],
+  [
+    'they do, and it has been kept waiting',
+    { ...cutOff, isGathering: true, afterMs: limits.gatheringHandOverMs + 50 },
+  ],
   ['nobody would send it on', { ...cutOff, trustedId: undefined }],
   ['this is the last port to be asked', { ...cutOff, onStandby: true }],
 ] satisfies [string, Case][])('is answered when %s', async (_when, given) => {

@@ -34,11 +34,14 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
     readCookie(request, cookieName(config, 'sid')) !== undefined;
   return (request: Request, response: Response, next: NextFunction) => {
     const begunAt = performance.now();
-    // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well. So it
-    // is while databases come back.
-    const isOthersToServe = () =>
-      readiness.missing() !== undefined ||
-      (request.storeFailed === true && performance.now() - begunAt < limits.handOverMs && !readiness.isGathering());
+    const isOthersToServe = () => {
+      const waited = performance.now() - begunAt;
+      const isCutOff = readiness.missing() !== undefined;
+      // While databases come back, whoever has waited here would wait elsewhere as well.
+      if (readiness.isGathering()) return isCutOff && waited < limits.gatheringHandOverMs;
+      // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
+      return isCutOff || (request.storeFailed === true && waited < limits.handOverMs);
+    };
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
       if (isHopeless(request)) return void response.writeHead(504, { 'Retry-After': '1' }).end();
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;

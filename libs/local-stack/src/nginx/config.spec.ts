@@ -22,7 +22,7 @@ describe("nginx's configuration", () => {
     expect(config).toContain('proxy_next_upstream error timeout non_idempotent http_504;');
     expect(config).not.toMatch(/proxy_next_upstream [^;]*http_503/);
     expect(config).toContain('proxy_next_upstream_tries 5;');
-    expect(config).toContain('proxy_read_timeout 1800ms;');
+    expect(config).toContain('proxy_read_timeout 1900ms;');
   });
 
   it('asks the standby ports when no server listens, and comes as far as them in one request', () => {

@@ -68,13 +68,13 @@ ${upstreams
   # The same in every try of one request, which therefore counts once.
   proxy_set_header X-Request-Id $request_id;
 
-  # A web server answers within 1.7 s, or says 503 itself, which is final.
+  # A web server answers within 1.8 s, or says 503 itself, which is final.
   proxy_connect_timeout 300ms;
-  proxy_send_timeout 1800ms;
-  proxy_read_timeout 1800ms;
+  proxy_send_timeout 1900ms;
+  proxy_read_timeout 1900ms;
   # 504: a server whose store does not answer; another one's may.
   proxy_next_upstream error timeout non_idempotent http_504;
-  # A server that is down refuses at once; one that is frozen costs 1.8 s, and no third try begins after 3 s.
+  # A server that is down refuses at once; one that is frozen costs 1.9 s, and no third try begins after 3 s.
   proxy_next_upstream_tries ${hasStandby ? 3 * upstreams.length : 5};
   proxy_next_upstream_timeout 3s;
   proxy_redirect off;
