@@ -92,10 +92,7 @@ it.each([
     { ...cutOff, missing: undefined, afterMs: limits.handOverMs + 50 },
   ],
   ['databases come back from an outage, for all servers', { ...cutOff, missing: undefined, isGathering: true }],
-  [
-    'they do, and it has been kept waiting',
-    { ...cutOff, isGathering: true, afterMs: limits.gatheringHandOverMs + 50 },
-  ],
+  ['they do, and it has been kept waiting', { ...cutOff, isGathering: true, afterMs: limits.gatheringHandOverMs + 50 }],
   ['nobody would send it on', { ...cutOff, trustedId: undefined }],
   ['this is the last port to be asked', { ...cutOff, onStandby: true }],
 ] satisfies [string, Case][])('is answered when %s', async (_when, given) => {
