@@ -54,6 +54,15 @@ describe('what a key of the session shows', () => {
     expect(promises(late)).toEqual(['no browser reads older than it has read']);
   });
 
+  it('may, from a copy, lack one of two writes that ran side by side, but nothing else', () => {
+    const first = write(1, { ended: clock + 50 });
+    const second = write(2, { key: 'u-other', begun: clock + 2, ended: clock + 48 });
+    clock += 60;
+    expect(promises([first, second, read(undefined, { fromCopy: true })])).toEqual([]);
+    expect(promises([first, second, read(undefined)])).toContain('no acknowledged write is lost');
+    expect(promises([write(3), read(undefined, { fromCopy: true })])).toEqual(['no acknowledged write is lost']);
+  });
+
   it('may, of writes sent together where sessions have no home, be settled when all is quiet', () => {
     const together = [write(1, { isLoose: true }), read(undefined)];
     expect(promises(together)).toEqual([]);

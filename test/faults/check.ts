@@ -107,6 +107,7 @@ function logins(own: readonly Operation[], promises: Promises): Violation[] {
 /**
  * Each key of a cart is a register. A read may show what a write put there, unless it is known that another write came
  * after that one and was in place before the read began. Every value is written once, so reads name their write.
+ * Of answers that come at the same moment the browser keeps one copy for an outage, which may lack what another has written.
  */
 function registers(cart: readonly Operation[], promises: Promises): Violation[] {
   if (cart[0].cart === undefined) return [];
@@ -140,6 +141,7 @@ function registers(cart: readonly Operation[], promises: Promises): Violation[] 
       const overwritten = write ? effectiveBy(write, promises) : -Infinity;
       for (const later of writes.values()) {
         if (later === write || later.begun < overwritten || later.begun > read.begun) continue;
+        if (read.fromCopy && cart.some((each) => isBeside(each, later))) continue;
         const since = firstSeen.get(later);
         const basis = write ? [write] : [];
         if (since && since.ended <= read.begun) {
@@ -154,6 +156,10 @@ function registers(cart: readonly Operation[], promises: Promises): Violation[] 
     }
   }
   return violations;
+}
+
+function isBeside(each: Operation, write: Operation): boolean {
+  return each !== write && each.action === 'write' && each.begun < write.ended && each.ended > write.begun;
 }
 
 function groupBy<K, T>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {

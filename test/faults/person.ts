@@ -38,7 +38,6 @@ interface Place {
 interface Shown {
   readonly user?: { readonly email?: string };
   readonly items?: Readonly<Record<string, number>>;
-  readonly session?: { readonly asOf?: number };
 }
 
 export interface PersonOptions extends CrowdOptions {
@@ -321,12 +320,12 @@ export class Person {
 
   private shownBy(answer: Answer | undefined): Pick<Operation, 'who' | 'seen' | 'fromCopy'> {
     if (!answer || answer.status >= 300 || !answer.text.startsWith('{')) return {};
-    const { user, items, session } = answer.json<Shown>();
+    const { user, items } = answer.json<Shown>();
     const email = user?.email;
     return {
       ...(email !== undefined && { who: email === this.email ? this.options.name : email }),
       ...(items && { seen: items }),
-      ...(session?.asOf !== undefined && { fromCopy: true }),
+      ...(answer.headers['x-session-as-of'] !== undefined && { fromCopy: true }),
     };
   }
 

@@ -891,6 +891,22 @@ describe('what servers tell about themselves', () => {
 });
 
 describe('when MySQL is gone', () => {
+  it('answers what needs none, and hands over at once who is signed in', async () => {
+    const { agent, get } = browser({ 'X-Request-Id': randomUUID() });
+    await agent.post('/api/register').send(person());
+    const [style] = /\/assets\/app-[^"]+/.exec((await get('/')).text)!;
+    const { nodes, isOut } = readiness;
+    Object.assign(readiness, { nodes: () => [], isOut: () => true });
+    try {
+      expect((await get('/api/me')).status).toBe(504);
+      expect((await get(style)).status).toBe(200);
+      expect((await browser().get('/login')).status).toBe(200);
+    } finally {
+      Object.assign(readiness, { nodes, isOut });
+    }
+    expect((await get('/api/me')).status).toBe(200);
+  });
+
   it('and comes back, requests are given up sooner than at other times', async () => {
     const { agent } = browser();
     const guess = { email: person().email, password: 'a wrong password' };

@@ -64,10 +64,10 @@ export async function createApp(
     metrics.middleware(),
     securityHeaders(config),
     healthEndpoints(readiness),
-    handOver(config, readiness),
     clusterStream(config, cluster, readiness),
-    admission.middleware(),
     serveAssets(),
+    handOver(config, readiness),
+    admission.middleware(),
   );
   // By `Sec-Fetch-Site`, else `Origin`: refuses what other sites make a browser send.
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });

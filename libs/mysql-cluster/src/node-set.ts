@@ -45,6 +45,8 @@ export class NodeSet {
   private unusableSince: number | undefined;
   private unreadableSince: number | undefined;
   private hasBeenReadable = false;
+  /** That no node can be read now is because this process stood still. */
+  private isOwnFault = false;
   private gatheringUntil = -Infinity;
   private closed = false;
   private closing: Promise<void> | undefined;
@@ -272,6 +274,7 @@ export class NodeSet {
     if (this.closed) return;
     this.stalls++;
     this.options.log('warn', `this process stood still for ${Math.round(ms)} ms: looking at all MySQL nodes anew`);
+    this.isOwnFault ||= this.readable.length > 0;
     this.health.stalled(this.clock.now());
     const { fenced } = this;
     this.refresh();
@@ -287,9 +290,10 @@ export class NodeSet {
     const now = this.clock.now();
     const isReadable = this.readable.length > 0;
     const outageMs = now - (this.unreadableSince ?? now);
-    if (isReadable && this.hasBeenReadable && outageMs > this.options.readTimeoutMs)
+    if (isReadable && this.hasBeenReadable && !this.isOwnFault && outageMs > this.options.readTimeoutMs)
       this.gatheringUntil = now + GATHERING_MS;
     this.hasBeenReadable ||= isReadable;
+    if (isReadable || this.members.every(({ index }) => !this.health.of(index).reachable)) this.isOwnFault = false;
     this.unusableSince = this.usable.length > 0 ? undefined : (this.unusableSince ?? now);
     this.unreadableSince = isReadable ? undefined : (this.unreadableSince ?? now);
     const before = this.known;

@@ -181,6 +181,25 @@ describe('a single server', () => {
     }
   });
 
+  it('is not taken to be back from an outage where this process itself stood still', async () => {
+    const { databases } = context;
+    const [server] = databases.nodes;
+    const nobody = new URL(databases.urls[0]);
+    nobody.port = '1';
+    const cluster = await MysqlCluster.connect({ urls: [databases.urls[0], nobody.href], ...patience });
+    try {
+      server.freeze();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+      await until('there has been no node for a while', () => cluster.isOut);
+      server.thaw();
+      await until('it is online', () => statusOf(cluster, server).state === 'online');
+      expect(cluster.isGathering).toBe(false);
+    } finally {
+      server.thaw();
+      await cluster.close();
+    }
+  });
+
   it('frozen: reads and writes fail in time, and it is used again when it thaws', async () => {
     const { cluster, databases } = context;
     const [server] = databases.nodes;

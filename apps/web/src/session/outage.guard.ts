@@ -1,8 +1,9 @@
-// While the sessions' store cannot answer: refuses at once, before any handler, what would have to write.
+// While the sessions' store cannot answer: refuses at once, before any handler, what would have to write, and says of what
+// is shown when it was so.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { SessionManager } from '@roam/session/nest';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { OutageError } from '../http/app.errors.js';
 
 /** Marks the handlers that write and work all the same: a logout waits for the store by itself. */
@@ -19,9 +20,12 @@ export class OutageGuard implements CanActivate {
 
   /** @throws {OutageError} */
   canActivate(context: ExecutionContext): boolean {
-    const request = context.switchToHttp().getRequest<Request>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
+    const asOf = request.session?.info.asOf;
+    if (asOf !== undefined) http.getResponse<Response>().set('X-Session-As-Of', new Date(asOf).toISOString());
     if (safe.includes(request.method) || this.reflector.get(WorksInOutage, context.getHandler())) return true;
-    if (this.sessions.isStoreDown || request.session?.info.asOf !== undefined) throw new OutageError();
+    if (this.sessions.isStoreDown || asOf !== undefined) throw new OutageError();
     return true;
   }
 }
