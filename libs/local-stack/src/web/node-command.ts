@@ -3,7 +3,7 @@ import type { CommandLine } from '../system/guard.js';
 
 /** The same node that runs us; `options` are node's own. */
 export function commandLineOfNode(script: string, options: readonly string[] = []): CommandLine {
-  return { file: process.execPath, args: ['--enable-source-maps', ...options, script] };
+  return { file: process.execPath, args: [...options, script] };
 }
 
 /** What a web server gets of our own environment: nothing that could change its settings or how it runs. */
