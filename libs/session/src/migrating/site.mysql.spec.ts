@@ -21,7 +21,7 @@ beforeAll(async () => {
   cluster = await MysqlCluster.connect({ urls: databases.urls, readTimeoutMs: 2000, writeTimeoutMs: 4000 });
   for (const statement of [...sessionTables, ...revocationTables])
     await cluster.write(statement, [], { everywhere: true });
-  revocations = await MysqlRevocationList.open({ database: cluster });
+  revocations = await MysqlRevocationList.open({ database: cluster, maxAgeMs: 5_000 });
 }, 120_000);
 
 afterAll(async () => {
