@@ -8,6 +8,7 @@ import { Metrics } from './health/metrics.js';
 import { startMetricsServer } from './health/metrics-server.js';
 import { Readiness } from './health/readiness.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
+import { inTime } from './lifecycle/in-time.js';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
@@ -34,10 +35,11 @@ await exitOnFailure(logger, async () => {
   readiness.waitingFor = `the sessions, method ${config.session.method}`;
   const storage = await openSessionStorage(config, cluster, logger);
   readiness.storage = storage;
-  readiness.waitingFor = undefined;
-
+  readiness.waitingFor = 'the app';
   const heartbeat = new Heartbeat(limits.frozenMs);
-  const app = await createApp(config, cluster, storage.store, logger, readiness, metrics, heartbeat);
+  const makingApp = createApp(config, cluster, storage.store, logger, readiness, metrics, heartbeat);
+  const app = await inTime(limits.startMs, readiness.waitingFor, makingApp);
+  readiness.waitingFor = undefined;
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
   await listener.open();

@@ -2,8 +2,10 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import { limits } from '../config/limits.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { Line, unlessFrozen } from '../http/line.js';
+import { inTime } from '../lifecycle/in-time.js';
 import { BreachedPasswords } from './breached-passwords.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
@@ -76,8 +78,9 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
 
   /** So that the first logins wait neither for the threads nor for the hash that stands for unknown users. */
   async onApplicationBootstrap(): Promise<void> {
-    // On a machine that is too busy for it they wait.
-    await Promise.allSettled(Array.from({ length: places }, () => this.verify(undefined, 'a password of nobody')));
+    const tries = Array.from({ length: places }, () => this.verify(undefined, 'a password of nobody'));
+    // On a machine that is too busy for it they wait. Threads that never come would leave a server that signs nobody in.
+    await inTime(limits.startMs / 2, 'the threads that hash passwords', Promise.allSettled(tries));
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -1,0 +1,16 @@
+// A limit for what has none of its own.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What the work resolves with; rejects, and says what was waited for, when that takes longer than `ms` milliseconds. */
+export async function inTime<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`Waited for ${what} in vain for ${Math.round(ms / 1000)} s.`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+  }
+}
