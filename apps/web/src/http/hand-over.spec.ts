@@ -69,6 +69,8 @@ it('is handed over by a server that has lost its store, or does not know that ye
   expect(await answer({ ...cutOff, afterMs: limits.handOverMs + 50 })).toBe(504);
   expect(await answer({ ...cutOff, missing: undefined })).toBe(504);
   expect(await answer({ ...cutOff, isGathering: true })).toBe(504);
+  const waited = limits.gatheringHandOverMs + 50;
+  expect(await answer({ ...cutOff, isGathering: true, outage: 'read-only', afterMs: waited })).toBe(504);
   // The time limit has answered, before the store's error came.
   expect(await answer({ ...cutOff, storeFailed: false })).toBe(504);
 });

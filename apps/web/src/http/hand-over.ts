@@ -26,9 +26,10 @@ declare global {
  */
 export function handOver(config: Config, readiness: Readiness): RequestHandler {
   const { standbyPort } = config.server;
-  // With `read-only` the session may be shown all the same.
+  // With `read-only` the session may be shown all the same, if not here.
+  const isShownByNobody = config.session.outage === 'deny';
   const isHopeless = (request: Request) =>
-    config.session.outage === 'deny' &&
+    isShownByNobody &&
     readiness.isOut() &&
     readiness.missing() !== undefined &&
     readCookie(request, cookieName(config, 'sid')) !== undefined;
@@ -38,7 +39,7 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       const waited = performance.now() - begunAt;
       const isCutOff = readiness.missing() !== undefined;
       // While databases come back, whoever has waited here would wait elsewhere as well.
-      if (readiness.isGathering()) return isCutOff && waited < limits.gatheringHandOverMs;
+      if (readiness.isGathering()) return isCutOff && !(isShownByNobody && waited > limits.gatheringHandOverMs);
       // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
       return isCutOff || (request.storeFailed === true && waited < limits.handOverMs);
     };
