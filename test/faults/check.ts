@@ -141,7 +141,6 @@ function registers(cart: readonly Operation[], promises: Promises): Violation[] 
       const overwritten = write ? effectiveBy(write, promises) : -Infinity;
       for (const later of writes.values()) {
         if (later === write || later.begun < overwritten || later.begun > read.begun) continue;
-        if (read.fromCopy && cart.some((each) => isBeside(each, later))) continue;
         const since = firstSeen.get(later);
         const basis = write ? [write] : [];
         if (since && since.ended <= read.begun) {
@@ -150,6 +149,7 @@ function registers(cart: readonly Operation[], promises: Promises): Violation[] 
             operations: [...basis, later, since, read],
           });
         } else if (later.outcome === 'ok' && later.ended <= read.begun && (!later.isLoose || read.isFinal)) {
+          if (read.fromCopy && cart.some((each) => isBeside(each, later))) continue;
           violations.push({ promise: 'no acknowledged write is lost', operations: [...basis, later, read] });
         }
       }

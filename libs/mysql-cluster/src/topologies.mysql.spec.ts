@@ -110,6 +110,13 @@ describe('a source with replicas', () => {
 
 describe('a single server', () => {
   const context = withCluster('single', 1);
+  /** A cluster of which a second node never answers. */
+  const besideNobody = () => {
+    const [url] = context.databases.urls;
+    const nobody = new URL(url);
+    nobody.port = '1';
+    return MysqlCluster.connect({ urls: [url, nobody.href], ...patience });
+  };
 
   it('is used as it is, and again as soon as it is back', async () => {
     const { cluster, databases } = context;
@@ -150,11 +157,8 @@ describe('a single server', () => {
   });
 
   it('back from an outage, gives up writes sooner until all nodes are back', async () => {
-    const { databases } = context;
-    const [server] = databases.nodes;
-    const nobody = new URL(databases.urls[0]);
-    nobody.port = '1';
-    const cluster = await MysqlCluster.connect({ urls: [databases.urls[0], nobody.href], ...patience });
+    const [server] = context.databases.nodes;
+    const cluster = await besideNobody();
     try {
       await cluster.write('INSERT INTO item VALUES (?, ?)', ['held', 0]);
       /** Writes what another connection holds: for longer than a sixth of a write's time, and not for as long as all of it. */
@@ -182,11 +186,8 @@ describe('a single server', () => {
   });
 
   it('is not taken to be back from an outage where this process itself stood still', async () => {
-    const { databases } = context;
-    const [server] = databases.nodes;
-    const nobody = new URL(databases.urls[0]);
-    nobody.port = '1';
-    const cluster = await MysqlCluster.connect({ urls: [databases.urls[0], nobody.href], ...patience });
+    const [server] = context.databases.nodes;
+    const cluster = await besideNobody();
     try {
       server.freeze();
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);

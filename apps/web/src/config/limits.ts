@@ -17,7 +17,7 @@ export const limits = {
   frozenMs: 2_000,
   /** A request whose store does not answer is given to another server if there is that much time left for it. */
   handOverMs: 700,
-  /** The same while databases gather, and only by a server that knows of no database. */
+  /** The same while databases gather, with `deny`, and only by a server that knows of no database. */
   gatheringHandOverMs: 200,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
