@@ -18,18 +18,25 @@ export class Budget {
   private readonly end: number;
   private readonly freezes: number;
 
+  /** @param freezes how often this process had been frozen when that began of which this is a part; by default now */
   constructor(
     private readonly clock: DeadlineClock,
     private readonly ms: number,
+    freezes?: number,
   ) {
     this.end = clock.now() + ms;
-    this.freezes = clock.freezes;
+    this.freezes = freezes ?? clock.freezes;
+  }
+
+  /** Whether this process was frozen meanwhile: nobody waits any more for what comes of it. */
+  get isVoid(): boolean {
+    return this.clock.freezes !== this.freezes;
   }
 
   /** Milliseconds left; not above 0 when the time is up, or this process was frozen meanwhile. */
   get left(): number {
     const left = this.end - this.clock.now();
-    return this.clock.freezes === this.freezes ? left : 0;
+    return this.isVoid ? 0 : left;
   }
 
   attempt(hasAlternative: boolean, onSlow?: () => void): AttemptDeadline {

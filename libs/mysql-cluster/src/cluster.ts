@@ -1,5 +1,6 @@
 // Several MySQL servers as one: statements find their node, survive its failure, and end in time.
 import type { ResultSetHeader, RowDataPacket } from 'mysql2';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Attempts } from './attempts.js';
 import type { AttemptDeadline } from './budget.js';
@@ -53,6 +54,8 @@ interface Counters {
  */
 export class MysqlCluster implements Cluster {
   private readonly counters: Counters = { fallbacks: 0, retries: 0, unknownOutcomes: 0 };
+  /** How often this process had been frozen when the work of `unlessFrozen` began. */
+  private readonly freezesBefore = new AsyncLocalStorage<number>();
 
   private constructor(private readonly nodeSet: NodeSet) {}
 
@@ -91,7 +94,7 @@ export class MysqlCluster implements Cluster {
   ): Promise<T[]> {
     const { nodeSet } = this;
     const { key, acceptable, rounds = 1 } = options;
-    const budget = new Budget(nodeSet.clock, nodeSet.options.readTimeoutMs);
+    const budget = this.budget(nodeSet.options.readTimeoutMs);
     const keyHash = key === undefined ? COMMON : hashOf(key);
     const attempts = new Attempts<T[]>();
     let asked = new Set<ClusterNode>();
@@ -146,7 +149,7 @@ export class MysqlCluster implements Cluster {
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
     const { nodeSet } = this;
-    const budget = new Budget(nodeSet.clock, nodeSet.writeTimeoutMs);
+    const budget = this.budget(nodeSet.writeTimeoutMs);
     const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
     const attempts = new Attempts<WriteHeader>();
     let tried = new Set<ClusterNode>();
@@ -195,7 +198,7 @@ export class MysqlCluster implements Cluster {
 
   async readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
     const { nodeSet } = this;
-    const budget = new Budget(nodeSet.clock, nodeSet.options.readTimeoutMs);
+    const budget = this.budget(nodeSet.options.readTimeoutMs);
     for (;;) {
       const answers = await Promise.all(
         nodeSet.readable.map((node) => this.ask<T>(node, sql, parameters, budget.left)),
@@ -215,7 +218,7 @@ export class MysqlCluster implements Cluster {
    * through TypeORM, for example. `fn` must be repeatable: an earlier run may have taken effect.
    */
   async retrying<T>(fn: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
-    const budget = new Budget(this.nodeSet.clock, options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
+    const budget = this.budget(options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
     for (let attempt = 1; ; attempt++) {
       try {
         return await fn(attempt);
@@ -240,9 +243,9 @@ export class MysqlCluster implements Cluster {
    * });
    * ```
    */
-  transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  async transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: RetryOptions = {}): Promise<T> {
     const { nodeSet } = this;
-    const budget = new Budget(nodeSet.clock, options.timeoutMs ?? nodeSet.writeTimeoutMs);
+    const budget = this.budget(options.timeoutMs ?? nodeSet.writeTimeoutMs);
     return this.retrying(async () => {
       const { node, connection } = await this.lease(({ writes }) => writes, budget.left);
       const deadline = this.attempt(budget, new Set([node]), node);
@@ -267,6 +270,22 @@ export class MysqlCluster implements Cluster {
         node.writes.release(connection);
       }
     }, options);
+  }
+
+  /**
+   * Does the work, such as a request's, as long as this process is not frozen meanwhile. When it is, each statement that the
+   * work begins afterwards fails with `ClusterUnavailableError` and is not sent, TypeORM's too: whoever waited for it has gone
+   * elsewhere, and must not find there what comes late from here. That holds for all that the work calls or starts: what is to
+   * outlive it (a queue, a timer of its own) is to be run from an `AsyncLocalStorage.snapshot()` of before.
+   *
+   * ```ts
+   * app.use((request, response, next) => cluster.unlessFrozen(next));
+   * ```
+   */
+  unlessFrozen<T>(work: () => T): T {
+    const { clock } = this.nodeSet;
+    clock.now();
+    return this.freezesBefore.run(clock.freezes, work);
   }
 
   /**
@@ -318,10 +337,17 @@ export class MysqlCluster implements Cluster {
     return this.nodeSet.close();
   }
 
+  /** For one statement or more. @throws ClusterUnavailableError when it is a part of what was frozen */
+  private budget(ms: number): Budget {
+    const budget = new Budget(this.nodeSet.clock, ms, this.freezesBefore.getStore());
+    if (budget.isVoid) throw this.unavailable('this process was frozen after that had begun of which this is a part');
+    return budget;
+  }
+
   /** A connection to the commonly ranked node, or to the next when that gives none. */
   private async lease(poolOf: (node: ClusterNode) => NodePool, timeoutMs: number): Promise<Lease> {
     const { nodeSet } = this;
-    const budget = new Budget(nodeSet.clock, timeoutMs);
+    const budget = this.budget(timeoutMs);
     const asked = new Set<ClusterNode>();
     let cause: unknown;
     for (;;) {

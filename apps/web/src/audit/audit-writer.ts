@@ -1,5 +1,6 @@
 // Brings the audit log's events into their table: beside the requests, many at a time, and again until it worked.
 import type { Cluster } from '@roam/mysql-cluster';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AuditEvent } from './audit-event.js';
 
 /** Events that wait at most; about 4 MB. */
@@ -23,6 +24,8 @@ export interface AuditWriterOptions {
  */
 export class AuditWriter {
   private readonly queue: AuditEvent[] = [];
+  /** Writing is no part of the request that happens to begin it, and goes on whatever becomes of that. */
+  private readonly apart = AsyncLocalStorage.snapshot();
   private writing: Promise<void> | undefined;
   private wake: (() => void) | undefined;
   private closing = false;
@@ -37,7 +40,7 @@ export class AuditWriter {
       return;
     }
     this.queue.push(event);
-    this.writing ??= this.drain().finally(() => (this.writing = undefined));
+    this.writing ??= this.apart(() => this.drain()).finally(() => (this.writing = undefined));
   }
 
   /** Resolves when everything is written, or when a last try has failed. */

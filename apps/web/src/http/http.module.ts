@@ -1,6 +1,8 @@
 // What every request passes before its handler: the origin check, the body, the time limit; and how errors are answered.
 import { Global, Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { NextFunction, Request, Response } from 'express';
 import { limits } from '../config/limits.js';
 import { Readiness } from '../health/readiness.js';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
@@ -27,6 +29,7 @@ export class HttpModule implements NestModule {
     private readonly answers: ErrorAnswers,
     private readonly heartbeat: Heartbeat,
     private readonly readiness: Readiness,
+    private readonly cluster: MysqlCluster,
   ) {}
 
   static forRoot(heartbeat: Heartbeat, readiness: Readiness): DynamicModule {
@@ -39,6 +42,10 @@ export class HttpModule implements NestModule {
 
   configure(consumer: MiddlewareConsumer): void {
     const limitMs = () => (this.readiness.isGathering() ? limits.gatheringRequestMs : limits.requestMs);
-    consumer.apply(bodyParsers(), deadline(limitMs, this.answers, this.heartbeat)).forRoutes('{*path}');
+    // What this server has in hand when it stands still is another's by then: from here on nothing of it is written late.
+    const unlessFrozen = (_request: Request, _response: Response, next: NextFunction) =>
+      this.cluster.unlessFrozen(next);
+    const inTime = deadline(limitMs, this.answers, this.heartbeat);
+    consumer.apply(bodyParsers(), unlessFrozen, inTime).forRoutes('{*path}');
   }
 }

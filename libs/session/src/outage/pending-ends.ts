@@ -1,4 +1,5 @@
 // Logouts that the store could not take: kept until it has taken them.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { StoreUnavailableError } from '../errors.js';
 
 const RETRY_EVERY_MS = 1000;
@@ -10,6 +11,8 @@ export class PendingEnds {
   private readonly endsAt = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> | undefined;
+  /** Trying again is no part of the request that happens to begin it, and goes on whatever becomes of that. */
+  private readonly apart = AsyncLocalStorage.snapshot();
 
   constructor(
     private readonly end: (id: string) => Promise<unknown>,
@@ -32,7 +35,7 @@ export class PendingEnds {
 
   /** Tries all of them; stops at the first that the store does not take. */
   flush(): Promise<void> {
-    return (this.flushing ??= this.tryAll().finally(() => {
+    return (this.flushing ??= this.apart(() => this.tryAll()).finally(() => {
       this.flushing = undefined;
       this.wait();
     }));
