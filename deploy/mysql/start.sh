@@ -49,10 +49,10 @@ settings=(
   --group-replication-consistency=EVENTUAL
   # A node that is gone is let go at once: meanwhile the others could not commit.
   --group-replication-member-expel-timeout=0
-  # Cut off from the majority: give up after 5 s, take no more writes, and try to come back.
+  # Cut off from the majority: give up after 5 s and take no more writes, until the service `group` takes it back.
   --group-replication-unreachable-majority-timeout=5
   --group-replication-exit-state-action=READ_ONLY
-  --group-replication-autorejoin-tries=3
+  --group-replication-autorejoin-tries=0
   # Further behind than this many transactions, a node copies another instead of replaying them.
   --group-replication-clone-threshold=100000
 

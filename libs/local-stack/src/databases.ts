@@ -25,7 +25,7 @@ import type { Databases, DatabasesOptions } from './types.js';
  * Throws `StackError`: program_missing, bad_options, or start_failed with the end of the server's log.
  */
 export async function startDatabases(options: DatabasesOptions): Promise<Databases> {
-  const { count, topology, durable = false, onProgress = () => undefined } = options;
+  const { count, topology, durable = false, kept = true, onProgress = () => undefined } = options;
   checkOptions(options);
   const program = await findMysql(onProgress);
   const base = await baseData(program, onProgress);
@@ -37,9 +37,13 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
   const ports = new PortReservation();
   const nodes: MysqlNode[] = [];
   let network: IsolatedNetwork | undefined;
+  const over = new AbortController();
+  let keeping: Promise<void> | undefined;
   const stop = async () => {
+    over.abort();
     // The data is thrown away: leaving the group in order would take 8 s for nothing.
     await Promise.all(nodes.map((node) => node.kill()));
+    await keeping;
     await network?.close();
     ports.release();
     runDir.remove();
@@ -55,9 +59,9 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
         dir: join(runDir.path, `mysql${i + 1}`),
         host: isolated?.places[i]?.host ?? HOST,
         port: await ports.next(),
-        groupPort: isGroup(topology) ? await ports.next() : undefined,
+        groupPorts: isGroup(topology) ? [await ports.next(), await ports.next()] : undefined,
       });
-    const groupSeeds = places.map(({ host, groupPort }) => `${host}:${groupPort}`);
+    const groupSeeds = places.map(({ host, groupPorts }) => `${host}:${groupPorts?.[0]}`);
     // Any two servers that ever meet must differ, also those of two runs.
     const firstServerId = randomInt(1, 2 ** 31);
     const arrangement = arrangementOf(topology, nodes, accounts, onProgress);
@@ -73,6 +77,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     }
     await Promise.all(nodes.map((node) => node.create(base)));
     await arrangement.arrange();
+    if (kept) keeping = arrangement.keep(over.signal);
   } catch (error) {
     await stop();
     throw error;

@@ -42,7 +42,12 @@ const arrived = (id: number) =>
   );
 
 beforeAll(async () => {
-  databases = await startDatabases({ count: 3, topology: 'multi-primary', onProgress: (line) => said.push(line) });
+  databases = await startDatabases({
+    count: 3,
+    topology: 'multi-primary',
+    kept: false,
+    onProgress: (line) => said.push(line),
+  });
   await ask(node(0).url, 'CREATE TABLE t (id INT PRIMARY KEY)');
   await until('the table everywhere', async () =>
     (await Promise.all(databases.nodes.map((one) => ask(one.url, "SHOW TABLES LIKE 't'")))).every(

@@ -56,6 +56,8 @@ export interface DatabasesOptions {
   readonly isolated?: boolean;
   /** Each with its data on a disk of its own, 512 MB, so that it can be full; where `canOwnDisks`. */
   readonly ownDisks?: boolean;
+  /** Whether a node of a group that was frozen, cut off or stopped is taken back (default true), as a keeper does it elsewhere. */
+  readonly kept?: boolean;
   readonly onProgress?: Progress;
 }
 

@@ -7,8 +7,8 @@ export interface ServerPlace {
   /** Its address. */
   readonly host: string;
   readonly port: number;
-  /** Group Replication's own port; undefined outside of a group. */
-  readonly groupPort: number | undefined;
+  /** Group Replication's own ports, the first for the start; undefined outside of a group. */
+  readonly groupPorts: readonly [number, number] | undefined;
 }
 
 export interface ServerArguments {
@@ -70,14 +70,14 @@ export function serverArguments({ place, serverId, durable, ...rest }: ServerArg
 }
 
 function groupArguments(
-  { host, groupPort }: ServerPlace,
+  { host, groupPorts }: ServerPlace,
   { topology, groupName, groupSeeds }: Pick<ServerArguments, 'topology' | 'groupName' | 'groupSeeds'>,
 ): string[] {
-  if (groupPort === undefined) return [];
+  if (groupPorts === undefined) return [];
   const multi = topology === 'multi-primary';
   const settings: Readonly<Record<string, string | number>> = {
     group_name: groupName,
-    local_address: `${host}:${groupPort}`,
+    local_address: `${host}:${groupPorts[0]}`,
     group_seeds: groupSeeds.join(','),
     // Who starts and who joins is decided from outside, by the rule that never splits a group.
     start_on_boot: 'OFF',
@@ -91,7 +91,8 @@ function groupArguments(
     // A node that sees no majority gives up, so that it can join again when the others are back.
     unreachable_majority_timeout: 5,
     exit_state_action: 'READ_ONLY',
-    autorejoin_tries: 3,
+    // The keeper alone takes a node back: at another port, which the others need not wait for.
+    autorejoin_tries: 0,
     recovery_get_public_key: 'ON',
     // A joiner further behind than this copies a whole node instead of replaying.
     clone_threshold: 100_000,

@@ -63,6 +63,10 @@ export class MysqlNode implements Database {
     return this.options.name;
   }
 
+  get groupPorts(): readonly number[] | undefined {
+    return this.options.args.place.groupPorts;
+  }
+
   get pid(): number | null {
     return this.server.pid;
   }

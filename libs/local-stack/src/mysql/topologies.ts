@@ -11,6 +11,8 @@ import type { MysqlNode } from './node.js';
 export interface Arrangement {
   arrange(): Promise<void>;
   rejoin(node: MysqlNode): Promise<void>;
+  /** Takes nodes back that are up and left, until `signal` aborts. */
+  keep(signal: AbortSignal): Promise<void>;
 }
 
 const FORM_TIMEOUT_MS = 120_000;
@@ -60,6 +62,10 @@ class GroupArrangement implements Arrangement {
     );
     if (!node.isRunning) throw new StackError('start_failed', `${node.name} ended while it joined the group`);
   }
+
+  keep(signal: AbortSignal): Promise<void> {
+    return this.keeper.keep(signal);
+  }
 }
 
 /** The first node is the source, all others copy it; with one node alone, just that. */
@@ -77,6 +83,9 @@ class SourceAndReplicas implements Arrangement {
   async rejoin(node: MysqlNode): Promise<void> {
     await this.place(node, false);
   }
+
+  /** A replica comes back by itself. */
+  async keep(): Promise<void> {}
 
   private async place(node: MysqlNode, first: boolean): Promise<void> {
     const source = this.nodes[0];

@@ -19,22 +19,6 @@ export async function formGroup(options: GroupOptions & { readonly timeoutMs?: n
 export async function keepGroup(
   options: GroupOptions & { readonly signal: AbortSignal; readonly intervalMs?: number },
 ): Promise<void> {
-  const { signal, intervalMs = 1000, log = () => undefined } = options;
-  const keeper = new GroupKeeper(options);
-  let said = '';
-  while (!signal.aborted) {
-    const { online, waiting } = await keeper.round();
-    const state = [`online: ${online.join(', ') || 'none'}`, ...waiting].join('; ');
-    if (state !== said) log(state);
-    said = state;
-    await new Promise<void>((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, intervalMs);
-      signal.addEventListener('abort', end);
-    });
-  }
+  const { signal, intervalMs } = options;
+  await new GroupKeeper(options).keep(signal, intervalMs);
 }

@@ -43,11 +43,13 @@ const state = async (one: Database) => {
   );
   return rows[0]?.state ?? 'OFFLINE';
 };
+const groupAddress = async (one: Database) =>
+  (await ask<{ value: string }>(one.adminUrl, 'SELECT @@GLOBAL.group_replication_local_address AS value'))[0]?.value;
 const isReadOnly = async (one: Database) =>
   (await ask<{ value: number }>(one.adminUrl, 'SELECT @@GLOBAL.super_read_only AS value'))[0]?.value === 1;
 
 beforeAll(async () => {
-  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  databases = await startDatabases({ count: 3, topology: 'multi-primary', kept: false });
   const { username: user, password } = new URL(node(0).adminUrl);
   options = {
     nodes: databases.nodes,
@@ -92,8 +94,10 @@ describe('the keeper of a group', () => {
   it('brings back a node that left, and starts the group again after all had left, until it is told to stop', async () => {
     const stop = new AbortController();
     const keeping = keepGroup({ ...options, signal: stop.signal, intervalMs: 200 });
+    const before = await groupAddress(node(1));
     await leave(node(1));
     await until('mysql2 is back', async () => (await state(node(1))) === 'ONLINE');
+    expect(await groupAddress(node(1))).not.toBe(before);
     await Promise.all(databases.nodes.map((one) => ask(one.adminUrl, 'STOP GROUP_REPLICATION').catch(() => undefined)));
     await until('all are back', async () =>
       (await Promise.all(databases.nodes.map(state))).every((one) => one === 'ONLINE'),
@@ -102,6 +106,29 @@ describe('the keeper of a group', () => {
       databases.nodes.map((one) => ask(one.adminUrl, 'SELECT * FROM performance_schema.replication_group_members')),
     );
     expect(members).toHaveLength(3);
+    stop.abort();
+    await keeping;
+  });
+
+  it('takes back a node that was frozen so long that the others let go of it', async () => {
+    const stop = new AbortController();
+    const keeping = keepGroup({ ...options, signal: stop.signal, intervalMs: 200 });
+    const members = async () =>
+      (
+        await ask<{ state: string }>(
+          node(0).adminUrl,
+          'SELECT MEMBER_STATE AS state FROM performance_schema.replication_group_members',
+        )
+      ).map(({ state }) => state);
+    // Both ports in turn, so that also a member is found that has moved before.
+    for (const victim of [node(1), node(2), node(1)]) {
+      victim.freeze();
+      await until(`${victim.name} is let go of`, async () => (await members()).length === 2);
+      const before = await groupAddress(node(0));
+      victim.thaw();
+      await until('all are ONLINE', async () => (await members()).join() === 'ONLINE,ONLINE,ONLINE');
+      expect(await groupAddress(node(0))).toBe(before);
+    }
     stop.abort();
     await keeping;
   });

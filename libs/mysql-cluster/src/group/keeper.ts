@@ -1,4 +1,5 @@
 // Forms a group and keeps it: looks at every node, applies the rule, carries out what it allows.
+import { setTimeout as pause } from 'node:timers/promises';
 import { accountStatements, type ClusterAccounts } from './accounts.js';
 import {
   describe,
@@ -45,6 +46,7 @@ export class GroupTimeoutError extends Error {
 }
 
 const LOOK_INTERVAL_MS = 250;
+const KEEP_INTERVAL_MS = 1000;
 const RETRY_PAUSE_MS = 2000;
 /**
  * How many messages the group agrees on at the same time (10 unless set, 200 at most). For 6 s after a member died, each
@@ -62,12 +64,20 @@ export class GroupKeeper {
   private readonly faults = new Map<string, string>();
   /** Nodes whose accounts are made, by `server_uuid`: a node that lost its data comes back as another. */
   private readonly prepared = new Set<string>();
+  private looking: Promise<GroupView> | undefined;
 
   constructor(private readonly options: GroupOptions) {}
 
   /** Looks once at every node and begins what the rule allows; does not wait until that is done. */
-  async round(): Promise<GroupView> {
+  round(): Promise<GroupView> {
+    return (this.looking ??= this.look().finally(() => (this.looking = undefined)));
+  }
+
+  private async look(): Promise<GroupView> {
     const { nodes, admin, answerTimeoutMs = 2000 } = this.options;
+    // What ends while we look may have changed a node since it answered: the next look decides.
+    const left = new Set(this.busy.keys());
+    const isFree = (node: GroupNode) => !left.has(nameOf(node));
     const observations = await Promise.all(nodes.map((node) => observe(node, admin, answerTimeoutMs)));
     const decision = decide(observations);
     // What is being carried out on a node explains its state better than its state does.
@@ -81,10 +91,12 @@ export class GroupKeeper {
       if (this.busy.has(name) && answer && answer.state !== 'ONLINE') waiting.push(`${name} is joining`);
       else if (fault !== undefined) waiting.push(`${name} could not join (${fault})`);
     }
-    for (const { node, answer } of observations) if (answer?.state === 'OFFLINE') this.prepare(node, answer);
+    for (const { node, answer } of observations)
+      if (answer?.state === 'OFFLINE' && isFree(node)) this.prepare(node, answer);
     // Nodes that are being prepared are busy; their turn comes with the next round.
-    if (decision.bootstrap) this.begin(decision.bootstrap, true);
-    for (const node of decision.join) this.begin(node, false);
+    const { bootstrap, join } = decision;
+    if (bootstrap && isFree(bootstrap)) this.begin(bootstrap);
+    for (const node of join) if (isFree(node)) this.begin(node, observations);
     const online = observations.filter(({ answer }) => answer?.state === 'ONLINE').map(({ node }) => nameOf(node));
     return { observations, online, waiting };
   }
@@ -104,6 +116,18 @@ export class GroupKeeper {
       if (waiting !== '' && waiting !== said) this.log(`waiting: ${waiting}`);
       said = waiting;
       await pause(LOOK_INTERVAL_MS);
+    }
+  }
+
+  /** Rounds until `signal` aborts, one every `intervalMs` (default 1000). Logs the state when it changes. */
+  async keep(signal: AbortSignal, intervalMs = KEEP_INTERVAL_MS): Promise<void> {
+    let said = '';
+    while (!signal.aborted) {
+      const { online, waiting } = await this.round();
+      const state = [`online: ${online.join(', ') || 'none'}`, ...waiting].join('; ');
+      if (state !== said) this.log(state);
+      said = state;
+      await pause(intervalMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -133,11 +157,12 @@ export class GroupKeeper {
     });
   }
 
-  private begin(node: GroupNode, bootstrap: boolean): void {
+  /** Has the node join the group that the observations show, or start one where there are none. */
+  private begin(node: GroupNode, group?: readonly Observation[]): void {
     const name = nameOf(node);
     const { user, password } = this.options.accounts.replication;
     this.run(node, async (query) => {
-      this.log(bootstrap ? `${name}: starts the group` : `${name}: joins the group`);
+      this.log(group ? `${name}: joins the group` : `${name}: starts the group`);
       // Whatever an earlier attempt left behind: a group half stopped, or a wish to start another one.
       await query('SET GLOBAL group_replication_bootstrap_group = OFF');
       await query('STOP GROUP_REPLICATION');
@@ -145,13 +170,19 @@ export class GroupKeeper {
         "CHANGE REPLICATION SOURCE TO SOURCE_USER = ?, SOURCE_PASSWORD = ? FOR CHANNEL 'group_replication_recovery'",
         [user, password],
       );
-      if (bootstrap) await query('SET GLOBAL group_replication_bootstrap_group = ON');
+      if (group) {
+        for (const [setting, value] of addressesFor(node, group))
+          await query(`SET GLOBAL group_replication_${setting} = ?`, [value]);
+        await query('START GROUP_REPLICATION');
+        return;
+      }
+      await query('SET GLOBAL group_replication_bootstrap_group = ON');
       try {
         await query('START GROUP_REPLICATION');
-        if (bootstrap) await query(`SELECT group_replication_set_write_concurrency(${WRITE_CONCURRENCY})`);
+        await query(`SELECT group_replication_set_write_concurrency(${WRITE_CONCURRENCY})`);
       } finally {
         // Where even this fails, the next attempt does it first.
-        if (bootstrap) await query('SET GLOBAL group_replication_bootstrap_group = OFF').catch(() => undefined);
+        await query('SET GLOBAL group_replication_bootstrap_group = OFF').catch(() => undefined);
       }
     });
   }
@@ -191,6 +222,16 @@ function isServerError(error: unknown): boolean {
   return error instanceof Error && 'sqlState' in error;
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Where a joiner is to be, and where it finds the members now, which may have moved as well. */
+function addressesFor(joiner: GroupNode, group: readonly Observation[]): [setting: string, value: string][] {
+  const { groupPorts } = joiner;
+  const own = group.find(({ node }) => node === joiner)?.answer?.groupAddress;
+  if (!groupPorts || own === undefined) return [];
+  const [, host, port] = /^(.*):(\d+)$/.exec(own)!;
+  const next = groupPorts[(groupPorts.indexOf(Number(port)) + 1) % groupPorts.length];
+  const members = group.flatMap(({ answer }) => (answer?.state === 'ONLINE' ? [answer.groupAddress] : []));
+  return [
+    ['local_address', `${host}:${next}`],
+    ['group_seeds', members.join(',')],
+  ];
 }

@@ -8,6 +8,12 @@ export interface GroupNode {
   readonly name?: string;
   readonly host: string;
   readonly port: number;
+  /**
+   * Ports of Group Replication's own, two or more, free on its host: each time that it joins it takes another one than before.
+   * The others keep connections to where a member was when it froze or was cut off, and speak into them first when it is
+   * back at that port; the whole group waits for that. Default: it stays at the port that it was configured with.
+   */
+  readonly groupPorts?: readonly number[];
 }
 
 export interface Credentials {
@@ -25,6 +31,8 @@ export interface NodeAnswer {
   readonly uuid: string;
   readonly state: MemberState;
   readonly superReadOnly: boolean;
+  /** `host:port` of Group Replication's own. */
+  readonly groupAddress: string;
   /** What it has executed and what it has received and will execute: nothing of this may be lost. */
   readonly transactions: GtidSet;
   /** The members it knows, by `server_uuid`, with their state as it sees them; empty when it is in no group. */
@@ -42,6 +50,7 @@ interface SelfRow extends RowDataPacket {
   uuid: string;
   executed: string;
   superReadOnly: number;
+  groupAddress: string;
   received: string | null;
 }
 
@@ -60,6 +69,7 @@ export async function observe(node: GroupNode, admin: Credentials, timeoutMs: nu
     const answer = await withConnection(node, admin, timeoutMs, async (connection) => {
       const [[self]] = await connection.query<SelfRow[]>(
         `SELECT @@server_uuid AS uuid, @@GLOBAL.gtid_executed AS executed, @@GLOBAL.super_read_only AS superReadOnly,
+           @@GLOBAL.group_replication_local_address AS groupAddress,
            (SELECT RECEIVED_TRANSACTION_SET FROM performance_schema.replication_connection_status
              WHERE CHANNEL_NAME = 'group_replication_applier') AS received`,
       );
@@ -73,6 +83,7 @@ export async function observe(node: GroupNode, admin: Credentials, timeoutMs: nu
         uuid: self.uuid,
         state,
         superReadOnly: self.superReadOnly === 1,
+        groupAddress: self.groupAddress,
         transactions: GtidSet.parse(self.executed).union(GtidSet.parse(self.received ?? '')),
         members: state === 'OFFLINE' ? new Map<string, MemberState>() : members,
       };

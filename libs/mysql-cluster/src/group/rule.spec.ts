@@ -19,6 +19,7 @@ function node(
       uuid: uuidOf(name),
       state,
       superReadOnly: true,
+      groupAddress: `${name}:33061`,
       transactions: GtidSet.parse(transactions && `${SOURCE}:${transactions}`),
       members: new Map(Object.entries(members).map(([member, memberState]) => [uuidOf(member), memberState])),
     },

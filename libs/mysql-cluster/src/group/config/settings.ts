@@ -32,6 +32,13 @@ export function readSettings(env: Environment = process.env): GroupOptions {
     }
   };
 
+  const groupPorts = (env.GROUP_PORTS ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map(Number);
+  if (groupPorts.length === 1 || !groupPorts.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535))
+    faults.push(`GROUP_PORTS: "${env.GROUP_PORTS}" is not a list of two or more ports`);
   const nodes: GroupNode[] = [];
   for (const part of required('GROUP_NODES', env.GROUP_NODES).split(',')) {
     const text = part.trim();
@@ -39,7 +46,7 @@ export function readSettings(env: Environment = process.env): GroupOptions {
     const [, host, port = '3306'] = /^([^:\s]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
     if (host === undefined || Number(port) < 1 || Number(port) > 65_535)
       faults.push(`GROUP_NODES: "${text}" is not host:port`);
-    else nodes.push({ name: text, host, port: Number(port) });
+    else nodes.push({ name: text, host, port: Number(port), ...(groupPorts.length > 0 && { groupPorts }) });
   }
   const ca = secret('GROUP_CA');
   const admin = {
