@@ -88,38 +88,6 @@ describe('a frozen web server', () => {
     expect(await contents()).toBe(atFreeze);
     expect((await new Client(frozen.url).post('/api/login', person)).status).toBe(200);
   });
-
-  it('takes no further step for a request whose step before MySQL answered while it stood still', async () => {
-    const [, frozen] = stack.servers as [WebServer, WebServer];
-    const counted = async () =>
-      (await database.query<RowDataPacket[]>('SELECT SUM(points) AS n FROM roam.throttles'))[0][0].n as string | null;
-    const isCounting = async () =>
-      (
-        await database.query<RowDataPacket[]>(
-          `SELECT 1 FROM information_schema.processlist WHERE info LIKE 'INSERT INTO throttles%'`,
-        )
-      )[0].length > 0;
-    // A registration is counted before the password is hashed and the account written.
-    const holder = await createConnection(stack.databases.nodes[0].adminUrl);
-    await holder.beginTransaction();
-    await holder.query('SELECT * FROM roam.throttles FOR UPDATE');
-    const [before, countedBefore] = [await contents(), await counted()];
-    const answer = new Client(frozen.url, { timeoutMs: 30_000 }).post('/api/register', newPerson()).then(
-      ({ status }) => status,
-      () => 'broken off',
-    );
-    await until('the count that waits', isCounting, within);
-    frozen.freeze();
-    await holder.rollback();
-    await holder.end();
-    await until('the count', async () => (await counted()) !== countedBefore, within);
-    await sleep(3_000);
-    frozen.thaw();
-    expect(await answer).toBe('broken off');
-    await until('the thawed server', async () => (await phaseOf(frozen)) === 'ready', within);
-    await sleep(1_000);
-    expect(await contents()).toBe(before);
-  });
 });
 
 describe('a rolling restart', () => {

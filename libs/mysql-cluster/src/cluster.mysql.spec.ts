@@ -154,6 +154,70 @@ describe('conflicts', () => {
     ).rejects.toThrow('on second thought');
     expect(await cluster.read('SELECT * FROM item WHERE id = ?', ['rolled-back'])).toEqual([]);
   });
+
+  it('a transaction runs where its key is at home, and is on every node at return where that was asked for', async () => {
+    for (const database of databases.nodes) {
+      const key = await keyAt(database);
+      const id = `transaction-at-${database.name}`;
+      const [home] = await cluster.transaction(
+        async (tx) => {
+          await tx.write('INSERT INTO item VALUES (?, 1)', [id]);
+          return tx.read<Uuid>('SELECT @@server_uuid AS uuid');
+        },
+        { key, everywhere: true },
+      );
+      expect(await valuesOf(id)).toEqual([1, 1, 1]);
+      expect(home.uuid).toBe(statusOf(database).uuid);
+    }
+  });
+
+  it('a transaction whose node alone takes no writes is run again on another one', async () => {
+    const [stuck, other] = databases.nodes;
+    const [key, elsewhere] = [await keyAt(stuck), await keyAt(other)];
+    const [admin] = admins;
+    await admin.query('FLUSH TABLES WITH READ LOCK');
+    let isOver = false;
+    const others = (async () => {
+      for (let i = 0; !isOver; i++)
+        await cluster.write('INSERT INTO item VALUES (?, 1)', [`beside-${i}`], { key: elsewhere });
+    })();
+    try {
+      await cluster.transaction((tx) => tx.write('INSERT INTO item VALUES (?, 1)', ['not-stuck']), { key });
+      expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['not-stuck'])).toEqual([{ n: 1 }]);
+    } finally {
+      isOver = true;
+      await admin.query('UNLOCK TABLES');
+      await others;
+      await allOnline();
+    }
+  });
+});
+
+describe('a standstill of this process', () => {
+  it('is the end of all work during which it came, in each of its parts, and of no other', async () => {
+    const freezable = await MysqlCluster.connect({ urls: databases.urls, ...patience, frozenMs: 500 });
+    try {
+      const late = (part: () => Promise<unknown>) =>
+        freezable.unlessFrozen(async () => {
+          await freezable.write('UPDATE item SET n = n + 1 WHERE id = ?', ['before']);
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+          return part().catch((error: unknown) => error);
+        });
+      await insert('before');
+      const write = () => freezable.write('INSERT INTO item VALUES (?, 1)', ['late']);
+      const transaction = () => freezable.transaction((tx) => tx.write('INSERT INTO item VALUES (?, 1)', ['late']));
+      const read = () => freezable.read('SELECT 1', []);
+      for (const part of [write, transaction, () => freezable.retrying(write), read])
+        expect(await late(part)).toMatchObject({ code: 'cluster_unavailable' });
+      await freezable.write('INSERT INTO item VALUES (?, 1)', ['another']);
+      expect(await cluster.read('SELECT id FROM item WHERE id IN (?, ?)', ['late', 'another'])).toEqual([
+        { id: 'another' },
+      ]);
+      await freezable.unlessFrozen(write);
+    } finally {
+      await freezable.close();
+    }
+  });
 });
 
 describe('a lost answer', () => {

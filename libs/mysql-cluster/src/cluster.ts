@@ -7,7 +7,7 @@ import type { AttemptDeadline } from './budget.js';
 import { Budget } from './budget.js';
 import type { NodeConnection, WriteHeader } from './connection.js';
 import { rowsOf } from './connection.js';
-import { ClusterUnavailableError, failureOf, isOutcomeUnknown, NoConnectionError } from './errors.js';
+import { ClusterUnavailableError, DeadlineError, failureOf, isOutcomeUnknown, NoConnectionError } from './errors.js';
 import type { ClusterNode } from './node.js';
 import type { NodePool } from './node-pool.js';
 import { NodeSet } from './node-set.js';
@@ -23,6 +23,7 @@ import type {
   ReadOptions,
   RetryOptions,
   Transaction,
+  TransactionOptions,
   WriteOptions,
   WriteSummary,
 } from './types.js';
@@ -233,7 +234,7 @@ export class MysqlCluster implements Cluster {
   }
 
   /**
-   * A transaction (READ COMMITTED) on the commonly ranked node, in `retrying`: `fn` may run several times, also after
+   * A transaction (READ COMMITTED) on its key's home node, in `retrying`: `fn` may run several times, also after
    * a commit whose answer was lost, so it must be repeatable. When `fn` throws, all is rolled back and the error passed on.
    *
    * ```ts
@@ -243,15 +244,27 @@ export class MysqlCluster implements Cluster {
    * });
    * ```
    */
-  async transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  async transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     const { nodeSet } = this;
     const budget = this.budget(options.timeoutMs ?? nodeSet.writeTimeoutMs);
+    const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
     return this.retrying(async () => {
-      const { node, connection } = await this.lease(({ writes }) => writes, budget.left);
-      const deadline = this.attempt(budget, new Set([node]), node);
+      const { node, connection } = await this.lease(({ writes }) => writes, budget.left, keyHash);
+      const begun = nodeSet.clock.now();
+      let isOver = false;
+      let watching: Promise<void> | undefined;
+      // Waits with its group, but not for a node that alone stands still: then it is run again on another one.
+      const slow = () => {
+        watching ??= this.untilStuck(node, begun, budget).then(() => {
+          if (!isOver) connection.destroy(new DeadlineError('the transaction', nodeSet.clock.now() - begun));
+        });
+      };
+      const deadline = this.attempt(budget, new Set([node]), node, slow);
+      let result: T;
+      let committed: WriteHeader;
       try {
         await connection.query('START TRANSACTION', deadline);
-        const result = await fn({
+        result = await fn({
           read: async <R extends RowDataPacket>(sql: string, parameters: readonly Parameter[] = []) =>
             rowsOf<R>(await connection.execute(sql, parameters, deadline)),
           write: async (sql, parameters = []) => {
@@ -259,16 +272,19 @@ export class MysqlCluster implements Cluster {
             return { affectedRows, insertId };
           },
         });
-        await connection.query('COMMIT', deadline);
-        return result;
+        committed = (await connection.query('COMMIT', deadline)) as WriteHeader;
+        nodeSet.wrote(node);
       } catch (error) {
         nodeSet.failed(node, error);
         // The time for the work may be over; a connection that cannot roll back now is destroyed, which rolls back.
         await connection.query('ROLLBACK', nodeSet.clock.now() + ROUND_PAUSE_MS).catch(() => connection.destroy());
         throw error;
       } finally {
+        isOver = true;
         node.writes.release(connection);
       }
+      if (options.everywhere) await this.awaitEverywhere(node, committed);
+      return result;
     }, options);
   }
 
@@ -344,14 +360,18 @@ export class MysqlCluster implements Cluster {
     return budget;
   }
 
-  /** A connection to the commonly ranked node, or to the next when that gives none. */
-  private async lease(poolOf: (node: ClusterNode) => NodePool, timeoutMs: number): Promise<Lease> {
+  /** A connection to the home node, or to the next when that gives none. */
+  private async lease(
+    poolOf: (node: ClusterNode) => NodePool,
+    timeoutMs: number,
+    keyHash: number = COMMON,
+  ): Promise<Lease> {
     const { nodeSet } = this;
     const budget = this.budget(timeoutMs);
     const asked = new Set<ClusterNode>();
     let cause: unknown;
     for (;;) {
-      const node = nodeSet.home(COMMON, asked);
+      const node = nodeSet.home(keyHash, asked);
       if (node && budget.left > 0) {
         asked.add(node);
         try {

@@ -107,6 +107,8 @@ export interface RetryOptions {
   readonly attempts?: number;
 }
 
+export type TransactionOptions = RetryOptions & WriteOptions;
+
 /** The statements of one transaction, all on one connection. */
 export interface Transaction {
   read<T extends RowDataPacket>(sql: string, parameters?: readonly Parameter[]): Promise<T[]>;

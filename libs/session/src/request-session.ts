@@ -547,10 +547,11 @@ export class RequestSession {
       writes: [this.nextWriteId()],
     };
     this.assertAwaited();
-    const result = await store.create(record);
+    const result = await store.create(record, this.replaced?.record);
     if (result.status !== 'done') throw new SessionEndedError('The session ended while this request ran.');
     if (result.record) await this.goOnWith(this.written(this.keep(record, content), result), record, data);
     else this.stored = this.keep(record, content, result.mark);
+    if (result.ended) this.replaced = undefined;
     this.bearer = undefined;
     this.issue(this.stored!.record, () => tokens.seal(id, secret));
   }

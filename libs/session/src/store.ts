@@ -67,10 +67,11 @@ export interface Found {
 
 /**
  * How a write ended. `conflict` brings the record as it is now; `gone` means ended or never there. `done` brings a
- * record only when what is stored is not the written one: merged with what others had written, or there before.
+ * record only when what is stored is not the written one: merged with what others had written, or there before. `ended`
+ * says that a create has ended another session too.
  */
 export type WriteResult =
-  | { readonly status: 'done'; readonly record?: SessionRecord; readonly mark?: Mark }
+  | { readonly status: 'done'; readonly record?: SessionRecord; readonly mark?: Mark; readonly ended?: true }
   | { readonly status: 'conflict'; readonly current: SessionRecord }
   | { readonly status: 'gone' };
 
@@ -82,8 +83,11 @@ export interface SessionWriter {
   /**
    * Adds a record with a fresh id. Creating it again is done, not an error, and changes nothing: the result brings the
    * record that is there, which another try of the same request may have made. Where its tombstone lies it is `gone`.
+   *
+   * `instead` is a session that a login has left for this one. A store that can may end it in the same step, as `destroy`
+   * would with its version, and then says `ended`; without that word nothing has become of it, and the caller ends it.
    */
-  create(record: SessionRecord): Promise<WriteResult>;
+  create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult>;
 
   /**
    * Puts `record` in the place of `base`, which the caller has read and whose successor it is (version raised by one).
@@ -129,7 +133,7 @@ export interface SessionStore extends SessionWriter {
  */
 export interface SealedStore extends SessionWriter {
   /** As everywhere, and refuses what `seal` would. @throws SessionUsageError */
-  create(record: SessionRecord): Promise<WriteResult>;
+  create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult>;
   update(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
   /** @throws SessionUsageError when a browser would not keep so large a cookie. */
   seal(record: SessionRecord): string;

@@ -1,4 +1,4 @@
 // @roam/session/mysql: sessions in MySQL.
 export { MysqlSessionStore } from './mysql-session-store.js';
-export type { SessionDatabase } from './session-database.js';
+export type { SessionDatabase, TransactionalDatabase } from './session-database.js';
 export { sessionTables } from './schema.js';

@@ -14,7 +14,7 @@ import {
 } from '../store.js';
 import { createdAt } from '../token.js';
 import { MysqlEpochs } from './mysql-epochs.js';
-import { guard, isDuplicate, type Parameter, type SessionDatabase } from './session-database.js';
+import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
 
 interface Row extends RowDataPacket {
   id: Buffer;
@@ -40,6 +40,11 @@ const MAY_BE_ON_ITS_WAY_MS = 60_000;
 /** How often all nodes are then asked. */
 const ROUNDS = 8;
 
+const INSERT = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
+  WHERE id = ? AND ended = 0`;
+const END_VERSION = `${END} AND version = ?`;
 const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_at, s.user_id, s.epoch`;
 
 /**
@@ -60,7 +65,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
 
   private readonly epochs: MysqlEpochs;
 
-  constructor(private readonly database: SessionDatabase) {
+  constructor(private readonly database: TransactionalDatabase) {
     this.epochs = new MysqlEpochs(database);
   }
 
@@ -74,23 +79,11 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
     return { record: toRecord(id, row), userEpoch: row.user_epoch ?? 0 };
   }
 
-  async create(record: SessionRecord): Promise<WriteResult> {
-    const sql = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-    const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
-    const sweepAt = Math.min(idleEndsAt, endsAt);
+  async create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult> {
+    const { id } = record;
     try {
-      await this.write(id, sql, [
-        bytes(id),
-        version,
-        head(record),
-        payload,
-        idleEndsAt,
-        endsAt,
-        sweepAt,
-        userId,
-        epoch,
-      ]);
+      if (instead && (await this.createInstead(record, instead))) return { status: 'done', ended: true };
+      if (!instead) await this.write(id, INSERT, valuesOf(record));
     } catch (error) {
       // The id is this record's alone: a row that has it was written by a try whose answer was lost.
       if (!isDuplicate(error)) throw error;
@@ -99,6 +92,22 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
       if (row) return { status: 'done', record: toRecord(id, row) };
     }
     return { status: 'done' };
+  }
+
+  /**
+   * One commit for both, on the node where the old session is at home; false when that was not at this version. The new one
+   * is on every node when this has returned, as the end of the old one is.
+   */
+  private createInstead(record: SessionRecord, { id, version }: SessionRecord): Promise<boolean> {
+    const work = this.database.transaction(
+      async (transaction) => {
+        await transaction.write(INSERT, valuesOf(record));
+        const { affectedRows } = await transaction.write(END_VERSION, [bytes(id), version]);
+        return affectedRows > 0;
+      },
+      { key: id, everywhere: true },
+    );
+    return guard(work);
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
@@ -118,8 +127,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
   }
 
   async destroy(id: string, ifVersion?: number): Promise<WriteResult> {
-    const sql = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
-      WHERE id = ? AND ended = 0 ${ifVersion === undefined ? '' : 'AND version = ?'}`;
+    const sql = ifVersion === undefined ? END : END_VERSION;
     const parameters = ifVersion === undefined ? [bytes(id)] : [bytes(id), ifVersion];
     for (let attempt = 0; attempt < ROUNDS; attempt++) {
       const { affectedRows } = await this.write(id, sql, parameters, true);
@@ -184,6 +192,13 @@ function toRecord(id: string, row: Row): SessionRecord {
   const { secrets, writes } = JSON.parse(row.head) as Head;
   const { version, payload, idle_ends_at: idleEndsAt, ends_at: endsAt, user_id: userId, epoch } = row;
   return { id, version, secrets, payload, idleEndsAt, endsAt, userId, epoch, writes };
+}
+
+/** The values of `INSERT`. */
+function valuesOf(record: SessionRecord): Parameter[] {
+  const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
+  const sweepAt = Math.min(idleEndsAt, endsAt);
+  return [bytes(id), version, head(record), payload, idleEndsAt, endsAt, sweepAt, userId, epoch];
 }
 
 function head({ secrets, writes }: SessionRecord): string {

@@ -20,6 +20,17 @@ export interface SessionDatabase {
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
 }
 
+/** The same for who writes several rows or none. */
+export interface TransactionalDatabase extends SessionDatabase {
+  /** See `MysqlCluster.transaction` there. */
+  transaction<T>(
+    work: (transaction: {
+      write(sql: string, parameters: readonly Parameter[]): Promise<{ affectedRows: number }>;
+    }) => Promise<T>,
+    options: { key: string; everywhere?: boolean },
+  ): Promise<T>;
+}
+
 export type Parameter = string | number | boolean | null | Buffer;
 
 /** A duplicate key is an answer; whatever else MySQL or the cluster throws means that it could not answer. */

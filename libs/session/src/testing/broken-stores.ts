@@ -58,6 +58,26 @@ export const brokenStores: Readonly<Record<string, { readonly store: StoreOnMemo
       }
     },
   },
+  'a create that says it has ended another session, and has not': {
+    caughtBy: 'ends a session together with the create of another one as it says, and no other version of it',
+    store: class extends WholeStore {
+      override async create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult> {
+        const result = await super.create(record);
+        return result.status === 'done' && instead ? { ...result, ended: true } : result;
+      }
+    },
+  },
+  'a create that ends whatever version there is of another session': {
+    caughtBy: 'ends a session together with the create of another one as it says, and no other version of it',
+    store: class extends WholeStore {
+      override async create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult> {
+        const result = await super.create(record);
+        if (result.status !== 'done' || !instead) return result;
+        await this.destroy(instead.id);
+        return { ...result, ended: true };
+      }
+    },
+  },
   'expiry is ignored': {
     caughtBy: 'sweeps what has ended',
     store: class extends WholeStore {

@@ -249,6 +249,28 @@ export function describeStoreContract(
       await expectGone(record.id);
     });
 
+    it('ends a session together with the create of another one as it says, and no other version of it', async () => {
+      const left = aRecord();
+      const seenOfLeft = markOf(await a.create(left), left);
+      const instead = aRecord();
+      const result = await b.create(instead, left);
+      for (const found of await everywhere(instead.id, markOf(result, instead))) expect(found?.record).toEqual(instead);
+      if (result.status === 'done' && result.ended) await expectGone(left.id);
+      else for (const found of await everywhere(left.id, seenOfLeft)) expect(found?.record).toEqual(left);
+
+      const changed = aRecord();
+      await a.create(changed);
+      const second = next(changed);
+      const seen = markOf(await b.update(second, changed), second);
+      const late = aRecord();
+      const lateResult = await a.create(late, changed);
+      expect(lateResult).not.toHaveProperty('ended');
+      expect((await b.find(late.id, markOf(lateResult, late)))?.record).toEqual(late);
+      // Repeated, as after an answer that was lost: there already, so it ends nothing either.
+      expect(await b.create(late, second)).not.toHaveProperty('ended');
+      for (const found of await everywhere(changed.id, seen)) expect(found?.record).toEqual(second);
+    });
+
     it('ends only the version that it was told, if updates are atomic', async () => {
       if (!a.capabilities.atomicUpdate) return;
       const record = aRecord();
