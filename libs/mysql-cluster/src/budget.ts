@@ -11,8 +11,13 @@ export interface AttemptDeadline {
   readonly onSlow?: () => void;
 }
 
-/** The first attempt's share of the time, if there is another node to turn to; the rest is for who comes after it. */
-export const FIRST_SHARE = 0.4;
+/**
+ * Milliseconds for the first attempt of a statement that has `ms` in all, if there is another node to turn to. The rest is for
+ * who comes after it: when a node froze, that one's commit may have to wait for the group until it has let go of the node.
+ */
+export function firstAttemptMs(ms: number): number {
+  return Math.min(0.4 * ms, 400);
+}
 
 export class Budget {
   private readonly end: number;
@@ -42,6 +47,6 @@ export class Budget {
   attempt(hasAlternative: boolean, onSlow?: () => void): AttemptDeadline {
     const { left, end, ms } = this;
     const isFirst = left > 0.75 * ms;
-    return { soft: hasAlternative && isFirst ? end - left * (1 - FIRST_SHARE) : end, hard: end, onSlow };
+    return { soft: hasAlternative && isFirst ? end - left + firstAttemptMs(left) : end, hard: end, onSlow };
   }
 }

@@ -1,5 +1,5 @@
 // The nodes of a cluster together: who may be used now, and what happens to one that fails.
-import { FIRST_SHARE } from './budget.js';
+import { firstAttemptMs } from './budget.js';
 import { DeadlineClock, pause } from './deadline-clock.js';
 import type { ClusterNode, NodeAddress } from './node.js';
 import { parseUrl } from './node.js';
@@ -139,7 +139,7 @@ export class NodeSet {
     if (waitedMs < readTimeoutMs / 3) return false;
     const since = this.clock.now() - waitedMs;
     // What takes less time than a write's first attempt is a read, or did not have the time to show anything.
-    return waitedMs < writeTimeoutMs * FIRST_SHARE ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
+    return waitedMs < firstAttemptMs(writeTimeoutMs) ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
   }
 
   /** Do not use the node until it has proved itself; look at all nodes now. */

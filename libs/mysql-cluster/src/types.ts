@@ -122,8 +122,8 @@ export type Parameter = string | number | bigint | boolean | null | Buffer | Dat
  * healthy; statements of a key go there, and to the next in its rank when that node fails.
  *
  * Statements must be such that repeating them is harmless (compare-and-set, `INSERT` with a fresh key): a write whose
- * answer was lost is repeated on the next node, and `repeated` says so. When half of the time is over without an answer,
- * the next node is asked beside the first one, and the first good answer counts. A statement past its deadline always
+ * answer was lost is repeated on the next node, and `repeated` says so. When a read has taken four tenths of its time, or a
+ * write 0.4 s on a node that stands still, the next node is asked beside it, and the first good answer counts. A statement past its deadline always
  * destroys its connection; its node is passed over until it has proved itself, if it is the node that is to blame.
  * Throws `ClusterUnavailableError` when no node could answer in time; MySQL's own errors (a duplicate
  * key, a syntax error) are passed on as mysql2 gives them. 1205, 1213, 1180 and 3101 are retried within the time.
