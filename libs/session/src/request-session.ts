@@ -17,6 +17,7 @@ import { Session } from './session.js';
 import {
   hasEpochs,
   isSealed,
+  liftsSessions,
   type AnySessionStore,
   type Found,
   type Json,
@@ -24,6 +25,7 @@ import {
   type SessionData,
   type SessionRecord,
   type SessionSecrets,
+  type SessionWriter,
 } from './store.js';
 import {
   createdAt,
@@ -275,6 +277,28 @@ export class RequestSession {
     this.assertWritable();
     this.bearer = { userId, epoch };
     if (remember !== undefined) this.remember(remember);
+  }
+
+  /**
+   * Ends all other sessions of the user in the step that lifts this one to `epoch`, one above theirs. What was changed is
+   * committed before.
+   * @returns false where the store cannot do that in one step
+   * @throws SessionEndedError when another such call was faster
+   */
+  async liftAbove(userId: string, epoch: number): Promise<boolean> {
+    this.assertWritable();
+    const { store } = this.context;
+    if (!liftsSessions(store)) return false;
+    await this.serially(async () => {
+      await this.commitChanges();
+      this.bearer = { userId, epoch };
+      await this.write(
+        () => NOTHING,
+        NOTHING,
+        (next, base) => store.updateAbove(next, base),
+      );
+    });
+    return true;
   }
 
   /** The limits are fixed when a session is created: on a stored one this counts from its next `regenerate`. */
@@ -606,8 +630,9 @@ export class RequestSession {
   private async write(
     changesTo: (data: SessionData) => Changes | Promise<Changes>,
     unsaved: Changes = changesBetween(this.stored!.data, this.content()),
+    put: SessionWriter['update'] = (next, base) => this.context.store.update(next, base),
   ): Promise<void> {
-    const { store, emit } = this.context;
+    const { emit } = this.context;
     const writeId = this.nextWriteId();
     let base = this.stored!;
     // A proxy repeated this request elsewhere and the first try had committed: it counts once.
@@ -618,7 +643,7 @@ export class RequestSession {
       for (const key of changes.keys()) local.delete(key);
       const next = this.successor(base, changes, writeId);
       this.assertAwaited();
-      const result = await store.update(next.record, base.record);
+      const result = await put(next.record, base.record);
       if (result.status === 'done') {
         if (result.record) emit({ type: 'merged', id: result.record.id });
         return this.adopt(this.written(next, result), local);

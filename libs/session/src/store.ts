@@ -192,6 +192,23 @@ export function hasEpochs(store: AnySessionStore): store is AnySessionStore & Se
   return 'epochOf' in store && 'raiseEpoch' in store;
 }
 
+/**
+ * Can end all of a user's sessions but one in the step that lifts this one above them. Optional: `liftsSessions` tells. Without
+ * it two steps do, of which a fault may leave the second undone.
+ */
+export interface SessionLift extends SessionEpochs {
+  /**
+   * As `update`, and raises the epoch of `record.userId` to `record.epoch` in the same step: both or neither. Where that epoch
+   * is reached already it is `done` if this session was lifted to it by another request, or by a try whose answer was lost, and
+   * brings the record; else `gone`: somebody else has ended all sessions, this one too. `record` changes nothing else.
+   */
+  updateAbove(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
+}
+
+export function liftsSessions(store: AnySessionStore): store is AnySessionStore & SessionLift {
+  return 'updateAbove' in store;
+}
+
 /** A store that knows which sessions a user has. Optional: `isSessionIndex` tells. */
 export interface SessionIndex extends SessionEpochs {
   /** The user's live records, newest first, none that was created before this call missing. */

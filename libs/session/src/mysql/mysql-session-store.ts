@@ -7,6 +7,7 @@ import {
   type Mark,
   type SessionCapabilities,
   type SessionIndex,
+  type SessionLift,
   type SessionRecord,
   type SessionSecrets,
   type SessionStore,
@@ -45,6 +46,8 @@ const INSERT = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, 
 const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
   WHERE id = ? AND ended = 0`;
 const END_VERSION = `${END} AND version = ?`;
+const UPDATE = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
+  sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
 const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_at, s.user_id, s.epoch`;
 
 /**
@@ -54,7 +57,7 @@ const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_a
  * Each statement may be repeated by the cluster on another node: `update` and `destroy` name the version that they
  * expect or are the same the second time, and the caller finds its own write id in the record.
  */
-export class MysqlSessionStore implements SessionStore, SessionIndex {
+export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLift {
   readonly capabilities: SessionCapabilities = {
     method: 'mysql',
     mergesKeys: true,
@@ -111,13 +114,32 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
-    const sql = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
-      sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
-    const { id, version, payload, idleEndsAt, userId, epoch } = record;
-    const parameters = [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), base.version];
-    const { affectedRows } = await this.write(id, sql, parameters);
-    // A node that took over a moment ago may be a write behind what the caller has read.
-    return affectedRows > 0 ? { status: 'done' } : this.current(id, base.version);
+    const { affectedRows } = await this.write(record.id, UPDATE, changesOf(record, base));
+    return affectedRows > 0 ? { status: 'done' } : this.current(record.id, base.version);
+  }
+
+  async updateAbove(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
+    const { id, userId, epoch } = record;
+    const work = this.database.transaction(
+      async (transaction) => {
+        const before = await this.epochs.lockIn(transaction, userId!);
+        if (before !== undefined && before >= epoch) return 'reached';
+        const { affectedRows } = await transaction.write(UPDATE, changesOf(record, base));
+        if (affectedRows === 0) return 'conflict';
+        await this.epochs.setIn(transaction, userId!, before, epoch);
+        return 'done';
+      },
+      { key: id, everywhere: true },
+    );
+    const status = await guard(work).catch((error: unknown) => {
+      // Another was the first to raise this user's epoch.
+      if (isDuplicate(error)) return 'conflict' as const;
+      throw error;
+    });
+    if (status === 'done') return { status };
+    const now = await this.current(id, base.version);
+    if (status === 'conflict' || now.status !== 'conflict') return now;
+    return now.current.epoch >= epoch ? { status: 'done', record: now.current } : { status: 'gone' };
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
@@ -170,6 +192,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex {
   }
 
   private async current(id: string, atLeast = 0): Promise<WriteResult> {
+    // A node that took over a moment ago may be a write behind what the caller has read.
     const row = await this.row(id, atLeast);
     return row && !row.ended ? { status: 'conflict', current: toRecord(id, row) } : { status: 'gone' };
   }
@@ -199,6 +222,12 @@ function valuesOf(record: SessionRecord): Parameter[] {
   const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
   const sweepAt = Math.min(idleEndsAt, endsAt);
   return [bytes(id), version, head(record), payload, idleEndsAt, endsAt, sweepAt, userId, epoch];
+}
+
+/** The values of `UPDATE`. */
+function changesOf(record: SessionRecord, base: SessionRecord): Parameter[] {
+  const { id, version, payload, idleEndsAt, userId, epoch } = record;
+  return [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), base.version];
 }
 
 function head({ secrets, writes }: SessionRecord): string {

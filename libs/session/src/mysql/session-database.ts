@@ -20,15 +20,18 @@ export interface SessionDatabase {
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
 }
 
-/** The same for who writes several rows or none. */
+/** The same for who changes several rows or none. */
 export interface TransactionalDatabase extends SessionDatabase {
   /** See `MysqlCluster.transaction` there. */
   transaction<T>(
-    work: (transaction: {
-      write(sql: string, parameters: readonly Parameter[]): Promise<{ affectedRows: number }>;
-    }) => Promise<T>,
+    work: (transaction: DatabaseTransaction) => Promise<T>,
     options: { key: string; everywhere?: boolean },
   ): Promise<T>;
+}
+
+export interface DatabaseTransaction {
+  read<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[]>;
+  write(sql: string, parameters: readonly Parameter[]): Promise<{ affectedRows: number }>;
 }
 
 export type Parameter = string | number | boolean | null | Buffer;

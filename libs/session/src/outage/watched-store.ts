@@ -8,7 +8,7 @@ type Call = (...args: unknown[]) => Promise<unknown>;
 const READS: ReadonlySet<PropertyKey> = new Set(['find', 'admit']);
 const CALLS: ReadonlySet<PropertyKey> = new Set([
   ...READS,
-  ...['create', 'update', 'touch', 'destroy', 'sweep', 'lend', 'epochOf', 'raiseEpoch', 'listByUser'],
+  ...['create', 'update', 'updateAbove', 'touch', 'destroy', 'sweep', 'lend', 'epochOf', 'raiseEpoch', 'listByUser'],
 ]);
 
 /**
@@ -50,6 +50,9 @@ function note(ends: KnownEnds, name: PropertyKey, [subject]: unknown[], answer: 
     ends.addSession(idOf(subject));
   } else if (name === 'raiseEpoch') {
     ends.addEpoch(subject as string, answer as number);
+  } else if (name === 'updateAbove' && (answer as WriteResult).status === 'done') {
+    const { userId, epoch } = subject as SessionRecord;
+    ends.addEpoch(userId!, epoch);
   }
 }
 

@@ -8,6 +8,7 @@ import {
   hasEpochs,
   isSealed,
   isSessionIndex,
+  liftsSessions,
   type AnySessionStore,
   type SealedStore,
   type SessionStore,
@@ -727,6 +728,21 @@ export function describeSessionContract(
         expect(await phone.see(b)).toBeDefined();
       });
 
+      it('are all left, and the one that asked too, when a fault comes in between', async () => {
+        const [store] = opened.servers;
+        if (!hasEpochs(store)) return;
+        const userId = newUser();
+        const [phone, laptop] = [new Visitor(), new Visitor()];
+        await phone.logIn(a, userId);
+        await laptop.logIn(b, userId);
+        const down = () => Promise.reject(new StoreUnavailableError('on purpose'));
+        const lifts = liftsSessions(store) && { updateAbove: down };
+        const cut = server({ ...methodsOf(store), raiseEpoch: down, ...lifts } as unknown as AnySessionStore);
+        const end = laptop.visit(cut, (session) => cut.endAll(userId, session));
+        await expect(end).rejects.toThrow('on purpose');
+        for (const visitor of [phone, laptop]) expect(await visitor.see(b)).toBeDefined();
+      });
+
       it('are ended but one by a click that was made twice', async () => {
         if (!hasEpochs(opened.servers[0]) || sealed()) return;
         const userId = newUser();
@@ -736,6 +752,27 @@ export function describeSessionContract(
         await a.endAll(userId, clicks[0].session);
         await b.endAll(userId, clicks[1].session);
         expect(await laptop.see(a)).toBeDefined();
+      });
+
+      it('are ended but one by two clicks at the same moment, and by two devices all but one of them', async () => {
+        if (!hasEpochs(opened.servers[0]) || !opened.servers[0].capabilities.atomicUpdate) return;
+        const userId = newUser();
+        const [phone, laptop, third] = [new Visitor(), new Visitor(), new Visitor()];
+        for (const visitor of [phone, laptop, third]) await visitor.logIn(a, userId);
+        const clicks = [await laptop.begin(a), await laptop.begin(b)];
+        await Promise.all([a.endAll(userId, clicks[0].session), b.endAll(userId, clicks[1].session)]);
+        for (const here of all) expect(await laptop.see(here)).toBeDefined();
+        for (const visitor of [phone, third]) await expectDead(visitor);
+
+        await phone.logIn(a, userId);
+        const devices = [await laptop.begin(a), await phone.begin(b)];
+        const ends = await Promise.allSettled([
+          a.endAll(userId, devices[0].session),
+          b.endAll(userId, devices[1].session),
+        ]);
+        expect(ends.filter(({ status }) => status === 'fulfilled')).not.toHaveLength(0);
+        const left = [await laptop.see(a), await phone.see(a)].filter((seen) => seen !== undefined);
+        expect(left).toHaveLength(1);
       });
 
       it('end also when a login races with the end of all (better-auth#11022)', async () => {
@@ -877,7 +914,7 @@ function counted(store: AnySessionStore, calls: string[]): AnySessionStore {
 /** A plain object with the store's methods, to replace single ones of. */
 function methodsOf(store: AnySessionStore): SessionStore & Partial<SealedStore> {
   const sealed = ['seal', 'unseal', 'admit', 'isKnownToHaveEnded'];
-  const kept = ['find', 'listByUser', 'epochOf', 'raiseEpoch'];
+  const kept = ['find', 'listByUser', 'epochOf', 'raiseEpoch', 'updateAbove'];
   const names = [...sealed, ...kept, 'create', 'update', 'touch', 'destroy', 'sweep'];
   const source = store as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
   const methods = Object.fromEntries(names.flatMap((name) => (source[name] ? [[name, source[name].bind(store)]] : [])));

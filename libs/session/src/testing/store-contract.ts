@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../errors.js';
 import {
   isSealed,
   isSessionIndex,
+  liftsSessions,
   type AnySessionStore,
   type Json,
   type Mark,
@@ -269,6 +270,29 @@ export function describeStoreContract(
       // Repeated, as after an answer that was lost: there already, so it ends nothing either.
       expect(await b.create(late, second)).not.toHaveProperty('ended');
       for (const found of await everywhere(changed.id, seen)) expect(found?.record).toEqual(second);
+    });
+
+    it('lifts a session above all others of its user, both or neither, if it can', async () => {
+      if (!liftsSessions(a) || !liftsSessions(b)) return;
+      const userId = `user-${newId(Date.now())}`;
+      const [own, other] = [aRecord({ userId }), aRecord({ userId })];
+      for (const record of [own, other]) await a.create(record);
+      const stale = next(next(own), { epoch: 1 });
+      expect(await b.updateAbove(stale, next(own))).toEqual({ status: 'conflict', current: own });
+      expect(await a.epochOf(userId)).toBe(0);
+
+      const lifted = next(own, { epoch: 1, writes: ['lift-000'] });
+      expect(await b.updateAbove(lifted, own)).toEqual({ status: 'done' });
+      for (const found of await everywhere(own.id)) expect(found).toEqual({ record: lifted, userEpoch: 1 });
+      for (const found of await everywhere(other.id)) expect(found).toEqual({ record: other, userEpoch: 1 });
+      // Repeated, as after an answer that was lost.
+      expect(await a.updateAbove(lifted, own)).toEqual({ status: 'done', record: lifted });
+      expect(await a.updateAbove(next(other, { epoch: 1 }), other)).toEqual({ status: 'gone' });
+      expect(await b.epochOf(userId)).toBe(1);
+
+      const again = next(lifted, { epoch: 2, writes: ['lift-001'] });
+      expect(await a.updateAbove(again, lifted)).toEqual({ status: 'done' });
+      expect(await b.epochOf(userId)).toBe(2);
     });
 
     it('ends only the version that it was told, if updates are atomic', async () => {
