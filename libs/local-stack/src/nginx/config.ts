@@ -35,6 +35,8 @@ http {
   large_client_header_buffers 4 32k;
 
   upstream web {
+    # A server that has just started is slow at first, one that stands still answers nothing: neither gets as many as the others.
+    least_conn;
 ${upstreams.map((server) => `    server 127.0.0.1:${server.port} max_fails=1 fail_timeout=2s;`).join('\n')}
     # When all have failed lately, as in a quick rolling restart, they are asked all the same: some may be back already.
 ${upstreams.map((server) => `    server 127.0.0.1:${server.port} backup max_fails=0;${backup(server)}`).join('\n')}
