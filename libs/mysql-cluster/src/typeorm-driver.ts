@@ -1,5 +1,6 @@
 // mysql2's shape for TypeORM's `driver` option, with connections from whichever node accepts writes now.
 import type { Connection, ConnectionOptions, QueryError } from 'mysql2';
+import { firstAttemptMs } from './budget.js';
 import type { Lease } from './cluster.js';
 import type { NodeConnection } from './connection.js';
 import { NoConnectionError } from './errors.js';
@@ -112,7 +113,12 @@ function withDeadlines(
       settle(new NoConnectionError('the connection is gone', false) as unknown as QueryError);
       return undefined;
     }
-    connection.arm(typeof sql === 'string' ? sql : 'the statement', nodes.clock.now() + timeoutMs());
+    const now = nodes.clock.now();
+    const hard = now + timeoutMs();
+    // A node that answers nothing meanwhile is frozen: whoever tries again finds another one.
+    const hasAlternative = nodes.usable.some((other) => other !== node);
+    const soft = hasAlternative ? Math.min(hard, now + firstAttemptMs(nodes.writeTimeoutMs)) : hard;
+    connection.arm(typeof sql === 'string' ? sql : 'the statement', { soft, hard });
     return send(sql, ...rest.slice(0, -1), settle);
   };
   return Object.assign(raw, { query });
