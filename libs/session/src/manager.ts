@@ -165,9 +165,9 @@ export class SessionManager {
     const before = await epochs.epochOf(userId);
     // It may have ended since this request began: then it is not to lift itself back over the bar.
     if (ownerOf(except).epoch < before) await except.reload();
-    if (await ownerOf(except).liftAbove(userId, before + 1)) return;
-    // First lifted above the bar, so that the parallel requests of this session are not logged out in between.
     const expected = before + 1;
+    if (await ownerOf(except).liftAbove(userId, expected)) return;
+    // First lifted above the bar, so that the parallel requests of this session are not logged out in between.
     await except.bind({ userId, epoch: expected }).save();
     const raised = await epochs.raiseEpoch(userId);
     if (raised !== expected) await except.bind({ userId, epoch: raised }).save();

@@ -292,11 +292,16 @@ export class RequestSession {
     await this.serially(async () => {
       await this.commitChanges();
       this.bearer = { userId, epoch };
-      await this.write(
-        () => NOTHING,
-        NOTHING,
-        (next, base) => store.updateAbove(next, base),
-      );
+      try {
+        await this.write(
+          () => NOTHING,
+          NOTHING,
+          (next, base) => store.updateAbove(next, base),
+        );
+      } finally {
+        // A commit that comes later must not lift it alone: the next end of all sessions would pass it by.
+        this.bearer = undefined;
+      }
     });
     return true;
   }
