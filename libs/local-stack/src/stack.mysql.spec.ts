@@ -142,7 +142,11 @@ describe('nginx before the web servers', () => {
     const response = await fetch(`${stack.url}/die`, { method: 'POST' });
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
-    for (const one of stack.servers) await one.start();
+    for (const one of stack.servers) {
+      // Waits for its end: `start` does nothing for a process whose end has not been heard of yet.
+      await one.kill();
+      await one.start();
+    }
   });
 });
 
