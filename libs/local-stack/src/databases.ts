@@ -59,7 +59,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
         dir: join(runDir.path, `mysql${i + 1}`),
         host: isolated?.places[i]?.host ?? HOST,
         port: await ports.next(),
-        groupPorts: isGroup(topology) ? [await ports.next(), await ports.next()] : undefined,
+        groupPorts: isGroup(topology) ? [await ports.next(), await ports.next(), await ports.next()] : undefined,
       });
     const groupSeeds = places.map(({ host, groupPorts }) => `${host}:${groupPorts?.[0]}`);
     // Any two servers that ever meet must differ, also those of two runs.

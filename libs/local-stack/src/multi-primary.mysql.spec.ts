@@ -91,6 +91,19 @@ describe('a multi-primary group', () => {
     await arrived(10);
   });
 
+  it('takes a killed node back where the others do not yet look for it in vain', async () => {
+    const groupAddress = async () =>
+      (await ask<{ value: string }>(node(2).adminUrl, 'SELECT @@GLOBAL.group_replication_local_address AS value'))[0]
+        ?.value;
+    const addresses = [await groupAddress()];
+    for (let i = 0; i < 2; i++) {
+      await node(2).kill();
+      await node(2).start();
+      addresses.push(await groupAddress());
+    }
+    expect(new Set(addresses).size).toBe(3);
+  });
+
   it('starts again after a power cut of all, on a node that has everything, and only when all have answered', async () => {
     // The node that would come first if it were not for its data.
     const uuids = await Promise.all(

@@ -8,7 +8,7 @@ export interface ServerPlace {
   readonly host: string;
   readonly port: number;
   /** Group Replication's own ports, the first for the start; undefined outside of a group. */
-  readonly groupPorts: readonly [number, number] | undefined;
+  readonly groupPorts: readonly [number, number, number] | undefined;
 }
 
 export interface ServerArguments {

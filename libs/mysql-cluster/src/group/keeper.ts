@@ -62,6 +62,8 @@ export class GroupKeeper {
   private readonly busy = new Map<string, Promise<void>>();
   private readonly retryAfter = new Map<string, number>();
   private readonly faults = new Map<string, string>();
+  /** Where each node was in the group last: one that was started again tells only where it was configured to be. */
+  private readonly lastAddresses = new Map<string, string>();
   /** Nodes whose accounts are made, by `server_uuid`: a node that lost its data comes back as another. */
   private readonly prepared = new Set<string>();
   private looking: Promise<GroupView> | undefined;
@@ -86,7 +88,10 @@ export class GroupKeeper {
       .map(({ reason }) => reason);
     for (const { node, answer } of observations) {
       const name = nameOf(node);
-      if (answer?.state === 'ONLINE') this.faults.delete(name);
+      if (answer?.state === 'ONLINE') {
+        this.faults.delete(name);
+        this.lastAddresses.set(name, answer.groupAddress);
+      }
       const fault = this.faults.get(name);
       if (this.busy.has(name) && answer && answer.state !== 'ONLINE') waiting.push(`${name} is joining`);
       else if (fault !== undefined) waiting.push(`${name} could not join (${fault})`);
@@ -171,8 +176,13 @@ export class GroupKeeper {
         [user, password],
       );
       if (group) {
-        for (const [setting, value] of addressesFor(node, group))
-          await query(`SET GLOBAL group_replication_${setting} = ?`, [value]);
+        const address = this.nextAddress(node, group);
+        if (address !== undefined) {
+          this.lastAddresses.set(name, address);
+          await query('SET GLOBAL group_replication_local_address = ?', [address]);
+          // The members may have moved as well.
+          await query('SET GLOBAL group_replication_group_seeds = ?', [addressesOf(group).join()]);
+        }
         await query('START GROUP_REPLICATION');
         return;
       }
@@ -185,6 +195,15 @@ export class GroupKeeper {
         await query('SET GLOBAL group_replication_bootstrap_group = OFF').catch(() => undefined);
       }
     });
+  }
+
+  /** Another port than the last one; undefined for a node that has no choice. */
+  private nextAddress(node: GroupNode, group: readonly Observation[]): string | undefined {
+    const { groupPorts } = node;
+    const last = this.lastAddresses.get(nameOf(node)) ?? group.find((each) => each.node === node)?.answer?.groupAddress;
+    if (!groupPorts || last === undefined) return undefined;
+    const [, host, port] = /^(.*):(\d+)$/.exec(last)!;
+    return `${host}:${groupPorts[(groupPorts.indexOf(Number(port)) + 1) % groupPorts.length]}`;
   }
 
   /** Runs statements on a node in the background, one job per node, with a pause after a failure. */
@@ -222,16 +241,6 @@ function isServerError(error: unknown): boolean {
   return error instanceof Error && 'sqlState' in error;
 }
 
-/** Where a joiner is to be, and where it finds the members now, which may have moved as well. */
-function addressesFor(joiner: GroupNode, group: readonly Observation[]): [setting: string, value: string][] {
-  const { groupPorts } = joiner;
-  const own = group.find(({ node }) => node === joiner)?.answer?.groupAddress;
-  if (!groupPorts || own === undefined) return [];
-  const [, host, port] = /^(.*):(\d+)$/.exec(own)!;
-  const next = groupPorts[(groupPorts.indexOf(Number(port)) + 1) % groupPorts.length];
-  const members = group.flatMap(({ answer }) => (answer?.state === 'ONLINE' ? [answer.groupAddress] : []));
-  return [
-    ['local_address', `${host}:${next}`],
-    ['group_seeds', members.join(',')],
-  ];
+function addressesOf(group: readonly Observation[]): string[] {
+  return group.flatMap(({ answer }) => (answer?.state === 'ONLINE' ? [answer.groupAddress] : []));
 }

@@ -5,8 +5,8 @@
 //
 // Settings (environment; each password also as NAME_FILE, the path of a file that holds it):
 //   GROUP_NODES           host:port of every node, comma-separated (the port defaults to 3306): required
-//   GROUP_PORTS           two or more ports of the group's own, free on every node: a node takes the next one each time that it
-//                         joins, so that the group does not wait for connections to where it was before (default: it stays)
+//   GROUP_PORTS           three or more ports of the group's own, free on every node: a node takes the next one each time that it
+//                         joins, where the others do not yet look for it in vain (default: it stays where it is)
 //   GROUP_USER            an account with all rights on every node (default root)
 //   GROUP_PASSWORD        its password: required
 //   GROUP_CA              the certificate (PEM) of the authority that signed the nodes': connects by TLS then; also GROUP_CA_FILE

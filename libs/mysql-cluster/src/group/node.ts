@@ -9,9 +9,10 @@ export interface GroupNode {
   readonly host: string;
   readonly port: number;
   /**
-   * Ports of Group Replication's own, two or more, free on its host: each time that it joins it takes another one than before.
-   * The others keep connections to where a member was when it froze or was cut off, and speak into them first when it is
-   * back at that port; the whole group waits for that. Default: it stays at the port that it was configured with.
+   * Ports of Group Replication's own, three or more, free on its host: each time that it joins it takes the next one. The
+   * others go on looking for a member where it died, in growing pauses of up to ten seconds, also when it has moved once
+   * since; back at that port it would join only at the next look, and the whole group would wait for that. Default: it
+   * stays at the port that it was configured with.
    */
   readonly groupPorts?: readonly number[];
 }

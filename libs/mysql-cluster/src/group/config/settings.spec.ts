@@ -34,12 +34,12 @@ describe("the keeper's settings", () => {
 
   it('give every node the same ports of the group', () => {
     const required = { GROUP_NODES: 'a,b', GROUP_PASSWORD: 'a', REPLICATION_PASSWORD: 'b' };
-    const { nodes } = readSettings({ ...required, GROUP_PORTS: '33061, 33071' });
+    const { nodes } = readSettings({ ...required, GROUP_PORTS: '33061, 33071, 33081' });
     expect(nodes.map(({ groupPorts }) => groupPorts)).toEqual([
-      [33061, 33071],
-      [33061, 33071],
+      [33061, 33071, 33081],
+      [33061, 33071, 33081],
     ]);
-    for (const GROUP_PORTS of ['33061', '33061,x', '33061,0', '33061,65536'])
+    for (const GROUP_PORTS of ['33061', '33061,33071', '33061,33071,x', '33061,33071,0', '33061,33071,65536'])
       expect(() => readSettings({ ...required, GROUP_PORTS })).toThrow('GROUP_PORTS');
   });
 

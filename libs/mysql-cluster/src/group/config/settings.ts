@@ -12,6 +12,9 @@ export class GroupSettingsError extends Error {
   }
 }
 
+/** With fewer a node would be back at a port where the others still look for it: see `GroupNode`. */
+const MIN_GROUP_PORTS = 3;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** See the list at the top of `main.ts`. Throws `GroupSettingsError`. */
@@ -37,8 +40,9 @@ export function readSettings(env: Environment = process.env): GroupOptions {
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .map(Number);
-  if (groupPorts.length === 1 || !groupPorts.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535))
-    faults.push(`GROUP_PORTS: "${env.GROUP_PORTS}" is not a list of two or more ports`);
+  const arePorts = groupPorts.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
+  if (groupPorts.length > 0 && (groupPorts.length < MIN_GROUP_PORTS || !arePorts))
+    faults.push(`GROUP_PORTS: "${env.GROUP_PORTS}" is not a list of three or more ports`);
   const nodes: GroupNode[] = [];
   for (const part of required('GROUP_NODES', env.GROUP_NODES).split(',')) {
     const text = part.trim();
