@@ -10,6 +10,7 @@ import {
   hasOtherKind,
   isSealed,
   isSessionIndex,
+  liftsSessions,
   type AnySessionStore,
   type OtherKind,
   type SessionCapabilities,
@@ -159,18 +160,34 @@ export class SessionManager {
   async endAll(userId: string, except?: Session): Promise<void> {
     const epochs = this.epochs();
     if (!except) {
-      await epochs.raiseEpoch(userId);
+      await this.raiseAbove(userId, await this.highestEpoch(userId));
       return;
     }
     const before = await epochs.epochOf(userId);
     // It may have ended since this request began: then it is not to lift itself back over the bar.
     if (ownerOf(except).epoch < before) await except.reload();
-    const expected = before + 1;
-    if (await ownerOf(except).liftAbove(userId, expected)) return;
-    // First lifted above the bar, so that the parallel requests of this session are not logged out in between.
-    await except.bind({ userId, epoch: expected }).save();
-    const raised = await epochs.raiseEpoch(userId);
-    if (raised !== expected) await except.bind({ userId, epoch: raised }).save();
+    if (await ownerOf(except).liftAbove(userId, before + 1)) return;
+    const highest = Math.max(before, await this.highestEpoch(userId));
+    // First lifted above the bar, so that the parallel requests of this session are not logged out in between. Not where nobody
+    // could tell later who stands above; most such sessions are in tokens, and these requests bring an older one all the same.
+    if (this.listsSessions) await except.bind({ userId, epoch: highest + 1 }).save();
+    const raised = await this.raiseAbove(userId, highest);
+    if (ownerOf(except).epoch !== raised) await except.bind({ userId, epoch: raised }).save();
+  }
+
+  /** Of the user's sessions: a fault may have left one lifted above the bar and the others not ended. */
+  private async highestEpoch(userId: string): Promise<number> {
+    const { store } = this.context;
+    if (liftsSessions(store) || !isSessionIndex(store)) return 0;
+    return Math.max(0, ...(await store.listByUser(userId)).map(({ epoch }) => epoch));
+  }
+
+  /** Raises the bar once, and further where it is not above `epoch` then. */
+  private async raiseAbove(userId: string, epoch: number): Promise<number> {
+    for (;;) {
+      const raised = await this.epochs().raiseEpoch(userId);
+      if (raised > epoch) return raised;
+    }
   }
 
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */

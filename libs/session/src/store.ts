@@ -194,7 +194,7 @@ export function hasEpochs(store: AnySessionStore): store is AnySessionStore & Se
 
 /**
  * Can end all of a user's sessions but one in the step that lifts this one above them. Optional: `liftsSessions` tells. Without
- * it two steps do, of which a fault may leave the second undone.
+ * it two steps do, of which a fault may leave the second undone: the next end of all goes above what that has lifted.
  */
 export interface SessionLift extends SessionEpochs {
   /**
