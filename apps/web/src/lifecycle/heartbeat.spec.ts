@@ -30,7 +30,11 @@ describe('Heartbeat', () => {
     await sleep(50);
     block(150);
     expect(heartbeat.now() - heartbeat.unreadSince).toBeGreaterThanOrEqual(150);
-    await sleep(100);
-    expect(heartbeat.now() - heartbeat.unreadSince).toBeLessThan(150);
+    let unread = Infinity;
+    for (let i = 0; i < 20 && unread >= 150; i++) {
+      await sleep(100);
+      unread = heartbeat.now() - heartbeat.unreadSince;
+    }
+    expect(unread).toBeLessThan(150);
   });
 });
