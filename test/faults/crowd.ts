@@ -5,6 +5,7 @@ import { concurrently } from '../support/concurrently.js';
 import type { Promises } from './check.js';
 import { Person } from './person.js';
 import type { Operation } from './history.js';
+import { generator } from './random.js';
 import { stillNeeded } from './settled.js';
 
 export interface CrowdOptions {
@@ -15,7 +16,7 @@ export interface CrowdOptions {
   readonly perSecond: number;
   /** Whether people try cookies that were logged out (default true). */
   readonly thieves?: boolean;
-  /** Whether people end the sessions of their other devices (default true). */
+  /** Whether people end sessions, by a login too, that may have gone on elsewhere (default true). */
   readonly ends?: boolean;
   /** Makes two crowds do the same, as far as the site answers the same. */
   readonly seed?: number;
@@ -41,27 +42,28 @@ export interface MethodTraits {
 }
 
 const WIDTH = 4;
+/** Of what people do, so much is that somebody else opens an account; and so many of these are kept in view. */
+const NEWCOMERS = 0.002;
+const MOST_NEWCOMERS = 32;
 
 export class Crowd {
   readonly history: Operation[] = [];
   private readonly people: Person[];
+  /** Those who came last while the others acted. They open an account, sign in on a second device, and that is all. */
+  private readonly newcomers: Person[] = [];
+  private readonly random: () => number;
+  private readonly invite: (name: string, seed: number) => Person;
+  private came = 0;
   private running = false;
   private loops: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: CrowdOptions) {
     const { people, seed = 1 } = options;
     const crowd = randomBytes(6).toString('hex');
-    this.people = Array.from(
-      { length: people },
-      (_, i) =>
-        new Person({
-          ...options,
-          name: `u${i}`,
-          crowd,
-          seed: seed * 1000 + i,
-          record: (each) => this.history.push(each),
-        }),
-    );
+    const record = (each: Operation) => this.history.push(each);
+    this.random = generator(seed);
+    this.invite = (name, i) => new Person({ ...options, name, crowd, seed: seed * 1_000_000 + i, record });
+    this.people = Array.from({ length: people }, (_, i) => this.invite(`u${i}`, i));
   }
 
   /** Everybody registers, then all act until `stop`. */
@@ -86,7 +88,7 @@ export class Crowd {
 
   /** While all are stopped: drops from the history what no later request can contradict. */
   forgetSettled(): void {
-    const inPlay = new Set(this.people.flatMap((person) => person.inPlay));
+    const inPlay = new Set(this.everybody.flatMap((person) => person.inPlay));
     const needed = stillNeeded(this.history, inPlay);
     this.history.length = 0;
     for (const operation of needed) this.history.push(operation);
@@ -94,18 +96,32 @@ export class Crowd {
 
   /** When the site is whole again and quiet: everybody looks at everything, on every server. */
   async lookAround(): Promise<void> {
-    await concurrently(this.people.length, WIDTH, (i) => this.people[i].lookAround());
+    const { everybody } = this;
+    await concurrently(everybody.length, WIDTH, (i) => everybody[i].lookAround());
   }
 
   close(): void {
-    for (const person of this.people) person.close();
+    for (const person of this.everybody) person.close();
+  }
+
+  private get everybody(): readonly Person[] {
+    return [...this.people, ...this.newcomers];
+  }
+
+  /** Resolves with how many requests the newcomer took. */
+  private async welcome(): Promise<number> {
+    const newcomer = this.invite(`n${this.came}`, this.people.length + this.came++);
+    if (await newcomer.tryToArrive()) this.newcomers.push(newcomer);
+    else newcomer.close();
+    if (this.newcomers.length > MOST_NEWCOMERS) this.newcomers.shift()!.close();
+    return 2;
   }
 
   private async loop(person: Person, intervalMs: number): Promise<void> {
     let next = performance.now() + Math.random() * intervalMs;
     while (this.running) {
       await sleep(Math.max(0, next - performance.now()));
-      const sent = await person.act();
+      const sent = this.random() < NEWCOMERS ? await this.welcome() : await person.act();
       // What could not be sent in time is not made up for: people do not click twice as fast afterwards.
       next = Math.max(performance.now(), next + intervalMs * sent);
     }

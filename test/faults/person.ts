@@ -14,6 +14,8 @@ interface Device {
   cart: string;
   /** The last quantity that was put into the cart: each is used once. */
   quantity: number;
+  /** Whether something in the cart was sent together with something else, so perhaps to both sides of a cut. */
+  mayBeSplit: boolean;
 }
 
 /** A copy of cookies that must be worth nothing. */
@@ -74,6 +76,7 @@ export class Person {
       token: undefined,
       cart: `${options.name}.${name}.cart`,
       quantity: 0,
+      mayBeSplit: false,
     }));
   }
 
@@ -95,22 +98,27 @@ export class Person {
 
   async arrive(): Promise<void> {
     const [phone, laptop] = this.devices;
-    const makes = this.nameFor(phone);
-    const account = { ...this.credentials, name: this.options.name };
     let answer: Answer | undefined;
     // Many come at once, and each password costs the site much.
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      answer = await this.send(phone, { action: 'register', makes }, 'POST', '/api/register', account);
+      answer = await this.register(phone);
       if (answer !== undefined && answer.status < 500) break;
       await sleep(1_000);
     }
-    if (answer?.status === 201) phone.token = makes;
     // Without an answer, an earlier attempt may have made the account.
-    else if (answer?.status === 409) {
+    if (answer?.status === 409) {
       this.strays++;
       await this.signIn(phone);
-    } else throw new Error(`register answered ${answer?.status}: ${answer?.text}`);
+    } else if (answer?.status !== 201) throw new Error(`register answered ${answer?.status}: ${answer?.text}`);
     await this.signIn(laptop);
+  }
+
+  /** Registers, whatever the site is going through; false when that failed. */
+  async tryToArrive(): Promise<boolean> {
+    const [phone, laptop] = this.devices;
+    if ((await this.register(phone))?.status !== 201) return false;
+    await this.signIn(laptop);
+    return true;
   }
 
   /** One thing that people do; resolves with how many requests it took. */
@@ -143,6 +151,14 @@ export class Person {
 
   close(): void {
     for (const { client } of [...this.devices, ...this.ghosts]) client.close();
+  }
+
+  private async register(device: Device): Promise<Answer | undefined> {
+    const makes = this.nameFor(device);
+    const account = { ...this.credentials, name: this.options.name };
+    const answer = await this.send(device, { action: 'register', makes }, 'POST', '/api/register', account);
+    if (answer?.status === 201) device.token = makes;
+    return answer;
   }
 
   private async look(device: Device, how: Partial<Sent> = {}): Promise<number> {
@@ -179,6 +195,7 @@ export class Person {
     if (together === 'none') return this.write(device);
     const keys = [this.key(), this.key()];
     if (keys[0] === keys[1] && together === 'different keys') return this.write(device);
+    device.mayBeSplit = !hasHome;
     await Promise.all(keys.map((key) => this.write(device, key, { isLoose: !hasHome })));
     return 2;
   }
@@ -186,6 +203,8 @@ export class Person {
   /** A new login, also on a device that is signed in; what a visitor had in the cart is kept. */
   private async signIn(device: Device): Promise<number> {
     const before = device.token;
+    // A login on one side of a cut keeps what that side knows: see docs/sync.md.
+    if (this.options.ends === false && device.mayBeSplit) return this.look(device);
     if (before === undefined && this.random() < 0.3) await this.write(device);
     const copy = before === undefined ? undefined : { client: device.client.copy(), token: before };
     const makes = this.nameFor(device);
@@ -276,6 +295,7 @@ export class Person {
     device.token = undefined;
     device.cart = `${this.options.name}.${device.name}.cart${++this.names}`;
     device.quantity = 0;
+    device.mayBeSplit = false;
   }
 
   private send(device: Device, sent: Sent, method: Method, path: string, body?: Body): Promise<Answer | undefined> {

@@ -21,8 +21,7 @@ export class RegistrationService {
 
   /** @throws {EmailTakenError} @throws {TooManyAttemptsError} */
   async register(request: Request, input: Registration): Promise<User> {
-    await this.throttle.registration(request.ip);
-    const user = await this.users.register(input, request.trustedId);
+    const user = await this.throttle.registration(request.ip, () => this.users.register(input, request.trustedId));
     this.audit.note('registered', request, { userId: user.id, email: user.email });
     this.accounts.welcome(user);
     await this.signIns.signIn(request, { user, epoch: 0 }, false);

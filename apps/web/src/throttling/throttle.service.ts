@@ -17,6 +17,9 @@ export interface Attempt {
   readonly ip: string | undefined;
 }
 
+/** Of one address, so many rows are counted in, and so many accounts are opened at the same time. */
+const REGISTRATION_ROWS = 8;
+
 /** A key whose failures make the next attempt wait longer and longer. */
 interface Slowed {
   readonly limiter: MysqlRateLimiter;
@@ -49,6 +52,11 @@ export class ThrottleService {
   private readonly mailsFromAddress: MysqlRateLimiter;
   /** Fewer than all requests that run at once: a flood of logins leaves room for others. */
   private readonly pairLines = new Lines({ places: 1, maxWaiting: 32, capacity: 0.75 * limits.runningRequests });
+  private readonly registrationLines = new Lines({
+    places: REGISTRATION_ROWS,
+    maxWaiting: limits.waitingRequests,
+    capacity: Infinity,
+  });
   private readonly accountLines = new Lines({ places: 5, maxWaiting: 32, capacity: Infinity });
 
   constructor(
@@ -74,7 +82,7 @@ export class ThrottleService {
       points: registrationsPerAddress,
       durationMs: limits.throttleRegistrationsMs,
       // Whole offices and everybody behind a proxy that hides addresses register from one.
-      rows: 8,
+      rows: REGISTRATION_ROWS,
     });
     this.mailsByPair = mails('mail-pair', 5);
     this.mailsToAccount = mails('mail-account', 30);
@@ -121,12 +129,22 @@ export class ThrottleService {
   }
 
   /**
-   * Counts one attempt to open an account, whatever comes of it: its answer tells whether an address has one.
+   * Lets `open` try to open an account, unless too many such attempts came from there. Each counts, whatever comes of it: its
+   * answer tells whether an address has an account. Counted meanwhile, since two commits side by side take no longer than one:
+   * as many as are let in at once may be too many.
    * @throws {TooManyAttemptsError}
-   * @throws ClusterUnavailableError
+   * @throws {OverloadedError} when too many wait for their turn
+   * @throws ClusterUnavailableError while the counter cannot be read or written; an account may have been opened then.
    */
-  async registration(ip: string | undefined): Promise<void> {
-    await consume(this.registrations, addressKey(ip));
+  registration<T>(ip: string | undefined, open: () => Promise<T>): Promise<T> {
+    const address = addressKey(ip);
+    return this.registrationLines.inTurn(address, async () => {
+      const before = await this.registrations.get(address);
+      if (before && before.consumedPoints >= this.registrations.points) refuse(before.msBeforeNext);
+      const [counted, opened] = await Promise.allSettled([this.registrations.penalty(address), open()]);
+      for (const each of [counted, opened]) if (each.status === 'rejected') throw each.reason;
+      return (opened as PromiseFulfilledResult<T>).value;
+    });
   }
 
   /**

@@ -199,17 +199,31 @@ it('a login that is right the first time writes nothing', async () => {
   expect(write).not.toHaveBeenCalled();
 });
 
-it('ASVS 2.4.1: opening accounts is bounded by address and hour', async () => {
+it('ASVS 2.4.1: opening accounts is bounded by address and hour, whatever comes of each', async () => {
   const [one, other] = servers({ THROTTLE_REGISTRATIONS_PER_ADDRESS: '3' });
   const ip = '2001:db8:7::1';
-  for (const server of [one, other, one]) expect(await waitOf(server.registration(ip))).toBe(0);
+  const open = jest.fn(async () => 'opened');
+  for (const server of [one, other]) expect(await server.registration(ip, open)).toBe('opened');
+  const taken = new Error('taken');
+  await expect(one.registration(ip, () => Promise.reject(taken))).rejects.toBe(taken);
+  open.mockClear();
   const write = jest.spyOn(clusters[1], 'write');
-  expect(await waitOf(other.registration('2001:db8:7::2'))).toBeGreaterThan(59 * 60);
+  expect(await waitOf(other.registration('2001:db8:7::2', open))).toBeGreaterThan(59 * 60);
   // A flood of them is no work for the databases.
   expect(write).not.toHaveBeenCalled();
-  expect(await waitOf(other.registration('2001:db8:8::1'))).toBe(0);
+  expect(open).not.toHaveBeenCalled();
+  expect(await waitOf(other.registration('2001:db8:8::1', open))).toBe(0);
   later(60 * 60_000);
-  expect(await waitOf(other.registration(ip))).toBe(0);
+  expect(await waitOf(other.registration(ip, open))).toBe(0);
+});
+
+it('opens no more accounts at once than it can count', async () => {
+  const [one] = servers({ THROTTLE_REGISTRATIONS_PER_ADDRESS: '3' });
+  const open = jest.fn(async () => 'opened');
+  const flood = Array.from({ length: 60 }, () => waitOf(one.registration('2001:db8:9::1', open)));
+  await Promise.all(flood);
+  expect(open.mock.calls.length).toBeGreaterThanOrEqual(3);
+  expect(open.mock.calls.length).toBeLessThanOrEqual(8 + 2);
 });
 
 it('counts the parallel points of all servers, and loses none that it acknowledged when a node dies', async () => {
@@ -256,6 +270,8 @@ it('lets nobody in unchecked while the counters cannot be reached', async () => 
   const prove = jest.fn(right);
   await Promise.all(databases.nodes.slice(1).map((node) => node.kill()));
   await expect(one.attempt(someone(), prove)).rejects.toMatchObject({ code: 'cluster_unavailable' });
-  await expect(one.registration('192.0.2.1')).rejects.toMatchObject({ code: 'cluster_unavailable' });
+  await expect(one.registration('192.0.2.1', async () => undefined)).rejects.toMatchObject({
+    code: 'cluster_unavailable',
+  });
   expect(prove).not.toHaveBeenCalled();
 });
