@@ -199,7 +199,7 @@ it('a login that is right the first time writes nothing', async () => {
   expect(write).not.toHaveBeenCalled();
 });
 
-it('ASVS 2.4.1: opening accounts is bounded by address and hour, whatever comes of each', async () => {
+it('ASVS 2.4.1: opening accounts is bounded by address and hour', async () => {
   const [one, other] = servers({ THROTTLE_REGISTRATIONS_PER_ADDRESS: '3' });
   const ip = '2001:db8:7::1';
   const open = jest.fn(async () => 'opened');
