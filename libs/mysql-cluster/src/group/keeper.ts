@@ -62,7 +62,7 @@ export class GroupKeeper {
   private readonly busy = new Map<string, Promise<void>>();
   private readonly retryAfter = new Map<string, number>();
   private readonly faults = new Map<string, string>();
-  /** Where each node was in the group last: one that was started again tells only where it was configured to be. */
+  /** Where each node was in the group last, or tried to be; one that was started again tells only what it was configured with. */
   private readonly lastAddresses = new Map<string, string>();
   /** Nodes whose accounts are made, by `server_uuid`: a node that lost its data comes back as another. */
   private readonly prepared = new Set<string>();
