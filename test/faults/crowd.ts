@@ -43,7 +43,7 @@ export interface MethodTraits {
 
 const WIDTH = 4;
 /** Of what people do, so much is that somebody else opens an account; and so many of these are kept in view. */
-const NEWCOMERS = 0.002;
+const NEWCOMERS = 0.001;
 const MOST_NEWCOMERS = 32;
 
 export class Crowd {
