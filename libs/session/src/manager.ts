@@ -182,12 +182,15 @@ export class SessionManager {
     return Math.max(0, ...(await store.listByUser(userId)).map(({ epoch }) => epoch));
   }
 
-  /** Raises the bar once, and further where it is not above `epoch` then. */
+  /** Raises the bar once, and further where it is not above `epoch` then, as long as the store does raise it. */
   private async raiseAbove(userId: string, epoch: number): Promise<number> {
-    for (;;) {
-      const raised = await this.epochs().raiseEpoch(userId);
-      if (raised > epoch) return raised;
+    const epochs = this.epochs();
+    let raised = await epochs.raiseEpoch(userId);
+    for (let before = 0; raised <= epoch && raised > before;) {
+      before = raised;
+      raised = await epochs.raiseEpoch(userId);
     }
+    return raised;
   }
 
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */
