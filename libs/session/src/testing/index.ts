@@ -6,7 +6,6 @@ import { describeStoreContract, type StoreUnderTest } from './store-contract.js'
 export type { StoreUnderTest };
 export { slowed } from './slow-memory.js';
 export { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
-export { patience } from './patience.js';
 export { startStores, type OpenStore, type StoreProcess } from './store-processes.js';
 
 /** Runs the whole contract on a store: the port's promises, and the invariants of sessions through the module. */
