@@ -183,7 +183,12 @@ describe('conflicts', () => {
     })();
     try {
       await cluster.transaction((tx) => tx.write('INSERT INTO item VALUES (?, 1)', ['not-stuck']), { key });
-      expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['not-stuck'])).toEqual([{ n: 1 }]);
+      // The node that is asked may not have it yet.
+      let found: object[] = [];
+      const hasArrived = async () =>
+        (found = await cluster.read('SELECT n FROM item WHERE id = ?', ['not-stuck'])).length > 0;
+      await until('the row has arrived', hasArrived);
+      expect(found).toEqual([{ n: 1 }]);
     } finally {
       isOver = true;
       await admin.query('UNLOCK TABLES');
