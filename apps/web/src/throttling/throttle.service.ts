@@ -120,7 +120,7 @@ export class ThrottleService {
       ...slowed.map(({ limiter, key }) => limiter.get(key)),
     ]);
     refuse(Math.max(...slowed.map(({ delay }, i) => waitOf(failures[i] ?? null, delay))));
-    if (fromHere && fromHere.consumedPoints >= this.addresses.points) refuse(fromHere.msBeforeNext);
+    refuseAtEnd(this.addresses, fromHere);
     const proof = await prove();
     if (proof === false)
       await Promise.all([this.addresses.penalty(address), ...slowed.map(({ limiter, key }) => limiter.penalty(key))]);
@@ -139,11 +139,12 @@ export class ThrottleService {
   registration<T>(ip: string | undefined, open: () => Promise<T>): Promise<T> {
     const address = addressKey(ip);
     return this.registrationLines.inTurn(address, async () => {
-      const before = await this.registrations.get(address);
-      if (before && before.consumedPoints >= this.registrations.points) refuse(before.msBeforeNext);
-      const [counted, opened] = await Promise.allSettled([this.registrations.penalty(address), open()]);
-      for (const each of [counted, opened]) if (each.status === 'rejected') throw each.reason;
-      return (opened as PromiseFulfilledResult<T>).value;
+      refuseAtEnd(this.registrations, await this.registrations.get(address));
+      const counted = this.registrations.penalty(address);
+      const opened = open();
+      await Promise.allSettled([counted, opened]);
+      await counted;
+      return opened;
     });
   }
 
@@ -193,6 +194,11 @@ async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {
   await limiter.consume(key).catch((refused: unknown) => {
     throw refused instanceof RateLimiterRes ? new TooManyAttemptsError(refused.msBeforeNext) : refused;
   });
+}
+
+/** Where all points are used up. */
+function refuseAtEnd({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
+  if (counted && counted.consumedPoints >= points) refuse(counted.msBeforeNext);
 }
 
 function refuse(waitMs: number): void {

@@ -226,6 +226,19 @@ it('opens no more accounts at once than it can count', async () => {
   expect(open.mock.calls.length).toBeLessThanOrEqual(8 + 2);
 });
 
+it('says that an account which could not be counted is not opened, and waits for one that is', async () => {
+  const [one] = servers();
+  const failure = new Error('not written');
+  jest.spyOn(clusters[0], 'write').mockRejectedValueOnce(failure);
+  let isOpen = false;
+  const open = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    isOpen = true;
+  };
+  await expect(one.registration('2001:db8:10::1', open)).rejects.toBe(failure);
+  expect(isOpen).toBe(true);
+});
+
 it('counts the parallel points of all servers, and loses none that it acknowledged when a node dies', async () => {
   const limiters = clusters.map(
     (cluster) => new MysqlRateLimiter(cluster, { keyPrefix: 'test', points: 1_000, durationMs: 600_000, rows: 8 }),
