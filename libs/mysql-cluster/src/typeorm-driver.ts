@@ -108,12 +108,11 @@ function withDeadlines(
       if (error) nodes.failed(node, error);
       (callback as QueryCallback)(error, ...results);
     };
-    nodes.clock.now();
+    const now = nodes.clock.now();
     if (connection.isGone) {
       settle(new NoConnectionError('the connection is gone', false) as unknown as QueryError);
       return undefined;
     }
-    const now = nodes.clock.now();
     const hard = now + timeoutMs();
     // A node that answers nothing meanwhile is frozen: whoever tries again finds another one.
     const hasAlternative = nodes.usable.some((other) => other !== node);

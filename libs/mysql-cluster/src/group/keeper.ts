@@ -88,10 +88,9 @@ export class GroupKeeper {
       .map(({ reason }) => reason);
     for (const { node, answer } of observations) {
       const name = nameOf(node);
-      if (answer?.state === 'ONLINE') {
-        this.faults.delete(name);
+      if (answer?.state === 'ONLINE') this.faults.delete(name);
+      if (answer && (answer.state === 'ONLINE' || !this.lastAddresses.has(name)))
         this.lastAddresses.set(name, answer.groupAddress);
-      }
       const fault = this.faults.get(name);
       if (this.busy.has(name) && answer && answer.state !== 'ONLINE') waiting.push(`${name} is joining`);
       else if (fault !== undefined) waiting.push(`${name} could not join (${fault})`);
@@ -176,7 +175,7 @@ export class GroupKeeper {
         [user, password],
       );
       if (group) {
-        const address = this.nextAddress(node, group);
+        const address = this.nextAddress(node);
         if (address !== undefined) {
           this.lastAddresses.set(name, address);
           await query('SET GLOBAL group_replication_local_address = ?', [address]);
@@ -198,9 +197,9 @@ export class GroupKeeper {
   }
 
   /** Another port than the last one; undefined for a node that has no choice. */
-  private nextAddress(node: GroupNode, group: readonly Observation[]): string | undefined {
+  private nextAddress(node: GroupNode): string | undefined {
     const { groupPorts } = node;
-    const last = this.lastAddresses.get(nameOf(node)) ?? group.find((each) => each.node === node)?.answer?.groupAddress;
+    const last = this.lastAddresses.get(nameOf(node));
     if (!groupPorts || last === undefined) return undefined;
     const [, host, port] = /^(.*):(\d+)$/.exec(last)!;
     return `${host}:${groupPorts[(groupPorts.indexOf(Number(port)) + 1) % groupPorts.length]}`;
