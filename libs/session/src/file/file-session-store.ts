@@ -25,7 +25,7 @@ import {
   type WriteResult,
 } from '../store.js';
 import { createdAt } from '../token.js';
-import { keyOf, unended, type UserDocument } from './documents.js';
+import { keyOf, unended, type Documents, type Key, type Kind, type UserDocument } from './documents.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
 import type { MountState } from './mount.js';
 import { sealKeys } from './sealed-file.js';
@@ -169,13 +169,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   async listByUser(userId: string): Promise<SessionRecord[]> {
     const user = await this.documents.read(keyOf('users', userId), true);
     const ids = Object.keys(unended(user?.sessions ?? {}));
-    const copies = await Promise.all(
-      ids.map(async (id) => {
-        const key = keyOf('sessions', id);
-        // A cached folder listing may be older than the session: past it.
-        return (await this.documents.read(key)) ?? (await this.documents.read(key, true));
-      }),
-    );
+    const copies = await Promise.all(ids.map((id) => this.readAnew(keyOf('sessions', id))));
     return copies
       .flatMap((copy) => (copy && !copy.ended ? [toRecord(copy)] : []))
       .filter((record) => record.userId === userId)
@@ -183,7 +177,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   }
 
   async epochOf(userId: string): Promise<number> {
-    return (await this.documents.read(keyOf('users', userId)))?.epoch ?? 0;
+    return (await this.readAnew(keyOf('users', userId)))?.epoch ?? 0;
   }
 
   async raiseEpoch(userId: string): Promise<number> {
@@ -227,6 +221,11 @@ export class FileSessionStore implements SessionStore, SessionIndex {
       throw new StoreUnavailableError('The session may be on a mount that is out of reach.');
     }
     return undefined;
+  }
+
+  /** A cached folder listing may be older than the document: none is believed only past it. */
+  private async readAnew<K extends Kind>(key: Key<K>): Promise<Documents[K] | undefined> {
+    return (await this.documents.read(key)) ?? (await this.documents.read(key, true));
   }
 
   private isNewEnough(copy: Replica, atLeast: Mark | undefined): boolean {

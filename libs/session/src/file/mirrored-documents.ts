@@ -145,6 +145,8 @@ export class MirroredDocuments {
       const copies = await this.copies(key, attempt > 0);
       const document = joined(key.kind, copies);
       const next = change(document);
+      // A cached folder listing may be older than the document.
+      if (next === undefined && document === undefined && attempt === 0) continue;
       if (next === undefined || next === document) {
         // What is acknowledged by this, such as a logout that somebody has begun, every mount must have.
         return document && differ(copies) ? this.writeAll(key, document, copies) : document;
@@ -405,7 +407,7 @@ function differ(copies: readonly Copy<Kind>[]): boolean {
 
 /** What a writer says of the version that it follows. */
 function base(found: Version | undefined): Omit<Version, 'body'> | undefined {
-  return found && { version: found.version, sum: found.sum, older: found.older };
+  return found && { version: found.version, sum: found.sum };
 }
 
 function tooMany(): Error {

@@ -1,12 +1,14 @@
 // The whole contract on one folder that each of three servers has mounted over the network, with caches of its own.
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeSessionStore, startStores } from '../testing/index.js';
-import type { SessionIndex } from '../store.js';
+import type { SessionIndex, SessionRecord } from '../store.js';
 import { aRecord } from '../testing/store-contract.js';
-import { keyOf } from './documents.js';
+import { newId } from '../token.js';
+import { keyOf, type Kind } from './documents.js';
 import { FileServer, prepareNetworkMounts } from './testing/file-server.js';
 
 jest.setTimeout(60_000);
@@ -51,22 +53,66 @@ if (missing) console.error(`NOT TESTED: the file method on network mounts; ${mis
   };
   describeSessionStore('file, one network mount, three processes', start);
 
-  it('lists a session whose folder another server has looked at just before', async () => {
-    const { servers, close } = await start();
-    try {
-      const [here, there] = servers;
-      const folderOf = (id: string) => keyOf('sessions', id).hash.slice(0, 3);
-      const userId = 'a user of one folder';
-      const first = aRecord({ userId });
-      let second = aRecord({ userId });
-      while (folderOf(second.id) !== folderOf(first.id)) second = aRecord({ userId });
-      await here.create(first);
-      expect(await there.find(first.id)).toBeDefined();
-      await here.create(second);
-      const listed = await (there as typeof there & SessionIndex).listByUser(userId);
-      expect(new Set(listed.map(({ id }) => id))).toEqual(new Set([first.id, second.id]));
-    } finally {
-      await close();
-    }
+  describe('a folder that one server has looked at just before another one wrote to it', () => {
+    type Store = Awaited<ReturnType<typeof start>>['servers'][number] & SessionIndex;
+    let close: () => Promise<void>;
+    /** `there` has a cached listing of the folders of both. */
+    let here: Store;
+    let there: Store;
+    let user: string;
+    let session: SessionRecord;
+
+    const folderOf = (...key: Parameters<typeof keyOf>) => keyOf(...key).hash.slice(0, 3);
+    const inFolderOf = (kind: Kind, id: string, another: () => string) => {
+      for (;;) {
+        const other = another();
+        if (folderOf(kind, other) === folderOf(kind, id)) return other;
+      }
+    };
+
+    beforeEach(async () => {
+      const started = await start();
+      close = started.close;
+      [here, there] = started.servers as Store[];
+      const neighbour = aRecord({ userId: `user ${randomUUID()}` });
+      user = inFolderOf('users', neighbour.userId!, () => `user ${randomUUID()}`);
+      session = aRecord({
+        userId: user,
+        id: inFolderOf('sessions', neighbour.id, () => newId(Date.now())),
+      });
+      await here.create(neighbour);
+      expect(await there.find(neighbour.id)).toBeDefined();
+    });
+    afterEach(() => close());
+
+    it('shows a new session in the list', async () => {
+      await here.create(session);
+      expect((await there.listByUser(user)).map(({ id }) => id)).toEqual([session.id]);
+    });
+
+    it('shows that all sessions were ended', async () => {
+      await here.create(session);
+      await here.raiseEpoch(user);
+      expect(await there.find(session.id)).toMatchObject({ userEpoch: 1 });
+    });
+
+    it('counts one end of all sessions after the other', async () => {
+      for (const epoch of [1, 2]) expect(await here.raiseEpoch(user)).toBe(epoch);
+      expect(await there.raiseEpoch(user)).toBe(3);
+      expect(await here.epochOf(user)).toBe(3);
+    });
+
+    it('keeps two logins of one user in the list', async () => {
+      const others = [aRecord({ userId: user }), aRecord({ userId: user })];
+      for (const other of others) await here.create(other);
+      await there.create(session);
+      expect(await here.listByUser(user)).toHaveLength(3);
+    });
+
+    it('lets a new session be ended', async () => {
+      await here.create(session);
+      expect(await there.destroy(session.id)).toEqual({ status: 'done' });
+      expect(await here.find(session.id)).toBeUndefined();
+    });
   });
 });

@@ -7,16 +7,22 @@
 //    name exists. So a name appears with its whole contents or not at all, and one writer of a version wins. NFS may
 //    lose link's answer and report that the name exists, and some file systems have no word for it: therefore the
 //    name's contents decide who has won, not the answer.
-// 2. The winner removes the version before its own, and only then is the write acknowledged. So a directory listing
+// 2. The winner removes the versions below its own, and only then is the write acknowledged. So a directory listing
 //    from a stale cache can lead nobody to an overwritten version: opening a file by name asks the file server
-//    (close-to-open consistency), the file is not there, and the reader lists again, past the cache.
-// 3. Versions are removed upward only. So when a writer has linked n+1 and finds the very n that it has read still in
-//    place, no n+1 was there before: it has won. When n is gone or another, it may have slept while others went
-//    further, and removed what it then made anew: it takes its file back unless that is the highest, and says `lost`;
-//    the caller reads again and finds whether its write is in the document.
-// 4. A writer killed before the link leaves a temporary file, which the sweep removes by age. One killed after it
-//    leaves two versions: the higher is the document, as complete as if it had been acknowledged, and the next writer
-//    removes both. There is nothing to recover, so nobody waits, and two servers cannot get into each other's way.
+//    (close-to-open consistency), the file is not there, and the reader lists again, past the cache. Nor is "there is
+//    no document" believed of such a listing.
+// 3. The highest version is removed by nobody. So when a writer has linked n+1, and then a listing past the cache shows
+//    nothing higher and the very n that it has read is still in place, no n+1 was there before: it has won. Otherwise
+//    it may have slept while others went further, and removed what it then made anew (1 too, where it had read that
+//    there was none): it takes its file back unless that is the highest, and says `lost`; the caller reads again and
+//    finds whether its write is in the document.
+// 4. Until that is settled the file has two names, the temporary one as well. So where a stale listing leads a reader
+//    to a file that a sleeper has just made anew, the number of its names gives it away, and the reader lists again.
+//    (SSHFS does not tell it: there such a reader may see that file, for the milliseconds until it is taken back.)
+// 5. A writer killed before the link leaves a temporary file, which the sweep removes by age. One killed after it
+//    leaves several versions: the highest is the document, as complete as if it had been acknowledged, and the next
+//    writer removes the others. There is nothing to recover, so nobody waits, and two servers cannot get into each
+//    other's way.
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -30,8 +36,6 @@ export interface Version {
   /** SHA-256 of the file. */
   readonly sum: string;
   readonly body: string;
-  /** Lower versions that a writer left behind. */
-  readonly older: readonly number[];
 }
 
 /** What a scan tells of a document. */
@@ -114,13 +118,16 @@ export class VersionedFiles {
     await this.writeTemporary(Buffer.from('probe'), (temporary) => readFile(temporary));
   }
 
-  /** The document, or undefined when there is none. `fresh` looks past caches of the folder's listing. */
+  /**
+   * The document, or undefined when there is none. `fresh` looks past caches of the folder's listing; without it, what
+   * another server made a moment ago may be missing, but nothing that is older than what is there is read.
+   */
   async read(key: Key, fresh: boolean): Promise<Version | undefined> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (fresh || attempt > 0) await this.refresh(key);
-      const versions = await this.versionsOf(key);
+      const isFresh = fresh || attempt > 0;
+      const versions = await (isFresh ? this.versionsNow(key) : this.versionsOf(key));
       if (versions.length > 0) {
-        const found = await this.load(key, versions);
+        const found = await this.load(key, versions, isFresh);
         if (found !== 'gone') return found;
         continue;
       }
@@ -136,23 +143,22 @@ export class VersionedFiles {
     const version = (base?.version ?? 0) + 1;
     const target = this.file(key, version);
     const bytes = this.seal.close(nameOf(key, version), body);
-    const won = await this.writeTemporary(bytes, async (temporary) => {
+    return this.writeTemporary(bytes, async (temporary) => {
       const failure = await this.name(temporary, target);
-      if (!failure) return true;
-      // Whatever the answer was, the name tells.
-      const there = await ifThere(readOnly(target));
-      if (!there && failure.code !== 'EEXIST') throw failure;
-      return there?.equals(bytes) ?? false;
+      if (failure) {
+        // Whatever the answer was, the name tells.
+        const there = await ifThere(readOnly(target));
+        if (!there && failure.code !== 'EEXIST') throw failure;
+        if (!there?.bytes.equals(bytes)) return 'lost';
+      }
+      const versions = await this.versionsNow(key);
+      const isHighest = Math.max(version, ...versions) === version;
+      if (!isHighest) await ifThere(unlink(target));
+      if (!isHighest || (base && !(await this.holds(this.file(key, base.version), base.sum)))) return 'lost';
+      for (const old of versions) if (old < version) await ifThere(unlink(this.file(key, old)));
+      await this.flushFolder(this.folder(key));
+      return 'done';
     });
-    if (!won) return 'lost';
-    if (base && !(await this.holds(this.file(key, base.version), base.sum))) {
-      const highest = (await this.versionsOf(key)).at(-1);
-      if (highest !== undefined && highest > version) await ifThere(unlink(target));
-      return 'lost';
-    }
-    if (base) for (const old of [...base.older, base.version]) await ifThere(unlink(this.file(key, old)));
-    await this.flushFolder(this.folder(key));
-    return 'done';
   }
 
   /** Removes a document for good, unless it has gone further than `version`. */
@@ -173,7 +179,7 @@ export class VersionedFiles {
       for (const [hash, versions] of [...versionsIn(names)].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (hash < from) continue;
         if (documents.length >= limit || Date.now() > until) return { documents, next: hash };
-        let found = await this.load({ kind, hash }, versions);
+        let found = await this.load({ kind, hash }, versions, false);
         if (found === 'gone') found = await this.read({ kind, hash }, true);
         if (!found) continue;
         const document = JSON.parse(found.body) as Documents[Kind];
@@ -195,25 +201,42 @@ export class VersionedFiles {
     }
   }
 
-  /** The highest of these versions; undefined when it is not ours, `gone` when a writer was faster. */
-  private async load(key: Key, versions: readonly number[]): Promise<Version | undefined | 'gone'> {
+  /** The highest of these versions; undefined when it is not ours, `gone` when it must be looked for past the cache. */
+  private async load(key: Key, versions: readonly number[], isFresh: boolean): Promise<Version | undefined | 'gone'> {
     const version = versions.at(-1)!;
-    const bytes = await ifThere(readOnly(this.file(key, version)));
-    if (!bytes) return 'gone';
-    const body = this.seal.open(nameOf(key, version), bytes);
-    if (body !== undefined) return { version, sum: sumOf(bytes), body, older: versions.slice(0, -1) };
+    const file = await ifThere(readOnly(this.file(key, version)));
+    if (!file || (file.names > 1 && !isFresh)) return 'gone';
+    const body = this.seal.open(nameOf(key, version), file.bytes);
+    if (body !== undefined) return { version, sum: sumOf(file.bytes), body };
     await this.moveAside(key, versions);
     return undefined;
   }
 
-  /** Upward. */
+  /** Upward; from a cache, perhaps. */
   private async versionsOf(key: Key): Promise<number[]> {
     return versionsIn((await ifThere(readdir(this.folder(key)))) ?? []).get(key.hash) ?? [];
   }
 
+  /**
+   * Upward, as they are now: a change of ours in the folder has caches drop their listing. Some keep one that was
+   * under way meanwhile, so the listing must show that change.
+   */
+  private async versionsNow(key: Key): Promise<number[]> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const name = `${REFRESH}${this.writer}.${++this.count}`;
+      const file = await ifThere(open(path(this.folder(key), name), 'wx', 0o600));
+      if (!file) return [];
+      await file.close();
+      const names = await readdir(this.folder(key));
+      await ifThere(unlink(path(this.folder(key), name)));
+      if (names.includes(name)) return versionsIn(names).get(key.hash) ?? [];
+    }
+    throw new Error('The listing of a folder does not show what was made in it.');
+  }
+
   private async holds(file: string, sum: string): Promise<boolean> {
-    const bytes = await ifThere(readOnly(file));
-    return bytes !== undefined && sumOf(bytes) === sum;
+    const there = await ifThere(readOnly(file));
+    return there !== undefined && sumOf(there.bytes) === sum;
   }
 
   /** Gives the file its name, unless the name is taken; returns what went wrong. */
@@ -249,14 +272,6 @@ export class VersionedFiles {
     }
   }
 
-  /** Makes a change in the folder, so that this machine's cached listing of it is thrown away. */
-  private async refresh(key: Key): Promise<void> {
-    const name = path(this.folder(key), `${REFRESH}${this.writer}.${++this.count}`);
-    const file = await ifThere(open(name, 'wx', 0o600));
-    await file?.close();
-    await ifThere(unlink(name));
-  }
-
   /** What is not ours is kept for inspection, and with it the lower versions, which must not come back in its place. */
   private async moveAside(key: Key, versions: readonly number[]): Promise<void> {
     for (const version of versions) {
@@ -287,13 +302,19 @@ export class VersionedFiles {
   }
 }
 
-/** The contents of a file; nothing of what is no file: a pipe must not keep us waiting, nor a link lead elsewhere. */
-async function readOnly(file: string): Promise<Buffer> {
+/** A file and how many names it has; empty for what is no file: a pipe must not keep us waiting, nor a link lead elsewhere. */
+async function readOnly(file: string): Promise<{ bytes: Buffer; names: number }> {
   try {
-    return await readFile(file, { flag: constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW });
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    try {
+      const { nlink } = await handle.stat();
+      return { bytes: await handle.readFile(), names: nlink };
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
-    if (['EISDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) return Buffer.alloc(0);
-    throw error;
+    if (!['EISDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return { bytes: Buffer.alloc(0), names: 1 };
   }
 }
 

@@ -316,7 +316,8 @@ export function describeStoreContract(
       await a.destroy(tombstone.id);
       const count = async (limit: number) => (await b.sweep(past + 1000, limit)) <= limit;
       expect(await count(1)).toBe(true);
-      while ((await b.sweep(past + 1000, 100)) > 0);
+      // A call's work may be bounded by time: none removed does not mean that all were looked at.
+      for (let none = 0; none < 5;) none = (await b.sweep(past + 1000, 100)) > 0 ? 0 : none + 1;
       await expectGone(idle.id);
       await expectGone(over.id);
       expect((await b.find(live.id))?.record).toEqual(live);

@@ -24,7 +24,7 @@ export function prepareNetworkMounts(): string | undefined {
 export class FileServer {
   private readonly sessions: ChildProcess[] = [];
   private readonly mounts: { point: string; sshfs: ChildProcess }[] = [];
-  private readonly listener = createServer({ pauseOnConnect: true }, (socket) => {
+  private readonly listener = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
     this.sessions.push(spawn(SFTP_SERVER, [], { stdio: [socket, socket, 'inherit'] }));
     socket.destroy();
   });
