@@ -15,6 +15,9 @@ export interface Documents {
   users: UserDocument;
 }
 
+/** Each request of a user reads the user's document; whoever signs in again and again must not make it grow for ever. */
+const MAX_LISTED = 1000;
+
 export type Kind = keyof Documents;
 export const KINDS: readonly Kind[] = ['sessions', 'users'];
 
@@ -38,15 +41,17 @@ export function join(kind: Kind, a: Replica | UserDocument, b: Replica | UserDoc
 }
 
 function joinUsers(a: UserDocument, b: UserDocument): UserDocument {
-  const sessions = { ...a.sessions, ...unended(b.sessions) };
-  if (b.epoch <= a.epoch && Object.keys(sessions).length === Object.keys(a.sessions).length) return a;
+  const sessions = unended({ ...a.sessions, ...b.sessions });
+  if (b.epoch <= a.epoch && Object.keys(sessions).every((id) => Object.hasOwn(a.sessions, id))) return a;
   return { ...a, epoch: Math.max(a.epoch, b.epoch), sessions };
 }
 
-/** Those that may still live. */
+/** Those that may still live; of too many the newest: an id begins with the time. */
 export function unended(sessions: UserDocument['sessions']): UserDocument['sessions'] {
   const now = Date.now();
-  return Object.fromEntries(Object.entries(sessions).filter(([, endsAt]) => endsAt >= now));
+  const unended = Object.entries(sessions).filter(([, endsAt]) => endsAt >= now);
+  if (unended.length > MAX_LISTED) unended.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(unended.slice(-MAX_LISTED));
 }
 
 /** The same for copies that tell the same. */

@@ -273,6 +273,20 @@ describe('two mounts', () => {
       for (let i = 0; i < 5; i++) expect(await alone.epochOf(`${name} ${i}`)).toBe(1);
   });
 
+  it('are compared soon after a start: whoever knew what one has missed may have ended meanwhile', async () => {
+    const options = { dirs, keys: sealKeys(secrets), deadlineMs: DEADLINE_MS, compareMs: 3_600_000 };
+    const user = keyOf('users', 'user');
+    const before = await MirroredDocuments.open({ ...options, onEvent: () => undefined });
+    await take(dirs[0]);
+    await before.change(user, () => ({ userId: 'user', epoch: 1, sessions: {} }));
+    before.close();
+    await giveBack(dirs[0]);
+    const after = await MirroredDocuments.open({ ...options, compareSoonMs: 100, onEvent: () => undefined });
+    await until(() => after.counts.repaired === 1);
+    after.close();
+    expect(await (await open({ dirs: [dirs[0]] })).epochOf('user')).toBe(1);
+  });
+
   it('are compared now and then, and what differs is repaired', async () => {
     const store = await open({ compareMs: 200 });
     const record = aRecord();

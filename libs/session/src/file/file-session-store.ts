@@ -67,6 +67,8 @@ export interface FileStoreStats {
 const HOUR = 3_600_000;
 /** How long to wait, in all, for a copy that is as new as what the browser has seen. */
 const PAUSES_MS = [0, 10, 20, 40, 80, 100];
+/** Sessions of a list that are read at once: the mount is there for others too. */
+const LISTED_AT_ONCE = 16;
 /** Servers' clocks, and the moment in which they fence a mount, differ by less. */
 const SKEW_MS = 60_000;
 
@@ -169,7 +171,11 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   async listByUser(userId: string): Promise<SessionRecord[]> {
     const user = await this.documents.read(keyOf('users', userId), true);
     const ids = Object.keys(unended(user?.sessions ?? {}));
-    const copies = await Promise.all(ids.map((id) => this.readAnew(keyOf('sessions', id))));
+    const copies: (Replica | undefined)[] = [];
+    while (ids.length > 0) {
+      const some = ids.splice(0, LISTED_AT_ONCE);
+      copies.push(...(await Promise.all(some.map((id) => this.readAnew(keyOf('sessions', id))))));
+    }
     return copies
       .flatMap((copy) => (copy && !copy.ended ? [toRecord(copy)] : []))
       .filter((record) => record.userId === userId)
@@ -257,7 +263,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
     await this.documents.change(keyOf('users', userId), (known = nobody(userId)) =>
       Object.hasOwn(known.sessions, id)
         ? undefined
-        : { ...known, sessions: { ...unended(known.sessions), [id]: endsAt } },
+        : { ...known, sessions: unended({ ...known.sessions, [id]: endsAt }) },
     );
   }
 }

@@ -26,6 +26,8 @@ export interface MirrorOptions {
   readonly deadlineMs: number;
   /** The mounts are compared as a whole this often. Milliseconds. */
   readonly compareMs: number;
+  /** As soon after a start, or a mount's return. Milliseconds. */
+  readonly compareSoonMs?: number;
   /** So much is remembered of what a mount missed; when it was more, it is given everything. */
   readonly maxMissed?: number;
   readonly onEvent: (event: FileStoreEvent) => void;
@@ -43,7 +45,7 @@ const GIVEN_AT_ONCE = 4;
 const GIVE_AGAIN_MS = 100;
 const REPAIR_DELAY_MS = 200;
 const MAX_MISSED = 100_000;
-/** After a mount was away, they are compared about so much later: its file server may have lost more than it missed. */
+/** After a start, or when a mount was away, they are compared about so much later: one may lack more than is known. */
 const COMPARE_SOON_MS = 20_000;
 
 /**
@@ -62,7 +64,7 @@ export class MirroredDocuments {
   private readonly repairing = new Set<string>();
   private readonly closing = new AbortController();
   /** Has the mounts compared soon. */
-  private wake: AbortController | undefined;
+  private wake = new AbortController();
   private readonly sweeper = new Sweeper();
 
   private constructor(private readonly options: MirrorOptions) {
@@ -145,8 +147,9 @@ export class MirroredDocuments {
       const copies = await this.copies(key, attempt > 0);
       const document = joined(key.kind, copies);
       const next = change(document);
-      // A cached folder listing may be older than the document.
-      if (next === undefined && document === undefined && attempt === 0) continue;
+      // A cached folder listing may be older than the document: to believe it here, or to count a user's epochs from the
+      // beginning, would be an answer that nobody corrects. A new session needs no second look.
+      if (document === undefined && attempt === 0 && (next === undefined || key.kind === 'users')) continue;
       if (next === undefined || next === document) {
         // What is acknowledged by this, such as a logout that somebody has begun, every mount must have.
         return document && differ(copies) ? this.writeAll(key, document, copies) : document;
@@ -288,7 +291,7 @@ export class MirroredDocuments {
         mount.admit();
         if (mount.fencedAt === 0) return;
         this.options.onEvent({ type: 'returned', dir: mount.dir, caughtUp });
-        this.wake?.abort();
+        this.wake.abort();
         return;
       }
       // Only a complete mount can give it: the last that lived.
@@ -370,14 +373,17 @@ export class MirroredDocuments {
 
   private async compareForever(): Promise<void> {
     const { signal } = this.closing;
+    const { compareMs, compareSoonMs = COMPARE_SOON_MS } = this.options;
+    const pause = (ms: number, until: AbortSignal) =>
+      // Not all servers at once.
+      sleep(ms * (0.5 + Math.random()), undefined, { ref: false, signal: until }).catch(() => undefined);
+    // Soon at first: what a mount has missed was known to servers that may have been restarted since.
+    this.wake.abort();
     while (!signal.aborted) {
-      this.wake = new AbortController();
       const woken = AbortSignal.any([signal, this.wake.signal]);
-      const pause = (ms: number, until: AbortSignal) =>
-        // Not all servers at once.
-        sleep(ms * (0.5 + Math.random()), undefined, { ref: false, signal: until }).catch(() => undefined);
-      await pause(this.options.compareMs, woken);
-      if (woken.aborted) await pause(Math.min(COMPARE_SOON_MS, this.options.compareMs), signal);
+      await pause(compareMs, woken);
+      if (woken.aborted) await pause(Math.min(compareSoonMs, compareMs), signal);
+      this.wake = new AbortController();
       if (!signal.aborted) await this.compare().catch(this.reportFailure);
     }
   }

@@ -10,6 +10,8 @@ import { Seal, sealKeys } from './sealed-file.js';
 let answer: string | undefined;
 /** What the next listing shows instead of what is there. */
 let cached: string[] | undefined;
+/** What others do when the next listing has been made, before anything else is. */
+let meanwhile: (() => Promise<void>) | undefined;
 
 const link = async (from: string, to: string) => {
   await real.link(from, to);
@@ -18,6 +20,9 @@ const link = async (from: string, to: string) => {
 const readdir = async (folder: string) => {
   const names = cached ?? (await real.readdir(folder));
   cached = undefined;
+  const others = meanwhile;
+  meanwhile = undefined;
+  await others?.();
   return names;
 };
 jest.unstable_mockModule('node:fs/promises', () => ({ ...real, link, readdir }));
@@ -33,9 +38,16 @@ const write = async (...bodies: string[]) => {
   for (const body of bodies) expect(await files.put(key, body, await files.read(key, true))).toBe('done');
 };
 
+/** As a writer leaves it that has slept since before this version, until it takes it back. */
+const makeAnew = async (version: number) => {
+  const temporary = join(dir, 'temporary', 'sleeper');
+  await real.writeFile(temporary, seal.close(`users/${key.hash}.${version}`, 'of the sleeper'));
+  await real.link(temporary, fileOf(version));
+};
+
 beforeEach(async () => {
   dir = await real.mkdtemp(join(tmpdir(), 'roam-network-'));
-  answer = cached = undefined;
+  answer = cached = meanwhile = undefined;
   files = new VersionedFiles(dir, seal, () => undefined);
   await files.open();
 });
@@ -64,9 +76,7 @@ describe('a cached listing', () => {
     await write('1', '2');
     const listing = await real.readdir(dirname(fileOf(1)));
     await write('3');
-    const temporary = join(dir, 'temporary', 'sleeper');
-    await real.writeFile(temporary, seal.close(`users/${key.hash}.2`, 'of the sleeper'));
-    await real.link(temporary, fileOf(2));
+    await makeAnew(2);
     cached = listing;
     expect(await files.read(key, false)).toMatchObject({ version: 3, body: '3' });
   });
@@ -80,4 +90,13 @@ describe('a cached listing', () => {
     expect(await files.put(key, 'late')).toBe('lost');
     expect(await files.read(key, false)).toMatchObject({ version: 2, body: '2' });
   });
+});
+
+it('a listing that is a moment old leads nobody to such a file either', async () => {
+  await write('1', '2');
+  meanwhile = async () => {
+    await write('3');
+    await makeAnew(2);
+  };
+  expect(await files.read(key, true)).toMatchObject({ version: 3, body: '3' });
 });

@@ -21,26 +21,32 @@ if (missing) console.error(`NOT TESTED: the file method on network mounts; ${mis
 
 (missing ? describe.skip : describe)('file on a network mount', () => {
   let root: string;
-  let server: FileServer;
+  let fileServers: FileServer[];
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'roam-network-'));
-    await mkdir(join(root, 'disk'));
-    server = await new FileServer(join(root, 'disk')).listen();
+    fileServers = await Promise.all(
+      ['disk1', 'disk2'].map(async (disk) => {
+        await mkdir(join(root, disk));
+        return new FileServer(join(root, disk)).listen();
+      }),
+    );
   });
   afterAll(async () => {
-    server.stop();
+    for (const server of fileServers) server.stop();
     await rm(root, { recursive: true, force: true });
   });
 
   let mounts = 0;
-  const start = async () => {
+  const start = async (count = 1) => {
     const settings = await Promise.all(
       ['web1', 'web2', 'web3'].map(async (serverName) => ({
         serverName,
         secrets,
         deadlineMs: 2000,
-        dirs: [await server.mount(join(root, `mount${++mounts}`))],
+        dirs: await Promise.all(
+          fileServers.slice(0, count).map((server) => server.mount(join(root, `mount${++mounts}`))),
+        ),
       })),
     );
     const processes = await startStores(MODULE, settings);
@@ -51,9 +57,9 @@ if (missing) console.error(`NOT TESTED: the file method on network mounts; ${mis
       },
     };
   };
-  describeSessionStore('file, one network mount, three processes', start);
+  describeSessionStore('file, one network mount, three processes', () => start());
 
-  describe('a folder that one server has looked at just before another one wrote to it', () => {
+  describe.each([1, 2])('a folder on %i that one server has looked at just before another one wrote to it', (count) => {
     type Store = Awaited<ReturnType<typeof start>>['servers'][number] & SessionIndex;
     let close: () => Promise<void>;
     /** `there` has a cached listing of the folders of both. */
@@ -71,7 +77,7 @@ if (missing) console.error(`NOT TESTED: the file method on network mounts; ${mis
     };
 
     beforeEach(async () => {
-      const started = await start();
+      const started = await start(count);
       close = started.close;
       [here, there] = started.servers as Store[];
       const neighbour = aRecord({ userId: `user ${randomUUID()}` });

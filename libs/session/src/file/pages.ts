@@ -57,7 +57,7 @@ export class Sweeper {
         // `g` comes after every digit: the next document.
         this.from = `${hash}g`;
         if (copies.some(([, { end }]) => end >= before)) continue;
-        await Promise.all(copies.map(([mount, { version }]) => mount.call('remove', { kind, hash }, version)));
+        await Promise.all(copies.map(([mount]) => mount.call('remove', { kind, hash }, before)));
         if (++removed >= limit) return removed;
       }
       this.from = next ?? '';

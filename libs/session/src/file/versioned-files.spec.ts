@@ -243,12 +243,25 @@ describe('a folder', () => {
     expect(await readdir(folder)).toEqual([`${document.hash}.1`]);
   });
 
-  it('forgets a removed document, but not one that has gone further', async () => {
-    await files.put(document, '1');
-    await files.put(document, '2', await files.read(document, false));
-    await files.remove(document, 1);
-    expect((await files.read(document, false))?.body).toBe('2');
-    await files.remove(document, 2);
+  it('forgets what is over, but not what has gone on since it was looked at', async () => {
+    const now = Date.now();
+    const until = (endsAt: number) => JSON.stringify({ userId: 'one', epoch: 0, sessions: { a: endsAt } });
+    await files.put(document, until(now - 1000));
+    await files.remove(document, now - 2000);
+    await files.put(document, until(now + 1000), await files.read(document, false));
+    await files.remove(document, now);
+    expect((await files.read(document, false))?.version).toBe(2);
+    await files.remove(document, now + 2000);
     expect(await files.read(document, false)).toBeUndefined();
+  });
+
+  it('takes a document back from a writer that slept while it was forgotten and began anew', async () => {
+    const past = JSON.stringify({ userId: 'one', epoch: 0, sessions: {} });
+    for (const body of ['1', '2', past]) await files.put(document, body, await files.read(document, false));
+    const sleeper = await files.read(document, false);
+    await files.remove(document, Date.now());
+    for (const body of ['new', 'newer']) await files.put(document, body, await files.read(document, false));
+    expect(await files.put(document, 'late', sleeper)).toBe('lost');
+    expect(await files.read(document, false)).toMatchObject({ version: 2, body: 'newer' });
   });
 });

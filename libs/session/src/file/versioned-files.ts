@@ -11,14 +11,14 @@
 //    from a stale cache can lead nobody to an overwritten version: opening a file by name asks the file server
 //    (close-to-open consistency), the file is not there, and the reader lists again, past the cache. Nor is "there is
 //    no document" believed of such a listing.
-// 3. The highest version is removed by nobody. So when a writer has linked n+1, and then a listing past the cache shows
-//    nothing higher and the very n that it has read is still in place, no n+1 was there before: it has won. Otherwise
-//    it may have slept while others went further, and removed what it then made anew (1 too, where it had read that
-//    there was none): it takes its file back unless that is the highest, and says `lost`; the caller reads again and
-//    finds whether its write is in the document.
-// 4. Until that is settled the file has two names, the temporary one as well. So where a stale listing leads a reader
-//    to a file that a sleeper has just made anew, the number of its names gives it away, and the reader lists again.
-//    (SSHFS does not tell it: there such a reader may see that file, for the milliseconds until it is taken back.)
+// 3. The highest version is removed by nobody but the sweep, and only of what is over. So when a writer has linked n+1,
+//    and then a listing past the cache shows nothing higher and the very n that it has read is still in place, no n+1
+//    was there before: it has won. Otherwise it may have slept while others went further, and removed what it then made
+//    anew (1 too, where it had read that there was none): it takes its file back and says `lost`; the caller reads
+//    again and finds whether its write is in the document.
+// 4. Until that is settled the file has two names, the temporary one as well. So whoever opens a file of several names
+//    lists once more past the cache, and takes it only where nothing is higher: beside what a sleeper has made anew
+//    something is. (SSHFS does not tell the number: there it may be seen, for the milliseconds until it is taken back.)
 // 5. A writer killed before the link leaves a temporary file, which the sweep removes by age. One killed after it
 //    leaves several versions: the highest is the document, as complete as if it had been acknowledged, and the next
 //    writer removes the others. There is nothing to recover, so nobody waits, and two servers cannot get into each
@@ -41,7 +41,6 @@ export interface Version {
 /** What a scan tells of a document. */
 export interface Scanned {
   readonly hash: string;
-  readonly version: number;
   readonly digest: string;
   /** See `endOf`. */
   readonly end: number;
@@ -124,10 +123,9 @@ export class VersionedFiles {
    */
   async read(key: Key, fresh: boolean): Promise<Version | undefined> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const isFresh = fresh || attempt > 0;
-      const versions = await (isFresh ? this.versionsNow(key) : this.versionsOf(key));
+      const versions = await (fresh || attempt > 0 ? this.versionsNow(key) : this.versionsOf(key));
       if (versions.length > 0) {
-        const found = await this.load(key, versions, isFresh);
+        const found = await this.load(key, versions);
         if (found !== 'gone') return found;
         continue;
       }
@@ -153,17 +151,22 @@ export class VersionedFiles {
       }
       const versions = await this.versionsNow(key);
       const isHighest = Math.max(version, ...versions) === version;
-      if (!isHighest) await ifThere(unlink(target));
-      if (!isHighest || (base && !(await this.holds(this.file(key, base.version), base.sum)))) return 'lost';
+      if (!isHighest || (base && !(await this.holds(this.file(key, base.version), base.sum)))) {
+        await ifThere(unlink(target));
+        return 'lost';
+      }
       for (const old of versions) if (old < version) await ifThere(unlink(this.file(key, old)));
       await this.flushFolder(this.folder(key));
       return 'done';
     });
   }
 
-  /** Removes a document for good, unless it has gone further than `version`. */
-  async remove(key: Key, version: number): Promise<void> {
-    for (const old of await this.versionsOf(key)) if (old <= version) await ifThere(unlink(this.file(key, old)));
+  /** Removes a document for good, if it ended before `before` also as it is now; see `endOf`. */
+  async remove(key: Key, before: number): Promise<void> {
+    const found = await this.read(key, true);
+    if (!found || endOf(key.kind, JSON.parse(found.body) as Documents[Kind]) >= before) return;
+    // A writer that goes on from it meanwhile does not find it in place any more, and takes its own file back.
+    for (const old of await this.versionsOf(key)) if (old <= found.version) await ifThere(unlink(this.file(key, old)));
   }
 
   /** All documents in the order of their hashes, a page of at most `limit` at a time. */
@@ -179,12 +182,11 @@ export class VersionedFiles {
       for (const [hash, versions] of [...versionsIn(names)].sort(([a], [b]) => (a < b ? -1 : 1))) {
         if (hash < from) continue;
         if (documents.length >= limit || Date.now() > until) return { documents, next: hash };
-        let found = await this.load({ kind, hash }, versions, false);
+        let found = await this.load({ kind, hash }, versions);
         if (found === 'gone') found = await this.read({ kind, hash }, true);
         if (!found) continue;
         const document = JSON.parse(found.body) as Documents[Kind];
-        const { version } = found;
-        documents.push({ hash, version, digest: digestOf(kind, document), end: endOf(kind, document) });
+        documents.push({ hash, digest: digestOf(kind, document), end: endOf(kind, document) });
       }
       // `g` comes after every digit: this folder is done.
       if (Date.now() > until) return { documents, next: `${folder}g` };
@@ -202,10 +204,10 @@ export class VersionedFiles {
   }
 
   /** The highest of these versions; undefined when it is not ours, `gone` when it must be looked for past the cache. */
-  private async load(key: Key, versions: readonly number[], isFresh: boolean): Promise<Version | undefined | 'gone'> {
+  private async load(key: Key, versions: readonly number[]): Promise<Version | undefined | 'gone'> {
     const version = versions.at(-1)!;
     const file = await ifThere(readOnly(this.file(key, version)));
-    if (!file || (file.names > 1 && !isFresh)) return 'gone';
+    if (!file || (file.names > 1 && (await this.versionsNow(key)).at(-1) !== version)) return 'gone';
     const body = this.seal.open(nameOf(key, version), file.bytes);
     if (body !== undefined) return { version, sum: sumOf(file.bytes), body };
     await this.moveAside(key, versions);
