@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
+import { StoreUnavailableError } from '../errors.js';
 import { aRecord, next } from '../testing/store-contract.js';
 import { describeSessionStore, startStores, type StoreProcess } from '../testing/index.js';
 import { MysqlSessionStore } from './mysql-session-store.js';
@@ -66,6 +67,44 @@ describe('mysql, multi-primary: what only real servers show', () => {
       const everywhere = await clusters[0].readAll<Ended>(sql, [Buffer.from(record.id, 'hex')]);
       expect(everywhere.map(([row]) => row?.ended)).toEqual([1, 1, 1]);
     }
+  });
+
+  describe('a session that somebody has seen, and no node has yet', () => {
+    it('is out of reach, not absent, while it may be on its way', async () => {
+      const { id } = aRecord();
+      await expect(stores[0].find(id, '1')).rejects.toThrow(StoreUnavailableError);
+      expect(await stores[0].find(id)).toBeUndefined();
+      expect(await stores[0].find(newId(Date.now() - 3_600_000), '1')).toBeUndefined();
+    });
+
+    it('is not called ended when it cannot be changed', async () => {
+      const record = aRecord();
+      await expect(stores[0].update(next(record), record)).rejects.toThrow(StoreUnavailableError);
+    });
+
+    it('is ended when it arrives after its end', async () => {
+      const record = aRecord();
+      expect(await stores[0].destroy(record.id)).toEqual({ status: 'gone' });
+      expect(await stores[1].create(record)).toEqual({ status: 'gone' });
+      expect(await stores[1].find(record.id)).toBeUndefined();
+    });
+
+    it('is ended when it arrives in the midst of its end', async () => {
+      const record = aRecord();
+      const [cluster] = clusters;
+      const write: typeof cluster.write = async (sql, ...rest) => {
+        if (sql.startsWith('INSERT')) await stores[1].create(record);
+        return cluster.write(sql, ...rest);
+      };
+      const store = new MysqlSessionStore({
+        write,
+        read: cluster.read.bind(cluster),
+        readAll: cluster.readAll.bind(cluster),
+        transaction: cluster.transaction.bind(cluster),
+      });
+      expect(await store.destroy(record.id)).toEqual({ status: 'done' });
+      expect(await stores[1].find(record.id)).toBeUndefined();
+    });
   });
 
   it('sweeps while sessions are written at full speed, on every node, by two servers at once (spring-session#1739)', async () => {

@@ -36,13 +36,20 @@ interface Head {
   writes: string[];
 }
 
-/** For this long a row may be missing on a node because it has not arrived there yet. */
-const MAY_BE_ON_ITS_WAY_MS = 60_000;
+/**
+ * For this long a row may be missing because it has not arrived yet: on a node, or on all that are left when the one
+ * that took it has died. No sweep has removed it before: that waits for ten minutes after a session's end.
+ */
+const MAY_BE_ON_ITS_WAY_MS = 9 * 60_000;
+/** How long a session can live at most, where nothing else is known of it. */
+const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
 /** How often all nodes are then asked. */
 const ROUNDS = 8;
 
 const INSERT = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_ENDED = `INSERT INTO sessions (id, version, ended, head, payload, idle_ends_at, ends_at, sweep_at)
+  VALUES (?, 1, 1, '{}', '', ?, ?, ?)`;
 const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
   WHERE id = ? AND ended = 0`;
 const END_VERSION = `${END} AND version = ?`;
@@ -75,6 +82,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   async find(id: string, seen?: Mark): Promise<Found | undefined> {
     const atLeast = Number(ownMark(seen, this.capabilities) ?? 0) || 0;
     const row = await this.row(id, atLeast);
+    if (!row) this.assertNotOnItsWay(id, atLeast);
     if (!row || row.ended) return undefined;
     if (row.version < atLeast) {
       throw new StoreUnavailableError(`No node has version ${atLeast} of the session yet, only ${row.version}.`);
@@ -154,9 +162,11 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     for (let attempt = 0; attempt < ROUNDS; attempt++) {
       const { affectedRows } = await this.write(id, sql, parameters, true);
       if (affectedRows > 0) return { status: 'done' };
-      const result = await this.current(id);
+      const row = await this.row(id, 0);
+      if (row?.ended) return { status: 'gone' };
+      if (row && ifVersion !== undefined) return { status: 'conflict', current: toRecord(id, row) };
       // A row that had not arrived when the write came by is there now: end that one.
-      if (result.status !== 'conflict' || ifVersion !== undefined) return result;
+      if (!row && (!mayBeOnItsWay(id) || (await this.endUnseen(id)))) return { status: 'gone' };
     }
     throw new StoreUnavailableError('The nodes do not agree on whether the session exists.');
   }
@@ -191,17 +201,36 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     return this.epochs.raiseEpoch(userId);
   }
 
-  private async current(id: string, atLeast = 0): Promise<WriteResult> {
+  /** In the place of a row that may be on its way, of which then one is refused; false when that one was faster. */
+  private async endUnseen(id: string): Promise<boolean> {
+    const endsAt = createdAt(id) + LONGEST_LIFE_MS;
+    try {
+      await this.write(id, INSERT_ENDED, [bytes(id), endsAt, endsAt, endsAt], true);
+      return true;
+    } catch (error) {
+      if (isDuplicate(error)) return false;
+      throw error;
+    }
+  }
+
+  private async current(id: string, atLeast: number): Promise<WriteResult> {
     // A node that took over a moment ago may be a write behind what the caller has read.
     const row = await this.row(id, atLeast);
+    if (!row) this.assertNotOnItsWay(id, atLeast);
     return row && !row.ended ? { status: 'conflict', current: toRecord(id, row) } : { status: 'gone' };
+  }
+
+  /** A row that somebody has seen is not absent. */
+  private assertNotOnItsWay(id: string, seen: number): void {
+    if (seen === 0 || !mayBeOnItsWay(id)) return;
+    throw new StoreUnavailableError(`No node in reach has the session yet, of which version ${seen} was seen.`);
   }
 
   private async row(id: string, atLeast: number): Promise<Row | undefined> {
     const sql = `SELECT ${COLUMNS}, e.epoch AS user_epoch FROM sessions s
       LEFT JOIN session_epochs e ON e.user_id = s.user_id WHERE s.id = ?`;
     const acceptable = ([row]: readonly Row[]) => row !== undefined && (row.ended === 1 || row.version >= atLeast);
-    const rounds = atLeast > 1 || Date.now() - createdAt(id) < MAY_BE_ON_ITS_WAY_MS ? ROUNDS : 1;
+    const rounds = atLeast > 1 || mayBeOnItsWay(id) ? ROUNDS : 1;
     const rows = await guard(this.database.read<Row>(sql, [bytes(id)], { key: id, acceptable, rounds }));
     return rows[0];
   }
@@ -209,6 +238,10 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   private write(key: string, sql: string, parameters: readonly Parameter[], everywhere = false) {
     return guard(this.database.write(sql, parameters, { key, everywhere }));
   }
+}
+
+function mayBeOnItsWay(id: string): boolean {
+  return Date.now() - createdAt(id) < MAY_BE_ON_ITS_WAY_MS;
 }
 
 function toRecord(id: string, row: Row): SessionRecord {
