@@ -6,7 +6,7 @@ import type { Json, SessionRecord, SessionStore } from '../store.js';
 import { aRecord, next, payload } from '../testing/store-contract.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site, until } from './testing.js';
+import { freePorts, patient, site, until } from './testing.js';
 import { Proxy } from './testing-proxy.js';
 
 jest.setTimeout(60_000);
@@ -65,14 +65,30 @@ async function heal(ones: number[], others: number[]): Promise<void> {
   });
 }
 
+/**
+ * A server that finds that this process stood still has to catch up first, and with the other side of a partition it
+ * cannot: for a second it tells whoever reads to come again.
+ */
+async function awake<T>(read: () => Promise<T>): Promise<T> {
+  const end = performance.now() + 5000;
+  for (;;) {
+    try {
+      return await read();
+    } catch (error) {
+      const isStartled = error instanceof StoreUnavailableError && error.message.includes('has to catch up first');
+      if (!isStartled || performance.now() > end) throw error;
+    }
+  }
+}
+
 const contentOf = async (store: SessionStore, id: string, mark?: string) => {
-  const found = await store.find(id, mark);
+  const found = await awake(() => store.find(id, mark));
   return found && (JSON.parse(found.record.payload) as { d: Record<string, Json> }).d;
 };
 
 let writes = 0;
 async function write(store: SessionStore, record: SessionRecord, keys: Record<string, Json>): Promise<string> {
-  const { record: base } = (await store.find(record.id))!;
+  const { record: base } = (await awake(() => store.find(record.id)))!;
   const { d } = JSON.parse(base.payload) as { d: Record<string, Json> };
   const result = await store.update(
     next(base, { payload: payload({ ...d, ...keys }), writes: [...base.writes, `write-${writes++}`] }),
@@ -84,7 +100,10 @@ async function write(store: SessionStore, record: SessionRecord, keys: Record<st
 
 describe('a slow network', () => {
   it('delays a logout until every server knows it, a write only until enough do', async () => {
-    await openSite(3);
+    const { deadAfter, ackWithin, read } = patient;
+    const lost: SyncEvent[] = [];
+    const onEvent = (event: SyncEvent) => event.type === 'peer-down' && lost.push(event);
+    await openSite(3, { timings: { deadAfter, ackWithin, read }, onEvent });
     const record = aRecord({ userId: 'user-1' });
     await stores[0].create(record);
     network[0][2]!.delay = 150;
@@ -95,7 +114,7 @@ describe('a slow network', () => {
     expect(await stores[2].epochOf('user-1')).toBe(1);
     await stores[0].destroy(record.id);
     expect(await stores[2].find(record.id)).toBeUndefined();
-    expect(stores[0].stats().peers.every(({ current }) => current)).toBe(true);
+    expect(lost).toEqual([]);
     expect(performance.now() - start - quick).toBeGreaterThan(300);
   });
 });
@@ -166,7 +185,8 @@ describe('a partition', () => {
       await expect(store.find(lonely.id)).rejects.toThrow(StoreUnavailableError);
       expect(await contentOf(store, record.id)).toEqual({ cart: { apple: 1 } });
       // What began before the partition and nobody has, is over.
-      expect(await store.find(aRecord({ id: `${'0'.repeat(31)}1` }).id)).toBeUndefined();
+      const old = aRecord({ id: `${'0'.repeat(31)}1` });
+      expect(await awake(() => store.find(old.id))).toBeUndefined();
     }
     await heal([0], [1, 2]);
     for (const store of stores) expect(await contentOf(store, record.id, mark)).toMatchObject({ seen: true });
@@ -183,7 +203,7 @@ describe('a partition', () => {
     await stores[0].create(record);
     await partition([0], [1]);
     expect(await stores[1].destroy(record.id)).toEqual({ status: 'done' });
-    expect(await stores[0].find(record.id)).toBeDefined();
+    expect(await awake(() => stores[0].find(record.id))).toBeDefined();
     answers.length = 0;
     for (const proxy of between([0], [1])) {
       proxy.heal();
