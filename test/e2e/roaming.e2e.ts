@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { Client } from '../support/browser.js';
+import { isRefused } from '../support/come-again.js';
 import { concurrently } from '../support/concurrently.js';
 import { killDatabase, killServer } from '../faults/nemeses.js';
 import { Scene } from '../faults/scene.js';
@@ -31,6 +32,8 @@ interface Device {
   current: boolean;
 }
 
+/** Nothing is down in these tests: whoever is refused met a server that stood still, and comes again. */
+const newClient = () => new Client(stack.url, { comesAgain: isRefused });
 const me = (client: Client, at = stack.url) => client.get(`${at}/api/me`);
 const put = (client: Client, item: string, quantity: number, at: string) =>
   client.put(`${at}/api/cart/${item}`, { quantity });
@@ -38,7 +41,7 @@ const cart = async (client: Client, at: string) => (await client.get(`${at}/api/
 
 describe('moving between servers', () => {
   it('a person who registers on web1 is known on web2 and web3 at the next request', async () => {
-    const client = new Client(stack.url);
+    const client = newClient();
     const { email } = await register(client, web[0]);
     for (const [index, at] of [...web, web[0]].entries()) {
       const answer = await me(client, at);
@@ -51,7 +54,7 @@ describe('moving between servers', () => {
     expectNobodyLoggedOut(stack, 200));
 
   it('nginx spreads the requests, and /_server/NAME asks for one server', async () => {
-    const client = new Client(stack.url);
+    const client = newClient();
     await register(client);
     const servers = new Set<string | undefined>();
     for (let i = 0; i < 12; i++) servers.add((await me(client)).server);
@@ -63,7 +66,7 @@ describe('moving between servers', () => {
   });
 
   it('the cart of a visitor moves along and is kept over login', async () => {
-    const client = new Client(stack.url);
+    const client = newClient();
     await put(client, 'apple', 2, web[0]);
     const before = client.copy();
     await register(client, web[1]);
@@ -74,7 +77,7 @@ describe('moving between servers', () => {
 
 describe('no lost update', () => {
   it('100 pairs of cart writes to different items on two servers at once lose none', async () => {
-    const client = new Client(stack.url);
+    const client = newClient();
     await register(client);
     for (let pair = 0; pair < 100; pair++) {
       const answers = await Promise.all([
@@ -90,7 +93,7 @@ describe('no lost update', () => {
 describe('no revival', () => {
   it('after 100 logouts during concurrent writes on all servers no session is alive on any server', async () => {
     const alive = await concurrently(100, 4, async (i) => {
-      const client = new Client(stack.url);
+      const client = newClient();
       await put(client, 'apple', 1, web[i % 3]);
       await register(client, web[i % 3]);
       const writers = web.map((at, n) => put(client.copy(), `item${n}`, n + 1, at));
@@ -105,7 +108,7 @@ describe('no revival', () => {
   });
 
   it('logout answers 204 to whoever asks, and expires the cookies by name', async () => {
-    const { status, headers, setCookies } = await new Client(stack.url).post('/api/logout');
+    const { status, headers, setCookies } = await newClient().post('/api/logout');
     expect([status, headers['clear-site-data']]).toEqual([204, '"storage"']);
     for (const name of ['sid', 'mark']) {
       expect(setCookies).toContainEqual(expect.stringMatching(new RegExp(`^${name}=;.*Max-Age=0`)));
@@ -115,7 +118,7 @@ describe('no revival', () => {
 
 describe("a user's devices", () => {
   it('are listed on every server, ended from one, and gone on all', async () => {
-    const [phone, laptop] = [new Client(stack.url), new Client(stack.url)];
+    const [phone, laptop] = [newClient(), newClient()];
     const person = await register(phone, web[0]);
     expect((await laptop.post(`${web[1]}/api/login`, person)).status).toBe(200);
     const devices = (await laptop.get(`${web[2]}/api/sessions`)).json<Device[]>();
@@ -129,9 +132,9 @@ describe("a user's devices", () => {
   });
 
   it('all but the current one end at once, on every server', async () => {
-    const current = new Client(stack.url);
+    const current = newClient();
     const person = await register(current, web[0]);
-    const others = [new Client(stack.url), new Client(stack.url)];
+    const others = [newClient(), newClient()];
     for (const [i, other] of others.entries()) await other.post(`${web[i]}/api/login`, person);
     expect((await current.delete(`${web[1]}/api/sessions`)).status).toBe(204);
     for (const at of web) {

@@ -1,6 +1,7 @@
 // What a browser does between a person and the site, for tests: keeps cookies, says where it comes from, sends JSON.
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { comeAgain } from './come-again.js';
 
 export interface Answer {
   readonly status: number;
@@ -18,6 +19,8 @@ export interface ClientOptions {
   readonly ca?: string;
   /** Milliseconds after which a request has failed (default 10 s). */
   readonly timeoutMs?: number;
+  /** After which answers a request is sent again when its time has come (default: after none). */
+  readonly comesAgain?: (answer: Answer) => boolean;
 }
 
 /** An object is sent as JSON, `URLSearchParams` as a form. */
@@ -27,14 +30,16 @@ export type Body = object | URLSearchParams;
 export class Client {
   readonly cookies = new Map<string, string>();
   private readonly timeoutMs: number;
+  private readonly comesAgain: ClientOptions['comesAgain'];
   private readonly agents: { http: HttpAgent; https: HttpsAgent };
 
   /** @param origin where paths lead to, like `http://localhost:8080`; a request may also name a whole address. */
   constructor(
     readonly origin: string,
-    { ca, timeoutMs = 10_000 }: ClientOptions = {},
+    { ca, timeoutMs = 10_000, comesAgain }: ClientOptions = {},
   ) {
     this.timeoutMs = timeoutMs;
+    this.comesAgain = comesAgain;
     this.agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true, ca }) };
   }
 
@@ -53,7 +58,8 @@ export class Client {
 
   /** A second browser with the same cookies: what somebody has who copied them. */
   copy(): Client {
-    const copy = new Client(this.origin, { ca: this.agents.https.options.ca as string | undefined });
+    const ca = this.agents.https.options.ca as string | undefined;
+    const copy = new Client(this.origin, { ca, comesAgain: this.comesAgain });
     for (const [name, value] of this.cookies) copy.cookies.set(name, value);
     return copy;
   }
@@ -64,8 +70,13 @@ export class Client {
     this.agents.https.destroy();
   }
 
-  /** Redirects are not followed. Rejects when no answer came in time or the connection broke. */
   private request(method: string, to: string, body?: Body, headers: Record<string, string> = {}): Promise<Answer> {
+    const send = (more: Record<string, string>) => this.once(method, to, body, { ...more, ...headers });
+    return this.comesAgain ? comeAgain(send, this.comesAgain) : send({});
+  }
+
+  /** Redirects are not followed. Rejects when no answer came in time or the connection broke. */
+  once(method: string, to: string, body?: Body, headers: Record<string, string> = {}): Promise<Answer> {
     const url = new URL(to, this.origin);
     const https = url.protocol === 'https:';
     const form = body instanceof URLSearchParams;
