@@ -16,9 +16,6 @@ jest.setTimeout(120_000);
 const MODULE = import.meta.resolve('../../dist/file/testing/open-store.js');
 const secrets = ['the tests sign their files with this secret'];
 const NAMES = ['web1', 'web2', 'web3'];
-/** After every server has fenced the mount. */
-const FROZEN_MS = 5000;
-
 const missing = prepareNetworkMounts();
 if (missing) console.error(`NOT TESTED: a frozen mount of the file method; ${missing}.`);
 
@@ -27,13 +24,17 @@ if (missing) console.error(`NOT TESTED: a frozen mount of the file method; ${mis
   let fileServers: FileServer[] = [];
   let processes: StoreProcess[] = [];
   let deadlineMs: number;
+  /** After every server has fenced the mount: whoever waits for it waits for longer than is allowed. */
+  let frozenMs: number;
 
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'roam-frozen-'));
     const dirs = [join(root, 'disk-a'), join(root, 'disk-b')];
     for (const dir of dirs) await mkdir(dir);
     fileServers = await Promise.all(dirs.map((dir) => new FileServer(dir).listen()));
-    deadlineMs = 500 * patience();
+    // No mount is to be fenced only because this machine stood still.
+    deadlineMs = Math.max(2000, 500 * patience());
+    frozenMs = Math.max(5000, 2.5 * deadlineMs);
     // Each web server has mounts, and so caches, of its own.
     const settings = await Promise.all(
       NAMES.map(async (serverName) => ({
@@ -116,7 +117,7 @@ if (missing) console.error(`NOT TESTED: a frozen mount of the file method; ${mis
       await until(async () => hasFailed() || (await states()).every(([a, b]) => a === 'fenced' && b === 'live'));
       fencedMs = Date.now() - frozenAt;
       const before = durations.length;
-      await sleep(FROZEN_MS);
+      await sleep(frozenMs);
       during = durations.length - before;
       fileServers[0].thaw();
       await until(async () => hasFailed() || (await states()).flat().every((state) => state === 'live'));
