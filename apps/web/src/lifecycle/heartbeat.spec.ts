@@ -13,16 +13,17 @@ afterEach(() => heartbeat.stop());
 
 describe('Heartbeat', () => {
   it('tells of a standstill before it says the time, and once', async () => {
-    heartbeat = new Heartbeat(200);
+    // Longer than a machine is likely to stand still by itself.
+    heartbeat = new Heartbeat(2000);
     const gaps: number[] = [];
     heartbeat.onFreeze = (ms) => gaps.push(ms);
     const before = heartbeat.now();
-    block(300);
-    expect(heartbeat.now() - before).toBeGreaterThanOrEqual(299);
+    block(2100);
+    expect(heartbeat.now() - before).toBeGreaterThanOrEqual(2099);
     expect(gaps).toHaveLength(1);
     await sleep(50);
     expect(gaps).toHaveLength(1);
-    expect(gaps[0]).toBeGreaterThanOrEqual(200);
+    expect(gaps[0]).toBeGreaterThanOrEqual(2000);
   });
 
   it('knows since when nobody has looked at the sockets', async () => {
