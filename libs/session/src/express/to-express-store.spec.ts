@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import passport from 'passport';
 import { StoreUnavailableError } from '../errors.js';
@@ -519,12 +519,14 @@ describe('toExpressStore', () => {
   });
 
   it('ends a session at the absolute limit, and one without an expiry after the default time', async () => {
+    let now = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now);
     const ended = async (options: ToExpressStoreOptions) => {
       const site = open(toExpressStore(new MemorySessionStore(), options), { '/count': count });
       await site.get('/count');
       const seen: string[] = [];
       for (let i = 0; i < 4; i++) {
-        await sleep(100);
+        now += 100;
         seen.push(await site.get('/count'));
       }
       return seen;
@@ -532,6 +534,7 @@ describe('toExpressStore', () => {
     expect(await ended({ lifetime: 250 })).toContain('1');
     expect(await ended({ ttl: 250 })).toEqual(['2', '3', '4', '5']);
     expect(await ended({ ttl: 50 })).toEqual(['1', '1', '1', '1']);
+    clock.mockRestore();
   });
 
   it('passes a fault of the store on, and never takes it for "no session"', async () => {
