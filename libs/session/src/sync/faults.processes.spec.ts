@@ -49,7 +49,7 @@ describe('a server that dies', () => {
   });
 
   it('fails no request of the others, and its place is taken by the next of its name', async () => {
-    const settings = await openSite(3);
+    const settings = await openSite(3, { timings: patient });
     const records = Array.from({ length: 50 }, () => aRecord());
     await Promise.all(records.map((record) => servers[0].store.create(record)));
     let failures = 0;
@@ -137,7 +137,7 @@ describe('a server that joins', () => {
   });
 
   it('misses nothing that happens while it joins', async () => {
-    const settings = site(await freePorts(3));
+    const settings = site(await freePorts(3), { timings: patient });
     servers = await startServers(settings.slice(0, 2));
     const records = Array.from({ length: 300 }, () => aRecord());
     await Promise.all(records.map((record) => servers[0].store.create(record)));

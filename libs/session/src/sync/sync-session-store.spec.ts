@@ -152,8 +152,8 @@ describe('membership', () => {
   });
 
   it('serves alone when no peer answers, and joins the others when they come', async () => {
-    const settings = site(await freePorts(3)).map((each) => ({ ...each, timings: { aloneAfter: 100 } }));
-    const alone = await open(settings[0]);
+    const settings = site(await freePorts(3));
+    const alone = await open({ ...settings[0], timings: { aloneAfter: 100 } });
     const record = aRecord();
     await alone.create(record);
     expect(await alone.find(record.id)).toBeDefined();
