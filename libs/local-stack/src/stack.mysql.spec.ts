@@ -159,7 +159,7 @@ describe('the links of a stack', () => {
       expect(peers.split(',').filter((peer) => stack.settings.SYNC_PEERS?.includes(peer))).toHaveLength(1);
     }
     const reaches = (url: string) =>
-      createConnection({ uri: url, connectTimeout: 1000 }).then(
+      createConnection({ uri: url, connectTimeout: 5000 }).then(
         (connection) => connection.end().then(() => true),
         () => false,
       );

@@ -15,9 +15,9 @@ afterEach(() => {
   server.closeAllConnections();
 });
 
-/** Two run, two wait for 200 ms; each request runs until it is released. */
-async function serve() {
-  const admission = new Admission({ running: 2, waiting: 2, waitMs: 200 }, heartbeat, pino({ level: 'silent' }));
+/** Two run, two wait for longer than a machine stands still by itself; each request runs until it is released. */
+async function serve(waitMs = 2000) {
+  const admission = new Admission({ running: 2, waiting: 2, waitMs }, heartbeat, pino({ level: 'silent' }));
   const running: Response[] = [];
   const app = express();
   app.use(admission.middleware(), (_request, response) => void running.push(response));
@@ -75,7 +75,7 @@ describe('Admission', () => {
   });
 
   it('refuses what lay unread while the processor was busy', async () => {
-    const { ask } = await serve();
+    const { ask } = await serve(200);
     const asked = ask();
     // Sent, and not read.
     await new Promise<void>((resolve) => server.once('connection', resolve));

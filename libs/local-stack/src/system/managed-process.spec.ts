@@ -15,14 +15,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function shell(script: string, isReady = () => Promise.resolve(true)): ManagedProcess {
+function shell(script: string, isReady = () => Promise.resolve(true), readyTimeoutMs = 500): ManagedProcess {
   return new ManagedProcess({
     name: 'sleeper',
     command: () => ({ file: 'sh', args: ['-c', script] }),
     env: () => process.env,
     logFile: join(dir, 'log'),
     isReady,
-    readyTimeoutMs: 500,
+    readyTimeoutMs,
     stopGraceMs: 500,
   });
 }
@@ -74,9 +74,9 @@ describe('a managed process', () => {
   });
 
   it('shows the end of its log when it does not start', async () => {
-    const broken = shell('echo cannot open the box; exit 3', () => Promise.resolve(false));
+    const broken = shell('echo cannot open the box; exit 3', () => Promise.resolve(false), 2500);
     await expect(broken.start()).rejects.toThrow(/sleeper ended while it started.*cannot open the box/s);
-    const slow = shell('echo thinking; exec sleep 60', () => Promise.resolve(false));
+    const slow = shell('echo thinking; exec sleep 60', () => Promise.resolve(false), 2500);
     await expect(slow.start()).rejects.toThrow(StackError);
     expect(slow.logTail()).toContain('thinking');
     await slow.kill();

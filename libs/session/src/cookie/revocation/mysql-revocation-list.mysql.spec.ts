@@ -24,7 +24,7 @@ const lists: MysqlRevocationList[] = [];
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 1, topology: 'single' });
-  cluster = await MysqlCluster.connect({ urls: databases.urls });
+  cluster = await MysqlCluster.connect({ urls: databases.urls, readTimeoutMs: 2000, writeTimeoutMs: 4000 });
   for (const statement of revocationTables) await cluster.write(statement, []);
   connection = await createConnection(databases.urls[0]);
 }, 120_000);
