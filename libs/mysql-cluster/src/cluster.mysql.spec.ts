@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Database, type Databases } from '@roam/local-stack';
 import type { RowDataPacket } from 'mysql2';
 import { createConnection, type Connection } from 'mysql2/promise';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, EntitySchema } from 'typeorm';
 import { DeadlineClock } from './deadline-clock.js';
 import { ClusterUnavailableError, MysqlCluster } from './index.js';
@@ -29,7 +30,7 @@ let admins: Connection[];
 beforeAll(async () => {
   databases = await startDatabases({ count: 3, topology: 'multi-primary' });
   cluster = await MysqlCluster.connect({ urls: databases.urls, ...patience });
-  admins = await Promise.all(databases.nodes.map(({ adminUrl }) => createConnection(adminUrl)));
+  admins = await Promise.all(databases.nodes.map(adminOf));
   await cluster.write('CREATE TABLE item (id VARCHAR(40) PRIMARY KEY, n BIGINT NOT NULL)', [], { everywhere: true });
   await cluster.write('CREATE TABLE other (id VARCHAR(40) PRIMARY KEY)', [], { everywhere: true });
 });
@@ -39,6 +40,11 @@ afterAll(async () => {
   await databases?.stop();
 });
 
+/** Its server may be killed: without a listener the error ends the process. */
+async function adminOf({ adminUrl }: Database): Promise<Connection> {
+  const admin = await createConnection(adminUrl);
+  return admin.on('error', () => undefined);
+}
 const nameOf = ({ host, port }: Database) => `${host}:${port}`;
 const statusOf = (database: Database) => cluster.nodes().find(({ name }) => name === nameOf(database))!;
 const allOnline = (on = cluster) =>
@@ -294,6 +300,28 @@ describe('a node that lags', () => {
     await until('it is fenced', () => statusOf(lagging).state === 'fenced', 5000);
     await admins[0].query('UNLOCK TABLES');
     await allOnline();
+  });
+});
+
+describe('a node that is ahead of the others', () => {
+  it('dies: the others are not used before they have applied what they have received of it', async () => {
+    await allOnline();
+    const [ahead, ...late] = databases.nodes;
+    const key = await keyAt(ahead);
+    for (const admin of admins.slice(1)) await admin.query('LOCK TABLES other READ');
+    await cluster.write('INSERT INTO other VALUES (?)', [`${key}-3`], { key });
+    await until('the others are fenced', () => late.every((each) => statusOf(each).state === 'fenced'));
+    await ahead.kill();
+    await until('it is down', () => statusOf(ahead).state === 'down');
+    await sleep(500);
+    expect(late.map((each) => statusOf(each).reason)).toEqual(['is catching up', 'is catching up']);
+    await expect(cluster.read('SELECT 1', [])).rejects.toBeInstanceOf(ClusterUnavailableError);
+    for (const admin of admins.slice(1)) await admin.query('UNLOCK TABLES');
+    await until('the others are used', () => late.every((each) => statusOf(each).state === 'online'));
+    expect(await cluster.readAll('SELECT id FROM other WHERE id = ?', [`${key}-3`])).toHaveLength(2);
+    await ahead.start();
+    await allOnline();
+    admins[0] = await adminOf(ahead);
   });
 });
 

@@ -38,6 +38,15 @@ describe('GTID sets', () => {
     expect(contains(`${A}:1-9007199254740992`, `${A}:9007199254740993`)).toBe(false);
   });
 
+  it('knows what overlaps', () => {
+    const overlaps = (a: string, b: string) => GtidSet.parse(a).overlaps(GtidSet.parse(b));
+    expect(overlaps(`${A}:1-5:9`, `${B}:1,${A}:5-8`)).toBe(true);
+    expect(overlaps(`${A}:5-8`, `${A}:1-9`)).toBe(true);
+    expect(overlaps(`${A}:1-5:9`, `${A}:6-8,${B}:1`)).toBe(false);
+    expect(overlaps(`${A}:1`, `${A}:tag:1`)).toBe(false);
+    expect(overlaps('', `${A}:1`)).toBe(false);
+  });
+
   it('joins sets', () => {
     expect(union(`${A}:1-3`, `${B}:1`, `${A}:4:9`)).toBe(`${A}:1-4:9,${B}:1`);
     expect(

@@ -79,6 +79,14 @@ export class GtidSet {
     return true;
   }
 
+  /** True when some transaction is in both sets. */
+  overlaps(other: GtidSet): boolean {
+    return [...this.sources].some(([source, mine]) => {
+      const theirs = other.sources.get(source) ?? [];
+      return mine.some((a) => theirs.some((b) => a.first <= b.last && b.first <= a.last));
+    });
+  }
+
   equals(other: GtidSet): boolean {
     return this.contains(other) && other.contains(this);
   }

@@ -14,25 +14,27 @@ const allOnline = members('ONLINE', 'ONLINE', 'ONLINE');
 const upTo = (last: number) => GtidSet.parse(last === 0 ? '' : `${group}:1-${last}`);
 
 /** What a member of a multi-primary group says of itself. */
-const member = (node: number, executed: number, view: Member[] = allOnline): NodeReport => ({
+const member = (node: number, executed: number, view: Member[] = allOnline, pending = ''): NodeReport => ({
   uuid: uuids[node],
   writable: true,
   group: view,
   executed: upTo(executed),
+  pending: GtidSet.parse(pending),
 });
 /** What a server outside a group says. */
-const loner = (node: number, executed: string, writable: boolean): NodeReport => ({
+const loner = (node: number, executed: string, writable: boolean, pending = ''): NodeReport => ({
   uuid: uuids[node],
   writable,
   group: undefined,
   executed: GtidSet.parse(executed),
+  pending: GtidSet.parse(pending),
 });
 
 describe('three members of a group', () => {
   let health: Health;
   /** Looks at a node for 2 ms from `at` on. */
-  const look = (node: number, at: number, executed: number, view?: Member[]) =>
-    health.probed(node, at, at + 2, member(node, executed, view));
+  const look = (node: number, at: number, executed: number, view?: Member[], pending?: string) =>
+    health.probed(node, at, at + 2, member(node, executed, view, pending));
 
   beforeEach(() => {
     health = new Health(3, MAX_LAG);
@@ -105,6 +107,35 @@ describe('three members of a group', () => {
     expect(health.usable()).toEqual([0, 1, 2]);
   });
 
+  it('late ones stay out when the one that was ahead dies, until they have applied what they have of it', () => {
+    look(0, 300, 9);
+    for (const node of [1, 2]) look(node, 900, 5, allOnline, `${group}:6-9`);
+    expect(health.usable()).toEqual([0]);
+    health.probeFailed(0, 910, 912, 'refused', true);
+    const withoutIt = members('UNREACHABLE', 'ONLINE', 'ONLINE');
+    for (const at of [920, 960]) for (const node of [1, 2]) look(node, at, 5, withoutIt, `${group}:6-9`);
+    expect(health.usable()).toEqual([]);
+    expect(health.of(1).reason).toBe('is catching up');
+    // It is started again, and is no member yet.
+    look(0, 970, 9, members('OFFLINE'));
+    for (const at of [980, 1020]) for (const node of [1, 2]) look(node, at, 8, allOnline.slice(1), `${group}:9`);
+    expect(health.usable()).toEqual([]);
+    look(1, 1060, 9, allOnline.slice(1));
+    look(2, 1070, 9, allOnline.slice(1));
+    look(1, 1100, 9, allOnline.slice(1));
+    expect(health.usable()).toEqual([1, 2]);
+  });
+
+  it('what a dead one had alone is not waited for, also under a steady stream of writes', () => {
+    const ofItsOwn = GtidSet.parse(`${group}:1-9,${uuids[0]}:1`);
+    health.probed(0, 300, 302, { ...member(0, 9), executed: ofItsOwn });
+    for (const node of [1, 2]) look(node, 900, 9);
+    expect(health.usable()).toEqual([0]);
+    health.probeFailed(0, 910, 912, 'refused', true);
+    for (const at of [920, 960]) for (const node of [1, 2]) look(node, at, 9, allOnline, `${group}:10-12`);
+    expect(health.usable()).toEqual([1, 2]);
+  });
+
   it('a steady stream of writes, each a little late everywhere, fences nobody', () => {
     for (let t = 100; t < 5000; t += 250)
       [0, 1, 2].forEach((node, i) => look(node, t + 80 * i, Math.floor((t + 80 * i) / 10) - i));
@@ -174,6 +205,48 @@ describe('servers outside a group', () => {
     health.missed(0, 950, 'no answer');
     health.probed(0, 960, 962, loner(0, source(9), true));
     expect(health.usable()).toEqual([0]);
+  });
+
+  describe('a late replica whose source dies', () => {
+    let health: Health;
+    const late = (at: number, executed: number, pending = '', writable = false) =>
+      health.probed(1, at, at + 2, loner(1, source(executed), writable, pending));
+
+    beforeEach(() => {
+      health = new Health(3, MAX_LAG);
+      health.probed(0, 10, 12, loner(0, source(9), true));
+      health.probeFailed(2, 10, 12, 'refused', true);
+    });
+
+    it('is not read before it has applied all that it has received; what never came is not waited for', () => {
+      late(900, 2, `${uuids[0]}:3-8`);
+      for (const node of [0, 2]) health.probeFailed(node, 910, 912, 'refused', true);
+      late(920, 2, `${uuids[0]}:3-8`);
+      late(960, 7, `${uuids[0]}:8`);
+      expect(health.readable()).toEqual([]);
+      late(1010, 8);
+      expect(health.readable()).toEqual([1]);
+      expect(health.usable()).toEqual([]);
+    });
+
+    it('is used when an operator lets it take writes, whatever it lacks', () => {
+      late(900, 2, `${uuids[0]}:3-8`);
+      for (const node of [0, 2]) health.probeFailed(node, 910, 912, 'refused', true);
+      late(920, 2, `${uuids[0]}:3-8`, true);
+      expect(health.usable()).toEqual([1]);
+    });
+
+    it('is not read while another replica is that has more', () => {
+      health.probed(2, 20, 22, loner(2, source(9), false));
+      late(900, 2);
+      health.probeFailed(0, 910, 912, 'refused', true);
+      health.probed(2, 915, 917, loner(2, source(9), false));
+      late(920, 2);
+      expect(health.readable()).toEqual([2]);
+      health.probeFailed(2, 930, 932, 'refused', true);
+      late(940, 2);
+      expect(health.readable()).toEqual([1]);
+    });
   });
 
   it('a change of roles is followed by the next probe', () => {

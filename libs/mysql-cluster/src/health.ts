@@ -28,6 +28,8 @@ export interface NodeHealth {
 type State = { -readonly [K in keyof NodeHealth]: NodeHealth[K] } & {
   /** Its good reports of the last `HISTORY_MS`, oldest first; none after a bad one. */
   looks: Look[];
+  /** Its last good report, also when it has died or turned bad since. */
+  last: NodeReport | undefined;
 };
 
 const HISTORY_MS = 60_000;
@@ -38,6 +40,10 @@ const HISTORY_MS = 60_000;
  * - It comes back when a probe begun after that moment finds it ONLINE with a majority in its own view, and it has
  *   executed everything that the other nodes of its group had executed by then, as they said after that moment; they
  *   must also see it as ONLINE. (A node that was frozen and thaws answers old data for seconds, still saying ONLINE.)
+ * - What a node had executed still counts when it has died, for those that it measured: what they have received of it and
+ *   not applied keeps them out. What they have not received may be lost for good, and nobody waits for that: a node that
+ *   has applied all that it received has the most that can be had. That is why there is no limit of time.
+ * - A replica whose source is gone must have what the replicas have that are read meanwhile. When they die too, it need not.
  * - When no other node answers, it comes back alone: in a group only with a majority in its own view.
  * - A node that has not executed what another had executed `maxLagMs` ago is fenced.
  * - In the beginning, and after this process itself stood still, every node is fenced.
@@ -59,6 +65,7 @@ export class Health {
       report: undefined,
       lagMs: undefined,
       looks: [],
+      last: undefined,
       concluded: -1,
       answered: -1,
     }));
@@ -105,6 +112,7 @@ export class Health {
     }
     while (state.looks.length > 0 && state.looks[0].at < at - HISTORY_MS) state.looks.shift();
     state.looks.push({ begunAt, at, report });
+    state.last = report;
 
     state.lagMs = this.lagOf(state, begunAt);
     if (state.lagMs > this.maxLagMs) return this.fence(state, at, `is ${Math.round(state.lagMs)} ms behind`);
@@ -166,17 +174,27 @@ export class Health {
   /** Why a fenced node that answers well may not come back yet; undefined when it may. */
   private missingProof(state: State, begunAt: number): string | undefined {
     const since = state.fencedSince!;
+    const report = state.report!;
     const peers = this.peersOf(state);
+    for (const other of this.states) {
+      const { last } = other;
+      if (isAnswering(other) || !last || !areMates(state, { report: last })) continue;
+      if (report.pending.overlaps(last.executed)) return 'is catching up';
+    }
     let witnesses = 0;
     for (const peer of peers) {
       const look = peer.looks.findLast((each) => each.at <= begunAt);
       if (look === undefined || look.begunAt <= since) continue;
       witnesses++;
-      if (!state.report!.executed.contains(look.report.executed)) return 'is catching up';
-      const seen = look.report.group?.find((member) => member.uuid === state.report!.uuid);
-      if (state.report!.group && seen?.state !== 'ONLINE') return `is ${seen?.state ?? 'no member'} to the others`;
+      if (!report.executed.contains(look.report.executed)) return 'is catching up';
+      const seen = look.report.group?.find((member) => member.uuid === report.uuid);
+      if (report.group && seen?.state !== 'ONLINE') return `is ${seen?.state ?? 'no member'} to the others`;
     }
     if (witnesses > 0) return undefined;
+    if (peers.length === 0 && isReplica(report))
+      for (const { fencedSince, last } of this.states)
+        if (fencedSince === undefined && isReplica(last) && !report.executed.contains(last.executed))
+          return 'is catching up';
     // Nobody vouches for it yet: alone it may come back only when all others have been asked and cannot answer.
     const others = this.states.filter((other) => other !== state && couldVouch(state, other));
     const allAsked = others.every((other) => other.concluded > since && !(peers.includes(other) && isAnswering(other)));
@@ -213,12 +231,16 @@ function isAnswering({ looks, concluded }: State): boolean {
 }
 
 /** True when `state` is to be measured by `other`: one lists the other as a member of its group. */
-function areMates(state: State, other: State): boolean {
+function areMates(state: Pick<State, 'report'>, other: Pick<State, 'report'>): boolean {
   const [mine, theirs] = [state.report, other.report];
   if (!mine || !theirs) return false;
   // Outside a group a replica is measured by what accepts writes.
   if (!mine.group) return !theirs.group && theirs.writable && !mine.writable;
   return lists(mine, theirs.uuid) || lists(theirs, mine.uuid);
+}
+
+function isReplica(report: NodeReport | undefined): report is NodeReport {
+  return report !== undefined && !report.group && !report.writable;
 }
 
 function lists(report: NodeReport, uuid: string): boolean {

@@ -14,6 +14,8 @@ export interface NodeReport {
   readonly group: readonly Member[] | undefined;
   /** All transactions that it has applied. */
   readonly executed: GtidSet;
+  /** Those that it has received and not applied yet. */
+  readonly pending: GtidSet;
 }
 
 export interface Member {
@@ -28,6 +30,7 @@ interface ProbeRow extends RowDataPacket {
   readonly uuid: string;
   readonly readOnly: number;
   readonly executed: string;
+  readonly pending: readonly string[] | null;
   readonly members: readonly (readonly [string, string, string])[] | null;
 }
 
@@ -35,6 +38,8 @@ interface ProbeRow extends RowDataPacket {
 const PROBE = `SELECT @@global.server_uuid AS uuid,
   @@global.read_only OR @@global.super_read_only OR @@global.offline_mode AS readOnly,
   @@global.gtid_executed AS executed,
+  (SELECT JSON_ARRAYAGG(GTID_SUBTRACT(RECEIVED_TRANSACTION_SET, @@global.gtid_executed))
+     FROM performance_schema.replication_connection_status) AS pending,
   (SELECT JSON_ARRAYAGG(JSON_ARRAY(MEMBER_ID, MEMBER_STATE, MEMBER_ROLE))
      FROM performance_schema.replication_group_members) AS members`;
 
@@ -74,6 +79,7 @@ export class Probe {
       writable: Number(row.readOnly) === 0,
       group: groupOf(row.members),
       executed: this.executed,
+      pending: GtidSet.parse(row.pending?.join() ?? ''),
     };
   }
 }

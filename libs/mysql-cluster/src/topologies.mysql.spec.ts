@@ -75,6 +75,25 @@ describe('a group with a single primary', () => {
 describe('a source with replicas', () => {
   const context = withCluster('replicas', 2);
 
+  it('never reads a late replica when the source dies, before it has applied what it has received', async () => {
+    const { cluster, databases } = context;
+    const source = databases.nodes.find((node) => statusOf(cluster, node).writable)!;
+    const replica = databases.nodes.find((node) => node !== source)!;
+    await until('the replica is seen', () => statusOf(cluster, replica).state === 'online');
+    await run(replica, 'STOP REPLICA SQL_THREAD');
+    await cluster.write('INSERT INTO item VALUES (?, 1)', ['ahead']);
+    await until('the lag is seen', () => statusOf(cluster, replica).state === 'fenced');
+    await source.kill();
+    await until('its end is seen', () => statusOf(cluster, source).state === 'down');
+    await sleep(500);
+    expect(statusOf(cluster, replica)).toMatchObject({ state: 'fenced', reason: 'is catching up' });
+    await run(replica, 'START REPLICA SQL_THREAD');
+    await until('the replica has caught up', () => statusOf(cluster, replica).state === 'online');
+    expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['ahead'])).toEqual([{ n: 1 }]);
+    await source.start();
+    await until('the source is back', () => statusOf(cluster, source).writable);
+  });
+
   it('never reads a late replica, and follows a change of roles', async () => {
     const { cluster, databases } = context;
     const source = databases.nodes.find((node) => statusOf(cluster, node).writable)!;
