@@ -303,6 +303,50 @@ describe('a node that lags', () => {
   });
 });
 
+describe('a node that does not say what it has applied', () => {
+  /** A cluster that hardly looks, and whose only connection for reads of that node is taken. */
+  async function withoutReadsOf(database: Database, work: (narrow: MysqlCluster) => Promise<void>): Promise<void> {
+    await allOnline();
+    const options = { readTimeoutMs: 5000, writeTimeoutMs: 5000, watchIntervalMs: 5000, connectionsPerNode: 1 };
+    const narrow = await MysqlCluster.connect({ urls: databases.urls, ...options });
+    const online = () => narrow.nodes().every(({ state }) => state === 'online');
+    await until('all are online', online);
+    const sleepThere = 'SELECT SLEEP(IF(@@server_uuid = ?, 3, 0))';
+    const reading = narrow.read(sleepThere, [statusOf(database).uuid!], { key: await keyAt(database) });
+    try {
+      await Promise.all([work(narrow), reading]);
+    } finally {
+      await narrow.close();
+    }
+  }
+  const stateIn = (narrow: MysqlCluster, database: Database) =>
+    narrow.nodes().find(({ name }) => name === nameOf(database))!.state;
+
+  it('is fenced before a write is said to be everywhere', async () => {
+    const [silent, writing] = databases.nodes;
+    const key = await keyAt(writing);
+    await withoutReadsOf(silent, async (narrow) => {
+      await admins[0].query('LOCK TABLES other READ');
+      try {
+        await narrow.write('INSERT INTO other VALUES (?)', [`${key}-silent`], { key, everywhere: true });
+        expect(stateIn(narrow, silent)).toBe('fenced');
+      } finally {
+        await admins[0].query('UNLOCK TABLES');
+      }
+    });
+  });
+
+  it('is not taken at its word that nothing was left to change', async () => {
+    const [silent] = databases.nodes;
+    const key = await keyAt(silent);
+    await withoutReadsOf(silent, async (narrow) => {
+      const nothing = narrow.write('UPDATE item SET n = 1 WHERE id = ?', ['nobody'], { key, everywhere: true });
+      expect(await nothing).toEqual({ affectedRows: 0, repeated: true });
+      expect(stateIn(narrow, silent)).toBe('fenced');
+    });
+  });
+});
+
 describe('a node that is ahead of the others', () => {
   it('dies: the others are not used before they have applied what they have received of it', async () => {
     await allOnline();

@@ -173,10 +173,12 @@ export class MysqlCluster implements Cluster {
       if (ended && 'value' in ended) {
         nodeSet.wrote(ended.node);
         if (tried.size > 1) this.counters.fallbacks++;
-        if (options.everywhere) await this.awaitEverywhere(ended.node, ended.value);
-        return { affectedRows: ended.value.affectedRows, repeated };
+        if (!options.everywhere || (await this.awaitEverywhere(ended.node, ended.value)))
+          return { affectedRows: ended.value.affectedRows, repeated };
+        this.counters.retries++;
+        repeated = true;
       }
-      if (ended) {
+      if (ended && 'error' in ended) {
         const failure = this.judge(ended.error);
         cause = ended.error;
         if (isOutcomeUnknown(ended.error)) {
@@ -283,7 +285,8 @@ export class MysqlCluster implements Cluster {
         isOver = true;
         node.writes.release(connection);
       }
-      if (options.everywhere) await this.awaitEverywhere(node, committed);
+      if (options.everywhere && !(await this.awaitEverywhere(node, committed)))
+        throw new DeadlineError('what a transaction found done', nodeSet.clock.now() - begun);
       return result;
     }, options);
   }
@@ -448,28 +451,35 @@ export class MysqlCluster implements Cluster {
     return failure;
   }
 
-  /** Waits until every other healthy node has applied what this one has; fences those that are too slow. */
-  private async awaitEverywhere(written: ClusterNode, header: WriteHeader): Promise<void> {
+  /**
+   * Waits until every other healthy node has applied what this one has; fences those that do not say in time that they
+   * have. False when the node itself does not say what that is.
+   */
+  private async awaitEverywhere(written: ClusterNode, header: WriteHeader): Promise<boolean> {
     const { nodeSet } = this;
-    const { maxLagMs } = nodeSet.options;
-    const others = nodeSet.usable.filter((node) => node !== written);
-    if (others.length === 0) return;
+    const { maxLagMs, urls } = nodeSet.options;
+    if (urls.length === 1) return true;
     let gtids = header.stateChanges?.gtids?.join(',');
     if (gtids === undefined) {
       // It changed nothing, perhaps because another had just done the same: wait for all that this node has.
       const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], maxLagMs);
       gtids = rows?.[0]?.gtids;
     }
-    if (gtids === undefined || gtids === '') return;
+    if (gtids === undefined) return false;
+    if (gtids === '') return true;
+    // Those that come back while we wait, or later, must have it by themselves.
+    nodeSet.executed(written, gtids);
+    const others = nodeSet.usable.filter((node) => node !== written);
     const parameters = [gtids, maxLagMs / 1000];
     await Promise.all(
       others.map(async (node) => {
         // A little more than MySQL waits itself, so that it can say that it was too slow.
         const rows = await this.ask<AppliedRow>(node, WAIT_APPLIED, parameters, maxLagMs * 1.2);
-        if (rows && Number(rows[0]?.timedOut) !== 0)
-          nodeSet.passOver(node, `has not applied a write within ${maxLagMs} ms`);
+        if (Number(rows?.[0]?.timedOut) !== 0)
+          nodeSet.passOver(node, `did not say within ${maxLagMs} ms that it has applied a write`);
       }),
     );
+    return true;
   }
 
   private unavailable(message: string, options: { cause?: unknown; outcomeUnknown?: boolean } = {}) {

@@ -80,6 +80,48 @@ describe('three members of a group', () => {
     expect(health.of(0).reason).toBe('waits for word from the others');
   });
 
+  describe('that come back after a write that did not wait for them', () => {
+    beforeEach(() => {
+      health.missed(2, 100, 'no answer');
+      for (const node of [0, 1]) look(node, 101, 5);
+    });
+
+    it('must have it, though the others were looked at before it', () => {
+      health.executed(0, 210, upTo(6));
+      look(2, 215, 5);
+      expect(health.usable()).toEqual([0, 1]);
+      look(2, 255, 6);
+      expect(health.usable()).toEqual([0, 1, 2]);
+    });
+
+    it('must have it, though they or the others were being looked at just then', () => {
+      health.executed(0, 210, upTo(6));
+      health.probed(2, 209, 212, member(2, 5));
+      health.probed(0, 209, 213, member(0, 5));
+      look(2, 215, 5);
+      expect(health.usable()).toEqual([0, 1]);
+      look(0, 250, 6);
+      look(2, 255, 6);
+      expect(health.usable()).toEqual([0, 1, 2]);
+    });
+
+    it('do not vouch for each other without it', () => {
+      health.missed(1, 150, 'no answer');
+      health.executed(0, 210, upTo(6));
+      for (const at of [215, 255]) for (const node of [1, 2]) look(node, at, 5);
+      expect(health.usable()).toEqual([0]);
+    });
+
+    it('must have it when its node has died since, if they have received it', () => {
+      health.executed(0, 210, upTo(6));
+      health.probeFailed(0, 211, 212, 'refused', true);
+      for (const at of [215, 255]) look(2, at, 5, allOnline, `${group}:6`);
+      expect(health.usable()).toEqual([1]);
+      look(2, 295, 6);
+      expect(health.usable()).toEqual([1, 2]);
+    });
+  });
+
   it('one that the others see as unreachable or have expelled is not used, whatever it says', () => {
     health.missed(0, 100, 'no answer');
     look(1, 110, 5, members('UNREACHABLE', 'ONLINE', 'ONLINE'));

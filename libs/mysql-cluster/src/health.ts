@@ -1,4 +1,5 @@
 // Which nodes may be used: a state machine over what probes and statements have shown. Pure; times are given to it.
+import type { GtidSet } from './gtid.js';
 import type { NodeReport } from './probe.js';
 
 /** A good report and when it was taken; times are the deadline clock's milliseconds. */
@@ -38,8 +39,9 @@ const HISTORY_MS = 60_000;
  * The rules:
  * - A node that missed a deadline, was lost or stood read-only unexpectedly is fenced at once.
  * - It comes back when a probe begun after that moment finds it ONLINE with a majority in its own view, and it has
- *   executed everything that the other nodes of its group had executed by then, as they said after that moment; they
- *   must also see it as ONLINE. (A node that was frozen and thaws answers old data for seconds, still saying ONLINE.)
+ *   executed everything that the other nodes of its group are known to have executed, also by what was written there
+ *   since they were looked at; one must have said after that moment that it sees it as ONLINE. (A node that was frozen and
+ *   thaws answers old data for seconds, still saying ONLINE.)
  * - What a node had executed still counts when it has died, for those that it measured: what they have received of it and
  *   not applied keeps them out. What they have not received may be lost for good, and nobody waits for that: a node that
  *   has applied all that it received has the most that can be had. That is why there is no limit of time.
@@ -111,8 +113,11 @@ export class Health {
       return this.fence(state, at, fault);
     }
     while (state.looks.length > 0 && state.looks[0].at < at - HISTORY_MS) state.looks.shift();
-    state.looks.push({ begunAt, at, report });
-    state.last = report;
+    const newest = state.looks.at(-1);
+    // Asked before it said of a write that it had executed it: it has that, whatever this answer says.
+    const isOlder = newest && begunAt < newest.at && newest.report.uuid === report.uuid;
+    state.last = isOlder ? { ...report, executed: report.executed.union(newest.report.executed) } : report;
+    state.looks.push({ begunAt, at, report: state.last });
 
     state.lagMs = this.lagOf(state, begunAt);
     if (state.lagMs > this.maxLagMs) return this.fence(state, at, `is ${Math.round(state.lagMs)} ms behind`);
@@ -121,6 +126,15 @@ export class Health {
       if (state.reason === undefined) state.fencedSince = undefined;
     }
     this.choose();
+  }
+
+  /** The node has executed these transactions by `at`, as it says itself: no node comes back without them. */
+  executed(node: number, at: number, gtids: GtidSet): void {
+    const state = this.state(node);
+    if (!state.last) return;
+    state.last = { ...state.last, executed: state.last.executed.union(gtids) };
+    const newest = state.looks.at(-1);
+    if (newest) state.looks.push({ ...newest, at, report: state.last });
   }
 
   /** The nodes that take reads and writes now. */
@@ -178,8 +192,11 @@ export class Health {
     const peers = this.peersOf(state);
     for (const other of this.states) {
       const { last } = other;
-      if (isAnswering(other) || !last || !areMates(state, { report: last })) continue;
-      if (report.pending.overlaps(last.executed)) return 'is catching up';
+      if (other === state || !last || !areMates(state, { report: last })) continue;
+      const isMissing = isAnswering(other)
+        ? !report.executed.contains(last.executed)
+        : report.pending.overlaps(last.executed);
+      if (isMissing) return 'is catching up';
     }
     let witnesses = 0;
     for (const peer of peers) {

@@ -4,6 +4,7 @@ import { DeadlineClock, pause } from './deadline-clock.js';
 import type { ClusterNode, NodeAddress } from './node.js';
 import { parseUrl } from './node.js';
 import { DeadlineError, failureOf, NoConnectionError, reasonOf, UnsupportedServerError } from './errors.js';
+import { GtidSet } from './gtid.js';
 import { Health } from './health.js';
 import { NodePool } from './node-pool.js';
 import { hashOf, highestRanked } from './rendezvous.js';
@@ -113,6 +114,11 @@ export class NodeSet {
   /** The node has taken a write. */
   wrote(node: ClusterNode): void {
     this.wroteAt[node.index] = this.clock.now();
+  }
+
+  /** The node has executed these transactions: none that is passed over comes back into use without them. */
+  executed(node: ClusterNode, gtids: string): void {
+    this.health.executed(node.index, this.clock.now(), GtidSet.parse(gtids));
   }
 
   /** A statement on the node takes long: see at once whether it lives. */

@@ -85,7 +85,8 @@ export interface WriteOptions {
   readonly key?: string;
   /**
    * When true, returns only after every healthy node has applied the write, also one that changed nothing; a node
-   * that has not within `maxLagMs` is fenced on this server. For what must be seen everywhere at once (a logout).
+   * that does not say so within `maxLagMs` is fenced on this server, and none comes back without it. For what must be
+   * seen everywhere at once (a logout).
    */
   readonly everywhere?: boolean;
 }
