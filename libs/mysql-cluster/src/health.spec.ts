@@ -63,6 +63,17 @@ describe('three members of a group', () => {
     expect(health.usable()).toEqual([0, 1, 2]);
   });
 
+  it('one has answered since a moment when it was asked after it, and has not failed to answer since', () => {
+    look(0, 100, 5);
+    expect([99, 100].map((moment) => health.hasAnsweredSince(0, moment))).toEqual([true, false]);
+    health.probeFailed(0, 200, 500, 'no answer', false);
+    expect(health.hasAnsweredSince(0, 99)).toBe(false);
+    look(0, 510, 5);
+    expect(health.hasAnsweredSince(0, 99)).toBe(true);
+    health.probeFailed(0, 600, 601, 'refused', true);
+    expect(health.hasAnsweredSince(0, 99)).toBe(false);
+  });
+
   it('one that thaws is not used while it lacks what another had executed, though it says ONLINE', () => {
     health.missed(0, 100, 'no answer');
     look(1, 110, 9);

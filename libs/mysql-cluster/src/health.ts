@@ -77,6 +77,12 @@ export class Health {
     return this.state(node);
   }
 
+  /** True when a look at the node that began after this moment has been answered, and none has failed since. */
+  hasAnsweredSince(node: number, moment: number): boolean {
+    const { reachable, answered, concluded } = this.state(node);
+    return reachable && answered > moment && answered >= concluded;
+  }
+
   /** The node did not answer in time, or its connection was lost: pass over it until it has proved itself. */
   missed(node: number, at: number, reason: string): void {
     this.fence(this.state(node), at, reason);

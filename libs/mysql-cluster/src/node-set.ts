@@ -156,10 +156,9 @@ export class NodeSet {
     for (const { watch } of this.members) watch.now();
   }
 
-  /** True when a look at the node that began after this moment has been answered. */
+  /** True when a look at the node that began after this moment has been answered, and none has failed since. */
   hasAnsweredSince(node: ClusterNode, moment: number): boolean {
-    const { reachable, answered } = this.health.of(node.index);
-    return reachable && answered > moment;
+    return this.health.hasAnsweredSince(node.index, moment);
   }
 
   /** Resolves when a node's state has changed, or after `ms`. */
