@@ -456,6 +456,23 @@ describe('TypeORM over the cluster', () => {
     },
   });
 
+  it('a statement that waited for a lock has no effect when its sender has long given up', async () => {
+    await allOnline();
+    const source = new DataSource({ type: 'mysql', driver: cluster.typeormDriver({ statementTimeoutMs: 500 }) });
+    await source.initialize();
+    await insert('locked', true);
+    const holder = await createConnection((await commonNode()).url);
+    await holder.beginTransaction();
+    await holder.query("SELECT n FROM item WHERE id = 'locked' FOR UPDATE");
+    await expect(source.query("UPDATE item SET n = 9 WHERE id = 'locked'")).rejects.toThrow('no answer within');
+    // MySQL looks once a second for those that have waited for too long.
+    await sleep(2500);
+    await holder.end();
+    await sleep(500);
+    expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['locked'])).toEqual([{ n: 1 }]);
+    await source.destroy();
+  });
+
   it('creates, queries, runs transactions, and survives the death of its node', async () => {
     await allOnline();
     const source = new DataSource({

@@ -29,7 +29,10 @@ type LeasedConnection = Connection & { release(): void };
 type FindLease = (poolOf: (node: ClusterNode) => NodePool, timeoutMs: number) => Promise<Lease>;
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
 
-const SETUP = "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00'";
+/** A statement that waits for a lock gives up soon after we have, or it would take effect when nobody waits for it any more. */
+const setupFor = (statementTimeoutMs: number) =>
+  "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00', " +
+  `innodb_lock_wait_timeout = ${Math.ceil(statementTimeoutMs / 1000)}`;
 
 export function createTypeormDriver(
   nodes: NodeSet,
@@ -49,7 +52,7 @@ export function createTypeormDriver(
         if (!pool) {
           pool = new NodePool(nodes.clock, {
             connection: { ...node.connection, ...formatOptions(typeormOptions) },
-            setup: SETUP,
+            setup: setupFor(statementTimeoutMs()),
             limit: typeormOptions.connectionLimit ?? nodes.options.connectionsPerNode,
             queueLimit: nodes.options.queueLimit,
             connectTimeoutMs: nodes.options.writeTimeoutMs,
