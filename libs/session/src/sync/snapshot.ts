@@ -1,7 +1,8 @@
 // The sessions on disk while no server runs: one file, encrypted and authenticated, so that what was planted or damaged
 // is refused as a whole.
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { asEntry, type Entry } from './messages.js';
 
 /** What a snapshot holds was true until then; what ended since, only a peer can tell. Milliseconds. */
@@ -13,7 +14,9 @@ const CHUNK = 256 * 1024;
 
 /** Writes these entries, each JSON, in one step: after a crash there is the old file or the new one. */
 export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<string>, now: number): Promise<void> {
-  const temporary = `${file}.${process.pid}.new`;
+  await removeUnfinished(file, now);
+  // Several servers may share the file, and in containers each is process 1.
+  const temporary = `${file}.${randomUUID()}.new`;
   const handle = await open(temporary, 'w', 0o600);
   try {
     const iv = randomBytes(IV_BYTES);
@@ -40,6 +43,17 @@ export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<
   }
   await handle.close();
   await rename(temporary, file);
+}
+
+/** What servers left behind that were killed while they wrote. Nobody writes for as long as a snapshot is good for. */
+async function removeUnfinished(file: string, now: number): Promise<void> {
+  const [folder, start] = [dirname(file), `${basename(file)}.`];
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((each) => each.startsWith(start) && each.endsWith('.new'))) {
+    const unfinished = join(folder, name);
+    const { mtimeMs } = await stat(unfinished).catch(() => ({ mtimeMs: now }));
+    if (now - mtimeMs > OLDEST) await rm(unfinished, { force: true });
+  }
 }
 
 /**
