@@ -27,7 +27,7 @@ export class HybridClock {
     serverName: string,
     private readonly now: () => number = Date.now,
   ) {
-    this.origin = hash('sha256', serverName, 'base64url').slice(0, ORIGIN_LENGTH);
+    this.origin = originNamed(serverName);
   }
 
   /** A stamp later than all that this server has made or seen. */
@@ -48,6 +48,11 @@ export class HybridClock {
     this.time = time;
     this.count = count;
   }
+}
+
+/** Six characters that stand for this name. */
+export function originNamed(name: string): string {
+  return hash('sha256', name, 'base64url').slice(0, ORIGIN_LENGTH);
 }
 
 export function momentOf(stamp: Stamp): Moment {

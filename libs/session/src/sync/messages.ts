@@ -20,7 +20,10 @@ export interface Hello {
   readonly now: number;
 }
 
-/** How often each server has raised a user's epoch: the epoch is their sum, so that no raise is ever lost in a merge. */
+/**
+ * How often each server has raised a user's epoch, counted anew at each of its starts: the epoch is their sum, so that no
+ * raise is ever lost in a merge.
+ */
 export interface Epochs {
   readonly userId: string;
   readonly raised: Readonly<Record<string, number>>;

@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../errors.js';
 import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
-import { HybridClock } from '../replica/hybrid-clock.js';
+import { HybridClock, originNamed } from '../replica/hybrid-clock.js';
 import {
   covers,
   createReplica,
@@ -92,6 +92,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   };
 
   private readonly instance = randomUUID();
+  /** Raised epochs are counted for this process: one that comes back without its memory would count them again. */
+  private readonly counter = originNamed(this.instance);
   private readonly now: () => number;
   private readonly timings: SyncTimings;
   private readonly clock: HybridClock;
@@ -288,9 +290,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   async raiseEpoch(userId: string): Promise<number> {
     if (this.follows) return this.forward(['raiseEpoch', userId]);
-    const { origin } = this.clock;
+    const { counter } = this;
     const { raised } = this.replicas.epochsOf(userId);
-    const epochs: Entry = { userId, raised: { ...raised, [origin]: (raised[origin] ?? 0) + 1 } };
+    const epochs: Entry = { userId, raised: { ...raised, [counter]: (raised[counter] ?? 0) + 1 } };
     this.keep(epochs);
     await this.spread(epochs, true);
     // With what others raised meanwhile, so that a session that is to live on is lifted above it all.
