@@ -1,6 +1,7 @@
 // Comparing what two servers hold, bucket by bucket, until both hold the same: at each new link and every few seconds.
-import { asBucketAnswer, asDigestAnswer, type BucketQuestion, type Entry } from './messages.js';
-import { DIGEST_LENGTH, type Replicas } from './replicas.js';
+import { MalformedError } from './framed-socket.js';
+import { asBucketAnswer, asDigestAnswer, keyOf, type BucketQuestion, type Entry, type Key } from './messages.js';
+import { DIGEST_LENGTH, printOf, type Replicas } from './replicas.js';
 import type { PeerLink } from './peer-link.js';
 
 /** Buckets under way at once. */
@@ -12,7 +13,7 @@ const PAGE_BYTES = 512 * 1024;
 
 /**
  * Takes over what the peer holds and this server lacks, or has otherwise. What the peer lacks, it takes in its turn.
- * @param take joins entries of a peer to what is here; returns how many changed something
+ * @param take joins entries of a peer to what is here
  * @returns false when nothing has been compared: the peer does not send its changes here yet, or has not joined yet
  */
 export async function compare(
@@ -20,7 +21,7 @@ export async function compare(
   replicas: Replicas,
   now: () => number,
   isServing: boolean,
-  take: (entries: readonly Entry[]) => number,
+  take: (entries: readonly Entry[]) => void,
 ): Promise<boolean> {
   const answer = asDigestAnswer(await link.send('digest', 'null', ANSWER_WITHIN), DIGEST_LENGTH);
   link.serving = answer.serving;
@@ -29,19 +30,25 @@ export async function compare(
   if (isServing && !answer.serving) return false;
   const buckets = replicas.differing(answer.digest);
   const next = async (): Promise<void> => {
-    for (let bucket = buckets.pop(); bucket !== undefined; bucket = buckets.pop()) {
-      while (await compareBucket(bucket));
-    }
+    for (let bucket = buckets.pop(); bucket !== undefined; bucket = buckets.pop()) await compareBucket(bucket);
   };
   await Promise.all(Array.from({ length: PARALLEL }, next));
   return true;
 
-  async function compareBucket(bucket: number): Promise<boolean> {
-    const have = Array.from(replicas.bucket(bucket), ([key, { print }]) => [key, print] as const);
-    const question: BucketQuestion = { bucket, have };
-    const answered = await link.send('bucket', JSON.stringify(question), ANSWER_WITHIN);
-    const { entries, more } = asBucketAnswer(answered, now());
-    return take(entries) > 0 && more;
+  async function compareBucket(bucket: number): Promise<void> {
+    // What was sent is not sent again, also where this server knows more, or keeps none of it.
+    const sent = new Map<Key, string>();
+    for (let hasMore = true; hasMore;) {
+      const held = Array.from(replicas.bucket(bucket), ([key, { print }]) => [key, print] as const);
+      const question: BucketQuestion = { bucket, have: [...new Map([...held, ...sent])] };
+      const answered = await link.send('bucket', JSON.stringify(question), ANSWER_WITHIN);
+      const { entries, more } = asBucketAnswer(answered, now());
+      take(entries);
+      const fresh = entries.filter((entry) => sent.get(keyOf(entry)) !== printOf(entry));
+      if (more && fresh.length === 0) throw new MalformedError('There is more, and it does not come.');
+      for (const entry of fresh) sent.set(keyOf(entry), printOf(entry));
+      hasMore = more;
+    }
   }
 }
 

@@ -201,7 +201,8 @@ function endOf(entry: Entry): number {
   return entry.ended ? entry.endsAt : Math.min(entry.idleEndsAt, entry.endsAt);
 }
 
-function printOf(entry: Entry): string {
+/** A hash of what the entry tells. */
+export function printOf(entry: Entry): string {
   const told = 'id' in entry ? fingerprint(entry) : JSON.stringify(Object.entries(entry.raised).sort());
   return hash('sha256', `${keyOf(entry)} ${told}`, 'buffer').toString('hex', 0, PRINT_BYTES);
 }

@@ -654,9 +654,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   private compareNow(link: PeerLink): Promise<boolean> {
     return compare(link, this.replicas, this.now, this.serving, (entries) => {
-      const changed = this.take(entries);
-      this.counters.repaired += changed;
-      return changed;
+      this.counters.repaired += this.take(entries);
     });
   }
 }
