@@ -38,6 +38,9 @@ const IDLE_RETRY = 30_000;
 /** After a peer has closed a link: it died, or it has dropped us; dialling again tells which, mostly within this. */
 const DOUBT = 200;
 
+/** Errors of a connection that a machine answers with. */
+const ANSWERS = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EPROTO'];
+
 export class PeerLink {
   /** Who is there, once it has answered. */
   peer: Hello | undefined;
@@ -52,7 +55,7 @@ export class PeerLink {
   problem: string | undefined;
   /** When it was lost; undefined when it has never been up. */
   lostAt: number | undefined;
-  /** The last attempt to reach it, or the link, ended in silence: nothing was refused, nothing was closed. */
+  /** The last attempt to reach it, or the link, ended in silence: the peer neither refused nor closed anything. */
   isSilent = false;
   /** How much the peer's clock is ahead. */
   lead = 0;
@@ -171,13 +174,15 @@ export class PeerLink {
     this.state = 'dialling';
     this.dialledAt = performance.now();
     const socket = connect({ ...clientSecurity(security), host: this.host, port: this.port });
+    let problem: NodeJS.ErrnoException | undefined;
+    socket.once('error', (error: Error) => (problem = error));
     const framed: FramedSocket = new FramedSocket(
       socket,
       limits.frameBytes,
       Infinity,
       counters,
       (message) => this.receive(message),
-      () => this.framed === framed && this.close('closed by the peer', DOUBT),
+      () => this.framed === framed && this.close('closed by the peer', DOUBT, isSilence(problem)),
     );
     this.framed = framed;
     const hello = this.context.hello();
@@ -272,4 +277,11 @@ export class PeerLink {
     }
     this.waiting.clear();
   }
+}
+
+/** This server's own network failed, or found no way: that says nothing about the peer. What TLS says, it has heard. */
+function isSilence(problem: NodeJS.ErrnoException | undefined): boolean {
+  // One for each address of a name.
+  if (problem instanceof AggregateError) return problem.errors.every(isSilence);
+  return problem?.syscall !== undefined && !ANSWERS.includes(problem.code!);
 }
