@@ -55,8 +55,12 @@ export class PeerLink {
   problem: string | undefined;
   /** When it was lost; undefined when it has never been up. */
   lostAt: number | undefined;
+  /** Until then all that the peer held was known here; undefined when this server never caught up with it. */
+  currentUntil: number | undefined;
   /** The last attempt to reach it, or the link, ended in silence: the peer neither refused nor closed anything. */
   isSilent = false;
+  /** Nobody listens there, as its machine said when that last answered: a process that died, or has not started yet. */
+  isGone = false;
   /** How much the peer's clock is ahead. */
   lead = 0;
   /** Raised whenever the link must catch up again. */
@@ -128,12 +132,17 @@ export class PeerLink {
   /** This server was frozen, or the peer has dropped it: catch up before anything is answered. */
   suspect(doubt = DOUBT): void {
     this.round++;
-    this.current = false;
+    this.loseSight();
     // It may have begun to serve since it last said that it does not.
     this.serving = true;
     this.doubtFor(doubt);
     if (this.isUp) this.context.onBehind(this);
     else this.hurry();
+  }
+
+  private loseSight(): void {
+    if (this.current) this.currentUntil = this.context.now();
+    this.current = false;
   }
 
   private doubtFor(milliseconds: number): void {
@@ -175,7 +184,10 @@ export class PeerLink {
     this.dialledAt = performance.now();
     const socket = connect({ ...clientSecurity(security), host: this.host, port: this.port });
     let problem: NodeJS.ErrnoException | undefined;
-    socket.once('error', (error: Error) => (problem = error));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      problem = error;
+      if (this.framed === framed && error.code === 'ECONNREFUSED') this.isGone = true;
+    });
     const framed: FramedSocket = new FramedSocket(
       socket,
       limits.frameBytes,
@@ -203,6 +215,7 @@ export class PeerLink {
     if (!this.context.isNew(peer, this)) return this.rest('same');
     this.state = 'up';
     this.isSilent = false;
+    this.isGone = false;
     this.lead = peer.now - now;
     this.retry = FIRST_RETRY;
     this.context.emit({ type: 'peer-up', peer: this.name });
@@ -262,7 +275,7 @@ export class PeerLink {
     }
     const wasUp = this.state === 'up';
     this.state = 'down';
-    this.current = false;
+    this.loseSight();
     this.giveUp(reason);
     if (this.stopped) return;
     this.redial = setTimeout(() => this.dial(), wasUp ? 0 : this.retry);

@@ -380,9 +380,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       if (answered.has(link)) return false;
       if (link.isUp) return true;
       const away = now - (link.lostAt ?? this.openedAt);
-      // Where nobody was ever met, only a mark tells that somebody has the session: else there may be no others at all.
+      // Whom this server never caught up with may have all that a mark was given for. Without a mark there may be no
+      // others at all, or they have told what this one had before; and who is gone has told them, or has lost it.
       const unmet = mark === '' ? Infinity : 0;
-      const since = link.lostAt ?? (this.hasJoined ? this.openedAt : unmet);
+      const isTold = this.hasJoined && (mark === '' || link.isGone);
+      const since = link.currentUntil ?? (isTold ? this.openedAt : unmet);
       return away < this.timings.forgetAfter && (isKnown || createdAt(id) > since - skew);
     };
     return members.filter(mayHave).map(({ name }) => name);
