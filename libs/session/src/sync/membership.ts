@@ -2,12 +2,18 @@
 import { lookup } from 'node:dns/promises';
 import { PeerLink, type LinkContext } from './peer-link.js';
 
+/** A name that has told nothing yet is asked again so much later. */
+const ASK_AGAIN = 200;
+
 export class Membership {
   private readonly byAddress = new Map<string, PeerLink>();
   private readonly names: string[] = [];
   /** Those that a name has led to. */
   private readonly followed = new Set<PeerLink>();
   private timer: NodeJS.Timeout | undefined;
+  private again: NodeJS.Timeout | undefined;
+  /** Undefined until the first answer. */
+  private isResolved: boolean | undefined;
   private isDialling = false;
   private closed = false;
 
@@ -39,6 +45,11 @@ export class Membership {
     return this.links.filter(({ isUp }) => isUp);
   }
 
+  /** The names that were asked, and have not told yet who the members are. */
+  get unresolved(): readonly string[] {
+    return this.isResolved === false ? this.names : [];
+  }
+
   /** Starts to dial the peers and to follow the DNS names; resolves when each name has been asked once. */
   async follow(): Promise<void> {
     this.isDialling = true;
@@ -57,13 +68,21 @@ export class Membership {
   close(): void {
     this.closed = true;
     clearInterval(this.timer);
+    clearTimeout(this.again);
     for (const link of this.links) link.stop();
   }
 
   private async resolve(): Promise<void> {
     const found = await Promise.all(this.names.map((name) => this.lookup(name).catch(() => undefined)));
+    if (this.closed || found.length === 0) return;
+    clearTimeout(this.again);
     // A name server that fails says nothing about the servers.
-    if (this.closed || found.length === 0 || found.includes(undefined)) return;
+    if (found.includes(undefined)) {
+      this.isResolved ??= false;
+      if (!this.isResolved) this.again = setTimeout(() => void this.resolve(), ASK_AGAIN);
+      return;
+    }
+    this.isResolved = true;
     const hosts = new Set(found.flatMap((addresses) => addresses!));
     for (const host of hosts) this.followed.add(this.add(host, this.ownPort));
     for (const link of this.followed) {

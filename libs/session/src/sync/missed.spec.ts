@@ -1,6 +1,7 @@
 // A server that has not caught up with a peer must not say "not logged in" where that peer may know better.
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { SessionRecord } from '../store.js';
+import { StoreUnavailableError } from '../errors.js';
 import { aRecord } from '../testing/store-contract.js';
 import { createdAt } from '../token.js';
 import type { SyncEvent, SyncOptions } from './options.js';
@@ -121,5 +122,79 @@ describe('a session of the other side', () => {
     await one.close();
     for (const proxy of between) proxy.close();
     await knowsNone(again, record.id, mark);
+  });
+});
+
+describe('a server that starts', () => {
+  const joining = { aloneAfter: 100, joinWithin: 5000 };
+
+  it('does not serve when its only source falls silent before all was taken over', async () => {
+    const [first, second] = site(await freePorts(2), { timings: joining });
+    const one = await open(first);
+    await one.create(aRecord());
+    const proxy = await proxyTo(first);
+    const onEvent = ({ type }: SyncEvent) => type === 'peer-up' && proxy.cut();
+    const joiner = open({ ...second, peers: [at(proxy.port)], onEvent });
+    await expect(joiner).rejects.toThrow('could not be taken over');
+  });
+
+  it('goes on when its only source dies before all was taken over', async () => {
+    const [first, second] = site(await freePorts(2), { timings: { ...joining, joinWithin: 60_000 } });
+    const one = await open(first);
+    await one.create(aRecord());
+    const onEvent = ({ type }: SyncEvent) => type === 'peer-up' && void one.close();
+    expect((await open({ ...second, onEvent })).stats().sessions).toBe(0);
+  });
+
+  const named = async (count: number): Promise<SyncOptions[]> => {
+    const [port] = await freePorts(1);
+    return Array.from({ length: count }, (_, i) => ({
+      ...site([port])[0],
+      serverName: `web${i + 1}`,
+      listen: { host: `127.0.0.${i + 1}`, port },
+      peers: ['web'],
+    }));
+  };
+
+  it('waits for the name server', async () => {
+    const [first, second] = await named(2);
+    const both = ['127.0.0.1', '127.0.0.2'];
+    const one = await open({ ...first, lookup: async () => both, timings: { aloneAfter: 100 } });
+    const record = aRecord();
+    await one.create(record);
+    let asked = 0;
+    const lookup = async () => {
+      if (++asked < 3) throw new Error('EAI_AGAIN');
+      return both;
+    };
+    const joiner = await open({ ...second, lookup, timings: { aloneAfter: 30_000 } });
+    expect((await joiner.find(record.id))?.record).toEqual(record);
+  });
+
+  it('does not take itself for the whole site when no name server answers', async () => {
+    const [options] = await named(1);
+    const lookup = () => Promise.reject(new Error('EAI_AGAIN'));
+    let isCutOff = false;
+    const timings = { aloneAfter: 100 };
+    const store = await open({ ...options, lookup, timings, acks: 'majority', isCutOff: async () => isCutOff });
+    const record = aRecord();
+    await expect(store.create(record)).rejects.toThrow('no majority');
+    const { mark } = (await store.find(record.id))!;
+    await cannotTell(store, aRecord().id, mark!);
+    await knowsNone(store, aRecord().id);
+    isCutOff = true;
+    await until('it asks whether it was cut off', () => store.isCutOff);
+    expect(store.waitsFor).toEqual(['web']);
+    await expect(store.find(record.id)).rejects.toThrow(StoreUnavailableError);
+  });
+
+  it('waits for nobody where it is the only one, and for no longer than it takes where all start at once', async () => {
+    const timings = { aloneAfter: 50_000 };
+    const [only] = await named(1);
+    const [self] = site(await freePorts(1));
+    await open({ ...only, timings, lookup: async () => ['127.0.0.1'] });
+    await open({ ...self, timings });
+    await open({ ...self, listen: { host: '127.0.0.1', port: 0 }, peers: [], timings });
+    await Promise.all(site(await freePorts(3), { timings }).map(open));
   });
 });

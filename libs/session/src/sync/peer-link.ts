@@ -101,6 +101,12 @@ export class PeerLink {
     return this.doubtUntil > performance.now() && this.state !== 'self' && this.state !== 'same';
   }
 
+  /** It was up, and what it holds has never been taken over. */
+  get isOwing(): boolean {
+    const wasCurrent = this.current || this.currentUntil !== undefined;
+    return (this.isUp || this.lostAt !== undefined) && !wasCurrent && !this.isGone;
+  }
+
   /**
    * Asks the peer; when it answers this and everything else for `within` milliseconds with silence, the link is closed.
    * @param body JSON

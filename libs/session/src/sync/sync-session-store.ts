@@ -190,8 +190,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   /** The peers that it has to catch up with first, or that do not reach it. */
   get waitsFor(): readonly string[] {
-    const { links, members } = this.membership;
-    return (this.cutOff ? members : links.filter(({ isBehind }) => isBehind)).map(({ name }) => name);
+    const { links, members, unresolved } = this.membership;
+    if (this.cutOff) return [...members.map(({ name }) => name), ...unresolved];
+    return links.filter(({ isBehind }) => isBehind).map(({ name }) => name);
   }
 
   stats(): SyncStats {
@@ -339,7 +340,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   private async locate(id: string, mark: Mark = ''): Promise<Replica | undefined> {
     const isEnough = (copy = this.replicas.session(id)) => copy !== undefined && covers(copy, mark);
     const here = this.replicas.session(id);
-    if (isEnough(here) || this.membership.members.length === 0) return here;
+    const { members, unresolved } = this.membership;
+    if (isEnough(here) || members.length + unresolved.length === 0) return here;
     this.counters.fetches++;
     const answered = await this.fetch(id, isEnough);
     const copy = this.replicas.session(id);
@@ -373,7 +375,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
    */
   private mayHave(id: string, mark: Mark, answered: ReadonlySet<PeerLink>): string[] {
     const now = this.now();
-    const { members } = this.membership;
+    const { members, unresolved } = this.membership;
     const skew = Math.max(0, ...members.map(({ lead }) => Math.abs(lead))) + CREATION_MARGIN;
     const isKnown = this.replicas.session(id) !== undefined;
     const mayHave = (link: PeerLink) => {
@@ -387,7 +389,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       const since = link.currentUntil ?? (isTold ? this.openedAt : unmet);
       return away < this.timings.forgetAfter && (isKnown || createdAt(id) > since - skew);
     };
-    return members.filter(mayHave).map(({ name }) => name);
+    const unknown = mark !== '' && now - this.openedAt < this.timings.forgetAfter ? unresolved : [];
+    return [...members.filter(mayHave).map(({ name }) => name), ...unknown];
   }
 
   /** Asks anew while all peers are silent: what nobody else has must not be acknowledged by a server that was cut off. */
@@ -399,8 +402,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   /** Finds out whether this server was cut off. When that is over, it catches up before it answers anything. */
   private lookAround(): Promise<void> {
     const { isCutOff, onEvent } = this.options;
-    const { members } = this.membership;
-    const hearsNobody = members.length > 0 && members.every(({ isSilent }) => isSilent);
+    const { members, unresolved } = this.membership;
+    const hearsNobody = members.length + unresolved.length > 0 && members.every(({ isSilent }) => isSilent);
     if (!isCutOff || (!hearsNobody && !this.cutOff)) return Promise.resolve();
     const answer = async () => {
       const wasCutOff = this.cutOff;
@@ -434,7 +437,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
    */
   private async spread(entry: Entry, toAll = false): Promise<void> {
     const { acks = 1 } = this.options;
-    const { members, reachable } = this.membership;
+    const { members, reachable, unresolved } = this.membership;
     const body = `[${JSON.stringify(entry)}]`;
     const needed = acks === 'majority' ? Math.floor((members.length + 1) / 2) : acks;
     let confirmed = 0;
@@ -456,6 +459,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       await Promise.race([all, isEnough]);
       await Promise.race([all, sleep(this.timings.settle, undefined, { ref: false })]);
     }
+    if (acks === 'majority' && unresolved.length > 0)
+      throw this.unavailable(`${unresolved.join(', ')} has not told who the others are: no majority.`);
     if (confirmed >= needed) return;
     await this.assertNotCutOff();
     if (refusal !== undefined) throw this.unavailable(refusal);
@@ -553,16 +558,17 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   private async join(): Promise<void> {
     const start = performance.now();
     for (;;) {
-      const { members } = this.membership;
+      const { members, unresolved } = this.membership;
       const waited = performance.now() - start;
-      const behind = members.filter(({ isUp, current }) => isUp && !current);
+      const behind = members.filter(({ isUp, current, isOwing }) => isOwing || (isUp && !current));
       this.hasJoined ||= members.some(({ current }) => current);
       if (behind.length > 0) {
         if (waited > this.timings.joinWithin) {
           const names = behind.map(({ name, problem }) => `${name} (${problem ?? 'it does not reach this server'})`);
           throw new StoreUnavailableError(`The sessions could not be taken over from ${names.join(', ')}.`);
         }
-      } else if (waited > this.timings.aloneAfter || members.every(({ isUp }) => isUp)) return;
+      } else if (waited > this.timings.aloneAfter) return;
+      else if (unresolved.length === 0 && members.every(({ isUp }) => isUp)) return;
       else if (this.hasJoined && members.every(({ isTried }) => isTried)) return;
       await sleep(5);
     }
