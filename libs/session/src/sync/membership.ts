@@ -8,8 +8,8 @@ const ASK_AGAIN = 200;
 export class Membership {
   private readonly byAddress = new Map<string, PeerLink>();
   private readonly names: string[] = [];
-  /** Those that a name has led to. */
-  private readonly followed = new Set<PeerLink>();
+  /** Those that a name has led to, and when it last did. */
+  private readonly followed = new Map<PeerLink, number>();
   private timer: NodeJS.Timeout | undefined;
   private again: NodeJS.Timeout | undefined;
   /** Undefined until the first answer. */
@@ -38,7 +38,7 @@ export class Membership {
 
   /** The other servers. */
   get members(): PeerLink[] {
-    return this.links.filter(({ state }) => state !== 'self' && state !== 'same');
+    return this.links.filter((link) => this.isMember(link));
   }
 
   get reachable(): PeerLink[] {
@@ -84,13 +84,25 @@ export class Membership {
     }
     this.isResolved = true;
     const hosts = new Set(found.flatMap((addresses) => addresses!));
-    for (const host of hosts) this.followed.add(this.add(host, this.ownPort));
-    for (const link of this.followed) {
-      if (hosts.has(link.host) || link.isUp) continue;
-      link.stop();
-      this.followed.delete(link);
-      this.byAddress.delete(link.address);
+    const now = this.context.now();
+    for (const host of hosts) this.followed.set(this.add(host, this.ownPort), now);
+    for (const [link, listedAt] of this.followed) {
+      if (hosts.has(link.host)) continue;
+      if (link.isUp) this.followed.set(link, now);
+      // A name server drops also whom it does not reach itself: such a member may serve on the other side.
+      else if (link.isGone || !this.isMember(link) || now - listedAt > this.context.timings.forgetAfter)
+        this.drop(link);
     }
+  }
+
+  private isMember({ state }: PeerLink): boolean {
+    return state !== 'self' && state !== 'same';
+  }
+
+  private drop(link: PeerLink): void {
+    link.stop();
+    this.followed.delete(link);
+    this.byAddress.delete(link.address);
   }
 
   private add(host: string, port: number): PeerLink {
