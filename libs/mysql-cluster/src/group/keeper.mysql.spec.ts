@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Database, type Databases } from '@roam/local-stack';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { formGroup, keepGroup } from './form.js';
-import { GroupTimeoutError, type GroupOptions } from './keeper.js';
+import { GroupKeeper, GroupTimeoutError, type GroupOptions } from './keeper.js';
 
 jest.setTimeout(180_000);
 
@@ -47,6 +48,37 @@ const groupAddress = async (one: Database) =>
   (await ask<{ value: string }>(one.adminUrl, 'SELECT @@GLOBAL.group_replication_local_address AS value'))[0]?.value;
 const isReadOnly = async (one: Database) =>
   (await ask<{ value: number }>(one.adminUrl, 'SELECT @@GLOBAL.super_read_only AS value'))[0]?.value === 1;
+
+const allLeave = async () => {
+  await Promise.all(databases.nodes.map(leave));
+};
+
+/** A way to a node that lets one connection through, and others only when it has been opened. */
+async function doorOf({ name, host, port }: Database) {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  let knocks = 0;
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const isFirst = ++knocks === 1;
+    sockets.push(client.on('error', () => undefined));
+    void (isFirst ? Promise.resolve() : opened).then(() => {
+      const upstream = connect(port, host).on('error', () => undefined);
+      sockets.push(upstream);
+      client.pipe(upstream).pipe(client);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    node: { name, host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+    isKnockedAt: () => knocks > 1,
+    open,
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 3, topology: 'multi-primary', kept: false });
@@ -108,6 +140,39 @@ describe('the keeper of a group', () => {
     expect(members).toHaveLength(3);
     stop.abort();
     await keeping;
+  });
+
+  it('starts the group once where two keepers do at the same time', async () => {
+    await allLeave();
+    const before = said.length;
+    const keepers = [1, 2].map(() => new GroupKeeper({ ...options, createAccounts: false }));
+    await Promise.all(keepers.map((keeper) => keeper.round()));
+    await Promise.all(keepers.map((keeper) => keeper.settled()));
+    expect(said.slice(before).filter((line) => line.endsWith('starts the group'))).toHaveLength(1);
+    await formGroup(options);
+  });
+
+  it.each([
+    ['stops no member', false],
+    ['starts no second group', true],
+  ])('by an older look it %s', async (_what, hasLeft) => {
+    await allLeave();
+    const doors = await Promise.all(databases.nodes.map(doorOf));
+    const late = new GroupKeeper({ ...options, createAccounts: false, nodes: doors.map((door) => door.node) });
+    try {
+      await late.round();
+      await formGroup(options);
+      const starter = node(doors.findIndex(({ isKnockedAt }) => isKnockedAt()));
+      if (hasLeft) await leave(starter);
+      for (const door of doors) door.open();
+      await late.settled();
+      const others = databases.nodes.filter((one) => one !== starter);
+      expect(await Promise.all(others.map(state))).toEqual(['ONLINE', 'ONLINE']);
+      expect(await state(starter)).toBe(hasLeft ? 'OFFLINE' : 'ONLINE');
+    } finally {
+      for (const door of doors) door.close();
+    }
+    await formGroup(options);
   });
 
   it('takes back a node that was frozen so long that the others let go of it', async () => {

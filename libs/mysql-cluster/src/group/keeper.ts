@@ -1,4 +1,5 @@
 // Forms a group and keeps it: looks at every node, applies the rule, carries out what it allows.
+import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { setTimeout as pause } from 'node:timers/promises';
 import { accountStatements, type ClusterAccounts } from './accounts.js';
 import {
@@ -53,6 +54,8 @@ const RETRY_PAUSE_MS = 2000;
  * takes 0.45 s, because the others wait for its share: with 10, three busy nodes commit 35 writes a second in that time.
  */
 const WRITE_CONCURRENCY = 200;
+/** A look that is older than this says too little of the others to start a group: one may have started meanwhile. */
+const BOOTSTRAP_WITHIN_MS = 5000;
 /** START GROUP_REPLICATION returns only after the node has joined or given up. */
 const START_TIMEOUT_MS = 180_000;
 
@@ -81,6 +84,7 @@ export class GroupKeeper {
     const left = new Set(this.busy.keys());
     const isFree = (node: GroupNode) => !left.has(nameOf(node));
     const observations = await Promise.all(nodes.map((node) => observe(node, admin, answerTimeoutMs)));
+    const lookedAt = Date.now();
     const decision = decide(observations);
     // What is being carried out on a node explains its state better than its state does.
     const waiting = decision.waiting
@@ -99,8 +103,8 @@ export class GroupKeeper {
       if (answer?.state === 'OFFLINE' && isFree(node)) this.prepare(node, answer);
     // Nodes that are being prepared are busy; their turn comes with the next round.
     const { bootstrap, join } = decision;
-    if (bootstrap && isFree(bootstrap)) this.begin(bootstrap);
-    for (const node of join) if (isFree(node)) this.begin(node, observations);
+    if (bootstrap && isFree(bootstrap)) this.begin(bootstrap, lookedAt);
+    for (const node of join) if (isFree(node)) this.begin(node, lookedAt, observations);
     const online = observations.filter(({ answer }) => answer?.state === 'ONLINE').map(({ node }) => nameOf(node));
     return { observations, online, waiting };
   }
@@ -162,7 +166,7 @@ export class GroupKeeper {
   }
 
   /** Has the node join the group that the observations show, or start one where there are none. */
-  private begin(node: GroupNode, group?: readonly Observation[]): void {
+  private begin(node: GroupNode, lookedAt: number, group?: readonly Observation[]): void {
     const name = nameOf(node);
     const { user, password } = this.options.accounts.replication;
     this.run(node, async (query) => {
@@ -185,6 +189,7 @@ export class GroupKeeper {
         await query('START GROUP_REPLICATION');
         return;
       }
+      if (Date.now() - lookedAt > BOOTSTRAP_WITHIN_MS) return this.log(`${name}: must be looked at again first`);
       await query('SET GLOBAL group_replication_bootstrap_group = ON');
       try {
         await query('START GROUP_REPLICATION');
@@ -205,7 +210,10 @@ export class GroupKeeper {
     return `${host}:${groupPorts[(groupPorts.indexOf(Number(port)) + 1) % groupPorts.length]}`;
   }
 
-  /** Runs statements on a node in the background, one job per node, with a pause after a failure. */
+  /**
+   * Runs statements on a node outside of the group in the background, one job per node, with a pause after a failure. None
+   * when it is in a group by now, or another keeper has a job there: to stop a member would be the way to a second group.
+   */
   private run(
     node: GroupNode,
     job: (query: (sql: string, values?: string[]) => Promise<unknown>) => Promise<void>,
@@ -213,9 +221,13 @@ export class GroupKeeper {
     const name = nameOf(node);
     if (this.busy.has(name) || (this.retryAfter.get(name) ?? 0) > Date.now()) return;
     this.faults.delete(name);
-    const done = withConnection(node, this.options.admin, START_TIMEOUT_MS, (connection) =>
-      job((sql, values) => connection.query(sql, values)),
-    )
+    const done = withConnection(node, this.options.admin, START_TIMEOUT_MS, async (connection) => {
+      if (await isTaken(connection)) {
+        this.retryAfter.set(name, Date.now() + RETRY_PAUSE_MS);
+        return this.log(`${name}: is in a group by now, or another keeper sees to it`);
+      }
+      await job((sql, values) => connection.query(sql, values));
+    })
       .then(
         () => undefined,
         (error: unknown) => {
@@ -233,6 +245,16 @@ export class GroupKeeper {
   private log(message: string): void {
     this.options.log?.(message);
   }
+}
+
+/** Locks the node against other keepers for as long as the connection lasts, and looks at it once more when that is done. */
+async function isTaken(connection: Connection): Promise<boolean> {
+  const [[lock]] = await connection.query<RowDataPacket[]>("SELECT GET_LOCK('group keeper', 0) AS isOurs");
+  const [rows] = await connection.query<RowDataPacket[]>(
+    `SELECT 1 FROM performance_schema.replication_group_members
+       WHERE MEMBER_ID = @@server_uuid AND MEMBER_STATE IN ('ONLINE', 'RECOVERING')`,
+  );
+  return lock?.isOurs !== 1 || rows.length > 0;
 }
 
 /** An error that MySQL itself reported, not a lost connection. */

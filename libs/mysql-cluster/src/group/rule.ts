@@ -27,7 +27,8 @@ interface Answered {
 /**
  * A group is started only when every configured node has answered, none is ONLINE (or on its way there), and the
  * starter's executed and received transactions contain everyone's. While a group is ONLINE, the others join it.
- * The same observations give the same decision everywhere, so two keepers never start two groups.
+ * The same observations give the same decision everywhere; that two keepers do not start two groups by observations of
+ * different moments is for the keepers to see to.
  */
 export function decide(observations: readonly Observation[]): Decision {
   const answered: Answered[] = [];
