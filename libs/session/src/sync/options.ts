@@ -25,7 +25,10 @@ export interface SyncTimings {
   readonly resolve: number;
   /** A server that starts and finds no peer for this long begins alone. */
   readonly aloneAfter: number;
-  /** A server that starts and can reach a peer, but cannot take over its sessions for this long, gives up. */
+  /**
+   * A server that starts and can reach a peer, but cannot take over its sessions for this long, gives up. One that left
+   * before the others waits this long for one of them, and then starts without the sessions of its snapshot.
+   */
   readonly joinWithin: number;
   /** A member unreachable for this long is no longer suspected of knowing what the others do not. */
   readonly forgetAfter: number;

@@ -106,6 +106,12 @@ export class Replicas {
     this.nextToSweep = (this.nextToSweep + 1) % BUCKETS;
   }
 
+  /** Forgets the live sessions, and keeps what ends sessions. */
+  forgetSessions(): void {
+    for (const shard of this.shards)
+      for (const [key, kept] of shard) if (kept.kind === 'sessions') this.replace(key, kept, undefined);
+  }
+
   private sweepBucket(bucket: number, before: number, limit: number): number {
     let removed = 0;
     for (const [key, kept] of this.shards[bucket]) {

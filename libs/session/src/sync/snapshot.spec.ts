@@ -30,9 +30,16 @@ describe('a snapshot', () => {
   it('is whole when several servers leave it in the same place at once', async () => {
     const now = Date.now();
     for (let round = 0; round < 5; round++) {
-      await Promise.all([10, 30, 50].map((count) => saveSnapshot(file, key, entries.slice(0, count), now)));
-      expect([10, 30, 50]).toContain((await loadSnapshot(file, key, now))?.length);
+      await Promise.all([10, 30, 50].map((count) => saveSnapshot(file, key, entries.slice(0, count), now, false)));
+      expect([10, 30, 50]).toContain((await loadSnapshot(file, key, now))?.entries.length);
       expect(await readdir(folder)).toEqual(['snapshot']);
+    }
+  });
+
+  it('says whether others went on after it was written', async () => {
+    for (const isEarly of [true, false]) {
+      await saveSnapshot(file, key, entries, Date.now(), isEarly);
+      expect(await loadSnapshot(file, key, Date.now())).toMatchObject({ isEarly });
     }
   });
 
@@ -41,7 +48,7 @@ describe('a snapshot', () => {
     const [old, young, foreign] = ['snapshot.a.new', 'snapshot.b.new', 'other.a.new'];
     for (const name of [old, young, foreign]) await writeFile(join(folder, name), 'half');
     for (const name of [old, foreign]) await utimes(join(folder, name), 0, 0);
-    await saveSnapshot(file, key, entries, now);
+    await saveSnapshot(file, key, entries, now, false);
     expect((await readdir(folder)).sort()).toEqual([foreign, 'snapshot', young]);
   });
 });

@@ -12,8 +12,23 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const CHUNK = 256 * 1024;
 
+/** Follows the time in the first line: others went on when this server left, so what it knew then may have ended since. */
+const EARLY = ' early';
+
+export interface Snapshot {
+  readonly entries: readonly Entry[];
+  /** Others went on after it was written. */
+  readonly isEarly: boolean;
+}
+
 /** Writes these entries, each JSON, in one step: after a crash there is the old file or the new one. */
-export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<string>, now: number): Promise<void> {
+export async function saveSnapshot(
+  file: string,
+  key: Buffer,
+  entries: Iterable<string>,
+  now: number,
+  isEarly: boolean,
+): Promise<void> {
   await removeUnfinished(file, now);
   // Several servers may share the file, and in containers each is process 1.
   const temporary = `${file}.${randomUUID()}.new`;
@@ -22,7 +37,7 @@ export async function saveSnapshot(file: string, key: Buffer, entries: Iterable<
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(MAGIC);
     await handle.write(Buffer.concat([MAGIC, iv]));
-    let lines = [String(now)];
+    let lines = [`${now}${isEarly ? EARLY : ''}`];
     let length = 0;
     const flush = async () => {
       await handle.writeFile(cipher.update(`${lines.join('\n')}\n`));
@@ -60,7 +75,7 @@ async function removeUnfinished(file: string, now: number): Promise<void> {
  * What the file holds; undefined when there is none.
  * @throws Error when it is damaged, not ours, or too old to tell who is still signed in
  */
-export async function loadSnapshot(file: string, key: Buffer, now: number): Promise<Entry[] | undefined> {
+export async function loadSnapshot(file: string, key: Buffer, now: number): Promise<Snapshot | undefined> {
   let handle: FileHandle;
   try {
     handle = await open(file, 'r');
@@ -75,7 +90,7 @@ export async function loadSnapshot(file: string, key: Buffer, now: number): Prom
   }
 }
 
-async function read(handle: FileHandle, key: Buffer, now: number): Promise<Entry[]> {
+async function read(handle: FileHandle, key: Buffer, now: number): Promise<Snapshot> {
   const { size } = await handle.stat();
   const start = MAGIC.length + IV_BYTES;
   const end = size - TAG_BYTES;
@@ -97,7 +112,7 @@ async function read(handle: FileHandle, key: Buffer, now: number): Promise<Entry
   }
   // Until here nothing is known to be ours.
   decipher.final();
-  const [savedAt, ...entries] = lines;
-  if (now - Number(savedAt) > OLDEST) throw new Error('It is more than an hour old.');
-  return entries.map((line) => asEntry(JSON.parse(line), now));
+  const [first, ...entries] = lines;
+  if (now - parseInt(first) > OLDEST) throw new Error('It is more than an hour old.');
+  return { entries: entries.map((line) => asEntry(JSON.parse(line), now)), isEarly: first.endsWith(EARLY) };
 }

@@ -107,6 +107,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   private openedAt = 0;
   /** It has taken over what at least one peer held. */
   private hasJoined = false;
+  /** The snapshot that it took its sessions from was left while others went on: what ended since, only they can tell. */
+  private startsEarly = false;
   private joinedIn = 0;
   private closed = false;
   private lastSeenAwake = 0;
@@ -165,12 +167,14 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     if (this.closed) return;
     this.closed = true;
     for (const timer of this.timers) clearInterval(timer);
+    // Also those that join only now: they will serve.
+    const othersGoOn = this.membership.reachable.length > 0;
     this.membership.close();
     await this.server?.close();
     const { snapshotFile } = this.options;
     // Before it has joined, the file says more than this server knows.
     if (snapshotFile && this.serving)
-      await saveSnapshot(snapshotFile, this.snapshotKey, this.replicas.all(), this.now());
+      await saveSnapshot(snapshotFile, this.snapshotKey, this.replicas.all(), this.now(), othersGoOn);
   }
 
   /** The port on which it listens. */
@@ -538,7 +542,10 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     const { snapshotFile, onEvent } = this.options;
     if (!snapshotFile) return;
     try {
-      this.take((await loadSnapshot(snapshotFile, this.snapshotKey, this.now())) ?? []);
+      const snapshot = await loadSnapshot(snapshotFile, this.snapshotKey, this.now());
+      if (!snapshot) return;
+      this.take(snapshot.entries);
+      this.startsEarly = snapshot.isEarly;
     } catch (error) {
       onEvent?.({ type: 'snapshot-refused', reason: (error as Error).message });
       // Kept for inspection.
@@ -567,11 +574,20 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
           const names = behind.map(({ name, problem }) => `${name} (${problem ?? 'it does not reach this server'})`);
           throw new StoreUnavailableError(`The sessions could not be taken over from ${names.join(', ')}.`);
         }
+      } else if (this.startsEarly && !this.hasJoined) {
+        if (waited > this.timings.joinWithin) return this.forgetSnapshot();
       } else if (waited > this.timings.aloneAfter) return;
       else if (unresolved.length === 0 && members.every(({ isUp }) => isUp)) return;
       else if (this.hasJoined && members.every(({ isTried }) => isTried)) return;
       await sleep(5);
     }
+  }
+
+  /** Nobody can tell which of its sessions have ended since it left: all have, rather than one too few. */
+  private forgetSnapshot(): void {
+    this.replicas.forgetSessions();
+    const reason = 'Other servers went on after it was written, and none of them is there.';
+    this.options.onEvent?.({ type: 'snapshot-refused', reason });
   }
 
   /** Notices that this process stood still. Also asked before a read: a request may be read before any timer runs. */
