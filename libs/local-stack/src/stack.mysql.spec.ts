@@ -131,7 +131,8 @@ describe('nginx before the web servers', () => {
         const { status, server: by } = await ask(stack.url, { method: 'POST' });
         expect(status).toBe(200);
         expect(by).not.toBe('web2');
-        expect(performance.now() - start).toBeLessThan(3000);
+        // The first takes 1.9 s; a machine may stand still meanwhile.
+        expect(performance.now() - start).toBeLessThan(5000);
       }
     } finally {
       server('web2').thaw();

@@ -36,6 +36,16 @@ async function catchUp(here: Replicas, peer: Replicas, now: number): Promise<boo
   return compare(link, here, () => now, true, take);
 }
 
+/** The peer ends one more session, which comes after all that it held before. */
+async function expectToHearOfAnEnd(here: Replicas, peer: Replicas, now: number): Promise<void> {
+  const [ended] = manyRecords();
+  const copy = createReplica(ended, clock.tick());
+  here.put(copy, true);
+  peer.put(endReplica(copy, clock.tick()), true);
+  expect(await catchUp(here, peer, now)).toBe(true);
+  expect(here.session(ended.id)?.ended).toBe(true);
+}
+
 describe('catching up', () => {
   it('goes on after a page of copies that are older than those here', async () => {
     const now = Date.now();
@@ -45,24 +55,14 @@ describe('catching up', () => {
       peer.put(copy, true);
       here.put(updateReplica(copy, next(record), record, clock.tick()), true);
     }
-    const [ended] = manyRecords();
-    const copy = createReplica(ended, clock.tick());
-    here.put(copy, true);
-    peer.put(endReplica(copy, clock.tick()), true);
-    expect(await catchUp(here, peer, now)).toBe(true);
-    expect(here.session(ended.id)?.ended).toBe(true);
+    await expectToHearOfAnEnd(here, peer, now);
   });
 
   it('goes on after a page of copies that are over by the clock here', async () => {
     const now = Date.now();
     const [here, peer] = [replicasAt(now + 20 * MINUTE), replicasAt(now)];
     for (const record of manyRecords({ idleEndsAt: now + MINUTE })) peer.put(createReplica(record, clock.tick()), true);
-    const [ended] = manyRecords();
-    const copy = createReplica(ended, clock.tick());
-    here.put(copy, true);
-    peer.put(endReplica(copy, clock.tick()), true);
-    expect(await catchUp(here, peer, now)).toBe(true);
-    expect(here.session(ended.id)?.ended).toBe(true);
+    await expectToHearOfAnEnd(here, peer, now);
   });
 
   it('ends with a peer that says there is more and sends nothing', async () => {

@@ -3,8 +3,8 @@ import { afterEach, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Membership } from './membership.js';
-import { defaultLimits, defaultTimings, noCounts } from './options.js';
-import { freePorts, SECRET, until } from './testing.js';
+import { defaultTimings } from './options.js';
+import { freePorts, linkContext, until } from './testing.js';
 
 let silent: Server | undefined;
 let membership: Membership | undefined;
@@ -19,18 +19,7 @@ afterEach(() => {
 /** That of a site at a name, which leads to this address until it is told to leave it out. */
 async function follow(host: string, port: number) {
   let addresses = [host];
-  const hello = { protocol: 1, name: 'web1', instance: 'a', writer: '', serving: true, now: 0 };
-  const context = {
-    security: { secret: SECRET },
-    timings: { ...defaultTimings, dial: 100, resolve: 20 },
-    limits: defaultLimits,
-    counters: noCounts(),
-    hello: () => hello,
-    isNew: () => true,
-    onBehind: () => undefined,
-    emit: () => undefined,
-    now: () => Date.now() + later,
-  };
+  const context = linkContext({ dial: 100, resolve: 20 }, () => Date.now() + later);
   let asked = 0;
   const followed = (membership = new Membership(['web'], port, context, async () => {
     asked++;

@@ -3,10 +3,9 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { defaultLimits, defaultTimings, noCounts } from './options.js';
 import { PeerLink, type LinkContext } from './peer-link.js';
 import { serverSecurity } from './security.js';
-import { SECRET, until } from './testing.js';
+import { linkContext, SECRET, until } from './testing.js';
 
 function upLink(): PeerLink {
   const context = { onBehind: () => undefined, emit: () => undefined } as unknown as LinkContext;
@@ -43,18 +42,7 @@ describe('a peer that cannot be reached', () => {
   };
 
   async function dialled(host: string, port: number): Promise<PeerLink> {
-    const hello = { protocol: 1, name: 'web1', instance: 'a', writer: '', serving: true, now: 0 };
-    const link = new PeerLink(host, port, {
-      security: { secret: SECRET },
-      timings: { ...defaultTimings, dial: 10_000 },
-      limits: defaultLimits,
-      counters: noCounts(),
-      hello: () => hello,
-      isNew: () => true,
-      onBehind: () => undefined,
-      emit: () => undefined,
-      now: Date.now,
-    });
+    const link = new PeerLink(host, port, linkContext({ dial: 10_000 }));
     links.push(link);
     link.hurry();
     await until('the attempt has ended', () => link.isTried);

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startStores, type StoreProcess } from '../testing/store-processes.js';
-import type { SyncStats, SyncTimings } from './options.js';
+import { defaultLimits, defaultTimings, noCounts, type SyncStats, type SyncTimings } from './options.js';
+import type { LinkContext } from './peer-link.js';
 import type { ProcessSettings } from './process-store.js';
 
 export const SECRET = 'a secret that all servers of the specs are given';
@@ -41,6 +42,22 @@ export function site(ports: readonly number[], more: Partial<ProcessSettings> = 
     security: { secret: SECRET },
     ...more,
   }));
+}
+
+/** What a link of `web1` is given. */
+export function linkContext(timings: Partial<SyncTimings>, now = Date.now): LinkContext {
+  const hello = { protocol: 1, name: 'web1', instance: 'a', writer: '', serving: true, now: 0 };
+  return {
+    security: { secret: SECRET },
+    timings: { ...defaultTimings, ...timings },
+    limits: defaultLimits,
+    counters: noCounts(),
+    hello: () => hello,
+    isNew: () => true,
+    onBehind: () => undefined,
+    emit: () => undefined,
+    now,
+  };
 }
 
 export function startServers(settings: readonly ProcessSettings[]): Promise<StoreProcess[]> {
