@@ -15,7 +15,7 @@ import { MemorySessionStore, SharedMemory } from './memory/memory-session-store.
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 import type { SessionOptions } from './options.js';
 import type { SessionRecord, WriteResult } from './store.js';
-import { patience } from './testing/patience.js';
+import { best, patience } from './testing/patience.js';
 
 type Handler = (request: SessionRequest & Request, response: Response, next: NextFunction) => unknown;
 
@@ -313,9 +313,7 @@ describe('the request life cycle', () => {
       response.end();
     });
     const limit = 1500 * patience();
-    // By the best of three: others may use this machine.
-    const took: number[] = [];
-    while (took.length < 3 && !(took.at(-1)! < limit)) {
+    const took = await best(limit, async () => {
       const cookie = cookiesOf(await fetch(`${url}/login`));
       const closedAt = new Promise<number>((resolve) => {
         get(`${url}/stream`, { headers: { cookie } }, (response) => {
@@ -324,9 +322,9 @@ describe('the request life cycle', () => {
         });
       });
       const start = Date.now();
-      took.push((await closedAt) - start);
-    }
-    expect(Math.min(...took)).toBeLessThan(limit);
+      return (await closedAt) - start;
+    });
+    expect(took).toBeLessThan(limit);
   });
 
   it('expires both cookies by name at logout, also when nobody was logged in', async () => {

@@ -15,9 +15,6 @@ export interface Documents {
   users: UserDocument;
 }
 
-/** Each request of a user reads the user's document; whoever signs in again and again must not make it grow for ever. */
-const MAX_LISTED = 1000;
-
 export type Kind = keyof Documents;
 export const KINDS: readonly Kind[] = ['sessions', 'users'];
 
@@ -46,12 +43,15 @@ function joinUsers(a: UserDocument, b: UserDocument): UserDocument {
   return { ...a, epoch: Math.max(a.epoch, b.epoch), sessions };
 }
 
+/** Each request of a user reads the user's document; whoever signs in again and again must not make it grow for ever. */
+const MAX_LISTED = 1000;
+
 /** Those that may still live; of too many the newest: an id begins with the time. */
 export function unended(sessions: UserDocument['sessions']): UserDocument['sessions'] {
   const now = Date.now();
-  const unended = Object.entries(sessions).filter(([, endsAt]) => endsAt >= now);
-  if (unended.length > MAX_LISTED) unended.sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(unended.slice(-MAX_LISTED));
+  const living = Object.entries(sessions).filter(([, endsAt]) => endsAt >= now);
+  if (living.length > MAX_LISTED) living.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(living.slice(-MAX_LISTED));
 }
 
 /** The same for copies that tell the same. */

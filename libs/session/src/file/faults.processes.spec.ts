@@ -13,7 +13,7 @@ import { keyOf } from './documents.js';
 import { FileSessionStore, type FileSessionStoreOptions } from './file-session-store.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
 import { sealKeys } from './sealed-file.js';
-import { patience } from '../testing/patience.js';
+import { best, patience } from '../testing/patience.js';
 import { newId } from '../token.js';
 
 jest.setTimeout(30_000);
@@ -86,13 +86,6 @@ function slowDown(helper: number): { stop(): void; longestGap: number } {
     },
   };
   return slow;
-}
-
-/** The shortest time of up to three rounds, as soon as one is below the limit: others may use this machine. */
-async function best(limit: number, round: () => Promise<number>): Promise<number> {
-  let shortest = Infinity;
-  for (let i = 0; i < 3 && shortest >= limit; i++) shortest = Math.min(shortest, await round());
-  return shortest;
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

@@ -26,6 +26,7 @@ import {
 } from '../store.js';
 import { createdAt } from '../token.js';
 import { keyOf, unended, type Documents, type Key, type Kind, type UserDocument } from './documents.js';
+import { inBatches } from './in-batches.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
 import type { MountState } from './mount.js';
 import { sealKeys } from './sealed-file.js';
@@ -171,11 +172,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   async listByUser(userId: string): Promise<SessionRecord[]> {
     const user = await this.documents.read(keyOf('users', userId), true);
     const ids = Object.keys(unended(user?.sessions ?? {}));
-    const copies: (Replica | undefined)[] = [];
-    while (ids.length > 0) {
-      const some = ids.splice(0, LISTED_AT_ONCE);
-      copies.push(...(await Promise.all(some.map((id) => this.readAnew(keyOf('sessions', id))))));
-    }
+    const copies = await inBatches(ids, LISTED_AT_ONCE, (id) => this.readAnew(keyOf('sessions', id)));
     return copies
       .flatMap((copy) => (copy && !copy.ended ? [toRecord(copy)] : []))
       .filter((record) => record.userId === userId)

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nextAttempt } from '../attempts.js';
 import { StoreUnavailableError } from '../errors.js';
 import { join, KINDS, type Documents, type Key, type Kind } from './documents.js';
+import { inBatches } from './in-batches.js';
 import { Mount, MountError } from './mount.js';
 import { readPage, Sweeper, type Page } from './pages.js';
 import type { Version } from './versioned-files.js';
@@ -322,11 +323,7 @@ export class MirroredDocuments {
     for (const kind of KINDS) {
       for (let from: string | undefined = ''; from !== undefined;) {
         const { documents, next }: Page = await readPage(this.live, kind, from);
-        const hashes = [...documents.keys()];
-        while (hashes.length > 0) {
-          const some = hashes.splice(0, GIVEN_AT_ONCE);
-          await Promise.all(some.map((hash) => this.give(mount, { kind, hash })));
-        }
+        await inBatches([...documents.keys()], GIVEN_AT_ONCE, (hash) => this.give(mount, { kind, hash }));
         given += documents.size;
         from = next;
       }

@@ -150,8 +150,8 @@ export class VersionedFiles {
         if (!there?.bytes.equals(bytes)) return 'lost';
       }
       const versions = await this.versionsNow(key);
-      const isHighest = Math.max(version, ...versions) === version;
-      if (!isHighest || (base && !(await this.holds(this.file(key, base.version), base.sum)))) {
+      const isOvertaken = versions.some((each) => each > version);
+      if (isOvertaken || (base && !(await this.holds(this.file(key, base.version), base.sum)))) {
         await ifThere(unlink(target));
         return 'lost';
       }

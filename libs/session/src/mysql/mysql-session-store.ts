@@ -41,10 +41,10 @@ interface Head {
  * that took it has died. No sweep has removed it before: that waits for ten minutes after a session's end.
  */
 const MAY_BE_ON_ITS_WAY_MS = 9 * 60_000;
-/** How long a session can live at most, where nothing else is known of it. */
-const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
 /** How often all nodes are then asked. */
 const ROUNDS = 8;
+/** How long a session can live at most, where nothing else is known of it. */
+const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
 
 const INSERT = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -82,7 +82,6 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   async find(id: string, seen?: Mark): Promise<Found | undefined> {
     const atLeast = Number(ownMark(seen, this.capabilities) ?? 0) || 0;
     const row = await this.row(id, atLeast);
-    if (!row) this.assertNotOnItsWay(id, atLeast);
     if (!row || row.ended) return undefined;
     if (row.version < atLeast) {
       throw new StoreUnavailableError(`No node has version ${atLeast} of the session yet, only ${row.version}.`);
@@ -216,22 +215,19 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   private async current(id: string, atLeast: number): Promise<WriteResult> {
     // A node that took over a moment ago may be a write behind what the caller has read.
     const row = await this.row(id, atLeast);
-    if (!row) this.assertNotOnItsWay(id, atLeast);
     return row && !row.ended ? { status: 'conflict', current: toRecord(id, row) } : { status: 'gone' };
   }
 
-  /** A row that somebody has seen is not absent. */
-  private assertNotOnItsWay(id: string, seen: number): void {
-    if (seen === 0 || !mayBeOnItsWay(id)) return;
-    throw new StoreUnavailableError(`No node in reach has the session yet, of which version ${seen} was seen.`);
-  }
-
+  /** @throws StoreUnavailableError when no node has a row of which a version was seen, and which may be on its way */
   private async row(id: string, atLeast: number): Promise<Row | undefined> {
     const sql = `SELECT ${COLUMNS}, e.epoch AS user_epoch FROM sessions s
       LEFT JOIN session_epochs e ON e.user_id = s.user_id WHERE s.id = ?`;
     const acceptable = ([row]: readonly Row[]) => row !== undefined && (row.ended === 1 || row.version >= atLeast);
-    const rounds = atLeast > 1 || mayBeOnItsWay(id) ? ROUNDS : 1;
+    const isYoung = mayBeOnItsWay(id);
+    const rounds = atLeast > 1 || isYoung ? ROUNDS : 1;
     const rows = await guard(this.database.read<Row>(sql, [bytes(id)], { key: id, acceptable, rounds }));
+    if (rows.length === 0 && atLeast > 0 && isYoung)
+      throw new StoreUnavailableError(`No node in reach has the session yet, of which version ${atLeast} was seen.`);
     return rows[0];
   }
 

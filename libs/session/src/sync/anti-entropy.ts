@@ -38,16 +38,17 @@ export async function compare(
   async function compareBucket(bucket: number): Promise<void> {
     // What was sent is not sent again, also where this server knows more, or keeps none of it.
     const sent = new Map<Key, string>();
-    for (let hasMore = true; hasMore;) {
+    for (;;) {
       const held = Array.from(replicas.bucket(bucket), ([key, { print }]) => [key, print] as const);
       const question: BucketQuestion = { bucket, have: [...new Map([...held, ...sent])] };
       const answered = await link.send('bucket', JSON.stringify(question), ANSWER_WITHIN);
       const { entries, more } = asBucketAnswer(answered, now());
       take(entries);
-      const fresh = entries.filter((entry) => sent.get(keyOf(entry)) !== printOf(entry));
-      if (more && fresh.length === 0) throw new MalformedError('There is more, and it does not come.');
-      for (const entry of fresh) sent.set(keyOf(entry), printOf(entry));
-      hasMore = more;
+      if (!more) return;
+      const prints = entries.map((entry) => [keyOf(entry), printOf(entry)] as const);
+      if (prints.every(([key, print]) => sent.get(key) === print))
+        throw new MalformedError('There is more, and it does not come.');
+      for (const [key, print] of prints) sent.set(key, print);
     }
   }
 }

@@ -38,7 +38,7 @@ export class Membership {
 
   /** The other servers. */
   get members(): PeerLink[] {
-    return this.links.filter((link) => this.isMember(link));
+    return this.links.filter(({ isMember }) => isMember);
   }
 
   get reachable(): PeerLink[] {
@@ -48,6 +48,11 @@ export class Membership {
   /** The names that were asked, and have not told yet who the members are. */
   get unresolved(): readonly string[] {
     return this.isResolved === false ? this.names : [];
+  }
+
+  /** Neither is there another server, nor a name that may still lead to one. */
+  get isAlone(): boolean {
+    return this.members.length + this.unresolved.length === 0;
   }
 
   /** Starts to dial the peers and to follow the DNS names; resolves when each name has been asked once. */
@@ -90,13 +95,8 @@ export class Membership {
       if (hosts.has(link.host)) continue;
       if (link.isUp) this.followed.set(link, now);
       // A name server drops also whom it does not reach itself: such a member may serve on the other side.
-      else if (link.isGone || !this.isMember(link) || now - listedAt > this.context.timings.forgetAfter)
-        this.drop(link);
+      else if (link.isGone || !link.isMember || now - listedAt > this.context.timings.forgetAfter) this.drop(link);
     }
-  }
-
-  private isMember({ state }: PeerLink): boolean {
-    return state !== 'self' && state !== 'same';
   }
 
   private drop(link: PeerLink): void {

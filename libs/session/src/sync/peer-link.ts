@@ -98,7 +98,12 @@ export class PeerLink {
   /** True while the peer may have acknowledged what this server does not know yet. */
   get isBehind(): boolean {
     if (this.isUp) return this.serving && !this.current;
-    return this.doubtUntil > performance.now() && this.state !== 'self' && this.state !== 'same';
+    return this.doubtUntil > performance.now() && this.isMember;
+  }
+
+  /** It is another server, as far as is known, and not one that another link leads to. */
+  get isMember(): boolean {
+    return this.state !== 'self' && this.state !== 'same';
   }
 
   /** It was up, and what it holds has never been taken over. */

@@ -344,8 +344,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   private async locate(id: string, mark: Mark = ''): Promise<Replica | undefined> {
     const isEnough = (copy = this.replicas.session(id)) => copy !== undefined && covers(copy, mark);
     const here = this.replicas.session(id);
-    const { members, unresolved } = this.membership;
-    if (isEnough(here) || members.length + unresolved.length === 0) return here;
+    if (isEnough(here) || this.membership.isAlone) return here;
     this.counters.fetches++;
     const answered = await this.fetch(id, isEnough);
     const copy = this.replicas.session(id);
@@ -406,8 +405,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   /** Finds out whether this server was cut off. When that is over, it catches up before it answers anything. */
   private lookAround(): Promise<void> {
     const { isCutOff, onEvent } = this.options;
-    const { members, unresolved } = this.membership;
-    const hearsNobody = members.length + unresolved.length > 0 && members.every(({ isSilent }) => isSilent);
+    const { isAlone, members } = this.membership;
+    const hearsNobody = !isAlone && members.every(({ isSilent }) => isSilent);
     if (!isCutOff || (!hearsNobody && !this.cutOff)) return Promise.resolve();
     const answer = async () => {
       const wasCutOff = this.cutOff;
