@@ -44,7 +44,7 @@ interface Counters {
 }
 
 /**
- * The cluster of DESIGN's section MySQL. Statements are prepared and kept prepared, so pass values as parameters and
+ * The cluster of docs/architecture.md. Statements are prepared and kept prepared, so pass values as parameters and
  * keep the number of different texts small.
  *
  * ```ts

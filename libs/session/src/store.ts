@@ -219,7 +219,7 @@ export function isSessionIndex(store: AnySessionStore): store is AnySessionStore
   return 'listByUser' in store && hasEpochs(store);
 }
 
-/** A row of the promise table (DESIGN.md): what an app may rely on with this store. */
+/** A row of the promise table (docs/architecture.md): what an app may rely on with this store. */
 export interface SessionCapabilities {
   /** The method's name as the pages show it. */
   readonly method: string;

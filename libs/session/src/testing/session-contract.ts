@@ -1,4 +1,4 @@
-// The invariants of sessions (DESIGN.md, "The session module"), one test each, through the module on any store.
+// The invariants of sessions (docs/architecture.md, "Invariants"), one test each, through the module on any store.
 import { expect } from '@jest/globals';
 import { StoreUnavailableError } from '../errors.js';
 import { SessionManager } from '../manager.js';
