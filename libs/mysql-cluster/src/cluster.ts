@@ -65,7 +65,7 @@ export class MysqlCluster implements Cluster {
    * `startTimeoutMs`, or at once when no server is MySQL 8.4 or later; with `TypeError` for a malformed url.
    */
   static async connect(options: ClusterOptions): Promise<MysqlCluster> {
-    if (options.urls.length === 0) throw new TypeError('no database urls');
+    if (options.urls.length === 0) throw new TypeError('no database URLs: give at least one');
     const log = options.log ?? (() => undefined);
     const nodes = new NodeSet({
       urls: options.urls,
@@ -141,7 +141,9 @@ export class MysqlCluster implements Cluster {
       const { left } = budget;
       if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.readable)) {
         if (rows) return rows;
-        throw this.unavailable('no MySQL node answered the read in time', { cause });
+        throw this.unavailable(`no MySQL node answered the read (limit ${nodeSet.options.readTimeoutMs} ms)`, {
+          cause,
+        });
       }
       await nodeSet.changed(Math.min(left, rows ? ROUND_PAUSE_MS : RETRY_PAUSE_MS));
       asked = new Set();
@@ -194,7 +196,10 @@ export class MysqlCluster implements Cluster {
       }
       const isOut = !attempts.isRunning && nodeSet.isOut(nodeSet.usable);
       if (budget.left <= 0 || nodeSet.isClosed || isOut)
-        throw this.unavailable('no MySQL node took the write in time', { cause, outcomeUnknown: repeated });
+        throw this.unavailable(`no MySQL node completed the write (limit ${nodeSet.writeTimeoutMs} ms)`, {
+          cause,
+          outcomeUnknown: repeated,
+        });
       if (!node) tried = new Set(attempts.nodes);
     }
   }
@@ -210,7 +215,7 @@ export class MysqlCluster implements Cluster {
       if (answered.length > 0) return answered;
       const { left } = budget;
       if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.readable))
-        throw this.unavailable('no MySQL node answered the read in time');
+        throw this.unavailable(`no MySQL node answered the read (limit ${nodeSet.options.readTimeoutMs} ms)`);
       await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
     }
   }
@@ -286,7 +291,7 @@ export class MysqlCluster implements Cluster {
         node.writes.release(connection);
       }
       if (options.everywhere && !(await this.awaitEverywhere(node, committed)))
-        throw new DeadlineError('what a transaction found done', nodeSet.clock.now() - begun);
+        throw new DeadlineError('reading the executed transactions after a commit', nodeSet.clock.now() - begun);
       return result;
     }, options);
   }
@@ -359,7 +364,8 @@ export class MysqlCluster implements Cluster {
   /** For one statement or more. @throws ClusterUnavailableError when it is a part of what was frozen */
   private budget(ms: number): Budget {
     const budget = new Budget(this.nodeSet.clock, ms, this.freezesBefore.getStore());
-    if (budget.isVoid) throw this.unavailable('this process was frozen after that had begun of which this is a part');
+    if (budget.isVoid)
+      throw this.unavailable('the process was paused after this request began; the statement was not sent');
     return budget;
   }
 
@@ -388,7 +394,7 @@ export class MysqlCluster implements Cluster {
       }
       const { left } = budget;
       if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.usable))
-        throw this.unavailable('no MySQL node gave a connection in time', { cause });
+        throw this.unavailable(`no MySQL node gave a connection (limit ${timeoutMs} ms)`, { cause });
       await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
       asked.clear();
     }
@@ -447,7 +453,9 @@ export class MysqlCluster implements Cluster {
     const failure = failureOf(error);
     if (failure === 'statement') throw error;
     if (error instanceof NoConnectionError && error.isOverload)
-      throw this.unavailable('too many statements wait for a MySQL connection', { cause: error });
+      throw this.unavailable('too many statements wait for a MySQL connection; this one was not sent', {
+        cause: error,
+      });
     return failure;
   }
 
@@ -476,14 +484,19 @@ export class MysqlCluster implements Cluster {
         // A little more than MySQL waits itself, so that it can say that it was too slow.
         const rows = await this.ask<AppliedRow>(node, WAIT_APPLIED, parameters, maxLagMs * 1.2);
         if (Number(rows?.[0]?.timedOut) !== 0)
-          nodeSet.passOver(node, `did not say within ${maxLagMs} ms that it has applied a write`);
+          nodeSet.passOver(node, `it did not confirm within ${maxLagMs} ms that it has applied a write`);
       }),
     );
     return true;
   }
 
   private unavailable(message: string, options: { cause?: unknown; outcomeUnknown?: boolean } = {}) {
-    if (this.nodeSet.isClosed) return new ClusterUnavailableError('the cluster is closed', [], options);
+    if (this.nodeSet.isClosed)
+      return new ClusterUnavailableError(
+        'the MySQL cluster is closed: no statement is sent after close()',
+        [],
+        options,
+      );
     return new ClusterUnavailableError(message, this.nodeSet.reasons(), options);
   }
 }
@@ -522,12 +535,15 @@ async function untilUsable(nodes: NodeSet, timeoutMs: number, log: NonNullable<C
       if (nodes.isSettled || now - usableSince > GATHER_MS) return;
     } else {
       usableSince = undefined;
-      if (nodes.isHopeless) throw new ClusterUnavailableError('no usable MySQL server', nodes.reasons());
+      if (nodes.isHopeless) throw new ClusterUnavailableError('none of the MySQL servers can be used', nodes.reasons());
       if (now >= until)
-        throw new ClusterUnavailableError(`no MySQL node can be used after ${timeoutMs} ms`, nodes.reasons());
+        throw new ClusterUnavailableError(
+          `timed out after ${timeoutMs / 1000} s waiting for a usable MySQL node`,
+          nodes.reasons(),
+        );
       if (now - loggedAt >= LOG_EVERY_MS) {
         loggedAt = now;
-        for (const reason of nodes.reasons()) log('info', `waiting for MySQL at ${reason.replace(' ', ': ')}`);
+        for (const reason of nodes.reasons()) log('info', `waiting for MySQL at ${reason}`);
       }
     }
     await nodes.changed(RETRY_PAUSE_MS);

@@ -21,7 +21,7 @@ export function rowsOf<T extends RowDataPacket>(result: StatementResult): T[] {
 }
 
 function goneError(): Error {
-  return new NoConnectionError('the connection is gone', false);
+  return new NoConnectionError('the connection to MySQL is closed; the statement was not sent', false);
 }
 
 /** How mysql2 hands a prepared statement out; its typings know the parameters only as `any`. */
@@ -161,7 +161,7 @@ export class NodeConnection implements Deadline {
     if (this.gone) return Promise.resolve();
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve());
-      this.arm('closing', deadline);
+      this.arm('closing the connection', deadline);
       this.raw.end();
     });
   }

@@ -22,10 +22,10 @@ export class DeadlineError extends Error {
   readonly fatal = true;
   constructor(
     what: string,
-    /** Milliseconds that the answer was waited for; few say little about the node. */
+    /** Milliseconds that the answer was waited for; few say little about the node. 0: `what` is the whole message. */
     readonly waitedMs: number,
   ) {
-    super(`${what} got no answer within ${Math.round(waitedMs)} ms`);
+    super(waitedMs > 0 ? `no answer from MySQL within ${Math.round(waitedMs)} ms: ${shorten(what)}` : what);
     this.name = 'DeadlineError';
   }
 }
@@ -48,7 +48,7 @@ export class NoConnectionError extends Error {
 export class UnsupportedServerError extends Error {
   readonly code = 'unsupported_server';
   constructor(version: string) {
-    super(`is ${version}; MySQL 8.4 or later is needed`);
+    super(`the server is ${version}; MySQL 8.4 or later is needed`);
     this.name = 'UnsupportedServerError';
   }
 }
@@ -133,6 +133,12 @@ export function isOutcomeUnknown(error: unknown): boolean {
   const { errno } = error as MysqlError;
   if (typeof errno === 'number' && OUTCOME_UNKNOWN.has(errno)) return true;
   return failureOf(error) === 'lost';
+}
+
+/** One line, for messages: a statement may have many. */
+function shorten(statement: string): string {
+  const line = statement.replace(/\s+/g, ' ').trim();
+  return line.length > 100 ? `${line.slice(0, 100)}…` : line;
 }
 
 /** What to tell an operator: MySQL's own words where there are some. */

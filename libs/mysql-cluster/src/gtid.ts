@@ -10,7 +10,7 @@ export interface Interval {
 export class GtidSyntaxError extends Error {
   readonly code = 'gtid_syntax';
   constructor(text: string, part: string) {
-    super(`Not a GTID set: "${shorten(text)}" (at "${shorten(part)}")`);
+    super(`"${shorten(text)}" is not a GTID set: cannot read "${shorten(part)}"`);
     this.name = 'GtidSyntaxError';
   }
 }

@@ -63,7 +63,7 @@ export class Health {
     this.states = Array.from({ length: size }, () => ({
       reachable: false,
       fencedSince: 0,
-      reason: 'has not answered yet',
+      reason: 'it has not answered yet',
       report: undefined,
       lagMs: undefined,
       looks: [],
@@ -102,7 +102,11 @@ export class Health {
   /** This process stood still until `at`: nothing that it knows holds any more. */
   stalled(at: number): void {
     for (const state of this.states)
-      this.fence(state, at, state.fencedSince === undefined ? 'this server itself stood still' : state.reason);
+      this.fence(
+        state,
+        at,
+        state.fencedSince === undefined ? 'this process was paused: the node is checked again' : state.reason,
+      );
   }
 
   /** A probe begun at `begunAt` was answered. */
@@ -126,7 +130,12 @@ export class Health {
     state.looks.push({ begunAt, at, report: state.last });
 
     state.lagMs = this.lagOf(state, begunAt);
-    if (state.lagMs > this.maxLagMs) return this.fence(state, at, `is ${Math.round(state.lagMs)} ms behind`);
+    if (state.lagMs > this.maxLagMs)
+      return this.fence(
+        state,
+        at,
+        `it is ${Math.round(state.lagMs)} ms behind the other nodes, more than ${this.maxLagMs} ms`,
+      );
     if (state.fencedSince !== undefined && begunAt > state.fencedSince) {
       state.reason = this.missingProof(state, begunAt);
       if (state.reason === undefined) state.fencedSince = undefined;
@@ -202,26 +211,27 @@ export class Health {
       const isMissing = isAnswering(other)
         ? !report.executed.contains(last.executed)
         : report.pending.overlaps(last.executed);
-      if (isMissing) return 'is catching up';
+      if (isMissing) return 'it is catching up with the other nodes';
     }
     let witnesses = 0;
     for (const peer of peers) {
       const look = peer.looks.findLast((each) => each.at <= begunAt);
       if (look === undefined || look.begunAt <= since) continue;
       witnesses++;
-      if (!report.executed.contains(look.report.executed)) return 'is catching up';
+      if (!report.executed.contains(look.report.executed)) return 'it is catching up with the other nodes';
       const seen = look.report.group?.find((member) => member.uuid === report.uuid);
-      if (report.group && seen?.state !== 'ONLINE') return `is ${seen?.state ?? 'no member'} to the others`;
+      if (report.group && seen?.state !== 'ONLINE')
+        return `the other nodes list it as ${seen?.state ?? 'no member of the group'}`;
     }
     if (witnesses > 0) return undefined;
     if (peers.length === 0 && isReplica(report))
       for (const { fencedSince, last } of this.states)
         if (fencedSince === undefined && isReplica(last) && !report.executed.contains(last.executed))
-          return 'is catching up';
+          return 'it is catching up with the other nodes';
     // Nobody vouches for it yet: alone it may come back only when all others have been asked and cannot answer.
     const others = this.states.filter((other) => other !== state && couldVouch(state, other));
     const allAsked = others.every((other) => other.concluded > since && !(peers.includes(other) && isAnswering(other)));
-    return allAsked ? undefined : 'waits for word from the others';
+    return allAsked ? undefined : 'no other node has confirmed yet that it is ONLINE';
   }
 
   /** The other nodes whose transactions this one must have, as far as they are well. */
@@ -233,7 +243,7 @@ export class Health {
 
   private state(node: number): State {
     const state = this.states[node];
-    if (!state) throw new RangeError(`no node ${node}`);
+    if (!state) throw new RangeError(`no node has the index ${node}: there are ${this.states.length}`);
     return state;
   }
 }
@@ -243,9 +253,9 @@ function faultOf(report: NodeReport): string | undefined {
   const { group, uuid } = report;
   if (!group) return undefined;
   const self = group.find((member) => member.uuid === uuid);
-  if (self?.state !== 'ONLINE') return `is ${self?.state ?? 'OFFLINE'} in its group`;
+  if (self?.state !== 'ONLINE') return `its state in the group is ${self?.state ?? 'OFFLINE'}`;
   const present = group.filter(({ state }) => state === 'ONLINE' || state === 'RECOVERING').length;
-  return present * 2 > group.length ? undefined : 'sees no majority of its group';
+  return present * 2 > group.length ? undefined : 'it cannot reach a majority of its group';
 }
 
 /** True when the last probe of the node that has ended was answered, and well. */

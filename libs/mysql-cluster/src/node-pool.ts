@@ -56,9 +56,11 @@ export class NodePool {
   lease(deadline: number): Promise<NodeConnection> {
     const idle = this.idle.pop();
     if (idle) return Promise.resolve(idle);
-    if (this.closed) return Promise.reject(new NoConnectionError('the pool is closed', false));
+    if (this.closed) return Promise.reject(new NoConnectionError('the connection pool is closed', false));
     if (this.waiting.size >= this.options.queueLimit)
-      return Promise.reject(new NoConnectionError('too many statements wait for a connection', true));
+      return Promise.reject(
+        new NoConnectionError(`the queue for a connection is full: ${this.waiting.size} statements wait`, true),
+      );
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.waiting.delete(waiter);
@@ -66,8 +68,9 @@ export class NodePool {
       };
       const waiter: Waiter = {
         deadline,
-        expire: () => waiter.reject(new NoConnectionError('no connection came free in time', false)),
-        abandon: () => waiter.reject(new NoConnectionError('this process was frozen', false)),
+        expire: () => waiter.reject(new NoConnectionError('all connections stayed in use until the deadline', false)),
+        abandon: () =>
+          waiter.reject(new NoConnectionError('the process was paused; the statement was not sent', false)),
         resolve: (connection) => {
           leave();
           resolve(connection);
@@ -105,7 +108,7 @@ export class NodePool {
   /** Ends every connection, politely where it is idle; resolves when all are closed. */
   async close(deadline: number): Promise<void> {
     this.closed = true;
-    this.rejectWaiting('the pool is closed');
+    this.rejectWaiting('the connection pool is closed');
     const idle = new Set(this.idle.splice(0));
     for (const connection of this.open) if (!idle.has(connection)) connection.destroy();
     await Promise.all([...idle].map((connection) => connection.end(deadline)));
@@ -128,7 +131,10 @@ export class NodePool {
       connection.onGone = () => this.forget(connection);
       connection.hasAnsweredSince = this.options.hasAnsweredSince;
       // Also between the statements of a transaction: MySQL rolls it back.
-      connection.abandon = () => connection.destroy(new DeadlineError('what was under way when this process froze', 0));
+      connection.abandon = () =>
+        connection.destroy(
+          new DeadlineError('the process was paused while a statement or transaction ran; its outcome is unknown', 0),
+        );
       this.release(connection);
     } catch (error) {
       this.opening--;

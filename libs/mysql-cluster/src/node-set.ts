@@ -170,11 +170,11 @@ export class NodeSet {
     return this.members.map((member) => this.statusOf(member));
   }
 
-  /** `host:port reason` of every node that takes no statements. */
+  /** `host:port: reason` of every node that takes no statements. */
   reasons(): string[] {
     return this.statuses().flatMap(({ name, state, writable, reason }) => {
-      if (state !== 'online') return [`${name} ${reason ?? state}`];
-      return writable ? [] : [`${name} is read-only`];
+      if (state !== 'online') return [`${name}: ${reason ?? state}`];
+      return writable ? [] : [`${name}: it is read-only`];
     });
   }
 
@@ -278,7 +278,7 @@ export class NodeSet {
   private stalled(ms: number): void {
     if (this.closed) return;
     this.stalls++;
-    this.options.log('warn', `this process stood still for ${Math.round(ms)} ms: looking at all MySQL nodes anew`);
+    this.options.log('warn', `this process was paused for ${Math.round(ms)} ms: checking all MySQL nodes again`);
     this.isOwnFault ||= this.readable.length > 0;
     this.health.stalled(this.clock.now());
     const { fenced } = this;
@@ -329,7 +329,7 @@ export class NodeSet {
       return log('info', `MySQL node ${name} is online, ${writable ? 'writable' : 'read-only'}, ${role}`);
     // One that was down and answers is on its way back.
     const level = state === 'down' ? 'error' : before === 'down' ? 'info' : 'warn';
-    log(level, `MySQL node ${name} is ${state}: ${reason ?? 'no reason known'}`);
+    log(level, `MySQL node ${name} is ${state}: ${reason ?? 'unknown reason'}`);
   }
 
   private wake(): void {
@@ -350,7 +350,9 @@ export class NodeSet {
       role: report && ((self ? self.role === 'PRIMARY' : writable) ? 'primary' : 'replica'),
       writable,
       lagMs,
-      reason: forked ? 'accepts writes outside the group of another that does: make all but one read_only' : reason,
+      reason: forked
+        ? 'it accepts writes but does not replicate with another writable node: set read_only on all but one'
+        : reason,
     };
   }
 }

@@ -26,7 +26,7 @@ export interface NodeAddress {
 export function parseUrl(text: string, index: number, ca?: string): NodeAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'mysql:' || url.hostname === '')
-    throw new TypeError(`database url ${index + 1} is not of the form mysql://user:password@host:port/database`);
+    throw new TypeError(`database URL ${index + 1} must have the form mysql://user:password@host:port/database`);
   return {
     name: `${url.hostname}:${url.port || '3306'}`,
     connection: {

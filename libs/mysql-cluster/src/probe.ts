@@ -48,7 +48,7 @@ export async function checkVersion(connection: NodeConnection, deadline: number)
   const [row] = rowsOf<RowDataPacket & { version: string }>(
     await connection.query('SELECT VERSION() AS version', deadline),
   );
-  const version = row?.version ?? 'a server without a version';
+  const version = row?.version ?? 'a server that reports no version';
   const refused = refusal(version);
   if (refused !== undefined) throw new UnsupportedServerError(refused);
 }
@@ -68,7 +68,7 @@ export class Probe {
 
   async ask(connection: NodeConnection, deadline: number): Promise<NodeReport> {
     const [row] = rowsOf<ProbeRow>(await connection.execute(PROBE, [], deadline));
-    if (!row) throw new Error('the probe got no row');
+    if (!row) throw new Error('the server answered the health query without a row');
     // Most looks find nothing new: parse only what has changed.
     if (row.executed !== this.text) {
       this.executed = GtidSet.parse(row.executed);

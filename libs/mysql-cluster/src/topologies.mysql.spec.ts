@@ -86,7 +86,10 @@ describe('a source with replicas', () => {
     await source.kill();
     await until('its end is seen', () => statusOf(cluster, source).state === 'down');
     await sleep(500);
-    expect(statusOf(cluster, replica)).toMatchObject({ state: 'fenced', reason: 'is catching up' });
+    expect(statusOf(cluster, replica)).toMatchObject({
+      state: 'fenced',
+      reason: 'it is catching up with the other nodes',
+    });
     await run(replica, 'START REPLICA SQL_THREAD');
     await until('the replica has caught up', () => statusOf(cluster, replica).state === 'online');
     expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['ahead'])).toEqual([{ n: 1 }]);

@@ -113,14 +113,19 @@ function withDeadlines(
     };
     const now = nodes.clock.now();
     if (connection.isGone) {
-      settle(new NoConnectionError('the connection is gone', false) as unknown as QueryError);
+      settle(
+        new NoConnectionError(
+          'the connection to MySQL is closed; the statement was not sent',
+          false,
+        ) as unknown as QueryError,
+      );
       return undefined;
     }
     const hard = now + timeoutMs();
     // A node that answers nothing meanwhile is frozen: whoever tries again finds another one.
     const hasAlternative = nodes.usable.some((other) => other !== node);
     const soft = hasAlternative ? Math.min(hard, now + firstAttemptMs(nodes.writeTimeoutMs)) : hard;
-    connection.arm(typeof sql === 'string' ? sql : 'the statement', { soft, hard });
+    connection.arm(typeof sql === 'string' ? sql : 'a statement', { soft, hard });
     return send(sql, ...rest.slice(0, -1), settle);
   };
   return Object.assign(raw, { query });

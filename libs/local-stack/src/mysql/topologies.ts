@@ -48,7 +48,7 @@ class GroupArrangement implements Arrangement {
   async arrange(): Promise<void> {
     await this.keeper.until(
       ({ online }) => online.length === this.nodes.length,
-      'The MySQL group has not formed',
+      'the MySQL group to form',
       FORM_TIMEOUT_MS,
     );
   }
@@ -57,7 +57,7 @@ class GroupArrangement implements Arrangement {
   async rejoin(node: MysqlNode): Promise<void> {
     await this.keeper.until(
       ({ online }) => online.includes(node.name) || !node.isRunning,
-      `${node.name} has not joined the group`,
+      `${node.name} to join the group`,
       FORM_TIMEOUT_MS,
     );
     if (!node.isRunning) throw new StackError('start_failed', `${node.name} ended while it joined the group`);

@@ -9,7 +9,7 @@ export async function formGroup(options: GroupOptions & { readonly timeoutMs?: n
   const keeper = new GroupKeeper(options);
   await keeper.until(
     ({ online }) => online.length === options.nodes.length,
-    'The group has not formed',
+    'all nodes of the group to be ONLINE',
     options.timeoutMs ?? 120_000,
   );
   await keeper.settled();

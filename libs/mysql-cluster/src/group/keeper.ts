@@ -41,7 +41,9 @@ export interface GroupView {
 export class GroupTimeoutError extends Error {
   readonly code = 'group_timeout';
   constructor(what: string, seconds: number, waiting: readonly string[]) {
-    super(`${what} within ${seconds} s: ${waiting.length > 0 ? waiting.join('; ') : 'nodes are still joining'}`);
+    super(
+      `Timed out after ${seconds} s waiting for ${what}: ${waiting.length > 0 ? waiting.join('; ') : 'nodes are still joining'}`,
+    );
     this.name = 'GroupTimeoutError';
   }
 }
@@ -110,7 +112,7 @@ export class GroupKeeper {
   }
 
   /**
-   * Rounds until `done`, one every 250 ms. Rejects with `GroupTimeoutError` ("WHAT within N s: …") after `timeoutMs`.
+   * Rounds until `done`, one every 250 ms. Rejects with `GroupTimeoutError` ("… waiting for WHAT: …") after `timeoutMs`.
    * What is waited for is logged when it changes.
    */
   async until(done: (view: GroupView) => boolean, what: string, timeoutMs: number): Promise<GroupView> {
@@ -157,7 +159,7 @@ export class GroupKeeper {
         await query('SET GLOBAL offline_mode = ON');
         await query('SET GLOBAL super_read_only = OFF');
         for (const statement of accountStatements(this.options.accounts)) await query(statement);
-        this.log(`${nameOf(node)}: accounts are in place`);
+        this.log(`${nameOf(node)}: the accounts are set up`);
       }
       await query('SET GLOBAL super_read_only = ON');
       if (accountsDue) await query('SET GLOBAL offline_mode = OFF');
@@ -170,7 +172,7 @@ export class GroupKeeper {
     const name = nameOf(node);
     const { user, password } = this.options.accounts.replication;
     this.run(node, async (query) => {
-      this.log(group ? `${name}: joins the group` : `${name}: starts the group`);
+      this.log(group ? `${name}: joining the group` : `${name}: starting the group`);
       // Whatever an earlier attempt left behind: a group half stopped, or a wish to start another one.
       await query('SET GLOBAL group_replication_bootstrap_group = OFF');
       await query('STOP GROUP_REPLICATION');
@@ -189,7 +191,8 @@ export class GroupKeeper {
         await query('START GROUP_REPLICATION');
         return;
       }
-      if (Date.now() - lookedAt > BOOTSTRAP_WITHIN_MS) return this.log(`${name}: must be looked at again first`);
+      if (Date.now() - lookedAt > BOOTSTRAP_WITHIN_MS)
+        return this.log(`${name}: not starting the group, because the nodes' states are too old; checking them again`);
       await query('SET GLOBAL group_replication_bootstrap_group = ON');
       try {
         await query('START GROUP_REPLICATION');
@@ -224,7 +227,7 @@ export class GroupKeeper {
     const done = withConnection(node, this.options.admin, START_TIMEOUT_MS, async (connection) => {
       if (await isTaken(connection)) {
         this.retryAfter.set(name, Date.now() + RETRY_PAUSE_MS);
-        return this.log(`${name}: is in a group by now, or another keeper sees to it`);
+        return this.log(`${name}: nothing to do: it is in a group already, or another keeper works on it`);
       }
       await job((sql, values) => connection.query(sql, values));
     })
@@ -235,7 +238,7 @@ export class GroupKeeper {
           // A node that went away meanwhile has no fault; the next look says that it does not answer.
           if (!isServerError(error)) return;
           this.faults.set(name, describe(error));
-          this.log(`${name}: ${describe(error)}`);
+          this.log(`${name}: failed, trying again in ${RETRY_PAUSE_MS / 1000} s: ${describe(error)}`);
         },
       )
       .finally(() => this.busy.delete(name));

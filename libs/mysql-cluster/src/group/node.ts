@@ -77,7 +77,7 @@ export async function observe(node: GroupNode, admin: Credentials, timeoutMs: nu
       const [rows] = await connection.query<MemberRow[]>(
         "SELECT MEMBER_ID AS id, MEMBER_STATE AS state FROM performance_schema.replication_group_members WHERE MEMBER_ID <> ''",
       );
-      if (!self) throw new Error('no answer');
+      if (!self) throw new Error('the server answered without a row');
       const members = new Map(rows.map((row) => [row.id, row.state]));
       const state = members.get(self.uuid) ?? 'OFFLINE';
       return {

@@ -62,7 +62,7 @@ describe('starting a group', () => {
   it('does not start a second group beside one that is recovering', () => {
     const decision = decide([node('1', 'RECOVERING'), node('2', 'OFFLINE')]);
     expect(decision.bootstrap).toBeUndefined();
-    expect(reasons(decision)[0]).toContain('1 is recovering');
+    expect(reasons(decision)[0]).toContain('1 is RECOVERING');
   });
 });
 

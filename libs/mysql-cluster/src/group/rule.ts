@@ -35,14 +35,14 @@ export function decide(observations: readonly Observation[]): Decision {
   const waiting: Waiting[] = [];
   for (const { node, answer, failure } of observations) {
     if (answer) answered.push({ node, answer });
-    else waiting.push({ node, reason: `${nameOf(node)} does not answer (${failure ?? 'no reason given'})` });
+    else waiting.push({ node, reason: `${nameOf(node)} does not answer (${failure ?? 'unknown reason'})` });
   }
   const online = answered.filter(({ answer }) => answer.state === 'ONLINE');
   if (online.length > 0) return joinOnline(answered, online, waiting);
 
   const recovering = answered.filter(({ answer }) => answer.state === 'RECOVERING');
   for (const { node } of recovering)
-    waiting.push({ node, reason: `${nameOf(node)} is recovering and may belong to a live group` });
+    waiting.push({ node, reason: `${nameOf(node)} is RECOVERING and may belong to a running group` });
   if (waiting.length > 0) return { join: [], waiting };
 
   const all = answered.reduce((sum, { answer }) => sum.union(answer.transactions), GtidSet.empty);
@@ -53,7 +53,11 @@ export function decide(observations: readonly Observation[]): Decision {
   const sets = answered.map(({ node, answer }) => `${nameOf(node)} has ${answer.transactions.toString() || 'none'}`);
   return {
     join: [],
-    waiting: [{ reason: `no node has the transactions of all others, an operator must choose: ${sets.join('; ')}` }],
+    waiting: [
+      {
+        reason: `the group cannot start: no node has all transactions, so an operator must choose one: ${sets.join('; ')}`,
+      },
+    ],
   };
 }
 
@@ -61,7 +65,14 @@ function joinOnline(answered: readonly Answered[], online: readonly Answered[], 
   const names = (some: readonly Answered[]) => some.map(({ node }) => nameOf(node)).join(', ');
   const split = online.some(({ answer }) => online.some((other) => !answer.members.has(other.answer.uuid)));
   // Also true for a moment while a view changes; the next look tells.
-  if (split) return { join: [], waiting: [...waiting, { reason: `${names(online)} are ONLINE in different groups` }] };
+  if (split)
+    return {
+      join: [],
+      waiting: [
+        ...waiting,
+        { reason: `${names(online)} are ONLINE in different groups: if this lasts, stop all groups but one` },
+      ],
+    };
   const able = online.filter(({ answer }) => hasMajority(answer));
   const others = answered.filter(({ answer }) => answer.state !== 'ONLINE');
   if (able.length === 0) {
@@ -72,11 +83,11 @@ function joinOnline(answered: readonly Answered[], online: readonly Answered[], 
   const join: GroupNode[] = [];
   for (const { node, answer } of others) {
     const wait = (what: string) => waiting.push({ node, reason: `${nameOf(node)} ${what}` });
-    if (answer.state === 'RECOVERING') wait('is catching up');
+    if (answer.state === 'RECOVERING') wait('is catching up with the group');
     else if (online.some((member) => member.answer.members.has(answer.uuid)))
-      wait('is still listed by the group, which has not yet let go of it');
+      wait('is still listed as a member: waiting until the group expels it');
     else if (!known.contains(answer.transactions))
-      wait('has transactions that the group lacks and must be rebuilt by an operator');
+      wait('has transactions that the group lacks: an operator must rebuild it');
     else join.push(node);
   }
   return { join, waiting };

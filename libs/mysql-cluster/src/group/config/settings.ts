@@ -7,7 +7,7 @@ import type { GroupNode } from '../node.js';
 export class GroupSettingsError extends Error {
   readonly code = 'group_settings';
   constructor(readonly faults: readonly string[]) {
-    super(`The group keeper's settings are wrong:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    super(`The settings of the group keeper are invalid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
     this.name = 'GroupSettingsError';
   }
 }
@@ -21,7 +21,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function readSettings(env: Environment = process.env): GroupOptions {
   const faults: string[] = [];
   const required = (name: string, value: string | undefined): string => {
-    if (value === undefined || value === '') faults.push(`${name} is missing`);
+    if (value === undefined || value === '') faults.push(`${name} is not set`);
     return value ?? '';
   };
   const secret = (name: string): string | undefined => {
@@ -42,14 +42,14 @@ export function readSettings(env: Environment = process.env): GroupOptions {
     .map(Number);
   const arePorts = groupPorts.every((port) => Number.isInteger(port) && port >= 1 && port <= 65_535);
   if (groupPorts.length > 0 && (groupPorts.length < MIN_GROUP_PORTS || !arePorts))
-    faults.push(`GROUP_PORTS: "${env.GROUP_PORTS}" is not a list of three or more ports`);
+    faults.push(`GROUP_PORTS: "${env.GROUP_PORTS}" must be three or more ports, separated by commas`);
   const nodes: GroupNode[] = [];
   for (const part of required('GROUP_NODES', env.GROUP_NODES).split(',')) {
     const text = part.trim();
     if (text === '') continue;
     const [, host, port = '3306'] = /^([^:\s]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
     if (host === undefined || Number(port) < 1 || Number(port) > 65_535)
-      faults.push(`GROUP_NODES: "${text}" is not host:port`);
+      faults.push(`GROUP_NODES: "${text}" must have the form host:port`);
     else nodes.push({ name: text, host, port: Number(port), ...(groupPorts.length > 0 && { groupPorts }) });
   }
   const ca = secret('GROUP_CA');
