@@ -30,7 +30,10 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
   const program = await findMysql(onProgress);
   const base = await baseData(program, onProgress);
   if (program.container && (options.isolated || options.ownDisks))
-    throw new StackError('bad_options', `${program.origin} cannot be isolated or have disks of its own`);
+    throw new StackError(
+      'bad_options',
+      `${program.origin} runs in Docker, where MySQL servers have no network or disk of their own: install MySQL, or set MYSQLD`,
+    );
   onProgress(`starting ${count} × MySQL ${program.version} (${topology})`);
 
   const runDir = makeRunDir();
@@ -87,10 +90,11 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
 
 function checkOptions({ count, topology, ownDisks }: DatabasesOptions): void {
   if (topology === 'single' && count !== 1)
-    throw new StackError('bad_options', `Topology single has one database, not ${count}`);
+    throw new StackError('bad_options', `The topology "single" has one MySQL server, not ${count}`);
   // Nine is what Group Replication allows.
   if (!Number.isInteger(count) || count < 1 || count > 9)
-    throw new StackError('bad_options', `${count} databases: between 1 and 9 are possible`);
+    throw new StackError('bad_options', `The number of MySQL servers must be from 1 to 9, not ${count}`);
   const reason = ownDisks ? canOwnDisks() : undefined;
-  if (reason !== undefined) throw new StackError('bad_options', `Databases cannot have disks of their own: ${reason}`);
+  if (reason !== undefined)
+    throw new StackError('bad_options', `MySQL servers cannot have disks of their own here: ${reason}`);
 }

@@ -134,10 +134,12 @@ describe('a multi-primary group', () => {
       expect(await one.role()).toBe('replica');
       await expect(write(one, 666)).rejects.toThrow(/read-only/);
     }
-    expect(said.filter((line) => line.includes('starts the group'))).toEqual([]);
+    expect(said.filter((line) => line.includes('starting the group'))).toEqual([]);
 
     await Promise.all([...two, other.start()]);
-    expect(said.filter((line) => line.includes('starts the group'))).not.toContain(`${behind.name}: starts the group`);
+    expect(said.filter((line) => line.includes('starting the group'))).not.toContain(
+      `${behind.name}: starting the group`,
+    );
     for (const one of databases.nodes) expect(await one.role()).toBe('primary');
     await arrived(20);
     expect(await ids(behind)).toEqual([1, 2, 3, 10, 20]);

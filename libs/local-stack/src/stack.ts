@@ -35,7 +35,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { servers: serverCount = 3, topology = 'multi-primary', onProgress = () => undefined } = options;
   const count = options.databases ?? (topology === 'single' ? 1 : 3);
   if (!Number.isInteger(serverCount) || serverCount < 1 || serverCount > 20)
-    throw new StackError('bad_options', `${serverCount} web servers: between 1 and 20 are possible`);
+    throw new StackError('bad_options', `The number of web servers must be from 1 to 20, not ${serverCount}`);
   const app = options.app ?? join(projectDir, 'apps/web/dist');
   for (const script of ['main.js', 'migrate.js'])
     if (!existsSync(join(app, script)))

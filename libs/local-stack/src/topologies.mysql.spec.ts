@@ -90,6 +90,6 @@ describe('single', () => {
   });
 
   it('is refused with more than one database', async () => {
-    await expect(startDatabases({ topology: 'single', count: 3 })).rejects.toThrow('single has one database, not 3');
+    await expect(startDatabases({ topology: 'single', count: 3 })).rejects.toThrow('has one MySQL server, not 3');
   });
 });

@@ -31,7 +31,7 @@ export async function baseData(program: Program, progress: Progress): Promise<st
     } catch (error) {
       throw new StackError(
         'start_failed',
-        `${program.origin} could not prepare a data folder: ${(error as Error).message.slice(-2000)}`,
+        `${program.origin} could not initialize a data folder: ${(error as Error).message.slice(-2000)}`,
       );
     }
     // Each node makes its own: it holds the server's uuid.

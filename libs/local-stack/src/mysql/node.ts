@@ -161,12 +161,18 @@ export class MysqlNode implements Database {
 
   private get isolation(): Isolated {
     if (this.options.isolation) return this.options.isolation;
-    throw new StackError('bad_options', `${this.name} is not isolated: start the databases with isolated`);
+    throw new StackError(
+      'bad_options',
+      `${this.name} has no network of its own: start the databases with the option "isolated"`,
+    );
   }
 
   private get disk(): OwnDisk {
     if (this.options.disk) return this.options.disk;
-    throw new StackError('bad_options', `${this.name} has no disk of its own: start the databases with ownDisks`);
+    throw new StackError(
+      'bad_options',
+      `${this.name} has no disk of its own: start the databases with the option "ownDisks"`,
+    );
   }
 
   private command(): CommandLine {

@@ -11,11 +11,13 @@ const MEGABYTES = 512;
 /** Why databases cannot have disks of their own on this machine; undefined where they can. */
 export function canOwnDisks(): string | undefined {
   if (process.platform !== 'linux') return 'mount namespaces exist on Linux only';
-  if (process.getuid?.() !== 0) return 'mounting needs root';
+  if (process.getuid?.() !== 0) return 'mounting a disk needs root';
   const missing = ['mke2fs', 'mount', 'unshare', 'nsenter'].filter(
     (name) => onPath(name, ['/usr/sbin', '/sbin']) === undefined,
   );
-  return missing.length > 0 ? `${missing.join(', ')} missing (packages e2fsprogs, mount and util-linux)` : undefined;
+  return missing.length > 0
+    ? `${missing.join(', ')} missing: install the packages e2fsprogs, mount and util-linux`
+    : undefined;
 }
 
 /**

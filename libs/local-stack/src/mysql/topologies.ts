@@ -60,7 +60,11 @@ class GroupArrangement implements Arrangement {
       `${node.name} to join the group`,
       FORM_TIMEOUT_MS,
     );
-    if (!node.isRunning) throw new StackError('start_failed', `${node.name} ended while it joined the group`);
+    if (!node.isRunning)
+      throw new StackError(
+        'start_failed',
+        `${node.name} exited while it joined the group. The end of its log:\n${node.logTail()}`,
+      );
   }
 
   keep(signal: AbortSignal): Promise<void> {
@@ -107,7 +111,7 @@ class SourceAndReplicas implements Arrangement {
     await node.query('START REPLICA');
     // A replica whose source is down just now is in its place all the same.
     if (first || source.isRunning) await this.untilReplicating(node);
-    this.progress(`${node.name}: copies ${source.name}`);
+    this.progress(`${node.name}: replicating from ${source.name}`);
   }
 
   private async untilReplicating(node: MysqlNode): Promise<void> {
@@ -119,7 +123,10 @@ class SourceAndReplicas implements Arrangement {
       );
       if (row?.state === 'ON') return;
       if (Date.now() > end)
-        throw new StackError('start_failed', `${node.name} does not replicate: ${row?.error ?? 'no channel'}`);
+        throw new StackError(
+          'start_failed',
+          `Timed out after ${REPLICA_TIMEOUT_MS / 1000} s waiting for ${node.name} to replicate: ${row?.error ?? 'it has no replication channel'}`,
+        );
       await sleep(50);
     }
   }

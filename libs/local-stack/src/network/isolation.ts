@@ -18,10 +18,11 @@ export function canIsolate(): string | undefined {
   if (process.getuid?.() !== 0) return 'network namespaces need root';
   const missing = ['ip', 'iptables', 'nsenter', 'unshare'].filter((name) => onPath(name, SBIN) === undefined);
   if (!hasSetpriv) missing.push('setpriv');
-  if (missing.length > 0) return `${missing.join(', ')} missing (packages iproute2, iptables and util-linux)`;
+  if (missing.length > 0)
+    return `${missing.join(', ')} missing: install the packages iproute2, iptables and util-linux`;
   const attempt = 'ip link set lo up && iptables -w -A INPUT -j DROP && ip link add roam0 type veth peer name roam1';
   const { status, stderr } = spawnSync('unshare', ['--net', 'sh', '-ec', attempt], { encoding: 'utf8' });
-  return status === 0 ? undefined : `this machine allows no network namespaces: ${stderr.trim()}`;
+  return status === 0 ? undefined : `this machine does not allow network namespaces: ${stderr.trim()}`;
 }
 
 /** A place in the network. */
@@ -44,7 +45,8 @@ export class IsolatedNetwork {
   /** `dir` receives what the namespaces' processes print. Throws `StackError` bad_options where it is not possible. */
   static async open(count: number, dir: string): Promise<{ network: IsolatedNetwork; places: readonly Isolated[] }> {
     const reason = canIsolate();
-    if (reason !== undefined) throw new StackError('bad_options', `Databases cannot be isolated: ${reason}`);
+    if (reason !== undefined)
+      throw new StackError('bad_options', `MySQL servers cannot have networks of their own here: ${reason}`);
     const network = new IsolatedNetwork();
     try {
       return { network, places: await network.build(count, dir) };

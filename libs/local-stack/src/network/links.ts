@@ -39,7 +39,7 @@ export class StackLinks implements Links {
     if (links.length === 0)
       throw new StackError(
         'bad_options',
-        `No link ${which}: is it the right name, and was the stack started with links?`,
+        `No link ${which}: check the name, and start the stack with the option "links"`,
       );
     return {
       cut: () => links.forEach((link) => link.cut()),

@@ -79,11 +79,11 @@ export async function unpackPackages(dir: string, mirror: Mirror, name: string, 
 
   progress(`reading the package list of ${mirror.suite} for ${name}`);
   await aptGet('update');
-  progress(`fetching ${name} and what it needs`);
+  progress(`downloading ${name} and its dependencies`);
   const packages = await packageNames(apt, name);
   await aptGet('install', '--yes', '--download-only', '--no-install-recommends', ...packages);
   const archives = readdirSync(join(apt, 'archives')).filter((file) => file.endsWith('.deb'));
-  progress(`unpacking the ${archives.length} packages of ${name}`);
+  progress(`unpacking ${archives.length} packages for ${name}`);
   const root = join(dir, 'root');
   mkdirSync(root);
   // Decompressing is what takes the time: as many at once as there are processors.

@@ -25,7 +25,7 @@ export async function pull(image: string, progress: Progress): Promise<void> {
   try {
     await run('docker', ['image', 'inspect', image]);
   } catch {
-    progress(`fetching the image ${image} (once)`);
+    progress(`downloading the image ${image} (once)`);
     await run('docker', ['pull', '--quiet', image], { timeout: 900_000 }).catch((error: unknown) => {
       throw new Error(lastLine(error));
     });

@@ -104,7 +104,7 @@ async function find(wanted: Wanted, progress: Progress): Promise<Program> {
 
   const file = onPath(wanted.program, SYSTEM_DIRS);
   if (file === undefined) {
-    tried.push(`the PATH: no ${wanted.program}`);
+    tried.push(`the PATH: it has no ${wanted.program}`);
   } else {
     const program = await judge(wanted, { file, args: [] }, noDefaults(wanted), file, tried);
     if (program) return program;
@@ -127,7 +127,7 @@ function noDefaults(wanted: Wanted): readonly string[] {
 }
 
 async function findUnpacked(wanted: Wanted, progress: Progress, tried: string[]): Promise<Program | undefined> {
-  const what = `packages unpacked into .roam/cache`;
+  const what = `the packages in .roam/cache`;
   const mirror = findMirror();
   if ('failure' in mirror) {
     tried.push(`${what}: ${mirror.failure}`);
@@ -135,7 +135,7 @@ async function findUnpacked(wanted: Wanted, progress: Progress, tried: string[])
   }
   try {
     const dir = await cached(`${wanted.package}-${process.arch}`, async (draft) => {
-      progress(`${wanted.name} is not installed here; taking it from ${mirror.uri} into .roam/cache (once)`);
+      progress(`${wanted.name} is not installed: downloading it from ${mirror.uri} into .roam/cache (once)`);
       await unpackPackages(draft, mirror, wanted.package, progress);
     });
     const root = join(dir, 'root');
@@ -167,7 +167,7 @@ async function findInDocker(wanted: Wanted, progress: Progress, tried: string[])
 }
 
 function tested(wanted: Wanted): string {
-  return `tested with ${wanted.package} ${TESTED_PACKAGES[wanted.package]} of Debian unstable`;
+  return `roam was tested with ${wanted.package} ${TESTED_PACKAGES[wanted.package]} of Debian unstable`;
 }
 
 async function judge(

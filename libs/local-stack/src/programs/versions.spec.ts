@@ -25,6 +25,6 @@ describe('mysqld --version', () => {
 describe('nginx -v', () => {
   it('reads the version', () => {
     expect(judgeNginx('nginx version: nginx/1.30.6')).toEqual({ version: '1.30.6' });
-    expect(judgeNginx('Apache/2.4')).toEqual({ refused: expect.stringContaining('not say that it is nginx') });
+    expect(judgeNginx('Apache/2.4')).toEqual({ refused: expect.stringContaining('not report an nginx version') });
   });
 });

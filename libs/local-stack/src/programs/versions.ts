@@ -8,9 +8,11 @@ export type Verdict = { readonly version: string } | { readonly refused: string 
 /** `mysqld --version`: MySQL 8.4 or later; MariaDB and older ones are refused with the reason. */
 export function judgeMysql(text: string): Verdict {
   if (/mariadb/i.test(text))
-    return { refused: 'it is MariaDB, which has no Group Replication and other GTIDs; MySQL 8.4 or later is needed' };
+    return {
+      refused: 'it is MariaDB, which has no Group Replication and different GTIDs; MySQL 8.4 or later is needed',
+    };
   const [, version = '', major, minor] = /\bVer ((\d+)\.(\d+)\.\d+)/.exec(text) ?? [];
-  if (major === undefined) return { refused: `it does not say that it is MySQL, but "${text.slice(0, 80)}"` };
+  if (major === undefined) return { refused: `it does not report a MySQL version, but "${text.slice(0, 80)}"` };
   const [oldestMajor, oldestMinor] = OLDEST_MYSQL;
   if (Number(major) < oldestMajor || (Number(major) === oldestMajor && Number(minor) < oldestMinor))
     return { refused: `it is MySQL ${version}; ${OLDEST_MYSQL.join('.')} or later is needed` };
@@ -21,7 +23,7 @@ export function judgeMysql(text: string): Verdict {
 export function judgeNginx(text: string): Verdict {
   const [, version] = /nginx\/(\d+\.\d+\.\d+)/.exec(text) ?? [];
   return version === undefined
-    ? { refused: `it does not say that it is nginx, but "${text.slice(0, 80)}"` }
+    ? { refused: `it does not report an nginx version, but "${text.slice(0, 80)}"` }
     : { version };
 }
 
@@ -29,6 +31,6 @@ export function judgeNginx(text: string): Verdict {
 export function judgeRedis(text: string): Verdict {
   const [, version] = /\b(?:Redis|Valkey) server v=(\d+\.\d+\.\d+)/i.exec(text) ?? [];
   return version === undefined
-    ? { refused: `it does not say that it is Redis or Valkey, but "${text.slice(0, 80)}"` }
+    ? { refused: `it does not report a Redis or Valkey version, but "${text.slice(0, 80)}"` }
     : { version };
 }

@@ -75,7 +75,7 @@ describe('a managed process', () => {
 
   it('shows the end of its log when it does not start', async () => {
     const broken = shell('echo cannot open the box; exit 3', () => Promise.resolve(false), 2500);
-    await expect(broken.start()).rejects.toThrow(/sleeper ended while it started.*cannot open the box/s);
+    await expect(broken.start()).rejects.toThrow(/sleeper exited before it was ready.*cannot open the box/s);
     const slow = shell('echo thinking; exec sleep 60', () => Promise.resolve(false), 2500);
     await expect(slow.start()).rejects.toThrow(StackError);
     expect(slow.logTail()).toContain('thinking');

@@ -113,13 +113,13 @@ export class ManagedProcess implements StackProcess {
   private async ready(): Promise<void> {
     const end = Date.now() + this.options.readyTimeoutMs;
     while (!(await this.options.isReady())) {
-      if (this.stopping) throw this.failed('was stopped while it started');
-      if (!this.child) throw this.failed('ended while it started');
-      if (Date.now() > end) throw this.failed(`did not get ready within ${this.options.readyTimeoutMs / 1000} s`);
+      if (this.stopping) throw this.failed('was stopped before it was ready');
+      if (!this.child) throw this.failed('exited before it was ready');
+      if (Date.now() > end) throw this.failed(`was not ready after ${this.options.readyTimeoutMs / 1000} s`);
       await sleep(READY_INTERVAL_MS);
     }
     // Something else could have answered in its place.
-    if (!this.child) throw this.failed('ended while it started');
+    if (!this.child) throw this.failed('exited before it was ready');
   }
 
   private signal(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {

@@ -36,7 +36,10 @@ export class PortReservation {
       }
       rmSync(file, { force: true });
     }
-    throw new StackError('port_in_use', `No free port found between ${this.first} and ${this.last}`);
+    throw new StackError(
+      'port_in_use',
+      `No free port found between ${this.first} and ${this.last}: stop other stacks on this machine`,
+    );
   }
 
   release(): void {

@@ -15,5 +15,8 @@ export async function migrate(script: string, logFile: string, env: Readonly<Rec
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   if (code === 0) return;
   const tail = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-20).join('\n');
-  throw new StackError('migration_failed', `The migrations failed (${signal ?? `exit ${code}`}):\n${tail}`);
+  throw new StackError(
+    'migration_failed',
+    `The migrations failed (${signal ?? `exit code ${code}`}). The end of their output:\n${tail}`,
+  );
 }

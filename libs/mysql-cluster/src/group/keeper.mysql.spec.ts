@@ -148,7 +148,7 @@ describe('the keeper of a group', () => {
     const keepers = [1, 2].map(() => new GroupKeeper({ ...options, createAccounts: false }));
     await Promise.all(keepers.map((keeper) => keeper.round()));
     await Promise.all(keepers.map((keeper) => keeper.settled()));
-    expect(said.slice(before).filter((line) => line.endsWith('starts the group'))).toHaveLength(1);
+    expect(said.slice(before).filter((line) => line.endsWith('starting the group'))).toHaveLength(1);
     await formGroup(options);
   });
 

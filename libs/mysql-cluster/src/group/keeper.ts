@@ -192,7 +192,9 @@ export class GroupKeeper {
         return;
       }
       if (Date.now() - lookedAt > BOOTSTRAP_WITHIN_MS)
-        return this.log(`${name}: not starting the group, because the nodes' states are too old; checking them again`);
+        return this.log(
+          `${name}: group start postponed: the nodes' states are older than ${BOOTSTRAP_WITHIN_MS / 1000} s`,
+        );
       await query('SET GLOBAL group_replication_bootstrap_group = ON');
       try {
         await query('START GROUP_REPLICATION');
