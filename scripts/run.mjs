@@ -17,7 +17,8 @@ const commands = {
   admin: () => [[...settingsOfTheDemo(), 'apps/web/dist/admin.js', ...args]],
   bench: () => [['test/bench/run.mjs', ...args]],
   test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
-  'test:unit': () => [[...jest, '--selectProjects', 'unit', ...args]],
+  // `--selectProjects` takes every word up to the next flag; without one the paths in `args` would be projects.
+  'test:unit': () => [[...jest, '--selectProjects', 'unit', '--runTestsByPath=false', ...args]],
   'test:faults': () => [[...jest, '--selectProjects', 'faults', '--runInBand', ...args]],
   'test:soak': () => [[...jest, '--selectProjects', 'soak', '--runInBand', ...args]],
   'test:compose': () => [[...jest, '--selectProjects', 'compose', '--runInBand', ...args]],
@@ -31,10 +32,11 @@ const commands = {
 };
 const needsBuild = !['test:unit'].includes(command);
 
-if (!Object.hasOwn(commands, command)) fail(`Usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`);
+if (!Object.hasOwn(commands, command))
+  fail(`Unknown command "${command ?? ''}". Usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`);
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19))
-  fail(`roam needs Node 20.19 or later; this is ${process.versions.node}.`);
+  fail(`roam needs Node 20.19 or later, but this is ${process.versions.node}: install a newer Node.`);
 install();
 if (needsBuild) build();
 for (const program of commands[command]()) {
@@ -46,10 +48,10 @@ for (const program of commands[command]()) {
 function install() {
   const installed = 'node_modules/.package-lock.json';
   if (existsSync(installed) && modified(installed) >= modified('package-lock.json')) return;
-  say('installing what package-lock.json names (about half a minute)');
+  say('installing the dependencies in package-lock.json (about 30 seconds)');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const { status } = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { stdio: ['ignore', 2, 2] });
-  if (status !== 0) fail('npm ci failed: see above. Is the npm registry within reach?');
+  if (status !== 0) fail('npm ci failed: see its output above, and check that the npm registry can be reached.');
   // `npm ci` keeps the lock's own time: what was just installed must count as newer.
   utimesSync(installed, new Date(), new Date());
 }
@@ -61,7 +63,7 @@ function build() {
   const newest = Math.max(modified('tsconfig.json'), modified('nest-cli.json'), ...sources.map(newestBelow));
   const built = sources.every((folder) => existsSync(join(folder, 'dist')));
   if (built && existsSync(stamp) && modified(stamp) > newest) return;
-  say('building');
+  say('building the apps and libraries');
   const nest = spawnSync(process.execPath, ['node_modules/@nestjs/cli/bin/nest.js', 'build', '--all'], {
     encoding: 'utf8',
   });
@@ -102,7 +104,7 @@ function run(nodeArguments) {
   const forward = () => child.kill('SIGTERM');
   process.on('SIGTERM', forward);
   return new Promise((resolve) => {
-    child.on('error', (error) => fail(error.message));
+    child.on('error', (error) => fail(`Cannot run ${file}: ${error.message}`));
     child.on('exit', (code, signal) => {
       clearInterval(orphaned);
       process.off('SIGTERM', forward);

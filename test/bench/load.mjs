@@ -39,7 +39,7 @@ async function send(url, method, path, nextJar, length) {
   const { errors, timeouts, non2xx } = result;
   if (errors + timeouts + non2xx > 0)
     throw new Error(
-      `${method} ${url}${path}: ${errors} broken connections, ${timeouts} timeouts, ${non2xx} refusals (${refused})`,
+      `${method} ${url}${path} failed: ${errors} broken connections, ${timeouts} timeouts, ${non2xx} refusals (first: ${refused})`,
     );
   return result;
 }

@@ -52,8 +52,8 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
       refusedPerSecond: logins.non2xx / logins.duration,
     };
     say(
-      `round ${round} of ${rounds}: a read p99 ${result.alone.p99} ms alone, ${result.beside.p99} ms beside ` +
-        `${result.loginsPerSecond.toFixed(0)} logins/s (and ${result.refusedPerSecond.toFixed(0)}/s refused)`,
+      `round ${round} of ${rounds}: a read p99 ${result.alone.p99} ms alone, ${result.beside.p99} ms during ` +
+        `${result.loginsPerSecond.toFixed(0)} sign-ins/s (and ${result.refusedPerSecond.toFixed(0)}/s refused)`,
     );
     results.push(result);
   }
@@ -67,7 +67,8 @@ async function register(url, account) {
     headers: { 'content-type': 'application/json', origin: new URL(url).origin },
     body: JSON.stringify({ ...account, name: 'Bench' }),
   });
-  if (response.status !== 201) throw new Error(`register: ${response.status} ${await response.text()}`);
+  if (response.status !== 201)
+    throw new Error(`POST ${url}/api/register failed: ${response.status} ${await response.text()}`);
   return response.headers
     .getSetCookie()
     .map((each) => each.split(';')[0])

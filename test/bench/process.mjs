@@ -35,7 +35,9 @@ export async function startProcess(script, { cores, args = [], nodeArgs = [] }) 
   });
   const exited = once(child, 'exit');
   const ended = exited.then(([code, signal]) => {
-    throw new Error(`${script} ${args[0] ?? ''} ended by itself (${signal ?? `exit code ${code}`}): see above`);
+    throw new Error(
+      `${[script, ...args.slice(0, 1)].join(' ')} exited unexpectedly (${signal ?? `exit code ${code}`}): see its output above`,
+    );
   });
   ended.catch(() => undefined);
   const answer = async () => {

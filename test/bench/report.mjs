@@ -38,7 +38,7 @@ export function summarize(rounds, turns) {
 /** The lines as a table for people. */
 export function table(lines) {
   const number = (value, digits) => (value === undefined ? '' : value.toFixed(digits));
-  const heads = ['', 'variant', 'requests/s', 'to limit', 'CPU µs each', 'to limit', 'busy', 'p50 ms', 'p99 ms'];
+  const heads = ['', 'variant', 'requests/s', 'vs limit', 'CPU µs/request', 'vs limit', 'busy', 'p50 ms', 'p99 ms'];
   const rows = lines.map((line) => [
     line.action,
     line.variant,

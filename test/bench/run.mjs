@@ -17,26 +17,26 @@ const SESSIONS = 1000;
 const WARM_UP_REQUESTS = 3000;
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
-const HELP = `Measures what a session costs: the same Nest route, by one web server on one processor core, with the load and
-MySQL on the others; ${SESSIONS} sessions in rotation.
+const HELP = `Measures what a session costs. One web server on one processor core answers the same Nest route in several variants.
+The load and MySQL run on the other cores; the load uses ${SESSIONS} sessions in rotation.
 
   bare    no session at all
-  limit   one prepared SELECT by primary key and JSON.parse (to change: also one UPDATE), without a session library
+  limit   one prepared SELECT by primary key and JSON.parse (for a change also one UPDATE), without a session library
   mysql   roam's session module with its mysql method
 
 Usage: npm run bench -- [flags]
 
-  --rounds N        rounds, in each of which every variant has its turn (default 5)
-  --seconds N       seconds of each turn (default 4)
+  --rounds N        number of rounds; every variant is measured once per round and action (default 5)
+  --seconds N       seconds per measurement (default 4)
   --topology NAME   ${TOPOLOGIES.join(', ')} (default single: one MySQL server)
-  --variants LIST   some of ${VARIANTS.join(',')} (default all)
-  --actions LIST    some of ${ACTIONS.join(',')} (default both)
-  --logins          instead: how long reads wait while a flood of logins is hashed, on the whole app: take --seconds 15,
-                    so that one pause of the machine is not all of the slowest hundredth
+  --variants LIST   any of ${VARIANTS.join(',')} (default all)
+  --actions LIST    any of ${ACTIONS.join(',')} (default both)
+  --logins          instead, measure how long reads of the whole app wait while many passwords are hashed; use it with
+                    --seconds 15, so that one pause of the machine does not decide the 99th percentile
   --cpu-prof        write a CPU profile of each web server, for Chrome's developer tools
-  --help            this text
+  --help            print this text
 
-Results are also written to test/bench/results/.`;
+The results are also written to test/bench/results/.`;
 
 class UsageError extends Error {}
 
@@ -55,17 +55,18 @@ function parseFlags(args) {
   }
   const number = (name, fallback) => {
     const text = values[name] ?? String(fallback);
-    if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`--${name} must be a whole number from 1, not "${text}"`);
+    if (!/^[1-9]\d{0,3}$/.test(text))
+      throw new UsageError(`--${name} must be a whole number from 1 to 9999, not "${text}"`);
     return Number(text);
   };
   const some = (name, all) => {
     const chosen = values[name]?.split(',') ?? all;
     const unknown = chosen.find((each) => !all.includes(each));
-    if (unknown !== undefined) throw new UsageError(`--${name} is some of ${all.join(',')}, not "${unknown}"`);
+    if (unknown !== undefined) throw new UsageError(`--${name} must be any of ${all.join(',')}, not "${unknown}"`);
     return chosen;
   };
   const [topology, another] = some('topology', TOPOLOGIES);
-  if (values.topology && another) throw new UsageError('--topology takes one name');
+  if (values.topology && another) throw new UsageError(`--topology takes one name, not "${values.topology}"`);
   return {
     help: values.help ?? false,
     rounds: number('rounds', 5),
@@ -98,7 +99,7 @@ async function end(code) {
 async function start({ topology, variants, profile }) {
   const [webCore, ...otherCores] = usableCores();
   const separate = otherCores.length > 0;
-  if (!separate) say('no taskset, or one core only: web server, load and MySQL share what there is');
+  if (!separate) say('taskset is missing, or there is one core only: web server, load and MySQL share all cores');
   const databases = await startDatabases({ count: topology === 'single' ? 1 : 3, topology, onProgress: say });
   running.push(() => databases.stop());
   for (const { pid } of databases.nodes) pin(pid, otherCores);
@@ -106,7 +107,7 @@ async function start({ topology, variants, profile }) {
   running.push(() => load.stop());
   const servers = new Map();
   for (const variant of variants) {
-    say(`starting the web server "${variant}" and making its ${SESSIONS} sessions`);
+    say(`starting the web server "${variant}" and creating its ${SESSIONS} sessions`);
     const server = await startProcess('server.mjs', {
       cores: separate ? [webCore] : [],
       args: [variant, ...databases.urls],
@@ -154,7 +155,7 @@ async function runLogins({ rounds, seconds }) {
   const results = await measureLogins({ rounds, seconds, say, onStart: (stop) => running.push(stop) });
   const worst = (side) => Math.max(...results.map((each) => each[side].p99));
   console.log(
-    `\nGET /api/me, p99 of the worst round: ${worst('alone')} ms alone, ${worst('beside')} ms beside logins\n`,
+    `\nGET /api/me, p99 of the worst round: ${worst('alone')} ms alone, ${worst('beside')} ms during sign-ins\n`,
   );
   save({ logins: true, rounds, seconds, results });
 }
@@ -165,7 +166,7 @@ function save(results) {
   const file = `${RESULTS}${date.toISOString().slice(0, 19).replaceAll(':', '-')}.json`;
   const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
   writeFileSync(file, `${JSON.stringify({ date, machine, ...results }, null, 2)}\n`);
-  say(`written to ${file}`);
+  say(`results written to ${file}`);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -181,7 +182,7 @@ try {
 } catch (error) {
   if (!ending) {
     const usage = error instanceof UsageError;
-    console.error(usage ? `${error.message}\n\nnpm run bench -- --help explains the flags.` : error);
+    console.error(usage ? `${error.message}\n\nRun "npm run bench -- --help" for a list of the flags.` : error);
     await end(usage ? 2 : 1);
   }
 }

@@ -67,7 +67,8 @@ it('walks a user across its servers with every method, kills what each depends o
       change: { reads: kept, writes: row.method === 'cookie' ? 0 : 1 },
     });
   }
-  for (const word of ['hops without login', 'cookie', 'sync', 'file', 'mysql']) expect(stdout).toContain(word);
+  for (const word of ['server changes without sign-in', 'cookie', 'sync', 'file', 'mysql'])
+    expect(stdout).toContain(word);
 });
 
 it('says where everything is, serves on, and takes everything with it when it is killed with -9', async () => {

@@ -54,12 +54,12 @@ export function compare(reports: readonly Report[], rows: readonly Row[]): Compa
 export function comparisonTable({ methods, reLogins, lostWrites }: Comparison, color: boolean): string {
   const heads = [
     'method',
-    'hops without login',
-    "survives a web server's death",
-    "survives its store's death",
-    'revocable',
-    'reads + writes: a page',
-    'a change',
+    'server changes without sign-in',
+    'survives loss of a web server',
+    'survives loss of the store',
+    'sessions can be revoked',
+    'reads + writes per page view',
+    'per change',
   ];
   const yes = (value: boolean) => (value ? 'yes' : 'NO');
   const rows = methods.map(({ method, hops, survivesServer, survivesStore, revocable, costs }) => [
@@ -80,7 +80,7 @@ export function comparisonTable({ methods, reLogins, lostWrites }: Comparison, c
     paint('bold', `  ${line(heads)}`),
     ...methods.map(({ ok }, i) => (ok ? paint('green', '✔ ') : paint('red', '✘ ')) + line(rows[i] ?? [])),
     '',
-    `had to log in again: ${reLogins} · lost writes: ${lostWrites} · reads + writes: calls that leave the web server, per request`,
+    `had to sign in again: ${reLogins} · lost writes: ${lostWrites} · reads + writes: calls to the session store that leave the web server`,
     '',
   ].join('\n');
 }

@@ -42,11 +42,11 @@ export async function openControl(path: string, { processes, say, onChange }: Co
     if (!process || !Object.hasOwn(acts, String(act))) return 404;
     const done = async () => {
       await sleep(delayMs);
-      say(`${String(act)} ${process.name}`);
+      say(`${String(act)} ${process.name} (requested on the /cluster page)`);
       await acts[String(act)](process);
       await onChange();
     };
-    done().catch((error: unknown) => say(`${String(act)} ${process.name} failed: ${String(error)}`));
+    done().catch((error: unknown) => say(`could not ${String(act)} ${process.name}: ${String(error)}`));
     return 202;
   };
   const server = createServer((request, response) => {

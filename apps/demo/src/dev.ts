@@ -53,7 +53,9 @@ function compile(project: string): Promise<void> {
       if (/error TS|Found [1-9]\d* error/.test(text)) stderr.write(`[${project}] ${text}`);
       if (/Watching for file changes/.test(text)) resolve();
     });
-    child.once('exit', (code) => reject(new Error(`the compiler of ${project} ended with ${code}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`The TypeScript compiler of ${project} exited with code ${code}: see its output above`)),
+    );
   });
 }
 
@@ -105,7 +107,10 @@ function serve(env: Readonly<Record<string, string>>): () => void {
 async function run(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end());
   if (!(await isFree(PORT)))
-    throw new StackError('port_in_use', `Port ${PORT} is in use; choose another one with PORT=…`);
+    throw new StackError(
+      'port_in_use',
+      `Port ${PORT} is in use by another program: choose another one, for example PORT=${PORT + 1} npm run dev`,
+    );
   const url = `http://localhost:${PORT}`;
   databases = await startDatabases({ count: 1, topology: 'single', onProgress: say });
   const settings = webSettings(databases, url);
@@ -114,11 +119,11 @@ async function run(): Promise<void> {
   say('running the migrations');
   await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), env);
   const restartAtChanges = serve(env);
-  say(`the web app is at ${url}; Ctrl-C ends it`);
+  say(`the web app starts at ${url}; press Ctrl-C to stop it`);
   await Promise.all(PROJECTS.map(compile));
   copyPages();
   restartAtChanges();
-  say('watching the sources: every change restarts it');
+  say('watching the source files: each change rebuilds and restarts the web app');
 }
 
 try {

@@ -27,23 +27,26 @@ export const METHODS: readonly string[] = ['cookie', 'sync', 'file', 'mysql'];
 const CHOICES: readonly string[] = [...METHODS, 'all'];
 const TOPOLOGIES: readonly Topology[] = ['multi-primary', 'single-primary', 'replicas', 'single'];
 
-export const HELP = `Starts the stack on this machine (MySQL servers, web servers, nginx) and walks a user across its servers.
+export const HELP = `Starts MySQL servers, web servers and nginx on this machine.
+One user then visits every web server, and each step is checked.
 
 Usage: npm run demo -- [flags]
 
-  --method NAME      the session method: cookie, sync, file or mysql (default mysql); with all each is walked in turn,
-                     kills included, and one table compares them
-  --servers N        web servers, 1 to 20 (default 3)
-  --databases N      MySQL servers, 1 to 9 (default 3; with --topology single 1)
-  --topology NAME    how they replicate: multi-primary, single-primary, replicas or single (default multi-primary)
-  --port P           nginx's port; 0 takes a free one (default 8080)
-  --kill             the walk also kills a web server and a MySQL server with -9 and goes on
-  --exit             stop after the walk; exit 0 only if every step held
-  --json FILE        write the report as JSON
-  --state FILE       while it runs, where everything is (default .roam/demo.json)
-  --help             this text
+  --method NAME      session method: cookie, sync, file or mysql (default mysql);
+                     all tries each method in turn, with --kill, and prints a table that compares them
+  --servers N        number of web servers, 1 to 20 (default 3)
+  --databases N      number of MySQL servers, 1 to 9 (default 3; 1 with --topology single)
+  --topology NAME    how the MySQL servers replicate: multi-primary, single-primary, replicas or single
+                     (default multi-primary)
+  --port P           port of nginx; 0 takes any free port (default 8080)
+  --kill             also kill a web server and a MySQL server with kill -9, and continue; with --method file one of
+                     the two mounts is taken away, too
+  --exit             stop after the last step; the exit code is 0 only if every step passed
+  --json FILE        write the report to FILE, as JSON
+  --state FILE       where the addresses and process ids are written while the demo runs (default .roam/demo.json)
+  --help             print this text
 
-Without --exit it keeps serving until Ctrl-C.`;
+Without --exit the site keeps running until you press Ctrl-C.`;
 
 /** Throws `FlagError`; `'help'` when help was asked for. */
 export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
@@ -74,10 +77,10 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   const survivors = grouped ? 3 : 2;
   const kill = values.kill === true || method === 'all';
   const asking = values.kill ? '--kill' : '--method all';
-  if (kill && servers < 2) faults.push(`${asking} needs at least 2 web servers`);
+  if (kill && servers < 2) faults.push(`${asking} needs at least 2 web servers: raise --servers`);
   if (kill && databases < survivors)
     faults.push(
-      `${asking} needs at least ${survivors} MySQL servers${grouped ? ' (a majority must live)' : ' (--topology replicas)'}`,
+      `${asking} needs at least ${survivors} MySQL servers: ${grouped ? 'raise --databases, because a majority must survive' : 'use --topology replicas with --databases 2 or more'}`,
     );
 
   const port = number('port', 8080, 0, 65_535);

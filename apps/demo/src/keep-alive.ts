@@ -11,7 +11,7 @@ export interface Kept {
   readonly process: Pick<StackProcess, 'name' | 'kill' | 'start'>;
   /** Resolves false when nothing listens there, true for any answer; the signal aborts it. */
   readonly answers: (signal: AbortSignal) => Promise<boolean>;
-  readonly onRestart?: (reason: 'died' | 'stands still') => void;
+  readonly onRestart?: (reason: 'died' | 'does not answer') => void;
 }
 
 /** Returns how to stop that; resolves when a restart under way is over. */
@@ -21,7 +21,7 @@ export function keepAlive({ process, answers, onRestart }: Kept): () => Promise<
     const late = AbortSignal.timeout(answerWithinMs);
     const lives = await answers(AbortSignal.any([late, stopped.signal])).catch(() => false);
     if (lives || stopped.signal.aborted) return;
-    onRestart?.(late.aborted ? 'stands still' : 'died');
+    onRestart?.(late.aborted ? 'does not answer' : 'died');
     await process.kill();
     await process.start();
   };

@@ -61,9 +61,9 @@ function where({ name, pid, container }: StackProcess): string {
 async function restore({ killed, report }: WalkResult, running: Stack, flags: DemoFlags): Promise<void> {
   await Promise.all(
     killed.map(async (victim) => {
-      say(`starting ${victim.name} again`);
+      say(`restoring ${victim.name}`);
       await victim.start();
-      say(`${victim.name} is back`);
+      say(`${victim.name} is restored`);
     }),
   );
   await writeState(running, report.method, flags);
@@ -81,7 +81,7 @@ async function walkOn(
   await writeState(stack, method, flags);
   writePrivately(ADMIN_SETTINGS, environmentFile(stack.settings));
   await before?.(stack);
-  say(`the stack is up at ${stack.url}; a user walks across its servers, sessions by ${method}`);
+  say(`the stack is ready at ${stack.url}: one user now visits every web server (session method ${method})`);
   const onStep = (step: Step) => {
     if (step.status === null) say(step.name);
   };
@@ -113,7 +113,7 @@ async function walkAll(flags: DemoFlags): Promise<{ last: WalkResult; comparison
 async function run(flags: DemoFlags): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      stderr.write('\nstopping\n');
+      stderr.write('\nstopping the stack\n');
       void end(signal === 'SIGINT' && stack ? 0 : 130, flags);
     });
   let result: WalkResult;
@@ -132,15 +132,15 @@ async function run(flags: DemoFlags): Promise<void> {
   if (flags.exit) await end(report.ok ? 0 : 1, flags);
 
   const running = stack!;
-  stdout.write(`Open ${running.url} and register; each server is also at ${running.url}/_server/NAME/\n`);
+  stdout.write(`Open ${running.url} and register. Each web server also answers at ${running.url}/_server/NAME/\n`);
   stdout.write(`  servers    ${running.servers.map(where).join(', ')}\n`);
   stdout.write(`  databases  ${running.databases.nodes.map(where).join(', ')}\n`);
   stdout.write(`  state      ${flags.state}\n`);
-  stdout.write('Kill one of them and go on clicking. Ctrl-C ends everything.\n');
+  stdout.write('Kill any of these processes and keep using the site. Press Ctrl-C to stop everything.\n');
   stopKeeping = keepAlive({
     process: running.nginx,
     answers: answersHttp(`${running.url}/healthz`),
-    onRestart: (reason) => say(`nginx ${reason}: starting it again`),
+    onRestart: (reason) => say(`nginx ${reason}: restarting it`),
   });
   if (hasControl)
     closeControl = await openControl(controlPath, {
@@ -157,11 +157,11 @@ try {
   else await run(flags);
 } catch (error) {
   if (error instanceof FlagError) {
-    stderr.write(`${error.message}\n\nnpm run demo -- --help explains the flags.\n`);
+    stderr.write(`${error.message}\n\nRun "npm run demo -- --help" for a list of the flags.\n`);
     process.exitCode = 2;
   } else if (error instanceof StackError) {
     stderr.write(`\n${error.message}\n`);
-    if (error.code === 'port_in_use') stderr.write('For example: npm run demo -- --port 0\n');
+    if (error.code === 'port_in_use') stderr.write('To use any free port, run: npm run demo -- --port 0\n');
     process.exit(1);
   } else {
     throw error;

@@ -46,7 +46,7 @@ export function table(report: Report, color: boolean): string {
 
   const failed = report.steps.filter((step) => !step.ok).length;
   const verdict = report.ok
-    ? paint('green', `✔ all ${report.steps.length} steps held`)
+    ? paint('green', `✔ all ${report.steps.length} steps passed`)
     : paint('red', `✘ ${failed} of ${report.steps.length} steps failed`);
   return [
     '',
@@ -56,7 +56,7 @@ export function table(report: Report, color: boolean): string {
       return step.ok ? `${paint('green', '✔')} ${text}` : paint('red', `✘ ${text}`);
     }),
     '',
-    `${verdict} · method ${report.method} · had to log in again: ${report.reLogins} · lost writes: ${report.lostWrites}`,
+    `${verdict} · method ${report.method} · had to sign in again: ${report.reLogins} · lost writes: ${report.lostWrites}`,
     '',
   ].join('\n');
 }

@@ -61,7 +61,7 @@ class Walk {
     const [first] = servers;
     const second = servers[1 % servers.length];
     const last = servers.at(-1);
-    if (!first || !second || !last) throw new Error('A walk needs a web server');
+    if (!first || !second || !last) throw new Error('The walk needs at least one web server');
 
     await this.register(first);
     for (const server of others(servers, first)) await this.me(server);
