@@ -9,7 +9,7 @@ for (const name of names) {
   const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   const { numPassedTests = 0, numFailedTests = 0, numRuntimeErrorTestSuites = 0 } = results;
   const { numPendingTests = 0, numTodoTests = 0 } = results;
-  // A file that could not run at all counts as one failure; so does a run that failed without saying where.
+  // A test file that could not run counts as one failure; so does a run that failed without a failed test.
   const failed = numFailedTests + numRuntimeErrorTestSuites;
   const status = Number(readFileSync(join(folder, `${name}.status`), 'utf8'));
   sum.passed += numPassedTests;

@@ -1,21 +1,21 @@
 #!/bin/bash
-# Makes what a fresh clone lacks: random secrets and a self-signed test certificate, in the volume at /secrets.
-# Runs in the mysql image, which has openssl. What exists is never changed: to begin anew, remove the volumes.
-# Each file can be read by the one user that needs it, and by root.
+# Creates what a fresh clone lacks: random secrets and a self-signed test certificate, in the volume at /secrets.
+# Runs in the mysql image, which has openssl. Existing files are never changed: to start again, remove the volumes.
+# Each file can be read only by root and by the one user that needs it.
 set -euo pipefail
 umask 077
 cd /secrets
 
-# keep NAME UID VALUE: stores the value as NAME, whole or not at all.
+# keep NAME UID VALUE: stores the value in the file NAME, completely or not at all.
 keep() {
   echo "$3" >"$1.new"
   chown "$2" "$1.new"
   chmod 400 "$1.new"
   mv "$1.new" "$1"
-  echo "made $1"
+  echo "created $1"
 }
 
-# MySQL takes at most 32 characters for replication.
+# MySQL allows at most 32 characters in the password of the replication account.
 for name in root-password replication-password app-password; do
   if [ ! -e "$name" ]; then
     value=$(openssl rand -hex 16)
@@ -37,7 +37,7 @@ if [ ! -e database-urls ]; then
   keep database-urls "$WEB_UID" "$urls"
 fi
 
-# The databases' certificates, of an authority that signs nothing else: its key is thrown away.
+# The certificate of the MySQL servers. Its authority signs nothing else: the authority's key is deleted.
 if [ ! -e mysql-tls.pem ]; then
   temporary=$(mktemp -d)
   names=
@@ -53,13 +53,13 @@ if [ ! -e mysql-tls.pem ]; then
   authority=$(<"$temporary/ca.pem")
   rm -r "$temporary"
   keep mysql-ca.pem root "$authority"
-  # No secret: whoever speaks to a database has to know it.
+  # Not a secret: every client of a MySQL server needs it.
   chmod 444 mysql-ca.pem
   keep mysql-tls.pem mysql "$value"
 fi
 
 if [ ! -e tls.pem ]; then
-  # Certificate and key in one file, so that neither is there without the other.
+  # Certificate and key in one file, so that neither exists without the other.
   value=$(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj /CN=localhost \
     -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1' -addext 'extendedKeyUsage=serverAuth' -keyout - -out -)
   keep tls.pem "$NGINX_UID" "$value"

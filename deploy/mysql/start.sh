@@ -1,10 +1,10 @@
 #!/bin/bash
 # Starts one MySQL node of the group; its host name ends in its number (mysql1, mysql2 …).
-# A node never forms or joins the group by itself: that is done by the service `group`, which sees all of them.
+# A node never forms or joins the group by itself. The service `group` does that, because it sees all nodes.
 set -euo pipefail
 
-# The first start makes the data directory here, not in the image's entrypoint: nothing of it may enter the binary log,
-# because a node with transactions of its own cannot join the group. What an interrupted attempt left is made anew.
+# The first start creates the data directory here, not in the image's entrypoint. Nothing of it may enter the binary
+# log, because a node with transactions of its own cannot join the group. An interrupted attempt starts again.
 data=/var/lib/mysql
 if [ ! -d $data/mysql ] || [ -e $data/.unfinished ]; then
   rm -rf ${data:?}/*
@@ -31,7 +31,7 @@ settings=(
   --relay-log=relay
   --transaction-isolation=READ-COMMITTED
   --default-time-zone=+00:00
-  # Outside of the group nothing may be written; the group itself opens its members.
+  # A node outside the group must not accept writes; the group makes its members writable.
   --super-read-only=ON
 
   --gtid-mode=ON
@@ -43,20 +43,20 @@ settings=(
   --group-replication-local-address="$HOSTNAME:33061"
   --group-replication-group-seeds="$GROUP_SEEDS"
 
-  # Every node writable; nobody waits for another, the web servers see to reading what was written.
+  # Every node is writable. Reads do not wait for other nodes; the web servers make sure that they read new enough data.
   --group-replication-single-primary-mode=OFF
   --group-replication-enforce-update-everywhere-checks=ON
   --group-replication-consistency=EVENTUAL
-  # A node that is gone is let go at once: meanwhile the others could not commit.
+  # The group expels a lost node at once: until then the other nodes cannot commit.
   --group-replication-member-expel-timeout=0
-  # Cut off from the majority: give up after 5 s and take no more writes, until the service `group` takes it back.
+  # A node without a majority stops accepting writes after 5 s, until the service `group` has it join again.
   --group-replication-unreachable-majority-timeout=5
   --group-replication-exit-state-action=READ_ONLY
   --group-replication-autorejoin-tries=0
-  # Further behind than this many transactions, a node copies another instead of replaying them.
+  # A node that lacks more transactions than this copies another node instead of replaying them.
   --group-replication-clone-threshold=100000
 
-  # Nobody is spoken to in the clear, and nodes speak only to nodes of the same authority.
+  # All connections use TLS, and nodes accept only nodes with a certificate of the same authority.
   --ssl-ca=/secrets/mysql-ca.pem
   --ssl-cert=/secrets/mysql-tls.pem
   --ssl-key=/secrets/mysql-tls.pem
@@ -66,7 +66,7 @@ settings=(
   --group-replication-recovery-ssl-ca=/secrets/mysql-ca.pem
   --group-replication-recovery-ssl-verify-server-cert=ON
   --group-replication-recovery-get-public-key=ON
-  # Its bound, not its size; the default is 1 GB.
+  # An upper limit; the default is 1 GB.
   --group-replication-message-cache-size=134217728
 )
 exec docker-entrypoint.sh mysqld "${settings[@]}"

@@ -106,14 +106,14 @@ ${upstreams.map(({ name }) => serverLocation(name)).join('\n')}
       default_type application/json;
       add_header Retry-After 1 always;
       add_header Cache-Control no-store always;
-      return 503 '{"error":{"code":"unavailable","message":"No server could answer. Try again in a moment."}}';
+      return 503 '{"error":{"code":"unavailable","message":"The service is temporarily unavailable. Please try again shortly."}}';
     }
     location = /unavailable.html {
       internal;
       default_type text/html;
       add_header Retry-After 1 always;
       add_header Cache-Control no-store always;
-      return 503 '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Back in a moment</title><h1>Back in a moment</h1><p>No server could answer. Please try again.</p></html>';
+      return 503 '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Temporarily unavailable</title><h1>Temporarily unavailable</h1><p>The service is temporarily unavailable. Wait a moment, then reload the page.</p></html>';
     }
   }
 }
