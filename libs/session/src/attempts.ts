@@ -16,5 +16,7 @@ export async function nextAttempt(attempt: number, lost = conflict): Promise<num
 }
 
 function conflict(): Error {
-  return new SessionConflictError('Too many requests changed this session at once.');
+  return new SessionConflictError(
+    `Too many requests changed this session at the same time: gave up after ${MAX_ATTEMPTS} attempts. Try again.`,
+  );
 }

@@ -38,8 +38,8 @@ export class Codec {
     // A UTF-16 unit takes at most three bytes: most payloads need no exact count.
     if (payload.length * 3 > this.maxBytes && Buffer.byteLength(payload) > this.maxBytes) {
       throw new SessionUsageError(
-        `The session would take ${Buffer.byteLength(payload)} bytes, more than ${this.maxBytes}. ` +
-          `Its biggest keys: ${biggestKeys(data)}`,
+        `The session would take ${Buffer.byteLength(payload)} bytes; the limit is ${this.maxBytes}. ` +
+          `Store less in it. The biggest keys: ${biggestKeys(data)}`,
       );
     }
     return payload;
@@ -68,19 +68,23 @@ export class Codec {
  * @throws SessionUsageError for what JSON cannot carry unchanged (functions, symbols, bigints, cycles, refused keys).
  */
 export function toJson(key: string, value: unknown): Json | undefined {
-  if (REFUSED.has(key)) throw new SessionUsageError(`A session cannot have a key named "${key}".`);
+  if (REFUSED.has(key)) throw new SessionUsageError(`A session cannot have a key named "${key}": choose another name.`);
   if (value === undefined) return undefined;
   if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-    throw new SessionUsageError(`session.${key} is a ${typeof value}; a session holds JSON values only.`);
+    throw new SessionUsageError(`session.${key} is a ${typeof value}, but a session can hold only JSON values.`);
   }
   let copy: Json;
   try {
     copy = JSON.parse(JSON.stringify(value)) as Json;
   } catch (cause) {
-    throw new SessionUsageError(`session.${key} cannot be written as JSON.`, { cause });
+    throw new SessionUsageError(`session.${key} cannot be written as JSON: remove circular references and bigints.`, {
+      cause,
+    });
   }
   if (hasRefusedKey(copy)) {
-    throw new SessionUsageError(`session.${key} contains a key that reaches an object's prototype.`);
+    throw new SessionUsageError(
+      `session.${key} contains the key "__proto__", which would reach an object's prototype: rename it.`,
+    );
   }
   return copy;
 }

@@ -287,9 +287,7 @@ export class SessionManager {
   private epochs(): SessionEpochs {
     const { store } = this.context;
     if (hasEpochs(store)) return store;
-    throw new SessionUsageError(
-      `The session method "${store.capabilities.method}" cannot end a user's sessions together.`,
-    );
+    throw new SessionUsageError(`The session method "${store.capabilities.method}" cannot end all sessions of a user.`);
   }
 
   private index(): AnySessionStore & SessionIndex {
@@ -309,8 +307,11 @@ export class SessionManager {
 function checkedLimits(limits: SessionLimits): SessionLimits {
   for (const [name, value] of Object.entries(limits) as [string, number][]) {
     if (!Number.isFinite(value) || value < 0)
-      throw new TypeError(`The session limit "${name}" must be a duration, not ${value}.`);
+      throw new TypeError(`The session limit "${name}" must be a number of milliseconds from 0, not ${value}.`);
   }
-  if (limits.touch >= limits.idle) throw new TypeError('The touch interval must be shorter than the idle limit.');
+  if (limits.touch >= limits.idle)
+    throw new TypeError(
+      `The touch interval (${limits.touch} ms) must be shorter than the idle limit (${limits.idle} ms).`,
+    );
   return limits;
 }

@@ -362,10 +362,11 @@ export class RequestSession {
     this.assertWritable();
     return this.serially(async () => {
       const { stored } = this;
-      if (!stored) throw new SessionUsageError('This session has never been saved, so it cannot be reloaded.');
+      if (!stored)
+        throw new SessionUsageError('This session has not been saved yet, so it cannot be reloaded: save it first.');
       const found = await this.look(stored.record, stored.mark);
       const content = found && this.isLive(found) ? this.decode(found.record) : undefined;
-      if (!content) throw new SessionEndedError('The session has ended.');
+      if (!content) throw new SessionEndedError('The session has ended, so it cannot be reloaded.');
       this.stored = this.keep(found!.record, content, found!.mark);
       this.show(content.data);
     });
@@ -376,7 +377,7 @@ export class RequestSession {
     if (!this.context.store.capabilities.atomicUpdate) {
       throw new SessionUsageError(
         `The session method "${this.context.store.capabilities.method}" has no atomic update; ` +
-          `set session.${key} instead, and expect the last writer of this key to win.`,
+          `set session.${key} instead. The last write of a key then wins.`,
       );
     }
     if (!this.stored) {
@@ -577,7 +578,8 @@ export class RequestSession {
     };
     this.assertAwaited();
     const result = await store.create(record, this.replaced?.record);
-    if (result.status !== 'done') throw new SessionEndedError('The session ended while this request ran.');
+    if (result.status !== 'done')
+      throw new SessionEndedError('The session ended while this request ran; its changes were not kept.');
     if (result.record) await this.goOnWith(this.written(this.keep(record, content), result), record, data);
     else this.stored = this.keep(record, content, result.mark);
     if (result.ended) this.replaced = undefined;
@@ -590,7 +592,8 @@ export class RequestSession {
    * to end the old session, others may have changed that meanwhile, so what this try carries over is newer.
    */
   private async goOnWith(first: Stored, { userId }: SessionRecord, data: SessionData): Promise<void> {
-    if (first.record.userId !== userId) throw new SessionConflictError('This request was sent for two users.');
+    if (first.record.userId !== userId)
+      throw new SessionConflictError('The same request id was used for two users: use a new id for each request.');
     this.stored = first;
     const changes = this.replaced ? changesBetween(first.data, data) : NOTHING;
     if (changes.size > 0) await this.write(() => changes, NOTHING);
@@ -656,7 +659,7 @@ export class RequestSession {
       const current = result.status === 'conflict' ? this.decode(result.current) : undefined;
       if (result.status === 'gone' || !current) {
         emit({ type: 'revival-refused', id: next.record.id });
-        throw new SessionEndedError('The session ended while this request ran.');
+        throw new SessionEndedError('The session ended while this request ran; its changes were not kept.');
       }
       base = this.keep(result.current, current);
       // The answer to our own write was lost.
@@ -824,11 +827,17 @@ export class RequestSession {
   }
 
   private assertOpen(): void {
-    if (this.closed) throw new SessionUsageError('The response has begun: its session can no longer be changed.');
+    if (this.closed)
+      throw new SessionUsageError(
+        'The session can no longer be changed, because the response has begun: change it earlier.',
+      );
   }
 
   private assertAwaited(): void {
-    if (this.isOver()) throw new RequestOverError('The request is older than anybody waits for it.');
+    if (this.isOver())
+      throw new RequestOverError(
+        'The request took too long: its client no longer waits, so its changes were not kept.',
+      );
   }
 
   private assertWritable(): void {

@@ -111,9 +111,9 @@ export class Tokens {
 
 /** @throws TypeError for secrets that are missing or too short. */
 export function checkSecrets(secrets: readonly string[]): void {
-  if (secrets.length === 0) throw new TypeError('Sessions need at least one secret.');
+  if (secrets.length === 0) throw new TypeError('Sessions need at least one secret: set secrets.');
   const short = secrets.findIndex((secret) => secret.length < 32);
-  if (short >= 0) throw new TypeError(`Session secret ${short + 1} is shorter than 32 characters.`);
+  if (short >= 0) throw new TypeError(`Session secret ${short + 1} is shorter than 32 characters: use a longer one.`);
 }
 
 /** A fresh id: the time first (see `SessionRecord.id`). */

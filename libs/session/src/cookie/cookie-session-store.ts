@@ -91,7 +91,8 @@ export class CookieSessionStore implements SealedStore, SessionEpochs, EndsKnown
   async create(record: SessionRecord): Promise<WriteResult> {
     if (record.endsAt > this.forgottenAt(record.id)) {
       throw new SessionUsageError(
-        `A session may last ${record.endsAt - createdAt(record.id)} ms, longer than lifetimeMs.`,
+        `The session would last ${record.endsAt - createdAt(record.id)} ms, longer than lifetimeMs ` +
+          `(${this.options.lifetimeMs}): raise lifetimeMs or lower the absolute limit.`,
       );
     }
     return this.write(record);
@@ -149,8 +150,8 @@ export class CookieSessionStore implements SealedStore, SessionEpochs, EndsKnown
     const bytes = AROUND.length + Sealer.lengthOf(plain.length);
     if (bytes > COOKIE_BYTES) {
       throw new SessionUsageError(
-        `The session's cookie would take ${bytes} bytes, more than the ${COOKIE_BYTES} that browsers keep. ` +
-          `Its biggest keys: ${biggestKeys((JSON.parse(payload) as { d: SessionData }).d)}`,
+        `The cookie of the session would take ${bytes} bytes; browsers keep at most ${COOKIE_BYTES}. ` +
+          `Store less in the session. The biggest keys: ${biggestKeys((JSON.parse(payload) as { d: SessionData }).d)}`,
       );
     }
     return plain;

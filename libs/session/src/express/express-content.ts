@@ -62,7 +62,9 @@ export function unpack(codec: Codec, { payload, idleEndsAt, endsAt }: SessionRec
 export function encode(codec: Codec, data: SessionData): string {
   const payload = codec.encode({ data, remember: false, schema: codec.schema });
   if (payload.includes('"__proto__"') && !codec.decode(payload))
-    throw new SessionUsageError("The session contains a key that reaches an object's prototype.");
+    throw new SessionUsageError(
+      'The session contains the key "__proto__", which would reach an object\'s prototype: rename it.',
+    );
   return payload;
 }
 

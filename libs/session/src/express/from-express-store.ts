@@ -174,8 +174,8 @@ class ExpressSessionStore implements SessionStore {
   private call<T>(timeoutMs: number, act: (done: (error?: unknown, value?: T) => void) => unknown): Promise<T> {
     return new Promise((resolve, reject) => {
       const failed = (cause: unknown) =>
-        reject(new StoreUnavailableError(`The session store failed: ${String(cause)}`, { cause }));
-      const timer = setTimeout(() => failed(`no answer in ${timeoutMs} ms`), timeoutMs);
+        reject(new StoreUnavailableError(`The express-session store failed: ${String(cause)}`, { cause }));
+      const timer = setTimeout(() => failed(`no answer within ${timeoutMs} ms`), timeoutMs);
       const done = (error?: unknown, value?: T) => {
         clearTimeout(timer);
         if (error) failed(error);

@@ -206,7 +206,7 @@ describe('one mount', () => {
     await expect(open({ dirs: [join(root, 'missing')] })).rejects.toThrow('ENOENT');
     await expect(open({ dirs: [] })).rejects.toThrow('at least one folder');
     await expect(open({ secrets: ['short'] })).rejects.toThrow('shorter than 32');
-    await expect(open({ dirs: [dirs[0], `${dirs[0]}/.`] })).rejects.toThrow('the same one');
+    await expect(open({ dirs: [dirs[0], `${dirs[0]}/.`] })).rejects.toThrow('the same folder');
   });
 
   it('can become two, and one again, with nobody logged out', async () => {

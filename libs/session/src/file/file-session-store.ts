@@ -217,11 +217,12 @@ export class FileSessionStore implements SessionStore, SessionIndex {
       if (!copy) break;
     }
     if (copy && this.isNewEnough(copy, atLeast)) return copy;
-    if (copy) throw new StoreUnavailableError('No mount in reach has the session as new as the browser has seen it.');
+    if (copy)
+      throw new StoreUnavailableError('No reachable mount has the session in the version that the browser has seen.');
     // Whoever brings a mark has seen it: perhaps another server, or one that died, could write that mount only.
     const since = this.documents.incompleteSince;
     if (since !== undefined && (atLeast !== undefined || createdAt(id) > since - SKEW_MS)) {
-      throw new StoreUnavailableError('The session may be on a mount that is out of reach.');
+      throw new StoreUnavailableError('The session may be on a mount that cannot be reached.');
     }
     return undefined;
   }

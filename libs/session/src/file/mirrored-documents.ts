@@ -93,7 +93,7 @@ export class MirroredDocuments {
 
   /** @throws when no mount answers, or one holds another store. */
   static async open(options: MirrorOptions): Promise<MirroredDocuments> {
-    if (options.dirs.length === 0) throw new TypeError('The file method needs at least one folder.');
+    if (options.dirs.length === 0) throw new TypeError('The file method needs at least one folder in dirs.');
     const mirror = new MirroredDocuments(options);
     const { mounts } = mirror;
     await Promise.all(mounts.map((mount) => mount.open()));
@@ -102,7 +102,9 @@ export class MirroredDocuments {
     let problem = failures.find((failure) => failure instanceof MountError && failure.foreign);
     if (failures.length === mounts.length) problem ??= failures[0];
     if (new Set(identities).size < identities.length) {
-      problem ??= new TypeError(`Two of the folders ${options.dirs.join(', ')} are the same one.`);
+      problem ??= new TypeError(
+        `Two of the folders ${options.dirs.join(', ')} are the same folder: list each mount once.`,
+      );
     }
     if (problem) {
       mirror.close();
@@ -414,7 +416,7 @@ function base(found: Version | undefined): Omit<Version, 'body'> | undefined {
 }
 
 function tooMany(): Error {
-  return new StoreUnavailableError('Too many others changed the same file at once.');
+  return new StoreUnavailableError('Too many servers changed the same file at the same time: try again.');
 }
 
 function nameOf({ kind, hash }: Key): string {

@@ -56,7 +56,7 @@ export class Mount {
   /** Why it could not be opened at the last attempt. */
   failure: Error | undefined;
   /** Why it was fenced. */
-  reason = 'not opened yet';
+  reason = 'it is not open yet';
   /** The store's identity in this folder; known as soon as the folder was opened once. */
   identity: string | undefined;
   private helper: ChildProcess | undefined;
@@ -183,7 +183,7 @@ export class Mount {
     const helper = fork(script, { execArgv: [], env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     this.helper = helper;
     helper.on('error', (error) => this.fence(error.message));
-    helper.on('exit', (code, signal) => this.fence(`its helper ended with ${code ?? signal}`));
+    helper.on('exit', (code, signal) => this.fence(`its helper process exited (${signal ?? `exit code ${code}`})`));
     helper.on('message', (message: Tell) => {
       this.heardAt = performance.now();
       if ('damaged' in message) this.options.onDamaged(message.damaged);
@@ -196,8 +196,13 @@ export class Mount {
   private ask<T>(message: (id: number) => Ask | Settings, deadlineMs: number): Promise<T> {
     const { helper } = this;
     return new Promise((resolve, reject) => {
-      if (!helper?.connected) return reject(new MountError(`${this.dir} is out of reach: ${this.reason}`));
-      if (this.waiting.size >= MAX_WAITING) return reject(new StoreUnavailableError(`${this.dir} has too much to do.`));
+      if (!helper?.connected) return reject(new MountError(`${this.dir} cannot be reached: ${this.reason}`));
+      if (this.waiting.size >= MAX_WAITING)
+        return reject(
+          new StoreUnavailableError(
+            `${this.dir} has ${this.waiting.size} unfinished operations, the maximum: try again.`,
+          ),
+        );
       const id = ++this.asked;
       const askedAt = performance.now();
       const expire = () => {

@@ -19,7 +19,7 @@ const SWEEP_MS = 2000;
 
 /** @throws StoreUnavailableError when one of the mounts cannot answer, or there is none. */
 export async function readPage(mounts: readonly Mount[], kind: Kind, from: string): Promise<Page> {
-  if (mounts.length === 0) throw new StoreUnavailableError('There is no mount to read from.');
+  if (mounts.length === 0) throw new StoreUnavailableError('No mount is live, so no session can be read.');
   const pages = await Promise.all(mounts.map((mount) => mount.call('scan', kind, from, PAGE)));
   // As far as each has told.
   const next = pages

@@ -179,7 +179,7 @@ describe('a folder', () => {
     await rename(dir, `${dir}.unmounted`);
     await mkdir(dir);
     await expect(files.read(document, true)).rejects.toThrow('ENOENT');
-    await expect(open(...keys).open('the identity it had')).rejects.toThrow('unmounted?');
+    await expect(open(...keys).open('the identity it had')).rejects.toThrow('check that it is mounted');
     expect(await readdir(dir)).toEqual([]);
     await rm(`${dir}.unmounted`, { recursive: true });
   });

@@ -87,7 +87,7 @@ export class VersionedFiles {
     await stat(this.root);
     let bytes = await ifThere(readFile(path(this.root, IDENTITY)));
     if (!bytes && expected !== undefined)
-      throw new ForeignStoreError(`${this.root} no longer holds the session store: unmounted?`);
+      throw new ForeignStoreError(`${this.root} no longer holds the session store: check that it is mounted.`);
     for (const folder of [...KINDS, TEMPORARY, DAMAGED]) {
       await mkdir(path(this.root, folder), { recursive: true, mode: 0o700 });
     }
@@ -100,10 +100,12 @@ export class VersionedFiles {
     }
     const identity = this.seal.open(IDENTITY, bytes);
     if (identity === undefined) {
-      throw new ForeignStoreError(`${this.root} is a session store of other secrets, or its ${IDENTITY} is damaged.`);
+      throw new ForeignStoreError(
+        `${this.root} is a session store with other secrets, or its file ${IDENTITY} is damaged: check the secrets.`,
+      );
     }
     if (expected !== undefined && identity !== expected)
-      throw new ForeignStoreError(`${this.root} holds another session store.`);
+      throw new ForeignStoreError(`${this.root} holds another session store than before: check what is mounted there.`);
     // Follows the rotation of the secrets, so that it can be opened when the old one is dropped.
     if (!this.seal.isCurrent(IDENTITY, bytes)) {
       const renewed = this.seal.close(IDENTITY, identity);
@@ -133,7 +135,7 @@ export class VersionedFiles {
       await stat(path(this.root, IDENTITY));
       return undefined;
     }
-    throw new Error('A document was changed each time that it was read.');
+    throw new Error(`A document changed during each of ${ATTEMPTS} attempts to read it: try again.`);
   }
 
   /** Adds the next version: after `base`, or as the first. `lost` means that the document must be read again. */
@@ -233,7 +235,9 @@ export class VersionedFiles {
       await ifThere(unlink(path(this.folder(key), name)));
       if (names.includes(name)) return versionsIn(names).get(key.hash) ?? [];
     }
-    throw new Error('The listing of a folder does not show what was made in it.');
+    throw new Error(
+      `A new file was not listed in its folder after ${ATTEMPTS} attempts: check how the mount caches folders.`,
+    );
   }
 
   private async holds(file: string, sum: string): Promise<boolean> {

@@ -34,7 +34,7 @@ export class MemorySessionStore implements SessionStore, SessionIndex {
     const known = records.get(record.id);
     if (known) return known.live ? { status: 'done', record: known.record } : { status: 'gone' };
     if (records.size >= this.maxRecords)
-      throw new StoreUnavailableError(`Memory holds ${records.size} sessions: full.`);
+      throw new StoreUnavailableError(`The memory store is full: it holds ${records.size} sessions. Raise maxRecords.`);
     records.set(record.id, { record, live: true });
     return { status: 'done' };
   }

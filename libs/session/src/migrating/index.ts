@@ -46,7 +46,8 @@ export function migrating(
 ): Migrating {
   const counters = new Counters(phase);
   if (isSealed(from)) {
-    if (isSealed(to)) throw new TypeError('A session in the token has no second place to move to.');
+    if (isSealed(to))
+      throw new TypeError('Sessions cannot be migrated between two stores that keep them in the cookie.');
     return twoKinds({ kept: to, sealed: from, isKeptOld: false, counters, now, epochs: bothEpochs(from, to) });
   }
   if (isSealed(to)) {

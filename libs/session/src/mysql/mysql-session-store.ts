@@ -84,7 +84,9 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     const row = await this.row(id, atLeast);
     if (!row || row.ended) return undefined;
     if (row.version < atLeast) {
-      throw new StoreUnavailableError(`No node has version ${atLeast} of the session yet, only ${row.version}.`);
+      throw new StoreUnavailableError(
+        `No MySQL node has version ${atLeast} of the session yet; the newest is ${row.version}.`,
+      );
     }
     return { record: toRecord(id, row), userEpoch: row.user_epoch ?? 0 };
   }
@@ -167,7 +169,9 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
       // A row that had not arrived when the write came by is there now: end that one.
       if (!row && (!mayBeOnItsWay(id) || (await this.endUnseen(id)))) return { status: 'gone' };
     }
-    throw new StoreUnavailableError('The nodes do not agree on whether the session exists.');
+    throw new StoreUnavailableError(
+      `The MySQL nodes do not agree whether the session exists, after ${ROUNDS} attempts: try again.`,
+    );
   }
 
   async sweep(before: number, limit: number): Promise<number> {
@@ -227,7 +231,9 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     const rounds = atLeast > 1 || isYoung ? ROUNDS : 1;
     const rows = await guard(this.database.read<Row>(sql, [bytes(id)], { key: id, acceptable, rounds }));
     if (rows.length === 0 && atLeast > 0 && isYoung)
-      throw new StoreUnavailableError(`No node in reach has the session yet, of which version ${atLeast} was seen.`);
+      throw new StoreUnavailableError(
+        `No reachable MySQL node has the session, although the browser has seen version ${atLeast}: try again.`,
+      );
     return rows[0];
   }
 

@@ -30,7 +30,9 @@ export class CircuitBreaker {
     if (isDue) this.probeAt = this.clock() + PROBE_EVERY_MS;
     if (isDue && !isRead) return this.attempt(act, isRead);
     if (isDue) this.attempt(act, isRead).catch(() => undefined);
-    throw new StoreUnavailableError('The store of the sessions did not answer a moment ago.');
+    throw new StoreUnavailableError(
+      `The session store failed to answer the last ${this.failures} reads, so this call does not wait for it.`,
+    );
   }
 
   private async attempt<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {

@@ -27,7 +27,9 @@ export class PendingEnds {
   /** @throws StoreUnavailableError when too many wait already: then this logout must not be called pending. */
   add(id: string, endsAt: number): void {
     if (this.endsAt.size >= this.maxEntries) {
-      throw new StoreUnavailableError(`${this.endsAt.size} logouts wait for the store: no more can be kept.`);
+      throw new StoreUnavailableError(
+        `${this.endsAt.size} sign-outs wait for the session store already, so this one cannot be kept: try again.`,
+      );
     }
     this.endsAt.set(id, endsAt);
     this.wait();

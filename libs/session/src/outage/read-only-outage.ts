@@ -96,6 +96,6 @@ export class ReadOnlyOutage {
   }
 
   refusal(): SessionOutageError {
-    return new SessionOutageError('The store of the sessions cannot be reached: nothing can be changed at the moment.');
+    return new SessionOutageError('The session store cannot be reached, so sessions are read-only: try again later.');
   }
 }

@@ -47,7 +47,7 @@ export async function compare(
       if (!more) return;
       const prints = entries.map((entry) => [keyOf(entry), printOf(entry)] as const);
       if (prints.every(([key, print]) => sent.get(key) === print))
-        throw new MalformedError('There is more, and it does not come.');
+        throw new MalformedError('The peer announced more entries and sent none.');
       for (const [key, print] of prints) sent.set(key, print);
     }
   }

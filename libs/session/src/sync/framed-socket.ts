@@ -57,12 +57,13 @@ export class FramedSocket {
       let at = 0;
       while (!this.socket.destroyed && this.pending.length - at >= HEADER) {
         const bytes = this.pending.readUInt32BE(at);
-        if (bytes > this.maxBytes) throw new MalformedError(`A message of ${bytes} bytes.`);
+        if (bytes > this.maxBytes)
+          throw new MalformedError(`A message has ${bytes} bytes; the limit is ${this.maxBytes}.`);
         if (this.pending.length - at < HEADER + bytes) break;
         const text = this.pending.toString('utf8', at + HEADER, at + HEADER + bytes);
         at += HEADER + bytes;
         const message = JSON.parse(text) as unknown;
-        if (!Array.isArray(message)) throw new MalformedError('Not a message.');
+        if (!Array.isArray(message)) throw new MalformedError('A message is not a JSON array.');
         this.counters.framesReceived++;
         this.throttle();
         this.onMessage(message);

@@ -205,7 +205,7 @@ function isWrite(value: unknown): boolean {
 }
 
 function checked<T>(what: string, value: unknown, isRight: boolean): T {
-  if (!isRight) throw new MalformedError(`Not ${what}.`);
+  if (!isRight) throw new MalformedError(`The peer sent something else than ${what}.`);
   return value as T;
 }
 
@@ -230,7 +230,8 @@ export function asEntry(value: unknown, now: number): Entry {
   if ('id' in entry) {
     const stamps = [entry.secrets, entry.owner, entry.head, ...Object.values(entry.data)].map(({ stamp }) => stamp);
     for (const stamp of [...Object.values(entry.seen), ...stamps])
-      if (stamp > limit) throw new MalformedError('A stamp from the future.');
+      if (stamp > limit)
+        throw new MalformedError('An entry has a time stamp in the future: check the clocks of the servers.');
   }
   return entry;
 }
@@ -271,7 +272,7 @@ export function asWrite(value: unknown): Write {
 
 export function asWriteAnswer<W extends Write>(write: W, value: unknown): WriteAnswer<W> {
   if (write[0] === 'raiseEpoch') return checked('an epoch', value, isCount(value));
-  if (write[0] === 'touch') return checked('nothing', value, value === null);
+  if (write[0] === 'touch') return checked('an empty answer', value, value === null);
   const isOptional = (is: (field: unknown) => boolean) => (field: unknown) => field === undefined || is(field);
   const { status, record, mark, current } = isObject(value) ? value : {};
   const isRight =

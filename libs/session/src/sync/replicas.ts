@@ -154,7 +154,7 @@ export class Replicas {
     const { maxSessions, maxBytes } = this.bounds;
     const room = fromPeer ? ROOM_FOR_PEERS : 1;
     const full = (what: string, option: string) =>
-      new StoreUnavailableError(`No room for another session: this server holds ${what}. Raise ${option}.`);
+      new StoreUnavailableError(`This server has no room for another session: it holds ${what}. Raise ${option}.`);
     if (!before && this.sessions + 1 > maxSessions * room) throw full(`${this.sessions} sessions`, 'maxSessions');
     if (this.bytes + growth > maxBytes * room) throw full(`${this.bytes} of ${maxBytes} bytes`, 'maxBytes');
   }

@@ -13,7 +13,8 @@ export function keyFor(security: LinkSecurity, purpose: string): Buffer {
 
 /** @throws TypeError when the secret is too short. */
 export function assertSecret({ secret }: LinkSecurity): void {
-  if (secret.length < 32) throw new TypeError('The secret of the sync method is shorter than 32 characters.');
+  if (secret.length < 32)
+    throw new TypeError(`The secret of the sync method has ${secret.length} characters; at least 32 are needed.`);
 }
 
 export function serverSecurity(security: LinkSecurity): TlsOptions {

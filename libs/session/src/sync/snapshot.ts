@@ -94,7 +94,7 @@ async function read(handle: FileHandle, key: Buffer, now: number): Promise<Snaps
   const { size } = await handle.stat();
   const start = MAGIC.length + IV_BYTES;
   const end = size - TAG_BYTES;
-  if (end < start) throw new Error('It is not a snapshot.');
+  if (end < start) throw new Error('The file is not a snapshot.');
   const at = async (position: number, length: number) =>
     (await handle.read(Buffer.alloc(length), 0, length, position)).buffer;
   const head = await at(0, start);
@@ -113,6 +113,6 @@ async function read(handle: FileHandle, key: Buffer, now: number): Promise<Snaps
   // Until here nothing is known to be ours.
   decipher.final();
   const [first, ...entries] = lines;
-  if (now - parseInt(first) > OLDEST) throw new Error('It is more than an hour old.');
+  if (now - parseInt(first) > OLDEST) throw new Error('The snapshot is more than an hour old.');
   return { entries: entries.map((line) => asEntry(JSON.parse(line), now)), isEarly: first.endsWith(EARLY) };
 }

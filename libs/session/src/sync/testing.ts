@@ -76,7 +76,7 @@ export function statsOf({ store }: StoreProcess): Promise<SyncStats> {
 export async function until(what: string, isTrue: () => boolean | Promise<boolean>, within = 20_000): Promise<void> {
   const end = performance.now() + within;
   while (!(await isTrue())) {
-    if (performance.now() > end) throw new Error(`Not within ${within} ms: ${what}`);
+    if (performance.now() > end) throw new Error(`Timed out after ${within} ms waiting for: ${what}`);
     await sleep(20);
   }
 }

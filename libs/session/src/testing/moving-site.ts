@@ -101,14 +101,14 @@ class Person {
     );
     const round = `${this.clicks}`;
     for (const [i, { request }] of requests.entries()) {
-      if (request.session!.user === undefined) this.complaints.push('is logged out in a burst');
+      if (request.session!.user === undefined) this.complaints.push('is signed out during a burst');
       request.session![keys[i]] = round;
     }
     await Promise.all(requests.map(({ server, request }) => this.visitor.end(server, request)));
     await this.visitor.visit(this.site.any, (session) => {
       const kept = keys.filter((key) => session[key] === round).length;
-      if (session.user === undefined) this.complaints.push('is logged out after a burst');
-      if (kept < (this.site.merges ? 2 : 1)) this.complaints.push(`has kept ${kept} of two changes`);
+      if (session.user === undefined) this.complaints.push('is signed out after a burst');
+      if (kept < (this.site.merges ? 2 : 1)) this.complaints.push(`kept ${kept} of two changes`);
     });
   }
 
@@ -117,7 +117,7 @@ class Person {
     const copy = this.visitor.copy();
     await this.visitor.visit(this.site.any, (session) => session.destroy());
     for (const server of this.site.servers) {
-      if ((await copy.copy().see(server)) !== undefined) this.complaints.push('is still logged in after the logout');
+      if ((await copy.copy().see(server)) !== undefined) this.complaints.push('is still signed in after the sign-out');
     }
     this.old.push(copy);
     await this.logIn();

@@ -180,7 +180,7 @@ export function describeOutages(it: TestRunner['it'], { stores, server, moveCloc
 
 async function until(isTrue: () => Promise<boolean>): Promise<void> {
   for (let i = 0; !(await isTrue()); i++) {
-    if (i > 200) throw new Error('The store is back, and nobody has noticed it for 10 s.');
+    if (i > 200) throw new Error('Timed out after 10 s waiting for the server to use the store again.');
     await sleep(50);
   }
 }

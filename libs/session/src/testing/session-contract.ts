@@ -875,7 +875,7 @@ export function describeSessionContract(
     });
 
     const otherKeys = () => {
-      if (!opened.sealed) throw new Error('A sealed store is to be given with `sealed`: its other keys.');
+      if (!opened.sealed) throw new Error('A sealed store needs `sealed`: stores with its other keys.');
       return opened.sealed;
     };
 

@@ -79,7 +79,7 @@ export function describeStoreContract(
     beforeAll(async () => {
       opened = await open();
       if (opened.servers.some(isSealed))
-        throw new Error('A sealed store keeps nothing: it has the other contract only.');
+        throw new Error('A sealed store keeps nothing on the server: run only the session contract for it.');
       [a, b] = opened.servers as [SessionStore, SessionStore];
     });
     afterAll(() => opened.close?.());

@@ -66,7 +66,9 @@ async function startStore(module: string, settings: Json): Promise<StoreProcess>
 function ready(child: ChildProcess): Promise<Ready['ready']> {
   return new Promise((resolve, reject) => {
     child.once('message', (message: Ready) => resolve(message.ready));
-    child.once('exit', (code) => reject(new Error(`The store's process ended with ${code} before it was ready.`)));
+    child.once('exit', (code) =>
+      reject(new Error(`The process of the store exited with code ${code} before it was ready.`)),
+    );
   });
 }
 
@@ -80,12 +82,13 @@ function caller(child: ChildProcess) {
     else call?.resolve(value);
   });
   child.once('exit', () => {
-    for (const { reject } of waiting.values()) reject(new StoreUnavailableError("The store's process has ended."));
+    for (const { reject } of waiting.values())
+      reject(new StoreUnavailableError('The process of the store has exited.'));
     waiting.clear();
   });
   return (method: string, args: readonly unknown[]) =>
     new Promise<unknown>((resolve, reject) => {
-      if (!child.connected) return reject(new StoreUnavailableError("The store's process has ended."));
+      if (!child.connected) return reject(new StoreUnavailableError('The process of the store has exited.'));
       const id = ++calls;
       waiting.set(id, { resolve, reject });
       child.send({ id, method, args } satisfies Call);

@@ -110,7 +110,10 @@ export class MysqlRevocationList implements RevocationList {
   async ensureFresh(): Promise<void> {
     if (this.age <= this.maxAgeMs) return;
     await this.look();
-    if (this.age > this.maxAgeMs) throw new StoreUnavailableError('The revocation list is not heard of in time.');
+    if (this.age > this.maxAgeMs)
+      throw new StoreUnavailableError(
+        `The revocation list is older than ${this.maxAgeMs} ms and could not be read again.`,
+      );
   }
 
   async sweep(before: number, limit: number): Promise<number> {

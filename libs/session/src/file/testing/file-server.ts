@@ -45,7 +45,7 @@ export class FileServer {
     const sshfs = spawn('sshfs', ['-f', '-o', options, `127.0.0.1:${this.dir}`, point], { stdio: 'inherit' });
     this.mounts.push({ point, sshfs });
     while (!readFileSync('/proc/mounts', 'utf8').includes(` ${point} `)) {
-      if (sshfs.exitCode !== null) throw new Error(`sshfs ended with ${sshfs.exitCode}.`);
+      if (sshfs.exitCode !== null) throw new Error(`sshfs exited with code ${sshfs.exitCode}.`);
       await sleep(20);
     }
     return point;

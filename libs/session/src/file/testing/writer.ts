@@ -11,7 +11,7 @@ export interface Written {
 
 const [, , dir, key, name] = process.argv as [string, string, string, string, string];
 const files = new VersionedFiles(dir, new Seal([key]), (file) => {
-  throw new Error(`Taken for damaged: ${file}`);
+  throw new Error(`The store took this file for damaged: ${file}`);
 });
 const document = keyOf('users', 'the one');
 
