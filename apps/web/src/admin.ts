@@ -15,11 +15,11 @@ import { User } from './users/user.entity.js';
 const help = `Usage: npm run admin -- COMMAND EMAIL
 
   grant EMAIL      make the user an administrator
-  revoke EMAIL     take that back
+  revoke EMAIL     remove the administrator role
   sessions EMAIL   list the user's sessions
   end-all EMAIL    end all of the user's sessions, on every server
 
-It takes DATABASE_URLS and SESSION_SECRETS from the environment, as the web servers do.`;
+It reads the settings of the web servers from the environment; DATABASE_URLS and SESSION_SECRETS are required.`;
 
 /** What one command needs. */
 interface Tools {
@@ -30,27 +30,27 @@ interface Tools {
 
 const commands: Record<string, (tools: Tools) => Promise<string>> = {
   async grant({ user, save, sessions }) {
-    if (user.roles.includes('admin')) return `${user.email} is an administrator already.`;
+    if (user.roles.includes('admin')) return `${user.email} is already an administrator.`;
     await save({ ...user, roles: [...user.roles, 'admin'] });
     // A session keeps its user's roles: a new role needs a new one (ASVS 7.2.4).
     await sessions.endAll(user.id);
-    return `${user.email} is an administrator now, from the next sign-in on; all sessions were ended.`;
+    return `${user.email} is now an administrator. All sessions of this user were ended; the role applies from the next sign-in.`;
   },
   async revoke({ user, save, sessions }) {
     if (!user.roles.includes('admin')) return `${user.email} is not an administrator.`;
     await save({ ...user, roles: user.roles.filter((role) => role !== 'admin') });
     await sessions.endAll(user.id);
-    return `${user.email} is no administrator any more; all sessions were ended.`;
+    return `${user.email} is no longer an administrator. All sessions of this user were ended.`;
   },
   async sessions({ user, sessions }) {
     const list = await sessions.sessionsOf(user.id);
     const time = (ms: number) => new Date(ms).toISOString();
-    const lines = list.map((one) => `${one.id}  began ${time(one.createdAt)}  last seen ${time(one.lastSeenAt)}`);
+    const lines = list.map((one) => `${one.id}  started ${time(one.createdAt)}  last seen ${time(one.lastSeenAt)}`);
     return [`${list.length === 1 ? '1 session' : `${list.length} sessions`} of ${user.email}`, ...lines].join('\n');
   },
   async 'end-all'({ user, sessions }) {
     await sessions.endAll(user.id);
-    return `All sessions of ${user.email} are ended.`;
+    return `All sessions of ${user.email} were ended.`;
   },
 };
 
@@ -59,7 +59,7 @@ const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (['help', '--help', '-h'].includes(name)) {
   console.log(help);
 } else if (!command || !email || rest.length > 0) {
-  console.error(command ? `"${name}" needs exactly one e-mail address.\n` : `There is no command "${name}".\n`);
+  console.error(command ? `"${name}" needs exactly one e-mail address.\n` : `Unknown command "${name}".\n`);
   console.error(help);
   process.exitCode = 2;
 } else {
@@ -75,11 +75,15 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
   try {
     const users = (await source.initialize()).getRepository(User);
     const user = await cluster.retrying(() => users.findOneBy({ email }));
-    if (!user) return fail(new Error(`There is no user ${email}.`));
+    if (!user) return fail(new Error(`There is no user with the e-mail address ${email}.`));
     // Sessions in a web server's own memory are out of reach: a changed role would go unnoticed there.
     const { method } = config.session;
     if (method === 'memory' || method === 'sync')
-      return fail(new Error(`This needs another SESSION_METHOD than ${method}.`));
+      return fail(
+        new Error(
+          `SESSION_METHOD=${method} keeps the sessions in the memory of the web servers, out of reach of this command. Use the page /admin instead.`,
+        ),
+      );
     const storage = await openSessionStorage(config, cluster, quietLogger());
     close = storage.close;
     const { store } = storage;
@@ -87,7 +91,8 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
     const save = (changed: User) => cluster.retrying(() => users.update({ id: user.id }, { roles: changed.roles }));
     console.log(await command({ user, save, sessions }));
     if (name === 'sessions') return;
-    const onFault = (error: unknown) => console.error(`This is missing from the audit log: ${String(error)}`);
+    const onFault = (error: unknown) =>
+      console.error(`Could not write this command to the audit log: ${String(error)}`);
     const audit = new AuditWriter({ cluster, onFault, onDropped: () => undefined });
     const details = { command: name, by: userInfo().username };
     audit.add(auditEvent({ event: 'admin', server: config.server.name, userId: user.id, details }));

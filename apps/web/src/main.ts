@@ -30,12 +30,12 @@ await exitOnFailure(logger, async () => {
   readiness.nodes = () => cluster.nodes();
   readiness.isOut = () => cluster.isOut;
   readiness.isGathering = () => cluster.isGathering;
-  readiness.waitingFor = 'the tables, which the migrations make';
+  readiness.waitingFor = 'the database tables, which the migrations (migrate.js) create';
   await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);
-  readiness.waitingFor = `the sessions, method ${config.session.method}`;
+  readiness.waitingFor = `the session store (method ${config.session.method})`;
   const storage = await openSessionStorage(config, cluster, logger);
   readiness.storage = storage;
-  readiness.waitingFor = 'the app';
+  readiness.waitingFor = 'the app to start';
   const heartbeat = new Heartbeat(limits.frozenMs);
   const makingApp = createApp(config, cluster, storage.store, logger, readiness, metrics, heartbeat);
   const app = await inTime(limits.startMs, readiness.waitingFor, makingApp);

@@ -9,5 +9,5 @@ const logger = rootLogger(config);
 
 await exitOnFailure(logger, async () => {
   await migrate(config, logger);
-  logger.info('the tables are up to date');
+  logger.info('all migrations are applied: the database tables are up to date');
 });

@@ -25,8 +25,12 @@ export class AuditService implements BeforeApplicationShutdown {
     this.writer = new AuditWriter({
       cluster,
       onFault: (error, waiting) =>
-        this.logger.warn({ err: error, waiting }, 'audit events could not be stored; trying again'),
-      onDropped: (dropped) => this.logger.error({ dropped }, 'audit events are in this log only: too many wait'),
+        this.logger.warn({ err: error, waiting }, 'could not write audit events to MySQL: trying again'),
+      onDropped: (dropped) =>
+        this.logger.error(
+          { dropped },
+          'the queue of audit events is full: the dropped events are in this log only; check the MySQL servers',
+        ),
     });
   }
 

@@ -64,6 +64,11 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     this.passwords
       .hash(password)
       .then((passwordHash) => this.users.replaceHash(user, passwordHash))
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'a password could not be hashed anew'));
+      .catch((error: unknown) =>
+        this.logger.warn(
+          { err: error },
+          'could not rehash a password with the current parameters: trying again at the next sign-in',
+        ),
+      );
   }
 }

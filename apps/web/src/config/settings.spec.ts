@@ -201,7 +201,7 @@ describe('parseSettings', () => {
     it('says which file cannot be read, and refuses both forms together', () => {
       const missing = join(folder, 'missing');
       expect(faultsOf({ ...usable, SESSION_SECRETS: undefined, SESSION_SECRETS_FILE: missing })).toEqual([
-        `SESSION_SECRETS_FILE: ${missing} cannot be read (ENOENT)`,
+        `SESSION_SECRETS_FILE: the file ${missing} cannot be read (ENOENT)`,
       ]);
       expect(faultsOf({ ...usable, SESSION_SECRETS_FILE: missing }).join()).toContain('are both set');
     });

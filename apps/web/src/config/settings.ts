@@ -15,7 +15,7 @@ export class InvalidSettingsError extends Error {
   override readonly name = 'InvalidSettingsError';
 
   constructor(readonly faults: readonly string[]) {
-    super(`The settings are not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(`These settings are missing or not valid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
   }
 }
 
@@ -82,11 +82,14 @@ const schema = z.object({
     .refine((urls) => urls.length > 0, required)
     .refine(
       (urls) => urls.every(isMysqlUrl),
-      'must be mysql://user:password@host:port/database, separated by commas, one per node',
+      'must be mysql://user:password@host:port/database for each node, separated by commas',
     ),
   DATABASE_CA: z
     .string()
-    .refine(isCertificate, 'must be a certificate in PEM form, of the authority that signed the databases’ own')
+    .refine(
+      isCertificate,
+      'must be the certificate (PEM) of the authority that signed the certificates of the MySQL servers',
+    )
     .optional(),
   SESSION_METHOD: z.string().default('mysql').pipe(oneOf(sessionMethods)),
   SESSION_MIGRATE_FROM: z.string().pipe(oneOf(sessionMethods)).optional(),
@@ -97,9 +100,9 @@ const schema = z.object({
     .pipe(list)
     .refine(
       (dirs) => dirs.every((dir) => isAbsolute(dir)),
-      'must be absolute paths, separated by commas, one per mount',
+      'must be the absolute path of each mount, separated by commas',
     )
-    .refine((dirs) => new Set(dirs).size === dirs.length, 'names the same mount twice'),
+    .refine((dirs) => new Set(dirs).size === dirs.length, 'contains the same mount twice'),
   SYNC_LISTEN: z
     .string()
     .optional()
@@ -119,7 +122,7 @@ const schema = z.object({
     .refine(
       (peers) =>
         peers.every((peer, _, { length }) => hostAndPort(peer)?.port !== undefined || (length === 1 && isHost(peer))),
-      'must be host:port of each web server, separated by commas, or one DNS name whose addresses are all of them',
+      'must be host:port of each web server, separated by commas, or one DNS name that resolves to all of them',
     ),
   SYNC_DIRECTION: z
     .string()
@@ -139,7 +142,7 @@ const schema = z.object({
         const fault = secretFault(secret);
         if (fault) context.addIssue(`number ${index + 1} ${fault}`);
       });
-      if (new Set(secrets).size < secrets.length) context.addIssue('holds the same secret twice');
+      if (new Set(secrets).size < secrets.length) context.addIssue('contains the same secret twice');
     }),
   SESSION_IDLE_SECONDS: seconds(1_800),
   SESSION_LIFETIME_SECONDS: seconds(28_800),
@@ -155,7 +158,7 @@ const schema = z.object({
     .string()
     .refine(
       isWebUrl(/\/$/),
-      'must be the address of a range API, to its last slash, like https://api.pwnedpasswords.com/range/',
+      'must be the address of a range API and end with a slash, like https://api.pwnedpasswords.com/range/',
     )
     .optional(),
   SESSION_CLEANUP_SECONDS: seconds(300),
@@ -174,13 +177,13 @@ const schema = z.object({
     .pipe(list)
     .refine(
       (entries) => entries.every(isProxyAddress),
-      'must be addresses, networks like 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas',
+      'must be IP addresses, networks like 10.0.0.0/8, or loopback, linklocal or uniquelocal, separated by commas',
     ),
   METRICS_PORT: port(9464),
   MAIL_URL: z
     .string()
     .default('log:')
-    .refine((text) => text === 'log:' || /^smtps?:\/\/[^/\s]+/.test(text), 'must be log: or smtp://…'),
+    .refine((text) => text === 'log:' || /^smtps?:\/\/[^/\s]+/.test(text), 'must be log:, smtp://… or smtps://…'),
   MAIL_FROM: z
     .string()
     .optional()
@@ -269,20 +272,22 @@ function contradictions(settings: Settings): string[] {
   atMost('SESSION_IDLE_SECONDS', 'SESSION_LIFETIME_SECONDS');
   atMost('SESSION_REMEMBER_IDLE_SECONDS', 'SESSION_REMEMBER_SECONDS');
   if (settings.SESSION_TOUCH_SECONDS >= settings.SESSION_IDLE_SECONDS) {
-    faults.push('SESSION_TOUCH_SECONDS must be less than SESSION_IDLE_SECONDS, or an active user is logged out');
+    faults.push('SESSION_TOUCH_SECONDS must be less than SESSION_IDLE_SECONDS, else active users are signed out');
   }
   if (settings.PORT !== 0 && settings.PORT === settings.METRICS_PORT) {
-    faults.push('METRICS_PORT must not be PORT: metrics are never public');
+    faults.push('METRICS_PORT must not be the same as PORT: metrics are never public');
   }
   const { SESSION_OUTAGE: outage, STANDBY_PORT: standby } = settings;
   if (outage === 'read-only' && standby !== 0 && [settings.PORT, settings.METRICS_PORT].includes(standby))
-    faults.push('STANDBY_PORT must be neither PORT nor METRICS_PORT: it is open when PORT is not');
+    faults.push('STANDBY_PORT must be neither PORT nor METRICS_PORT: it stays open while PORT is closed');
   const { SESSION_METHOD: method, SESSION_MIGRATE_FROM: from, SESSION_MIGRATE_PHASE: phase } = settings;
   if ((from === undefined) !== (phase === undefined))
-    faults.push('SESSION_MIGRATE_FROM and SESSION_MIGRATE_PHASE belong together; set both or none');
+    faults.push('SESSION_MIGRATE_FROM and SESSION_MIGRATE_PHASE belong together: set both or neither');
   if (from === method) faults.push('SESSION_MIGRATE_FROM must be another method than SESSION_METHOD');
   if ((method === 'file' || from === 'file') && settings.SESSION_DIRS.length === 0)
-    faults.push('SESSION_DIRS is required by the method file: the folders that all servers share, separated by commas');
+    faults.push(
+      'SESSION_DIRS is required by the method file: the absolute paths of the mounts that all web servers share, separated by commas',
+    );
   if (usesSync(settings)) {
     for (const name of ['SYNC_LISTEN', 'SYNC_SECRET'] as const)
       if (settings[name] === undefined) faults.push(`${name} is required by the method sync`);
@@ -315,15 +320,15 @@ function resolveFiles(environment: Environment): { values: Record<string, string
     const path = values[`${name}_FILE`];
     if (path === undefined) continue;
     if (values[name] !== undefined) {
-      faults.push(`${name} and ${name}_FILE are both set; keep one`);
+      faults.push(`${name} and ${name}_FILE are both set: remove one`);
       continue;
     }
     try {
       const content = readFileSync(path, 'utf8').trim();
-      if (content === '') faults.push(`${name}_FILE: ${path} is empty`);
+      if (content === '') faults.push(`${name}_FILE: the file ${path} is empty`);
       else values[name] = content;
     } catch (error) {
-      faults.push(`${name}_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+      faults.push(`${name}_FILE: the file ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
     }
   }
   return { values, faults };
@@ -362,7 +367,8 @@ function hostAndPort(text: string): { host: string; port?: number } | undefined 
 }
 
 function secretFault(secret: string): string | undefined {
-  if (secret.length < minSecretLength) return `is shorter than ${minSecretLength} characters`;
+  if (secret.length < minSecretLength)
+    return `is shorter than ${minSecretLength} characters; make one with: openssl rand -base64 48`;
   if (exampleSecret.test(secret) || new Set(secret).size < 10) {
     return 'is a known example or easily guessed; make one with: openssl rand -base64 48';
   }

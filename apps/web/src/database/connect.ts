@@ -37,7 +37,7 @@ export async function untilItWorks<T>(what: string, attempt: () => Promise<T>, l
     } catch (error) {
       const reason = `${what}: ${error instanceof Error ? error.message : String(error)}`;
       if (Date.now() >= giveUpAt) {
-        throw new StartError(`Gave up after ${limits.startMs / 1_000} s of waiting for ${reason}`, { cause: error });
+        throw new StartError(`Timed out after ${limits.startMs / 1_000} s waiting for ${reason}`, { cause: error });
       }
       if (Date.now() - saidAt >= 3_000) {
         saidAt = Date.now();

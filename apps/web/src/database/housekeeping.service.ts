@@ -32,7 +32,7 @@ export class HousekeepingService implements OnApplicationBootstrap, OnApplicatio
   onApplicationBootstrap(): void {
     this.timer = setInterval(() => {
       this.running = this.run().catch((error: unknown) =>
-        this.logger.warn({ err: error }, 'rows whose time is over could not be removed; trying later'),
+        this.logger.warn({ err: error }, `could not delete expired rows: trying again in ${everyMs / 60_000} minutes`),
       );
     }, everyMs);
     this.timer.unref();

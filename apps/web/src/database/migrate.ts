@@ -18,7 +18,7 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
   const attempt = async () => {
     const source = await new DataSource(dataSourceOptions(cluster, limits.migrationMs)).initialize();
     try {
-      for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migrated');
+      for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migration applied');
     } finally {
       await source.destroy();
     }

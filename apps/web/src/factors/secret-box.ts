@@ -32,6 +32,8 @@ export class SecretBox {
         // Sealed with another key: the next one.
       }
     }
-    throw new Error('no key of SESSION_SECRETS opens the secret of a second factor');
+    throw new Error(
+      'no key of SESSION_SECRETS decrypts the stored secret of an authenticator app: add the secret that was in use before',
+    );
   }
 }

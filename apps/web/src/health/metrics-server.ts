@@ -26,10 +26,10 @@ export async function startMetricsServer(
       case '/metrics':
         return void metrics.registry.metrics().then(
           (text) => response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(text),
-          () => json(response, 500, { error: 'The metrics could not be collected.' }),
+          () => json(response, 500, { error: 'The metrics could not be collected. Try again.' }),
         );
       default:
-        return json(response, 404, { error: 'Only /healthz, /readyz and /metrics are here.' });
+        return json(response, 404, { error: 'Not found. This port serves /healthz, /readyz and /metrics.' });
     }
   });
   await listen(server, port, host, 'METRICS_PORT');

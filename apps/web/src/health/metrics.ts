@@ -31,20 +31,20 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
     this.durations = new Histogram({
       name: 'http_request_duration_seconds',
-      help: 'How long requests took, by method, route and status',
+      help: 'Duration of requests, by method, route and status',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5],
       registers: [this.registry],
     });
     this.operations = new Counter({
       name: 'roam_session_operations_total',
-      help: 'Calls on the store of the sessions, by operation',
+      help: 'Calls to the session store, by operation',
       labelNames: ['operation'],
       registers: [this.registry],
     });
     this.logins = new Counter({
       name: 'roam_logins_total',
-      help: 'Attempts to sign in, by what came of them and, where it succeeded, by what proved who it was',
+      help: 'Attempts to sign in, by result and, where it succeeded, by means of authentication',
       labelNames: ['result', 'by'],
       registers: [this.registry],
     });
@@ -56,19 +56,19 @@ export class Metrics {
     });
     this.sessionEvents = new Counter({
       name: 'roam_session_events_total',
-      help: 'What happened to sessions: merged changes, refused revivals, thefts, failed touches, and so on',
+      help: 'Session events, by type: merged changes, refused revivals, thefts, failed touches and others',
       labelNames: ['type'],
       registers: [this.registry],
     });
     this.breachChecks = new Counter({
       name: 'roam_breach_checks_total',
-      help: 'Questions to the service of breached passwords, by what came of them',
+      help: 'Checks against the breached-password service, by result',
       labelNames: ['result'],
       registers: [this.registry],
     });
     new Gauge({
       name: 'roam_session_migration',
-      help: 'Sessions that this server found in the old place only, brought to the new one, and could not bring',
+      help: 'Sessions that this server found in the old store only, moved to the new store, and failed to move',
       labelNames: ['phase', 'count'],
       registers: [this.registry],
       collect() {
@@ -79,7 +79,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'roam_ready',
-      help: '1 when this server takes traffic',
+      help: '1 while this server takes traffic, else 0',
       registers: [this.registry],
       collect() {
         this.set(readiness.phase === 'ready' ? 1 : 0);
@@ -87,7 +87,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'roam_mysql_node_state',
-      help: '1 for the state that each MySQL node is in, as this server sees it',
+      help: 'State of each MySQL node as this server sees it: 1 for the current state, else 0',
       labelNames: ['node', 'state'],
       registers: [this.registry],
       collect() {
@@ -100,7 +100,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'roam_session_place_state',
-      help: '1 for the state that each mount or other server is in which keeps sessions, as this server sees it',
+      help: 'State of each mount or web server that keeps sessions, as this server sees it: 1 for the current state, else 0',
       labelNames: ['place', 'state'],
       registers: [this.registry],
       collect() {
@@ -113,7 +113,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'roam_mysql_node_lag_seconds',
-      help: 'By how much each MySQL node is behind, as last seen',
+      help: 'Replication lag of each MySQL node, as last seen',
       labelNames: ['node'],
       registers: [this.registry],
       collect() {
@@ -129,7 +129,7 @@ export class Metrics {
     const registers = [this.registry];
     new Gauge({
       name: 'http_requests_in_hand',
-      help: 'Requests that run now',
+      help: 'Requests in progress',
       registers,
       collect() {
         this.set(admission.inHand);
@@ -137,7 +137,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'http_requests_refused_total',
-      help: 'Requests that were refused because there were too many',
+      help: 'Requests refused because of overload',
       registers,
       collect() {
         this.set(admission.refused);
@@ -149,7 +149,7 @@ export class Metrics {
   observeCluster(cluster: Pick<MysqlCluster, 'stats'>): void {
     new Gauge({
       name: 'roam_mysql_events_total',
-      help: 'Nodes fenced, statements answered by another node than their home or run again, answers lost, standstills',
+      help: 'Events of the MySQL cluster, by type: fenced nodes, statements moved to another node or repeated, lost answers, pauses of this process',
       labelNames: ['type'],
       registers: [this.registry],
       collect() {

@@ -104,7 +104,10 @@ export class Admission {
   private report(): void {
     const now = this.heartbeat.now();
     if (now - this.reportedAt < 1_000) return;
-    this.logger.warn({ refused: this.refused - this.reported, inHand: this.running }, 'overloaded: refusing requests');
+    this.logger.warn(
+      { refused: this.refused - this.reported, inHand: this.running },
+      'overloaded: requests are refused with 503; if this lasts, add web servers or processors',
+    );
     this.reportedAt = now;
     this.reported = this.refused;
   }

@@ -10,5 +10,5 @@ it('passes on what comes in time, also a failure', async () => {
 });
 
 it('says what it has waited for in vain', async () => {
-  await expect(inTime(20, 'the threads', never)).rejects.toThrow('Waited for the threads in vain for 0 s.');
+  await expect(inTime(20, 'the threads', never)).rejects.toThrow('Timed out after 0 s waiting for the threads.');
 });

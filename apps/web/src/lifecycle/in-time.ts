@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function inTime<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const timer = new AbortController();
   const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`Waited for ${what} in vain for ${Math.round(ms / 1000)} s.`);
+    throw new Error(`Timed out after ${Math.round(ms / 1000)} s waiting for ${what}.`);
   });
   try {
     return await Promise.race([work, late]);

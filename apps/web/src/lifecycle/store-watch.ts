@@ -35,7 +35,7 @@ export class StoreWatch {
     if (this.readiness.phase !== 'ready' && this.readiness.phase !== 'cut-off') return;
     this.readiness.phase = 'catching-up';
     this.thawedAt = performance.now();
-    this.logger.warn(`this process stood still for ${Math.round(ms)} ms: not listening until it has caught up`);
+    this.logger.warn(`this process was paused for ${Math.round(ms)} ms: stopped listening until it has caught up`);
   }
 
   private async look(): Promise<void> {
@@ -46,7 +46,7 @@ export class StoreWatch {
       if (missing === undefined) await this.found();
       else this.lost(missing);
     } catch (error) {
-      this.logger.error({ err: error }, 'cannot listen again; trying on');
+      this.logger.error({ err: error }, 'could not listen on the public port again: trying again');
     } finally {
       this.busy = false;
     }
@@ -58,7 +58,7 @@ export class StoreWatch {
     const isCertain = this.readiness.storage?.isCutOff?.() ?? false;
     if (!isCertain && Date.now() - this.lostAt < limits.cutOffMs) return;
     this.readiness.phase = 'cut-off';
-    this.logger.error({ nodes: this.readiness.nodes() }, `not listening until there is ${missing}`);
+    this.logger.error({ nodes: this.readiness.nodes() }, `stopped listening: waiting for ${missing}`);
     void this.listener.close(limits.requestMs);
   }
 
@@ -75,6 +75,6 @@ export class StoreWatch {
     // So may another standstill.
     if (this.thawedAt !== thawedAt) return this.listener.drop();
     this.readiness.phase = 'ready';
-    this.logger.info('nothing is missing any more: listening again');
+    this.logger.info('listening again: all dependencies are available');
   }
 }

@@ -29,15 +29,24 @@ export class MailService implements BeforeApplicationShutdown {
     if (url !== undefined)
       this.transport = createTransport({ url, pool: true, maxConnections: 2, disableFileAccess: true, ...timeouts });
     else if (config.secure)
-      logger.warn('MAIL_URL is log: mails are printed, with what is secret in them; use this for development only');
+      logger.warn(
+        'MAIL_URL is "log:", so e-mails are printed to standard output with their secret links; set an SMTP server for production',
+      );
   }
 
   /** Returns at once. What cannot be sent in time is in the log, without its content. */
   send(to: string, letter: Letter): void {
-    if (this.sending.size >= capacity) return this.logger.error({ subject: letter.subject }, 'too many mails wait');
+    if (this.sending.size >= capacity)
+      return this.logger.error(
+        { subject: letter.subject },
+        `an e-mail was dropped: ${capacity} e-mails are waiting already; check the mail server`,
+      );
     const sent = this.deliver(to, letter)
       .catch((error: unknown) =>
-        this.logger.error({ fault: faultOf(error), subject: letter.subject }, 'a mail was not sent'),
+        this.logger.error(
+          { fault: faultOf(error), subject: letter.subject },
+          'could not send an e-mail: giving up; check the mail server',
+        ),
       )
       .finally(() => this.sending.delete(sent));
     this.sending.add(sent);
@@ -75,7 +84,7 @@ export class MailService implements BeforeApplicationShutdown {
         const { responseCode = 0 } = error as { responseCode?: number };
         // A 5xx of the mail server is final (RFC 5321).
         if (tried === this.pauses.length - 1 || responseCode >= 500) throw error;
-        this.logger.warn({ fault: faultOf(error), tried }, 'a mail could not be sent; trying again');
+        this.logger.warn({ fault: faultOf(error), tried }, 'could not send an e-mail: trying again');
       }
     }
   }

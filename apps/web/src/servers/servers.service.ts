@@ -46,7 +46,7 @@ export class ServersService {
     try {
       await this.cluster.write(sql, parameters);
     } catch (error) {
-      this.logger.warn({ err: error }, 'the list of servers could not be changed');
+      this.logger.warn({ err: error }, 'could not update the list of web servers: /cluster may show an outdated list');
     }
   }
 }

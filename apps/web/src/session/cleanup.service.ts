@@ -81,7 +81,10 @@ export class CleanupService implements OnApplicationBootstrap, OnApplicationShut
       () => {
         this.running = this.run()
           .catch((error: unknown) =>
-            this.logger.warn({ err: error }, 'ended sessions could not be removed; trying later'),
+            this.logger.warn(
+              { err: error },
+              'could not delete ended sessions: trying again at the next cleanup (SESSION_CLEANUP_SECONDS)',
+            ),
           )
           .finally(() => this.schedule());
       },

@@ -80,7 +80,7 @@ async function openCookies(
 ): Promise<SessionStorage> {
   const revocations = await MysqlRevocationList.open({
     database: cluster,
-    onFault: (error) => logger.warn({ err: error }, 'the list of ended sessions cannot be read; trying again'),
+    onFault: (error) => logger.warn({ err: error }, 'could not read the revocation list from MySQL: trying again'),
   });
   const store = new CookieSessionStore({
     secrets: session.secrets,
@@ -118,7 +118,7 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
       if (state !== 'up') return { ...own, state: 'down', reason: 'does not answer' };
       return current
         ? { ...own, state: 'online', reason: undefined }
-        : { ...own, state: 'fenced', reason: 'what it holds is being taken over' };
+        : { ...own, state: 'fenced', reason: 'this server is still copying its sessions' };
     });
   return { store, withoutMysql: true, places, missing, isCutOff: () => store.isCutOff, close: () => store.close() };
 }
@@ -137,6 +137,8 @@ async function openFiles({ session, server }: Config, _cluster: MysqlCluster, lo
       return { ...own, state: state === 'live' ? 'online' : 'fenced', reason };
     });
   const missing = () =>
-    places().some(({ state }) => state === 'online') ? undefined : 'a mount that can be read and written';
+    places().some(({ state }) => state === 'online')
+      ? undefined
+      : 'a mount of SESSION_DIRS that can be read and written';
   return { store, withoutMysql: true, places, missing, close: () => store.close() };
 }

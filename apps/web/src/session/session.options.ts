@@ -45,7 +45,7 @@ export function sessionOptions(
     requestId: (request) => (request as Request).trustedId,
     isOver: (request) => isOver(request as Request, heartbeat),
     failure: (error, request) => {
-      logger.error({ err: error, code: error.code }, 'session failed');
+      logger.error({ err: error, code: error.code }, 'could not read or write the session of a request');
       return answers.to(error, request);
     },
     onEvent: (event) => {
@@ -60,13 +60,22 @@ export function sessionOptions(
 function report(event: SessionEvent, logger: PinoLogger): void {
   switch (event.type) {
     case 'theft':
-      return logger.warn({ event }, 'a replaced session token was used: the session was ended');
+      return logger.warn(
+        { event },
+        'a session token was used after it had been replaced, so a copy of it exists: the session was ended',
+      );
     case 'damaged':
-      return logger.error({ event }, 'a stored session cannot be read');
+      return logger.error(
+        { event },
+        'could not decode a stored session: it is treated as not signed in, and its record is kept for inspection',
+      );
     case 'touch-failed':
-      return logger.warn({ err: event.error, sessionId: event.id }, 'a session could not be touched');
+      return logger.warn(
+        { err: event.error, sessionId: event.id },
+        'could not touch or renew a session: the request was not affected, and the next one tries again',
+      );
     case 'logout-pending':
-      return logger.warn({ event }, 'the store could not take a logout: repeating it until it does');
+      return logger.warn({ event }, 'the session store did not accept a sign-out: repeating it until the store does');
     default:
       return logger.debug({ event }, 'session event');
   }

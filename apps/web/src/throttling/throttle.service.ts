@@ -174,7 +174,10 @@ export class ThrottleService {
   /** Beside the request, which was right and must not fail by it: what stays counted only makes a later attempt wait. */
   private clear(counters: readonly Pick<Slowed, 'limiter' | 'key'>[]): void {
     Promise.all(counters.map(({ limiter, key }) => limiter.delete(key))).catch((error: unknown) =>
-      this.logger.warn({ err: error }, 'the failures of an account could not be forgotten'),
+      this.logger.warn(
+        { err: error },
+        'could not reset the failed-attempt counters of an account: its next attempt may have to wait',
+      ),
     );
   }
 }

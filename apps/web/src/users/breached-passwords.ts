@@ -32,7 +32,7 @@ export class BreachedPasswords {
     const result = await this.check(url, password).catch((error: unknown) => {
       this.logger.warn(
         { err: error },
-        'the service of breached passwords does not answer: a password passes unchecked',
+        'the breached-password service failed: a new password is accepted without this check; see BREACHED_PASSWORDS_URL',
       );
       return 'unavailable' as const;
     });
@@ -51,7 +51,7 @@ export class BreachedPasswords {
     });
     if (!answer.ok) {
       await answer.body?.cancel();
-      throw new Error(`it answered ${answer.status}`);
+      throw new Error(`the breached-password service answered ${answer.status}`);
     }
     // Lines `SUFFIX:COUNT`; those that only pad have the count 0.
     const line = (await answer.text()).split(/\r?\n/).find((each) => each.toUpperCase().startsWith(`${suffix}:`));
