@@ -7,11 +7,14 @@ const json = (schema: object) => ({ 'application/json': { schema } });
 const fault = (description: string) => ({ description, content: json({ $ref: '#/components/schemas/Fault' }) });
 
 /** What everybody may be answered, and who is not allowed. */
-const commonFaults = { 429: 'Too many attempts', 503: 'Overloaded, or a store does not answer; see Retry-After' };
+const commonFaults = {
+  429: 'Too many attempts; see Retry-After',
+  503: 'The server is overloaded or a store does not answer; see Retry-After',
+};
 const faultsOf: Readonly<Record<Route['for'], Readonly<Record<number, string>>>> = {
   everybody: commonFaults,
   'who is signed in': { ...commonFaults, 401: 'Not signed in' },
-  administrators: { ...commonFaults, 401: 'Not signed in', 404: 'No administrator, or no such thing' },
+  administrators: { ...commonFaults, 401: 'Not signed in', 404: 'Not an administrator, or not found' },
 };
 
 /** The document; `cookie` is the name of the session's. */
@@ -23,7 +26,7 @@ export function openApi(origin: string, cookie: string): object {
   }
   return {
     openapi: '3.1.1',
-    info: { title: siteName, version: '1', description: 'Writes need content-type: application/json.' },
+    info: { title: siteName, version: '1', description: 'Requests with a body need content-type: application/json.' },
     servers: [{ url: origin }],
     paths,
     components: {
