@@ -304,7 +304,7 @@ async function registered(browser = new Client(stack.httpUrl), through = ''): Pr
 async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = MINUTE): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`Waited ${timeoutMs / 1000} s in vain for ${what}.`);
+    if (Date.now() > end) throw new Error(`Timed out after ${timeoutMs / 1000} s waiting for ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

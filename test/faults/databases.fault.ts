@@ -47,7 +47,7 @@ const online = (node: Database) =>
 async function until<T>(ask: () => Promise<T>, isGood: (answer: T) => boolean): Promise<void> {
   const end = Date.now() + 60_000;
   for (let answer; !isGood((answer = await ask())); await new Promise((resolve) => setTimeout(resolve, 100)))
-    if (Date.now() > end) throw new Error(`After 60 s still ${JSON.stringify(answer)}`);
+    if (Date.now() > end) throw new Error(`Timed out after 60 s: the last answer was ${JSON.stringify(answer)}`);
 }
 
 beforeAll(async () => {

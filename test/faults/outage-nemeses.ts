@@ -22,10 +22,12 @@ async function startAll({ databases, url }: Stack): Promise<void> {
   };
   while (!(await isServed())) {
     if (performance.now() - begun > SERVED_WITHIN_MS)
-      throw new Error('Not served 30 s after the databases were started');
+      throw new Error(
+        `Timed out: no write was served within ${SERVED_WITHIN_MS / 1_000} s after the MySQL servers were started`,
+      );
     await sleep(200);
   }
-  process.stderr.write(`served ${Math.round(performance.now() - begun)} ms after the databases were started\n`);
+  process.stderr.write(`served ${Math.round(performance.now() - begun)} ms after the MySQL servers were started\n`);
   await started;
 }
 

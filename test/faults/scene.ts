@@ -136,7 +136,10 @@ export class Scene {
         (each) => each !== undefined,
       );
       if (missing.length === 0) return;
-      if (performance.now() > end) throw new Error(`Not whole again: ${missing.join('; ')}`);
+      if (performance.now() > end)
+        throw new Error(
+          `Timed out after ${WHOLE_WITHIN_MS / 1_000} s waiting for the stack to recover: ${missing.join('; ')}`,
+        );
       await sleep(100);
     }
   }
@@ -155,7 +158,7 @@ async function missingOf(metricsUrl: string): Promise<string | undefined> {
   try {
     const response = await fetch(`${metricsUrl}/readyz`, { signal: AbortSignal.timeout(1_000) });
     const { ready, waitingFor, dependencies } = (await response.json()) as Readiness;
-    if (!ready) return `a web server waits for ${waitingFor ?? 'something'}`;
+    if (!ready) return `a web server is not ready: it waits for ${waitingFor ?? 'an unknown dependency'}`;
     const parts = [...dependencies.mysql.nodes, ...dependencies.sessions.places];
     const away = parts.filter(({ state }) => state !== 'online');
     return away.length > 0 ? away.map(({ name, state }) => `${name} is ${state}`).join(', ') : undefined;

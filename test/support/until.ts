@@ -7,7 +7,7 @@ const PAUSE_MS = 20;
 export async function until(what: string, isTrue: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await isTrue().catch(() => false))) {
-    if (performance.now() > end) throw new Error(`not within ${withinMs / 1_000} s: ${what}`);
+    if (performance.now() > end) throw new Error(`Timed out after ${withinMs / 1_000} s waiting for: ${what}`);
     await sleep(PAUSE_MS);
   }
 }
