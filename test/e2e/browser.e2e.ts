@@ -66,7 +66,7 @@ describeInBrowser('in a browser', () => {
     const page = await open(options);
     const person = newPerson();
     await page.goto('/');
-    await page.getByRole('button', { name: 'One apple more' }).click();
+    await page.getByRole('button', { name: 'Add one apple' }).click();
     await expect(page.getByLabel('Quantity of apple').innerText()).resolves.toBe('1');
     await fill(page, '/register', person);
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
@@ -76,7 +76,7 @@ describeInBrowser('in a browser', () => {
       expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);
       expect(await page.getByLabel('Quantity of apple').innerText()).toBe('1');
       // The links and forms of a server's own pages stay on that server.
-      await page.getByRole('button', { name: 'One pear more' }).click();
+      await page.getByRole('button', { name: 'Add one pear' }).click();
       expect(await served(page)).toBe(server);
       await page.getByRole('link', { name: 'Account' }).click();
       expect(await served(page)).toBe(server);
@@ -91,7 +91,7 @@ describeInBrowser('in a browser', () => {
       await page.screenshot({ path: `${SCREENSHOTS}/${name} ${path.replaceAll('/', '-')}.png`, fullPage: true });
     }
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByRole('button', { name: 'Register' }).waitFor();
+    await page.getByRole('button', { name: 'Register' }).first().waitFor();
     await page.goto('/account');
     expect(new URL(page.url()).pathname).toBe('/login');
   });
@@ -105,7 +105,7 @@ describeInBrowser('in a browser', () => {
     await telephone.getByRole('button', { name: 'Sign out' }).waitFor();
     await telephone.goto('/account/sessions');
     expect(await telephone.locator('.devices li').count()).toBe(2);
-    await telephone.getByRole('button', { name: 'End all other sessions' }).click();
+    await telephone.getByRole('button', { name: 'Sign out all other devices' }).click();
     await telephone.getByText('this device').waitFor();
     expect(await telephone.locator('.devices li').count()).toBe(1);
     for (const { name } of stack.servers) {
@@ -122,7 +122,7 @@ describeInBrowser('in a browser', () => {
     await fill(page, '/login', { ...newPerson(), name: '' });
     await page.getByRole('alert').waitFor();
     await page.goto('/');
-    await page.getByRole('button', { name: 'Register' }).waitFor();
+    await page.getByRole('button', { name: 'Register' }).first().waitFor();
   });
 
   it.each([
@@ -149,7 +149,7 @@ describeInBrowser('in a browser', () => {
     await page.getByRole('button', { name: 'Sign out' }).waitFor();
     const add = async (name: string) => {
       await page.goto('/account/passkeys');
-      await page.getByLabel('Name of the new one').fill(name);
+      await page.getByLabel('Name of the new passkey').fill(name);
       await page.getByRole('button', { name: 'Add a passkey' }).click();
       await page.locator('.devices').getByText(name, { exact: true }).waitFor();
     };
@@ -162,7 +162,7 @@ describeInBrowser('in a browser', () => {
     await page.getByRole('button', { name: 'Register' }).first().waitFor();
     await page.goto('/_server/web2/login?returnTo=/account/passkeys');
     await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
-    await page.getByRole('heading', { name: 'Your passkeys' }).waitFor();
+    await page.getByRole('heading', { name: 'Passkeys' }).waitFor();
     expect(await served(page)).toBe('web2');
     await page.getByRole('button', { name: 'Remove My key' }).click();
     await page.getByText('My key').waitFor({ state: 'detached' });
@@ -202,7 +202,7 @@ describeInBrowser('in a browser', () => {
     await page.getByRole('link', { name: 'Admin' }).click();
     await look('/admin');
     await page.getByRole('link', { name: person.email }).click();
-    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+    await page.getByRole('heading', { name: 'Devices' }).waitFor();
     await look(new URL(page.url()).pathname);
     await look('/admin/audit');
     expect(found).toEqual([]);
@@ -227,7 +227,7 @@ describeInBrowser('in a browser', () => {
     await map.locator(`[data-node$=":${database.port}"] td:nth-of-type(2)`, { hasText: '–' }).waitFor();
     for (let click = 1; click <= 6; click++) {
       await page.goto('/');
-      await page.getByRole('button', { name: 'One lemon more' }).click();
+      await page.getByRole('button', { name: 'Add one lemon' }).click();
       await page.getByLabel('Quantity of lemon').waitFor();
       expect(await page.getByLabel('Quantity of lemon').innerText()).toBe(String(click));
       expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);

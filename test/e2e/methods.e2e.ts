@@ -37,7 +37,7 @@ const rows: Row[] = [
     lists: true,
     withoutMysql: true,
     places: ['web2', 'web3'],
-    says: /only the later one counts/,
+    says: /only the later change counts/,
   },
   {
     method: 'file',
@@ -45,7 +45,7 @@ const rows: Row[] = [
     lists: true,
     withoutMysql: true,
     places: ['mount1', 'mount2'],
-    says: /only the later one counts/,
+    says: /only the later change counts/,
   },
 ];
 

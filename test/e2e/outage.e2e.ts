@@ -85,7 +85,7 @@ describe('while MySQL is down', () => {
 
     const stolen = leaving.copy();
     const server = '/_server/web1';
-    expect((await leaving.get(`${server}/account`)).text).toContain('can only be read');
+    expect((await leaving.get(`${server}/account`)).text).toContain('read-only at the moment');
     const logout = await leaving.post(`${server}/api/logout`);
     expect([logout.status, logout.json()]).toEqual([202, { logout: 'pending' }]);
     expect([...leaving.cookies.keys()].filter((name) => name !== 'csrf')).toEqual([]);

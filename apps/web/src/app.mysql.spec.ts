@@ -257,11 +257,11 @@ describe('a service of breached passwords', () => {
     expect((await agent.post('/api/register').send(someone)).status).toBe(201);
     refused.push(await agent.put('/api/password').send({ currentPassword: someone.password, password }));
     await agent.post('/api/password/forgotten').send({ email: someone.email });
-    const { token } = await mailTo(someone.email, /asked for a new password/);
+    const { token } = await mailTo(someone.email, /request to set a new password/);
     refused.push(await agent.post('/api/password/reset').send({ token, password }));
     for (const answer of refused) {
       expect([answer.status, codeOf(answer)]).toEqual([422, 'invalid_input']);
-      expect(answer.text).toMatch(/known from a breach/);
+      expect(answer.text).toMatch(/known from a data breach/);
     }
     expect(await metrics.registry.metrics()).toContain('roam_breach_checks_total{result="breached"} 3');
   });
@@ -335,7 +335,7 @@ describe('an e-mail address', () => {
     const someone = person('<b>Ann & Co</b>');
     const { agent, get, send } = browser();
     await send('/register', someone);
-    const { mail, link, token } = await mailTo(someone.email, /Confirm that it is yours/);
+    const { mail, link, token } = await mailTo(someone.email, /confirm that it is yours/);
     expect(mail.headers).toMatch(/^Auto-Submitted: auto-generated\r$/m);
     expect(mail.text).toContain('Hello <b>Ann & Co</b>,');
     expect(mail.html).toContain('Hello &#60;b&#62;Ann &#38; Co&#60;/b&#62;,');
@@ -350,13 +350,13 @@ describe('an e-mail address', () => {
     expect((await get('/account/email')).text).toContain(', confirmed');
     const again = await agent.post('/api/email/confirm').send({ token });
     expect([again.status, codeOf(again)]).toEqual([400, 'invalid_token']);
-    expect((await get(link)).text).toContain('does not work any more');
+    expect((await get(link)).text).toContain('has expired or has already been used');
   });
 
   it('is confirmed by nobody but who is signed in to its account: the link leads to the login, and from there back', async () => {
     const someone = person();
     await browser().agent.post('/api/register').send(someone);
-    const { link, token } = await mailTo(someone.email, /Confirm that it is yours/);
+    const { link, token } = await mailTo(someone.email, /confirm that it is yours/);
     const visitor = browser();
     expect((await visitor.get(link)).headers.location).toBe(`/login?returnTo=${encodeURIComponent(link)}`);
     const form = { _csrf: await visitor.token('/login'), token };
@@ -370,7 +370,7 @@ describe('an e-mail address', () => {
     expect([foreign.status, codeOf(foreign)]).toEqual([403, 'other_account']);
     const _csrf = await other.token(link);
     const page = await other.agent.post('/email/confirm').type('form').send({ _csrf, token });
-    expect([page.status, page.text]).toEqual([403, expect.stringContaining('for another account')]);
+    expect([page.status, page.text]).toEqual([403, expect.stringContaining('belongs to another account')]);
     const signedIn = await visitor.send('/login', { ...someone, returnTo: link });
     expect(signedIn.headers.location).toBe(link);
     expect((await visitor.agent.post('/api/email/confirm').send({ token })).status).toBe(204);
@@ -391,7 +391,7 @@ describe('an e-mail address', () => {
     });
     expect([asked.status, asked.headers.location]).toEqual([303, '/account?done=mail']);
     await mailTo(someone.email, /use another e-mail address/);
-    const { token } = await mailTo(email, /Confirm that it is yours/);
+    const { token } = await mailTo(email, /confirm that it is yours/);
     expect((await here.get('/api/me')).body).toMatchObject({ user: { email: someone.email } });
     expect((await here.agent.post('/api/email/confirm').send({ token })).status).toBe(204);
     expect((await here.get('/api/me')).body).toMatchObject({ user: { email } });
@@ -410,7 +410,7 @@ describe('an e-mail address', () => {
     const someone = person();
     const { agent } = browser();
     await agent.post('/api/register').send(someone);
-    const { token } = await mailTo(someone.email, /Confirm that it is yours/);
+    const { token } = await mailTo(someone.email, /confirm that it is yours/);
     await jumpTo(Date.now() + 24 * 3_600_000 + 1_000);
     await agent.post('/api/login').send(someone);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(400);
@@ -422,7 +422,7 @@ describe('an e-mail address', () => {
     await agent.post('/api/register').send(someone);
     const change = { email: other.email, currentPassword: someone.password };
     expect((await agent.put('/api/email').send(change)).status).toBe(202);
-    const { token } = await mailTo(other.email, /Confirm that it is yours/);
+    const { token } = await mailTo(other.email, /confirm that it is yours/);
     await browser().agent.post('/api/register').send(other);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(409);
     // So seldom that nobody finds out about many addresses in this way.
@@ -438,7 +438,7 @@ describe('an e-mail address', () => {
     await jumpTo(now);
     await agent.post('/api/register').send(someone);
     await agent.put('/api/email').send({ email, currentPassword: someone.password });
-    const { token } = await mailTo(email, /Confirm that it is yours/);
+    const { token } = await mailTo(email, /confirm that it is yours/);
     await jumpTo(now + 5 * 60_000 + 1_000);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(204);
     const late = await agent.delete('/api/sessions');
@@ -455,12 +455,12 @@ describe('a forgotten password', () => {
     await there.agent.post('/api/register').send(someone);
     const asked = await here.send('/password/forgotten', { email: someone.email.toUpperCase() });
     expect([asked.status, asked.headers.location]).toEqual([303, '/password/forgotten?done=mail']);
-    const { link, token } = await mailTo(someone.email, /asked for a new password/);
+    const { link, token } = await mailTo(someone.email, /request to set a new password/);
     const page = await here.get(link);
     expect(page.headers['referrer-policy']).toBe('no-referrer');
     const _csrf = /name="_csrf" value="([^"]+)"/.exec(page.text)![1];
     const weak = await here.agent.post('/password/reset').type('form').send({ _csrf, token, password: 'qwertyuiop' });
-    expect([weak.status, weak.text]).toEqual([422, expect.stringContaining('anybody would try')]);
+    expect([weak.status, weak.text]).toEqual([422, expect.stringContaining('too common')]);
     const done = await here.agent.post('/password/reset').type('form').send({ _csrf, token, password });
     expect([done.status, done.headers.location]).toEqual([303, '/login?done=reset']);
     expect((await here.get('/api/me')).status).toBe(401);
@@ -469,7 +469,7 @@ describe('a forgotten password', () => {
     expect((await here.agent.post('/api/login').send({ ...someone, password })).status).toBe(200);
     const again = await here.agent.post('/api/password/reset').send({ token, password: 'another new one' });
     expect([again.status, codeOf(again)]).toEqual([400, 'invalid_token']);
-    await mailTo(someone.email, /has just been changed/);
+    await mailTo(someone.email, /has been changed/);
   });
 
   it('ASVS 6.5.5: works for ten minutes, and only with the newest mail', async () => {
@@ -478,8 +478,8 @@ describe('a forgotten password', () => {
     await agent.post('/api/register').send(someone);
     const ask = async (earlier?: string) => {
       await agent.post('/api/password/forgotten').send({ email: someone.email });
-      await until(async () => (await mailTo(someone.email, /asked for a new password/)).token !== earlier);
-      return (await mailTo(someone.email, /asked for a new password/)).token;
+      await until(async () => (await mailTo(someone.email, /request to set a new password/)).token !== earlier);
+      return (await mailTo(someone.email, /request to set a new password/)).token;
     };
     const first = await ask();
     const second = await ask(first);
@@ -500,7 +500,7 @@ describe('a forgotten password', () => {
     const someone = person();
     await browser().agent.post('/api/register').send(someone);
     await browser().agent.post('/api/password/forgotten').send({ email: someone.email });
-    const { token } = await mailTo(someone.email, /asked for a new password/);
+    const { token } = await mailTo(someone.email, /request to set a new password/);
     const rows = await cluster.read('SELECT * FROM account_tokens', []);
     expect(rows.length).toBeGreaterThan(0);
     expect(JSON.stringify(rows)).not.toContain(token);
@@ -529,7 +529,7 @@ describe('a new password', () => {
     const { agent } = browser();
     await agent.post('/api/register').send(someone);
     await agent.post('/api/password/forgotten').send({ email: someone.email });
-    const { token } = await mailTo(someone.email, /asked for a new password/);
+    const { token } = await mailTo(someone.email, /request to set a new password/);
     const change = { currentPassword: someone.password, password };
     expect((await agent.put('/api/password').send(change)).status).toBe(204);
     const late = await agent.post('/api/password/reset').send({ token, password: 'what a thief would set' });
@@ -554,7 +554,7 @@ describe('a new password', () => {
     const form = { currentPassword: someone.password, password, endOtherSessions: 'on' };
     const changed = await here.send('/account/password', form);
     expect([changed.status, changed.headers.location]).toEqual([303, '/account?done=password']);
-    expect((await here.get('/account?done=password')).text).toContain('Your password is changed.');
+    expect((await here.get('/account?done=password')).text).toContain('Your password has been changed.');
     expect((await here.get('/api/me')).status).toBe(200);
     expect((await there.get('/api/me')).status).toBe(401);
     expect((await copied()).status).toBe(401);
@@ -565,7 +565,7 @@ describe('a new password', () => {
           .send({ ...someone, password })
       ).status,
     ).toBe(200);
-    await mailTo(someone.email, /has just been changed/);
+    await mailTo(someone.email, /has been changed/);
   });
 
   it('leaves the other sessions alone where that is asked for', async () => {
@@ -654,7 +654,7 @@ describe('a second factor', () => {
     const password = 'a completely new one';
     const { agent } = browser();
     await agent.post('/api/password/forgotten').send({ email });
-    const { token } = await mailTo(email, /asked for a new password/);
+    const { token } = await mailTo(email, /request to set a new password/);
     expect((await agent.post('/api/password/reset').send({ token, password })).status).toBe(204);
     return agent.post('/api/login').send({ email, password });
   };
@@ -683,7 +683,7 @@ describe('a second factor', () => {
     // ASVS 7.4.3: all other sessions have ended.
     expect((await here.get('/api/me')).status).toBe(200);
     expect((await there.get('/api/me')).status).toBe(401);
-    await mailTo(someone.email, /takes a code of your app/);
+    await mailTo(someone.email, /also requires a code from your authenticator app/);
 
     await later(30_000);
     expect((await there.get('/login/second')).headers.location).toBe('/login');
@@ -753,7 +753,7 @@ describe('a second factor', () => {
 
   it('ASVS 6.4.3: stays when the password is set anew by mail; ends with the password', async () => {
     const { someone, agent } = await enrolled();
-    const { token } = await mailTo(someone.email, /Confirm that it is yours/);
+    const { token } = await mailTo(someone.email, /confirm that it is yours/);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(204);
     expect(codeOf(await resetAndLogIn(someone.email))).toBe('second_factor_required');
 

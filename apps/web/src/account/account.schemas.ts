@@ -8,7 +8,7 @@ export const currentPassword = z
   .min(1, 'Enter your current password.');
 /** The policy needs to know whose it is: the service checks it. */
 const password = z.string({ error: 'Choose a password.' }).min(1, 'Choose a password.');
-const token = z.string({ error: 'Use the link in the mail.' }).regex(/^[\w-]{43}$/, 'Use the link in the mail.');
+const token = z.string({ error: 'Use the link in the e-mail.' }).regex(/^[\w-]{43}$/, 'Use the link in the e-mail.');
 
 /** On unless it is switched off. A form says that it has the checkbox, since one that is off sends nothing. */
 const endOtherSessions = z
@@ -19,7 +19,12 @@ const endOtherSessions = z
 /** A passkey always will do; which of the others is asked depends on the account: the service checks it. */
 export const proof = z.object({
   currentPassword: currentPassword.optional(),
-  code: z.string().trim().min(1, 'Enter the code of your app.').max(64, 'This is no code.').optional(),
+  code: z
+    .string()
+    .trim()
+    .min(1, 'Enter the code from your authenticator app, or a recovery code.')
+    .max(64, 'This is not a valid code.')
+    .optional(),
   passkey: assertion.optional(),
 });
 export type Proof = z.output<typeof proof>;

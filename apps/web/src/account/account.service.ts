@@ -247,7 +247,12 @@ export class AccountService {
   }
 
   private beside(work: Promise<void>): void {
-    work.catch((error: unknown) => this.logger.error({ err: error }, 'a mail could not be prepared'));
+    work.catch((error: unknown) =>
+      this.logger.error(
+        { err: error },
+        'could not prepare an e-mail, so it was not sent: the user can request it again',
+      ),
+    );
   }
 }
 

@@ -2,38 +2,38 @@
 import { siteName } from '../config/site.js';
 import type { Letter } from '../mail/letter.js';
 
-const notYou = `If that was not you, set a new password at once: "Forgotten your password?" on the page for signing in.`;
+const notYou = `If this was not you, set a new password immediately: choose "Forgot your password?" on the sign-in page.`;
 
 export const letters = {
   verify: (name: string, url: string): Letter => ({
     name,
-    subject: `Is this your e-mail address? (${siteName})`,
+    subject: `Please confirm your e-mail address for ${siteName}`,
     paragraphs: [
-      `Somebody, hopefully you, gave this address for an account at ${siteName}. Confirm that it is yours, within a day.`,
-      'Where you are not signed in, you will be asked to sign in first.',
-      'If it was not you, there is nothing to do.',
+      `This address was given for an account at ${siteName}. Please confirm that it is yours within 24 hours.`,
+      'If you are not signed in, you are asked to sign in first.',
+      'If this was not you, you can ignore this e-mail.',
     ],
-    action: { label: 'Confirm this address', url },
+    action: { label: 'Confirm e-mail address', url },
   }),
   reset: (name: string, url: string, minutes: number): Letter => ({
     name,
-    subject: `A new password for ${siteName}`,
+    subject: `Set a new password for ${siteName}`,
     paragraphs: [
-      `Somebody, hopefully you, asked for a new password. You can set it within ${minutes} minutes, once.`,
-      'If it was not you, there is nothing to do: your password stays as it is.',
+      `We received a request to set a new password for your account. The link works once, within ${minutes} minutes.`,
+      'If this was not you, you can ignore this e-mail: your password stays the same.',
     ],
     action: { label: 'Set a new password', url },
   }),
   passwordChanged: (name: string): Letter => ({
     name,
     subject: `Your password for ${siteName} was changed`,
-    paragraphs: ['The password of your account has just been changed.', notYou],
+    paragraphs: ['The password of your account has been changed.', notYou],
   }),
   secondFactor: (name: string, on: boolean): Letter => ({
     name,
-    subject: `Signing in to ${siteName} with two steps was switched ${on ? 'on' : 'off'}`,
+    subject: `Two-step verification for ${siteName} was turned ${on ? 'on' : 'off'}`,
     paragraphs: [
-      `Signing in to your account ${on ? 'takes a code of your app from now on' : 'takes your password only from now on'}.`,
+      `From now on, signing in with your password ${on ? 'also requires a code from your authenticator app' : 'requires no further code'}.`,
       notYou,
     ],
   }),
@@ -42,25 +42,30 @@ export const letters = {
     subject: `A passkey for ${siteName} was ${added ? 'added' : 'removed'}`,
     paragraphs: [
       added
-        ? 'Whoever holds the device that it was made on can sign in to your account with it from now on.'
-        : 'It does not let anybody in any more.',
+        ? 'From now on, this passkey can be used to sign in to your account.'
+        : 'This passkey can no longer be used to sign in to your account.',
       // A new password leaves passkeys alone.
-      added ? `${notYou} Then sign in and remove the passkey under "Your passkeys" of your account.` : notYou,
+      added ? `${notYou} Then sign in and remove the passkey under "Passkeys" of your account.` : notYou,
     ],
   }),
   deleted: (name: string): Letter => ({
     name,
-    subject: `Your account at ${siteName} is gone`,
-    paragraphs: ['Your account and what belonged to it have been removed, as somebody who knew your password asked.'],
+    subject: `Your account at ${siteName} was deleted`,
+    paragraphs: [
+      'Your account and all that belonged to it have been deleted. The request was confirmed with your password.',
+    ],
   }),
   deactivated: (name: string): Letter => ({
     name,
-    subject: `Your account at ${siteName} was switched off`,
-    paragraphs: ['An administrator has switched your account off. Nobody can sign in to it.'],
+    subject: `Your account at ${siteName} was deactivated`,
+    paragraphs: ['An administrator has deactivated your account. It can no longer be used to sign in.'],
   }),
   emailChanging: (name: string): Letter => ({
     name,
     subject: `Your e-mail address at ${siteName} is about to change`,
-    paragraphs: ['Somebody who knows your password has asked to use another e-mail address for your account.', notYou],
+    paragraphs: [
+      'We received a request to use another e-mail address for your account. The request was confirmed with your password.',
+      notYou,
+    ],
   }),
 } as const;

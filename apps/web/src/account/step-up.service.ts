@@ -39,7 +39,10 @@ export class StepUpService {
     const given = proof[asked];
     if (given === undefined)
       throw new InvalidInputError({
-        [asked]: asked === 'code' ? 'Enter the code of your app.' : 'Enter your current password.',
+        [asked]:
+          asked === 'code'
+            ? 'Enter the code from your authenticator app, or a recovery code.'
+            : 'Enter your current password.',
       });
     const account =
       asked === 'code' ? await this.factors.prove(request, given) : await this.accounts.prove(request, given);

@@ -75,8 +75,8 @@ describe('an administrator', () => {
     expect(outcome(wrong)).toEqual([401, 'invalid_credentials']);
     expect(outcome(await site.browser().agent.post('/api/login').send(someone))).toEqual([403, 'account_deactivated']);
     const form = await site.browser().send('/login', someone);
-    expect([form.status, form.text]).toEqual([403, expect.stringContaining('This account is switched off')]);
-    await site.mailTo(someone.email, /has switched your account off/);
+    expect([form.status, form.text]).toEqual([403, expect.stringContaining('This account is deactivated')]);
+    await site.mailTo(someone.email, /has deactivated your account/);
     expect((await admin.agent.patch(`/api/admin/users/${id}`).send({ active: true })).status).toBe(204);
     expect((await agent.post('/api/login').send(someone)).status).toBe(200);
     const acts = await site.audit(id, 'admin', 2);
@@ -181,7 +181,7 @@ describe('a person', () => {
     expect(outcome(await agent.post('/api/login').send(someone))).toEqual([401, 'invalid_credentials']);
     for (const table of ['account_tokens', 'recovery_codes'])
       expect(await site.cluster.read(`SELECT 1 FROM ${table} WHERE user_id = ?`, [id])).toEqual([]);
-    await site.mailTo(someone.email, /have been removed/);
+    await site.mailTo(someone.email, /have been deleted/);
     await site.audit(id, 'account-deleted');
     const again = await site.browser().agent.post('/api/register').send(someone);
     expect(again.status).toBe(201);

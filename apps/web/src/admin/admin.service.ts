@@ -67,7 +67,8 @@ export class AdminService {
   async change(request: Request, id: string, { admin, active }: UserChange): Promise<void> {
     const user = await this.subject(request, id);
     // So that there is always one left.
-    if (id === request.user!.id) throw new InvalidInputError({ body: 'Nobody changes their own rights.' });
+    if (id === request.user!.id)
+      throw new InvalidInputError({ body: 'You cannot change your own role or deactivate your own account.' });
     if (admin !== undefined && admin !== user.roles.includes('admin')) {
       await this.users.setRoles(id, admin ? [...user.roles, 'admin'] : user.roles.filter((role) => role !== 'admin'));
       this.note(request, id, admin ? 'grant' : 'revoke');
@@ -85,7 +86,8 @@ export class AdminService {
   async endSessions(request: Request, id: string, handle?: string): Promise<void> {
     await this.subject(request, id);
     if (handle === undefined) await this.sessions.endAll(id);
-    else if (!(await this.devices.endOf(id, handle))) throw new NotFoundError('There is no such session.');
+    else if (!(await this.devices.endOf(id, handle)))
+      throw new NotFoundError('This session does not exist or has already ended.');
     this.note(request, id, handle === undefined ? 'end-all' : 'end-session');
   }
 
@@ -100,7 +102,7 @@ export class AdminService {
 
   private async find(id: string): Promise<User> {
     const user = await this.users.findById(id);
-    if (!user) throw new NotFoundError('There is no such user.');
+    if (!user) throw new NotFoundError('This user does not exist.');
     return user;
   }
 }

@@ -17,7 +17,7 @@ const quantity = z
   .min(1, 'The quantity must be at least 1.')
   .max(1_000, 'The quantity must be at most 1000.');
 
-export const quantityBody = z.object({ quantity }, { error: 'Send an object with a quantity.' });
+export const quantityBody = z.object({ quantity }, { error: 'Send a JSON object with a quantity.' });
 
 /** The same from the start page's form, where 0 takes the item out. */
 export const cartForm = z.object({

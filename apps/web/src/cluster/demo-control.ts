@@ -10,7 +10,9 @@ import { NotFoundError, RequestError, UnavailableError } from '../http/app.error
 export const demoAct = z.object({
   act: z.enum(['kill', 'freeze', 'revive'], { error: 'Must be kill, freeze or revive.' }),
   /** A web server's name, or a database's `host:port`. */
-  name: z.string({ error: 'Name a server or a database.' }).regex(/^[\w.:[\]-]{1,100}$/, 'There is none of that name.'),
+  name: z
+    .string({ error: 'Name a web server or a MySQL server.' })
+    .regex(/^[\w.:[\]-]{1,100}$/, 'There is no web server or MySQL server with this name.'),
 });
 export type DemoAct = z.output<typeof demoAct>;
 
@@ -32,7 +34,7 @@ export class DemoControl {
         headers: { 'content-type': 'application/json' },
         timeout: limits.demoMs,
       });
-      request.once('timeout', () => request.destroy(new Error('the demo does not answer')));
+      request.once('timeout', () => request.destroy(new Error(`the demo did not answer within ${limits.demoMs} ms`)));
       request.once('error', reject);
       request.once('response', (response) => {
         response.resume();
@@ -40,7 +42,7 @@ export class DemoControl {
       });
       request.end(JSON.stringify(act));
     }).catch(() => undefined);
-    if (status === 404) throw new NotFoundError('There is no such server or database.');
+    if (status === 404) throw new NotFoundError('There is no web server or MySQL server with this name.');
     if (status !== 202) throw new UnavailableError();
   }
 }
@@ -57,7 +59,11 @@ export class DemoGuard implements CanActivate {
     if (!this.demo.exists) throw new NotFoundError();
     const { host } = context.switchToHttp().getRequest<Request>().headers;
     if (host !== this.config.server.publicUrl.host)
-      throw new RequestError(403, 'wrong_host', 'This works at the address that the demo has printed only.');
+      throw new RequestError(
+        403,
+        'wrong_host',
+        'This works only at the address that the demo printed. Please open that address.',
+      );
     return true;
   }
 }

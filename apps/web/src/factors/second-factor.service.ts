@@ -125,7 +125,7 @@ export class SecondFactorService {
   async enrol(request: Request, password: string): Promise<Enrolment> {
     const account = await this.accounts.prove(request, password);
     const { user } = account;
-    if (user.totpSince) throw new InvalidInputError({ currentPassword: 'There is a second factor already.' });
+    if (user.totpSince) throw new InvalidInputError({ currentPassword: 'Two-step verification is already on.' });
     const secret = randomBytes(20);
     request.session![enrolmentKey] = this.box.seal(user.id, secret).toString('base64url');
     await this.signIns.renew(request, account, { proved: true });
@@ -140,7 +140,7 @@ export class SecondFactorService {
     assertFresh(request);
     const user = await this.accounts.current(request);
     const secret = this.enrolling(request, user);
-    const wrong = new InvalidInputError({ code: 'This is not the code that the app shows now.' });
+    const wrong = new InvalidInputError({ code: 'This code is wrong. Enter the code that the app shows now.' });
     if (!secret) throw wrong;
     const attempt = { account: `${user.id} second factor`, ip: request.ip };
     const step = await this.throttle.attempt(
@@ -162,7 +162,9 @@ export class SecondFactorService {
   async remove(request: Request, password: string): Promise<void> {
     const { user, epoch } = await this.accounts.proveFully(request, password);
     if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length === 0)
-      throw new InvalidInputError({ currentPassword: 'This site demands a second factor, and there is no other.' });
+      throw new InvalidInputError({
+        currentPassword: 'This site requires two-step verification. Add a passkey before you turn it off.',
+      });
     await this.users.change(user.id, withoutTotp);
     await this.codes.remove(user.id);
     await this.signIns.renew(request, { user, epoch }, { proved: true });
@@ -175,7 +177,7 @@ export class SecondFactorService {
     const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
       this.check(request, user, code),
     );
-    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, too old, or was used.' });
+    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, has expired or has already been used.' });
   }
 
   private async check(request: Request, user: User, code: string): Promise<boolean> {

@@ -20,7 +20,7 @@ export class InvalidInputError extends AppError {
   readonly status = 422;
 
   constructor(readonly fields: FieldFaults) {
-    super('Some fields need another value.');
+    super('Some fields are missing or not valid. Please correct them and try again.');
   }
 }
 
@@ -29,7 +29,7 @@ export class InvalidCredentialsError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('The e-mail address or the password is wrong.');
+    super('The e-mail address or the password is wrong. Please try again.');
   }
 }
 
@@ -53,7 +53,7 @@ export class AccountDeactivatedError extends AppError {
   readonly status = 403;
 
   constructor() {
-    super('This account is switched off. Please ask the people who run this site.');
+    super('This account is deactivated. Please contact the administrator of this site.');
   }
 }
 
@@ -63,7 +63,7 @@ export class InvalidTokenError extends AppError {
   readonly status = 400;
 
   constructor() {
-    super('This link does not work any more: it is too old, or was used.');
+    super('This link has expired or has already been used. Please request a new one.');
   }
 }
 
@@ -73,7 +73,7 @@ export class OtherAccountError extends AppError {
   readonly status = 403;
 
   constructor() {
-    super('This link is for another account than yours. Sign out, then open it again and sign in to that account.');
+    super('This link belongs to another account. Please sign out, open the link again and sign in to that account.');
   }
 }
 
@@ -83,7 +83,7 @@ export class SecondFactorRequiredError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('Now enter the code of your authenticator app.');
+    super('Please enter the code from your authenticator app, or a recovery code.');
   }
 }
 
@@ -93,7 +93,7 @@ export class SecondFactorMissingError extends AppError {
   readonly status = 403;
 
   constructor() {
-    super('This site can be used with a second factor only. Please set one up first.');
+    super('This site requires two-step verification. Please set it up, or add a passkey, to continue.');
   }
 }
 
@@ -103,7 +103,7 @@ export class PasskeyRequiredError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('Please sign in with one of your passkeys: the password alone is not enough here.');
+    super('This site does not accept a password alone. Please sign in with one of your passkeys.');
   }
 }
 
@@ -113,7 +113,7 @@ export class InvalidPasskeyError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('This passkey was not accepted. Please try once more.');
+    super('This passkey was not accepted. Please try again.');
   }
 }
 
@@ -122,7 +122,7 @@ export class LoginExpiredError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('That took too long, or there was no password before. Please sign in again from the start.');
+    super('This sign-in has expired or was not started. Please enter your e-mail address and password again.');
   }
 }
 
@@ -131,7 +131,7 @@ export class NotSignedInError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('Please sign in first.');
+    super('Please sign in to continue.');
   }
 }
 
@@ -140,7 +140,7 @@ export class EmailTakenError extends AppError {
   readonly status = 409;
 
   constructor() {
-    super('There is already an account with this e-mail address.');
+    super('An account with this e-mail address already exists. Please use another address.');
   }
 }
 
@@ -150,7 +150,7 @@ export class ReauthenticationRequiredError extends AppError {
   readonly status = 403;
 
   constructor() {
-    super('This needs a proof that it is you, not older than five minutes. Please prove it once more.');
+    super('Please confirm your identity to continue.');
   }
 }
 
@@ -159,7 +159,7 @@ export class InvalidFormTokenError extends AppError {
   readonly status = 403;
 
   constructor() {
-    super('This form is out of date. Go back, load the page again and send it once more.');
+    super('This form has expired. Please go back, reload the page and try again.');
   }
 }
 
@@ -170,8 +170,8 @@ export class CookiesOffError extends AppError {
 
   constructor() {
     super(
-      'Your browser sent no cookie, and without cookies nobody can be kept signed in. ' +
-        'Allow cookies for this site, load the page again and send the form once more.',
+      'Your browser sent no cookies, and this site needs them to keep you signed in. ' +
+        'Please allow cookies for this site, reload the page and try again.',
     );
   }
 }
@@ -181,7 +181,7 @@ export class CartFullError extends AppError {
   readonly status = 422;
 
   constructor(limit: number) {
-    super(`The cart holds at most ${limit} different items.`);
+    super(`The cart can hold at most ${limit} different items. Please remove one first.`);
   }
 }
 
@@ -189,7 +189,7 @@ export class NotFoundError extends AppError {
   readonly code = 'not_found';
   readonly status = 404;
 
-  constructor(message = 'There is nothing at this address.') {
+  constructor(message = 'Nothing was found at this address.') {
     super(message);
   }
 }
@@ -218,7 +218,7 @@ export class DeadlineError extends AppError {
   override readonly retryAfter = 1;
 
   constructor() {
-    super('This took too long. Please try again in a moment.');
+    super('The request took too long. Please try again in a moment.');
   }
 }
 
@@ -229,7 +229,7 @@ export class UnavailableError extends AppError {
   override readonly retryAfter = 2;
 
   constructor() {
-    super('The service is not available at the moment. Nobody was signed out; please try again shortly.');
+    super('The service is temporarily unavailable. You have not been signed out. Please try again shortly.');
   }
 }
 
@@ -240,7 +240,9 @@ export class OutageError extends AppError {
   override readonly retryAfter = 2;
 
   constructor() {
-    super('Nothing can be changed at the moment, and nothing was. You are still signed in; please try again shortly.');
+    super(
+      'Changes are not possible at the moment, and nothing was changed. You have not been signed out. Please try again shortly.',
+    );
   }
 }
 

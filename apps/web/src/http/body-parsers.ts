@@ -15,7 +15,13 @@ export function bodyParsers(): RequestHandler {
       ? ([json, 'application/json'] as const)
       : ([form, 'application/x-www-form-urlencoded'] as const);
     if (!request.is(type)) {
-      return next(new RequestError(415, 'unsupported_media_type', `The body must be sent as ${type}.`));
+      return next(
+        new RequestError(
+          415,
+          'unsupported_media_type',
+          `The content type of the request body is not supported. Send it as ${type}.`,
+        ),
+      );
     }
     parse(request, response, (error?: unknown) => next(error === undefined ? undefined : refusal(error)));
   };
@@ -30,17 +36,29 @@ function refusal(error: unknown): unknown {
   const { type, status } = error as { type?: string; status?: number };
   switch (type) {
     case 'entity.parse.failed':
-      return new RequestError(400, 'malformed_json', 'The body is not valid JSON.');
+      return new RequestError(400, 'malformed_json', 'The request body is not valid JSON.');
     case 'entity.too.large':
     case 'parameters.too.many':
-      return new RequestError(413, 'too_large', `The body may have at most ${limits.bodyBytes} bytes.`);
+      return new RequestError(
+        413,
+        'too_large',
+        `The request body is too large. Send at most ${limits.bodyBytes} bytes and 1000 fields.`,
+      );
     case 'charset.unsupported':
-      return new RequestError(415, 'unsupported_media_type', 'The body must be in UTF-8.');
+      return new RequestError(
+        415,
+        'unsupported_media_type',
+        'The character set of the request body is not supported. Send it in UTF-8.',
+      );
     case 'encoding.unsupported':
-      return new RequestError(415, 'unsupported_media_type', 'The body must not be compressed.');
+      return new RequestError(415, 'unsupported_media_type', 'The request body is compressed. Send it uncompressed.');
     default:
       if (status !== undefined && status < 500)
-        return new RequestError(status, 'bad_request', 'The body cannot be read.');
+        return new RequestError(
+          status,
+          'bad_request',
+          'The request body could not be read. Please send the request again.',
+        );
       return error;
   }
 }

@@ -7,9 +7,13 @@ const answers: Record<string, readonly [status: string, code: string, message: s
   HPE_HEADER_OVERFLOW: [
     '431 Request Header Fields Too Large',
     'headers_too_large',
-    `The headers are larger than ${limits.headerBytes} bytes. Delete this site's cookies and try again.`,
+    `The request headers are larger than ${limits.headerBytes} bytes. Please delete this site's cookies and try again.`,
   ],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'request_timeout', 'The request did not arrive in time.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    '408 Request Timeout',
+    'request_timeout',
+    `The request did not arrive within ${limits.receiveMs / 1_000} s. Please send it again.`,
+  ],
 };
 
 export function answerClientErrors(server: Server): void {
@@ -18,7 +22,7 @@ export function answerClientErrors(server: Server): void {
     const [status, code, message] = answers[error.code ?? ''] ?? [
       '400 Bad Request',
       'bad_request',
-      'This is not HTTP.',
+      'The request is not valid HTTP.',
     ];
     const body = JSON.stringify({ error: { code, message } });
     socket.end(

@@ -80,12 +80,16 @@ export function asAppError(exception: unknown): AppError {
     case 'session_outage':
       return new OutageError();
     case 'session_ended':
-      return new RequestError(401, 'session_ended', 'Your session was ended meanwhile. Please sign in again.');
+      return new RequestError(401, 'session_ended', 'Your session has ended. Please sign in again.');
     case 'session_conflict':
-      return new RequestError(409, 'session_conflict', 'Too many changes at once. Please try again.');
+      return new RequestError(
+        409,
+        'session_conflict',
+        'Your session was changed by too many requests at once. Please try again.',
+      );
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new RequestError(status, 'bad_request', 'The request cannot be understood.');
+    return new RequestError(status, 'bad_request', 'The request is not valid. Please check it and try again.');
   }
   return new RequestError(500, 'internal_error', 'Something went wrong on our side. Please try again.');
 }
@@ -96,15 +100,19 @@ function fromNest(exception: HttpException): AppError {
     return new NotFoundError();
   }
   if (exception instanceof ForbiddenException) {
-    return new RequestError(403, 'cross_site', 'Requests that change something must come from this site itself.');
+    return new RequestError(
+      403,
+      'cross_site',
+      'This request came from another site and was refused. Please use the pages of this site.',
+    );
   }
   if (exception instanceof BadRequestException) {
-    return new RequestError(400, 'bad_request', 'The request cannot be understood.');
+    return new RequestError(400, 'bad_request', 'The request is not valid. Please check it and try again.');
   }
   const status = exception.getStatus();
   return new RequestError(
     status,
     status < 500 ? 'bad_request' : 'internal_error',
-    STATUS_CODES[status] ?? 'The request failed.',
+    STATUS_CODES[status] ?? 'The request failed. Please try again.',
   );
 }

@@ -67,7 +67,7 @@ export class AccountPagesController {
   ): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     const asks = await this.stepUp.asks(request);
-    this.show(request, response, 'step-up', 'Is it you?', { asks, returnTo: localPath(returnTo) });
+    this.show(request, response, 'step-up', 'Confirm your identity', { asks, returnTo: localPath(returnTo) });
   }
 
   @Post('account/confirm')
@@ -78,7 +78,7 @@ export class AccountPagesController {
     const returnTo = localPath((request.body as Form).returnTo);
     const asks = await this.stepUp.asks(request);
     const work = (form: Form) => this.stepUp.prove(request, parsed(proof, form));
-    await this.act(request, response, 'step-up', 'Is it you?', returnTo, work, { asks, returnTo });
+    await this.act(request, response, 'step-up', 'Confirm your identity', returnTo, work, { asks, returnTo });
   }
 
   @Get('account/password')
@@ -124,13 +124,13 @@ export class AccountPagesController {
 
   @Get('password/forgotten')
   forgottenForm(@Req() request: Request, @Res() response: Response, @Query('done') done?: unknown): void {
-    this.show(request, response, 'forgotten', 'Forgotten your password?', { done: done !== undefined });
+    this.show(request, response, 'forgotten', 'Forgot your password?', { done: done !== undefined });
   }
 
   @Post('password/forgotten')
   @UseGuards(FormGuard)
   async forgotten(@Req() request: Request, @Res() response: Response): Promise<void> {
-    const title = 'Forgotten your password?';
+    const title = 'Forgot your password?';
     await this.act(request, response, 'forgotten', title, '/password/forgotten?done=mail', (form) =>
       this.accounts.forgotten(request, parsed(forgotten, form).email),
     );

@@ -29,7 +29,7 @@ export class AdminPagesController {
   async user(@Param('id') id: string, @Req() request: Request, @Res() response: Response): Promise<void> {
     const found = await this.admin.look(request, id);
     const self = id === request.user!.id;
-    this.pages.show(request, response, 'admin-user', { title: 'A user', self, subject: found.user, ...found });
+    this.pages.show(request, response, 'admin-user', { title: 'User', self, subject: found.user, ...found });
   }
 
   @Post('users/:id')

@@ -41,7 +41,8 @@ function mark(element, state) {
 function show({ server, nodes, places, home: newHome }) {
   home = newHome;
   byId('teller').textContent = server;
-  if (byId('home')) byId('home').textContent = home === undefined ? '' : `Your session is kept on ${home}.`;
+  if (byId('home'))
+    byId('home').textContent = home === undefined ? '' : `Your session is kept on its home node, ${home}.`;
   for (const { name, state, role, writable, lagMs, reason } of nodes) {
     mark(place(`node:${name}`), state);
     const row = all('[data-node]').find((one) => one.dataset.node === name);
@@ -90,8 +91,8 @@ async function visitAll() {
   for (const name of names) {
     const answer = await ask(name);
     const { user, items = {} } = answer?.body ?? {};
-    const known = user ? `knows ${user.name}` : `knows a cart with ${Object.keys(items).length} kinds of things`;
-    said.push(answer ? `${answer.by} ${known}` : `${name} does not answer`);
+    const known = user ? `knows ${user.name}` : `has your cart (different items: ${Object.keys(items).length})`;
+    said.push(answer ? `${answer.by} ${known}` : `${name} did not answer`);
     byId('answered').textContent = `${said.join('; ')}.`;
   }
 }
@@ -114,7 +115,7 @@ for (const form of all('form.acts'))
       () => undefined,
     );
     const begun = answer?.type === 'opaqueredirect';
-    byId('answered').textContent = `${fields.get('act')} ${fields.get('name')}: ${begun ? 'done' : 'not possible'}.`;
+    byId('answered').textContent = `${fields.get('act')} ${fields.get('name')}: ${begun ? 'done' : 'failed'}.`;
   });
 
 byId('live').hidden = false;

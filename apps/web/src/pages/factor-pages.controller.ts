@@ -11,8 +11,8 @@ import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
-const twoStep = { title: 'Signing in with two steps', fields: {} };
-const second = { title: 'One more step', fields: {} };
+const twoStep = { title: 'Two-step verification', fields: {} };
+const second = { title: 'Two-step verification', fields: {} };
 
 @Controller()
 export class FactorPagesController {
@@ -60,7 +60,7 @@ export class FactorPagesController {
       if (action === 'confirm') {
         const recoveryCodes = await this.factors.confirm(request, parsed(codeInput, request.body).code);
         // Not a redirect: they are shown once, and kept nowhere.
-        return this.pages.show(request, response, 'recovery-codes', { title: 'Your recovery codes', recoveryCodes });
+        return this.pages.show(request, response, 'recovery-codes', { title: 'Recovery codes', recoveryCodes });
       }
       const { currentPassword } = parsed(passwordInput, request.body);
       if (action === 'remove') await this.factors.remove(request, currentPassword);
@@ -77,7 +77,7 @@ export class FactorPagesController {
   async passkeyList(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     const passkeys = await this.passkeys.list(request);
-    this.pages.show(request, response, 'passkeys', { title: 'Your passkeys', passkeys });
+    this.pages.show(request, response, 'passkeys', { title: 'Passkeys', passkeys });
   }
 
   @Post('account/passkeys')

@@ -24,8 +24,8 @@ const shop = ['apple', 'cherry', 'lemon', 'pear'];
 
 /** What has just been done, as a redirect to the account's page says it. */
 const messages = new Map<unknown, string>([
-  ['password', 'Your password is changed.'],
-  ['mail', 'A mail is on its way. Click the link in it.'],
+  ['password', 'Your password has been changed.'],
+  ['mail', 'We are sending you an e-mail. Please open the link in it.'],
 ]);
 
 @Controller()
@@ -66,7 +66,10 @@ export class PagesController {
   @WithoutSecondFactor(true)
   loginForm(@Req() request: Request, @Res() response: Response, @Query('returnTo') returnTo?: unknown): void {
     if (request.user) return this.pages.seeOther(request, response, localPath(returnTo));
-    const done = request.query.done === 'reset' ? 'Your new password is set. You can sign in with it now.' : undefined;
+    const done =
+      request.query.done === 'reset'
+        ? 'Your password has been changed. Please sign in with the new password.'
+        : undefined;
     this.pages.show(request, response, 'login', { title: 'Sign in', form: {}, returnTo: localPath(returnTo), done });
   }
 
@@ -94,7 +97,7 @@ export class PagesController {
   @WithoutSecondFactor(true)
   registerForm(@Req() request: Request, @Res() response: Response): void {
     if (request.user) return this.pages.seeOther(request, response, '/account');
-    this.pages.show(request, response, 'register', { title: 'Create an account', form: {} });
+    this.pages.show(request, response, 'register', { title: 'Register', form: {} });
   }
 
   @Post('register')
@@ -108,7 +111,7 @@ export class PagesController {
       await this.registrations.register(request, parsed.data);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
-      return this.again(request, response, 'register', 'Create an account', { form }, error);
+      return this.again(request, response, 'register', 'Register', { form }, error);
     }
     this.pages.seeOther(request, response, '/account');
   }
@@ -138,7 +141,7 @@ export class PagesController {
     if (!request.user) return this.pages.toLogin(request, response);
     // Also where the method cannot list them: all others can be ended nevertheless.
     const devices = this.sessions.canList ? await this.sessions.list(request) : undefined;
-    this.pages.show(request, response, 'sessions', { title: 'Your devices', devices });
+    this.pages.show(request, response, 'sessions', { title: 'Devices', devices });
   }
 
   @Post('account/sessions')

@@ -50,7 +50,9 @@ if (SimpleWebAuthnBrowser.browserSupportsWebAuthn())
         await acts[place.dataset.passkey](place.dataset);
       } catch (error) {
         const gaveUp = error.name === 'NotAllowedError' || error.name === 'AbortError';
-        fault.textContent = gaveUp ? 'Nothing was done: there was no passkey, or it was not confirmed.' : error.message;
+        fault.textContent = gaveUp
+          ? 'The request was cancelled, or no passkey was found. Please try again.'
+          : error.message;
         fault.hidden = false;
       } finally {
         button.removeAttribute('aria-busy');

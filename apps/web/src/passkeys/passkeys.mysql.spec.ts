@@ -78,15 +78,15 @@ describe('a passkey', () => {
     const { answer, key } = await add(agent);
     expect(String(answer.headers['set-cookie'])).toMatch(/sid=/);
     expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([200, 401]);
-    const told = await site.mailTo(someone.email, /can sign in to your account with it/);
-    expect(told.text).toMatch(/set a new password at once.+remove the passkey/s);
+    const told = await site.mailTo(someone.email, /passkey can be used to sign in/);
+    expect(told.text).toMatch(/set a new password immediately.+remove the passkey/s);
     const list = (await agent.get('/api/passkeys')).body as { id: string; name: string }[];
     expect(list.map(({ name }) => name)).toEqual(['My phone']);
     expect((await agent.get('/account/passkeys')).text).toContain('My phone');
     const { agent: stranger } = await site.registered();
     expect((await stranger.delete(`/api/passkeys/${list[0].id}`)).status).toBe(404);
     expect((await agent.delete(`/api/passkeys/${list[0].id}`)).status).toBe(204);
-    await site.mailTo(someone.email, /does not let anybody in/);
+    await site.mailTo(someone.email, /can no longer be used to sign in/);
     expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
     await site.audit(id, 'factor-added');
     await site.audit(id, 'factor-removed');
@@ -167,7 +167,7 @@ describe('a passkey', () => {
     const remove = (by: string) => agent.delete(`/api/passkeys/${passkey.id}`).set('X-Request-Id', by);
     expect((await remove(randomUUID())).status).toBe(404);
     expect((await remove(requestId)).status).toBe(204);
-    await site.mailTo(someone.email, /does not let anybody in/);
+    await site.mailTo(someone.email, /can no longer be used to sign in/);
     expect(await site.cluster.read('SELECT 1 FROM passkeys WHERE user_id = ?', [id])).toEqual([]);
   });
 
@@ -262,7 +262,7 @@ describe('a site that demands a second factor', () => {
     expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
     expect(outcome(await agent.put('/api/cart/apple').send({ quantity: 1 }))).toEqual([403, 'second_factor_missing']);
     expect((await get('/account')).headers.location).toBe('/account/two-step');
-    expect((await get('/account/two-step')).text).toContain('can be used with a second factor only');
+    expect((await get('/account/two-step')).text).toContain('requires two-step verification');
     const enrolled = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
     const { secret } = enrolled.body as { secret: string };
     const code = totpCode(decoded(secret), Math.floor(Date.now() / 30_000));
@@ -270,7 +270,7 @@ describe('a site that demands a second factor', () => {
     expect(codes.text).toContain('recovery codes');
     expect((await agent.get('/api/me')).status).toBe(200);
     const removed = await agent.delete('/api/factors/totp').send({ currentPassword: someone.password });
-    expect([removed.status, removed.text]).toEqual([422, expect.stringContaining('demands a second factor')]);
+    expect([removed.status, removed.text]).toEqual([422, expect.stringContaining('requires two-step verification')]);
   });
 
   it('takes a passkey for one, and then no password alone', async () => {

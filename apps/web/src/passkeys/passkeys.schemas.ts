@@ -23,8 +23,8 @@ export const passkeyCreation = z.object({
     .pipe(
       z
         .string()
-        .max(100, 'At most 100 characters.')
-        .regex(/^\P{C}*$/u, 'Contains what cannot be shown.'),
+        .max(100, 'Enter a name of at most 100 characters.')
+        .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
     )
     .default(''),
   endOtherSessions: z.boolean().default(true),

@@ -68,7 +68,7 @@ export class PasskeysService {
     const user = await this.accounts.current(request);
     const existing = await this.store.listOf(user.id);
     if (existing.length >= maxPerUser)
-      throw new InvalidInputError({ body: `There are ${maxPerUser} passkeys already. Remove one first.` });
+      throw new InvalidInputError({ body: `You already have ${maxPerUser} passkeys. Please remove one first.` });
     const options = await generateRegistrationOptions({
       rpName: siteName,
       rpID: this.config.server.publicUrl.hostname,
@@ -111,9 +111,11 @@ export class PasskeysService {
     const user = await this.accounts.current(request);
     const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
     if (left.length === 0 && !user.totpSince && this.signIns.isDemandedOf(user))
-      throw new InvalidInputError({ body: 'This site demands a second factor, and there is no other.' });
+      throw new InvalidInputError({
+        body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
+      });
     const isOff = await this.store.switchOff(user.id, id, claimantOf(request));
-    if (!isOff) throw new NotFoundError('There is no such passkey.');
+    if (!isOff) throw new NotFoundError('This passkey does not exist or has already been removed.');
     await this.changed(request, user, endOtherSessions, false);
     // Last, so that whoever repeats this request finds it as long as anything is left to do.
     await this.store.remove(user.id, id);
@@ -182,7 +184,10 @@ export class PasskeysService {
   /** The library throws bare errors for whatever is wrong with what a browser sent. */
   private checked<T>(verify: () => Promise<T>): Promise<T> {
     return verify().catch((error: unknown) => {
-      this.logger.info({ reason: error instanceof Error ? error.message : String(error) }, 'a passkey was refused');
+      this.logger.info(
+        { reason: error instanceof Error ? error.message : String(error) },
+        'a passkey answer was refused: it did not pass verification',
+      );
       throw new InvalidPasskeyError();
     });
   }

@@ -64,7 +64,7 @@ export class SessionsService {
       handle === request.sessionID
         ? await request.session!.destroy().then(() => true)
         : await this.endOf(request.user!.id, handle);
-    if (!ended) throw new NotFoundError('There is no such session; it may have ended already.');
+    if (!ended) throw new NotFoundError('This session does not exist or has already ended.');
     this.audit.note('session-ended', request, {}, { session: handle });
   }
 

@@ -14,12 +14,12 @@ describe('the shortcomings of a method', () => {
 
   it.each([
     [{ ...whole, listsSessions: false }, /cannot be listed/],
-    [{ ...whole, endsAllSessions: false }, /cannot be ended/],
-    [{ ...whole, noticesTheft: false }, /is not noticed/],
+    [{ ...whole, endsAllSessions: false }, /cannot sign out your other devices/],
+    [{ ...whole, noticesTheft: false }, /is not detected/],
     [{ ...whole, capabilities: { ...whole.capabilities, logoutWithinMs: 1000 } }, /up to 1 s/],
     [{ ...whole, capabilities: { ...whole.capabilities, mergesKeys: false } }, /one may be lost/],
-    [{ ...whole, capabilities: { ...whole.capabilities, atomicUpdate: false } }, /only the later one counts/],
-    [{ ...whole, capabilities: { ...whole.capabilities, readsWhatYouSaw: false } }, /what was there before/],
+    [{ ...whole, capabilities: { ...whole.capabilities, atomicUpdate: false } }, /only the later change counts/],
+    [{ ...whole, capabilities: { ...whole.capabilities, readsWhatYouSaw: false } }, /data from before/],
   ])('are said, each (%#)', (abilities, sentence) => {
     expect(shortcomings(abilities)).toEqual([expect.stringMatching(sentence)]);
   });

@@ -5,14 +5,15 @@ import type { SessionManager } from '@roam/session';
 export function shortcomings({ capabilities, listsSessions, endsAllSessions, noticesTheft }: Abilities): string[] {
   const { atomicUpdate, mergesKeys, logoutWithinMs, readsWhatYouSaw } = capabilities;
   return [
-    !listsSessions && 'Your devices cannot be listed, nor ended one by one.',
-    !endsAllSessions && 'Your other sessions cannot be ended from here.',
-    !noticesTheft && 'Somebody who has copied your cookie is not noticed, until the session ends.',
-    logoutWithinMs > 0 &&
-      `It takes up to ${logoutWithinMs / 1000} s until every server knows that you have signed out.`,
-    !mergesKeys && 'Of two changes at the same moment, say in two tabs, one may be lost.',
-    mergesKeys && !atomicUpdate && 'Of two changes of the same thing at the same moment only the later one counts.',
-    !readsWhatYouSaw && 'A page may show for a moment what was there before your last change.',
+    !listsSessions && 'Your devices cannot be listed, and you cannot sign them out one by one.',
+    !endsAllSessions && 'You cannot sign out your other devices from here.',
+    !noticesTheft && 'A stolen copy of your session cookie is not detected. It works until the session ends.',
+    logoutWithinMs > 0 && `After you sign out, it takes up to ${logoutWithinMs / 1000} s until every server knows.`,
+    !mergesKeys && 'If you make two changes at the same moment, for example in two tabs, one may be lost.',
+    mergesKeys &&
+      !atomicUpdate &&
+      'If you change the same thing twice at the same moment, only the later change counts.',
+    !readsWhatYouSaw && 'For a moment, a page may show the data from before your last change.',
   ].filter((sentence) => sentence !== false);
 }
 

@@ -41,7 +41,7 @@ export function passwordFault(password: string, { name = '', email = '' }: Whose
       ? `Choose a password of at least ${min} characters.`
       : `Choose a password of at most ${max} characters.`;
   const folded = normalizedPassword(password).toLowerCase();
-  if (common.has(folded)) return 'This password is one of the first that anybody would try. Choose another one.';
+  if (common.has(folded)) return 'This password is too common. Choose another one.';
   const left = ownWords(name, email).reduce((text, word) => text.replaceAll(word, ''), folded);
   if (left !== folded && (codePoints(left) < min || common.has(left)))
     return 'This password is mostly your name, your e-mail address or the name of this site. Choose another one.';

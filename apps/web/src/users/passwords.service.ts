@@ -47,7 +47,7 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
     );
     if (isBreached)
       throw new InvalidInputError({
-        password: 'This password is known from a breach of some site. Choose another one.',
+        password: 'This password is known from a data breach. Choose another one.',
       });
     return passwordHash;
   }

@@ -21,7 +21,7 @@ describe('registration', () => {
     const parsed = registration.safeParse({ email: 'ann', password: 'short' });
     expect(Object.keys(faultsByField(parsed.error!.issues)).sort()).toEqual(['email', 'name', 'password']);
     expect(faultsByField(registration.safeParse('text').error!.issues)).toEqual({
-      body: 'Send an object with email, password and name.',
+      body: 'Send a JSON object with email, password and name.',
     });
   });
 

@@ -12,7 +12,7 @@ export const email = z
   .pipe(
     z
       .string()
-      .max(254, 'This e-mail address is too long.')
+      .max(254, 'Enter an e-mail address of at most 254 characters.')
       .regex(emailShape, 'Enter an e-mail address like name@example.org.'),
   );
 
@@ -38,7 +38,7 @@ export const registration = z
             .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
         ),
     },
-    { error: 'Send an object with email, password and name.' },
+    { error: 'Send a JSON object with email, password and name.' },
   )
   .superRefine(
     ({ email, password, name }, context) => {
@@ -61,6 +61,6 @@ export const credentials = z.object(
     password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.'),
     remember,
   },
-  { error: 'Send an object with email and password.' },
+  { error: 'Send a JSON object with email and password.' },
 );
 export type Credentials = z.output<typeof credentials>;
