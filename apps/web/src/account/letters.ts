@@ -33,7 +33,7 @@ export const letters = {
     name,
     subject: `Two-step verification for ${siteName} was turned ${on ? 'on' : 'off'}`,
     paragraphs: [
-      `From now on, signing in with your password ${on ? 'also requires a code from your authenticator app' : 'requires no further code'}.`,
+      `Signing in with your password ${on ? 'now also' : 'no longer'} requires a code from your authenticator app.`,
       notYou,
     ],
   }),

@@ -44,7 +44,7 @@ export class Metrics {
     });
     this.logins = new Counter({
       name: 'roam_logins_total',
-      help: 'Attempts to sign in, by result and, where it succeeded, by means of authentication',
+      help: 'Sign-in attempts, by result and, where they succeeded, by the kind of proof',
       labelNames: ['result', 'by'],
       registers: [this.registry],
     });

@@ -118,7 +118,7 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
       if (state !== 'up') return { ...own, state: 'down', reason: 'does not answer' };
       return current
         ? { ...own, state: 'online', reason: undefined }
-        : { ...own, state: 'fenced', reason: 'this server is still copying its sessions' };
+        : { ...own, state: 'fenced', reason: 'its sessions are still being copied to this server' };
     });
   return { store, withoutMysql: true, places, missing, isCutOff: () => store.isCutOff, close: () => store.close() };
 }
