@@ -27,6 +27,7 @@ const commands = {
     ['node_modules/eslint/bin/eslint.js', '.'],
     ['node_modules/typescript/bin/tsc', '--noEmit'],
     ['node_modules/knip/bin/knip.js'],
+    ['scripts/check-docs.mjs'],
     ...readdirSync('libs').map((lib) => ['node_modules/publint/src/cli.js', `libs/${lib}`]),
   ],
 };
