@@ -93,13 +93,13 @@ function* linkFaults({ files, folders, documents }) {
       const { path, anchor } = target;
       const at = `${document.path}:${line}`;
       if (path !== '.' && !files.includes(path) && !folders.includes(path)) {
-        yield `${at}: the link to "${url}" leads to no file; correct the path`;
+        yield `${at}: the link to "${url}" points to a file that does not exist; correct the path`;
         continue;
       }
       const there = documents.find((each) => each.path === path);
       const isLine = /^L\d+(-L\d+)?$/.test(anchor ?? '') && files.includes(path);
       if (anchor && !isLine && !there?.anchors.has(anchor))
-        yield `${at}: the link to "${url}" leads to no heading of ${path}; use one of its headings`;
+        yield `${at}: the link to "${url}" points to a heading that ${path} does not have; use one of its headings`;
     }
 }
 
@@ -113,7 +113,7 @@ function* npmFaults({ files, documents, read }) {
       for (const [, named, own] of text.matchAll(/\bnpm (?:run(?:-script)?\s+([\w:.-]*[\w-])|(test|start)\b)/g)) {
         const name = named ?? own;
         if (!Object.hasOwn(scripts, name))
-          yield `${at}: "npm run ${name}" is no script of package.json; name one of its scripts`;
+          yield `${at}: "npm run ${name}" is not a script of package.json; use one of its scripts`;
       }
       for (const [, name, rest] of text.matchAll(/\bnpm run (\w+)\s+--\s+([^`#&;|)"]*)/g)) {
         const rule = Object.hasOwn(ARGUMENTS, name) ? ARGUMENTS[name] : undefined;
@@ -137,7 +137,7 @@ function* composeFaults({ files, documents, read }) {
     for (const { line, value } of code)
       for (const [, rest] of value.matchAll(/\bdocker compose ([^|;&)#<>\n]*)/g))
         for (const name of servicesIn(rest).filter((each) => !services.includes(each)))
-          yield `${path}:${line}: "${name}" is no service of docker-compose.yml; name one of ${services.join(', ')}`;
+          yield `${path}:${line}: "${name}" is not a service of docker-compose.yml; use one of ${services.join(', ')}`;
 }
 
 /** The names of services among the words of a command; what is a variable or a placeholder is left out. */
@@ -193,7 +193,7 @@ function* overviewFaults({ root, files, documents, read }) {
       documents.find((each) => each.path === `${posix.dirname(path)}/README.md` && each.path !== path) ?? readme;
     const pages = path.endsWith('/README.md') ? [readme] : [readme, index];
     if (isDocument && !pages.some((page) => linkedFrom(page).includes(path)))
-      yield `${path}:1: no link in ${pages.at(-1).path} leads to it; add it to the table of documents there`;
+      yield `${path}:1: ${pages.at(-1).path} has no link to it; add one there`;
   }
   for (const file of files.filter((each) => statSync(join(root, each)).size < 2_000_000)) {
     const text = read(file);

@@ -31,7 +31,7 @@ export function* settingsFaults({ files, read }) {
     }
     for (const { line, name, value, text } of documented) {
       const at = `${PAGE}:${line}`;
-      if (!known.has(name)) yield `${at}: ${name} is no setting of ${where}; remove the row or move it`;
+      if (!known.has(name)) yield `${at}: ${name} is not a setting of ${where}; remove the row or move it`;
       else yield* defaultFaults(at, name, known.get(name), value, text, where);
     }
     for (const name of known.keys())

@@ -86,28 +86,32 @@ describe('the check of the documents', () => {
 
   const guide = (text: string) => ({ ...sound, 'docs/guide.md': `${sound['docs/guide.md']}\n\n${text}` });
   it.each<[string, Record<string, string>, ...string[]]>([
-    ['a link to no file', guide('[x](missing.md)'), 'docs/guide.md:10: the link to "missing.md" leads to no file'],
+    [
+      'a link to no file',
+      guide('[x](missing.md)'),
+      'docs/guide.md:10: the link to "missing.md" points to a file that does not exist',
+    ],
     [
       'a link to no heading',
       guide('[x](../README.md#b)'),
-      'docs/guide.md:10: the link to "../README.md#b" leads to no',
+      'docs/guide.md:10: the link to "../README.md#b" points to a heading',
     ],
     [
       'an image that is missing',
       guide('![x](images/x.png)'),
-      'docs/guide.md:10: the link to "images/x.png" leads to no',
+      'docs/guide.md:10: the link to "images/x.png" points to a file',
     ],
-    ['a link in HTML to no file', guide('<img src="x.svg">'), 'docs/guide.md:10: the link to "x.svg" leads to no file'],
-    ['a script that does not exist', guide('`npm run init`'), 'docs/guide.md:10: "npm run init" is no script'],
-    ['that in a block', guide('```sh\nnpm run init\n```'), 'docs/guide.md:11: "npm run init" is no script'],
+    ['a link in HTML to no file', guide('<img src="x.svg">'), 'docs/guide.md:10: the link to "x.svg" points to a file'],
+    ['a script that does not exist', guide('`npm run init`'), 'docs/guide.md:10: "npm run init" is not a script'],
+    ['that in a block', guide('```sh\nnpm run init\n```'), 'docs/guide.md:11: "npm run init" is not a script'],
     [
       'a flag of the demo',
       guide('`npm run demo -- --method x`'),
       'docs/guide.md:10: "npm run demo -- --method" is not',
     ],
     ['a command of admin', guide('`npm run admin -- ban EMAIL`'), 'docs/guide.md:10: "npm run admin -- ban" is not'],
-    ['a service', guide('`docker compose stop db`'), 'docs/guide.md:10: "db" is no service of docker-compose.yml'],
-    ['a service to scale', guide('`docker compose up --scale app=2`'), 'docs/guide.md:10: "app" is no service'],
+    ['a service', guide('`docker compose stop db`'), 'docs/guide.md:10: "db" is not a service of docker-compose.yml'],
+    ['a service to scale', guide('`docker compose up --scale app=2`'), 'docs/guide.md:10: "app" is not a service'],
     ['a path', guide('see `apps/web/src/none.ts`'), 'docs/guide.md:10: the path `apps/web/src/none.ts` does not exist'],
     ['a pattern', guide('see `docs/*.txt`'), 'docs/guide.md:10: the path `docs/*.txt` does not exist'],
     ['a working paper', guide(`see ${foreign}`), `docs/guide.md:10: ${foreign} is not in this repository`],
@@ -121,20 +125,16 @@ describe('the check of the documents', () => {
       changed('README.md', '# A', `# A${'\n'.repeat(130)}`),
       'README.md:131: it has 133 lines; the limit is 130',
     ],
-    [
-      'a page that nothing leads to',
-      { ...sound, 'docs/new.md': '' },
-      'docs/new.md:1: no link in README.md leads to it',
-    ],
+    ['a page that nothing leads to', { ...sound, 'docs/new.md': '' }, 'docs/new.md:1: README.md has no link to it'],
     [
       'a README that nothing leads to',
       { ...sound, 'apps/web/README.md': '' },
-      'apps/web/README.md:1: no link in README.md leads to it',
+      'apps/web/README.md:1: README.md has no link to it',
     ],
     [
       'a decision that is not in the index',
       { ...sound, 'docs/decisions/0002-two.md': '' },
-      'docs/decisions/0002-two.md:1: no link in docs/decisions/README.md leads to it',
+      'docs/decisions/0002-two.md:1: docs/decisions/README.md has no link to it',
     ],
     [
       'a setting without a row',
@@ -144,7 +144,7 @@ describe('the check of the documents', () => {
     [
       'a row without a setting',
       changed('docs/settings.md', '`NAME`', '`NAMES`'),
-      'docs/settings.md:8: NAMES is no setting of apps/web/src/config/settings.ts',
+      'docs/settings.md:8: NAMES is not a setting of apps/web/src/config/settings.ts',
       'docs/settings.md:1: NAME of apps/web/src/config/settings.ts is not in the section "Web server"',
     ],
     [

@@ -47,7 +47,9 @@ export function migrating(
   const counters = new Counters(phase);
   if (isSealed(from)) {
     if (isSealed(to))
-      throw new TypeError('Sessions cannot be migrated between two stores that keep them in the cookie.');
+      throw new TypeError(
+        'Sessions cannot be migrated between two stores that keep them in the cookie: one of the stores must be on the server.',
+      );
     return twoKinds({ kept: to, sealed: from, isKeptOld: false, counters, now, epochs: bothEpochs(from, to) });
   }
   if (isSealed(to)) {

@@ -205,7 +205,7 @@ function isWrite(value: unknown): boolean {
 }
 
 function checked<T>(what: string, value: unknown, isRight: boolean): T {
-  if (!isRight) throw new MalformedError(`The peer sent something else than ${what}.`);
+  if (!isRight) throw new MalformedError(`The peer sent something other than ${what}.`);
   return value as T;
 }
 

@@ -88,7 +88,7 @@ export class PeerServer {
       (message) => {
         const [id, request, body] = message;
         if (message.length !== 3 || !Number.isSafeInteger(id) || typeof request !== 'string')
-          throw new MalformedError('The peer sent something else than a request.');
+          throw new MalformedError('The peer sent something other than a request.');
         if (peer) return void this.answer(framed, peer, id as number, request, body);
         if (request !== 'hello') throw new MalformedError('The peer sent a request before its hello.');
         peer = this.welcome(framed, id as number, asHello(body));
@@ -106,7 +106,7 @@ export class PeerServer {
       framed.socket.end();
     };
     if (this.peers.size >= this.limits.connections)
-      return void refuse(`This server has ${this.peers.size} connections of peers already, the maximum.`);
+      return void refuse(`This server has ${this.peers.size} connections from peers, the maximum.`);
     let own: Hello;
     try {
       own = this.handlers.welcome(hello);
