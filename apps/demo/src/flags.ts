@@ -72,15 +72,15 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   const servers = number('servers', 3, 1, 20);
   const databases = number('databases', topology === 'single' ? 1 : 3, 1, 9);
   if (topology === 'single' && databases !== 1)
-    faults.push('--topology single has one MySQL server: leave out --databases');
+    faults.push(`--topology single has one MySQL server, not ${databases}: leave out --databases`);
   const grouped = topology === 'multi-primary' || topology === 'single-primary';
   const survivors = grouped ? 3 : 2;
   const kill = values.kill === true || method === 'all';
   const asking = values.kill ? '--kill' : '--method all';
-  if (kill && servers < 2) faults.push(`${asking} needs at least 2 web servers: raise --servers`);
+  if (kill && servers < 2) faults.push(`${asking} needs at least 2 web servers, not ${servers}: raise --servers`);
   if (kill && databases < survivors)
     faults.push(
-      `${asking} needs at least ${survivors} MySQL servers: ${grouped ? 'raise --databases, because a majority must survive' : 'use --topology replicas with --databases 2 or more'}`,
+      `${asking} needs at least ${survivors} MySQL servers, not ${databases}: ${grouped ? 'raise --databases, because a majority must survive' : 'use --topology replicas with --databases 2 or more'}`,
     );
 
   const port = number('port', 8080, 0, 65_535);

@@ -66,7 +66,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
       .then((passwordHash) => this.users.replaceHash(user, passwordHash))
       .catch((error: unknown) =>
         this.logger.warn(
-          { err: error },
+          { err: error, userId: user.id },
           'could not rehash a password with the current parameters: trying again at the next sign-in',
         ),
       );

@@ -113,7 +113,7 @@ export class InvalidPasskeyError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('This passkey was not accepted. Please try again.');
+    super('This passkey was not accepted. Please try again, or use another passkey.');
   }
 }
 

@@ -36,7 +36,11 @@ function refusal(error: unknown): unknown {
   const { type, status } = error as { type?: string; status?: number };
   switch (type) {
     case 'entity.parse.failed':
-      return new RequestError(400, 'malformed_json', 'The request body is not valid JSON.');
+      return new RequestError(
+        400,
+        'malformed_json',
+        'The request body is not valid JSON. Please correct it and send it again.',
+      );
     case 'entity.too.large':
     case 'parameters.too.many':
       return new RequestError(

@@ -46,7 +46,10 @@ export class StoreWatch {
       if (missing === undefined) await this.found();
       else this.lost(missing);
     } catch (error) {
-      this.logger.error({ err: error }, 'could not listen on the public port again: trying again');
+      this.logger.error(
+        { err: error },
+        'could not listen on the public port again: trying again. If this lasts, stop the program that uses the port',
+      );
     } finally {
       this.busy = false;
     }

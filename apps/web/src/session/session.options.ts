@@ -75,7 +75,10 @@ function report(event: SessionEvent, logger: PinoLogger): void {
         'could not touch or renew a session: the request was not affected, and the next one tries again',
       );
     case 'logout-pending':
-      return logger.warn({ event }, 'the session store did not accept a sign-out: repeating it until the store does');
+      return logger.warn(
+        { event },
+        'the session store did not accept a sign-out: trying again every second. Restore the store before this process ends',
+      );
     default:
       return logger.debug({ event }, 'session event');
   }

@@ -4,7 +4,8 @@ import { jest } from '@jest/globals';
 /** Resolves when it holds. By a clock of its own, which no jump reaches. */
 export async function until(holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   for (const giveUpAt = performance.now() + ms; !(await holds());) {
-    if (performance.now() > giveUpAt) throw new Error(`Timed out after ${ms / 1_000} s`);
+    if (performance.now() > giveUpAt)
+      throw new Error(`Timed out after ${ms / 1_000} s waiting for: ${holds.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
