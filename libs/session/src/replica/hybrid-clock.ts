@@ -43,6 +43,11 @@ export class HybridClock {
     this.advance(parseInt(stamp.slice(0, TIME_DIGITS), 36), parseInt(stamp.slice(TIME_DIGITS, MOMENT_LENGTH), 36));
   }
 
+  /** A moment so many milliseconds after all that this server would stamp now. */
+  ahead(milliseconds: number): Moment {
+    return digits(Math.max(this.time, this.now()) + milliseconds, TIME_DIGITS) + digits(0, COUNT_DIGITS);
+  }
+
   private advance(time: number, count: number): void {
     if (time < this.time || (time === this.time && count <= this.count)) return;
     this.time = time;

@@ -49,7 +49,8 @@ export class CatchUp {
     return done;
   }
 
-  private compareNow(link: PeerLink): Promise<boolean> {
+  /** As `compareWith`, without waiting for others. */
+  compareNow(link: PeerLink): Promise<boolean> {
     const { replicas, now } = this.copies;
     return compare(link, replicas, now, this.isServing(), (entries) => {
       this.counters.repaired += this.copies.take(entries);

@@ -50,6 +50,11 @@ export class Membership {
     return this.isResolved === false ? this.names : [];
   }
 
+  /** Every server is given by its address: which ones there are does not change. */
+  get isFixed(): boolean {
+    return this.names.length === 0;
+  }
+
   /** Neither is there another server, nor a name that may still lead to one. */
   get isAlone(): boolean {
     return this.members.length + this.unresolved.length === 0;

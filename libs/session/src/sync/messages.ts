@@ -2,6 +2,20 @@
 import { MOMENT_LENGTH, ORIGIN_LENGTH } from '../replica/hybrid-clock.js';
 import type { Replica } from '../replica/replica.js';
 import type { SessionRecord, WriteResult } from '../store.js';
+import type { LeaseAnswer, LeaseRequest } from './leadership.js';
+import {
+  checked,
+  has,
+  isBoolean,
+  isCount,
+  isObject,
+  isText,
+  isTime,
+  listOf,
+  mapOf,
+  text,
+  type Fields,
+} from './checks.js';
 import { MalformedError } from './framed-socket.js';
 
 export const PROTOCOL = 1;
@@ -12,7 +26,7 @@ export interface Hello {
   readonly name: string;
   /** Random, anew at each start: tells a server from itself and from another of the same name. */
   readonly instance: string;
-  /** '' for both ways, else the name of the server that writes. */
+  /** '' for both ways, else the server that leads, or the order of succession. */
   readonly writer: string;
   /** It has joined, and serves requests. */
   readonly serving: boolean;
@@ -74,19 +88,21 @@ export interface Requests {
   digest: [null, DigestAnswer];
   bucket: [BucketQuestion, BucketAnswer];
   write: [Write, unknown];
+  lease: [LeaseRequest, LeaseAnswer];
 }
 
-/** A write that a follower sends to the only server that writes. */
+/** A write that a follower sends to the server that leads. */
 export type Write =
   | readonly ['create', SessionRecord]
   | readonly ['update', SessionRecord, SessionRecord]
   | readonly ['touch', string, number]
   | readonly ['destroy', string, number | null]
-  | readonly ['raiseEpoch', string];
+  | readonly ['raiseEpoch', string]
+  | readonly ['entomb', string, number];
 
 export type WriteAnswer<W extends Write> = W[0] extends 'raiseEpoch'
   ? number
-  : W[0] extends 'touch'
+  : W[0] extends 'touch' | 'entomb'
     ? null
     : WriteResult;
 
@@ -99,40 +115,11 @@ const NAME = /^[\w.:-]{1,100}$/;
 /** Clocks that differ by more are out of order: stamps of the far future would win for ever. */
 const MAX_LEAD = 24 * 3_600_000;
 
-type Fields = Record<string, unknown>;
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 export function isServerName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** An object with exactly these fields, of which each is what it must be. */
-function has(value: unknown, checks: Readonly<Record<string, (field: unknown) => boolean>>): boolean {
-  if (!isObject(value)) return false;
-  const names = Object.keys(value);
-  return (
-    names.length === Object.keys(checks).length &&
-    names.every((name) => Object.hasOwn(checks, name) && checks[name](value[name]))
-  );
-}
-
-function mapOf(key: RegExp, check: (value: unknown) => boolean) {
-  return (value: unknown) => isObject(value) && Object.entries(value).every(([k, v]) => key.test(k) && check(v));
-}
-
-function listOf(check: (value: unknown) => boolean, max = Infinity) {
-  return (value: unknown) => Array.isArray(value) && value.length <= max && value.every(check);
-}
-
-const text = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
-const isText = (value: unknown): value is string => typeof value === 'string';
 const isUserId = (value: unknown) => isText(value) && value.length > 0;
-const isBoolean = (value: unknown) => typeof value === 'boolean';
-const isTime = (value: unknown) => Number.isFinite(value) && (value as number) >= 0;
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isWrites = listOf((value) => isText(value) && value.length <= 1000, 100);
 
 function isSecrets(value: unknown): boolean {
@@ -198,15 +185,11 @@ function isWrite(value: unknown): boolean {
     touch: [text(ID), isTime],
     destroy: [text(ID), (version) => version === null || isCount(version)],
     raiseEpoch: [isUserId],
+    entomb: [text(ID), isTime],
   };
   const [method, ...fields] = value as unknown[];
   const expected = isText(method) && Object.hasOwn(checks, method) ? checks[method] : undefined;
   return expected?.length === fields.length && expected.every((check, i) => check(fields[i]));
-}
-
-function checked<T>(what: string, value: unknown, isRight: boolean): T {
-  if (!isRight) throw new MalformedError(`The peer sent something other than ${what}.`);
-  return value as T;
 }
 
 /** @throws MalformedError, as all of these */
@@ -223,10 +206,15 @@ export function asHello(value: unknown): Hello {
   return checked('a hello', value, isObject(value) && Object.entries(checks).every(([name, is]) => is(value[name])));
 }
 
+/** No clock that is in order stamps later than this. */
+function latestAt(now: number): string {
+  return (now + MAX_LEAD).toString(36).padStart(9, '0');
+}
+
 /** @param now by this server's clock: stamps from the far future are refused */
 export function asEntry(value: unknown, now: number): Entry {
   const entry = checked<Entry>('an entry', value, isReplica(value) || isEpochs(value));
-  const limit = (now + MAX_LEAD).toString(36).padStart(9, '0');
+  const limit = latestAt(now);
   if ('id' in entry) {
     const stamps = [entry.secrets, entry.owner, entry.head, ...Object.values(entry.data)].map(({ stamp }) => stamp);
     for (const stamp of [...Object.values(entry.seen), ...stamps])
@@ -272,7 +260,7 @@ export function asWrite(value: unknown): Write {
 
 export function asWriteAnswer<W extends Write>(write: W, value: unknown): WriteAnswer<W> {
   if (write[0] === 'raiseEpoch') return checked('an epoch', value, isCount(value));
-  if (write[0] === 'touch') return checked('an empty answer', value, value === null);
+  if (write[0] === 'touch' || write[0] === 'entomb') return checked('an empty answer', value, value === null);
   const isOptional = (is: (field: unknown) => boolean) => (field: unknown) => field === undefined || is(field);
   const { status, record, mark, current } = isObject(value) ? value : {};
   const isRight =
@@ -280,4 +268,18 @@ export function asWriteAnswer<W extends Write>(write: W, value: unknown): WriteA
     (status === 'conflict' && isRecord(current)) ||
     (status === 'done' && isOptional(isRecord)(record) && isOptional(isText)(mark));
   return checked('an outcome', value, isRight);
+}
+
+const isMoment = (value: unknown) => value === '' || text(MOMENT)(value);
+
+export function asLeaseRequest(value: unknown, now: number): LeaseRequest {
+  const isStep = (step: unknown) => step === 'ask' || step === 'lead' || step === 'release';
+  const isRight = has(value, { step: isStep, attempt: isCount, ceiling: isMoment });
+  const request = checked<LeaseRequest>('a request for the lease', value, isRight);
+  if (request.ceiling > latestAt(now)) throw new MalformedError('A ceiling from the future.');
+  return request;
+}
+
+export function asLeaseAnswer(value: unknown): LeaseAnswer {
+  return checked('an answer about the lease', value, has(value, { granted: isBoolean, floor: isMoment }));
 }

@@ -30,6 +30,14 @@ export interface SyncTimings {
    * before the others waits this long for one of them, and then starts without the sessions of its snapshot.
    */
   readonly joinWithin: number;
+  /** How long a leader's lease holds: when it is gone, the next one leads about so much later. Only with successors. */
+  readonly lease: number;
+  /** How often a leader asks for its lease anew. */
+  readonly renew: number;
+  /** How much longer a successor waits for each reachable server before it in the order. */
+  readonly stagger: number;
+  /** How long a write waits for a server that leads. */
+  readonly failover: number;
   /** A member unreachable for this long is no longer suspected of knowing what the others do not. */
   readonly forgetAfter: number;
 }
@@ -45,6 +53,10 @@ export const defaultTimings: SyncTimings = {
   resolve: 5000,
   aloneAfter: 1500,
   joinWithin: 10_000,
+  lease: 1000,
+  renew: 200,
+  stagger: 100,
+  failover: 1400,
   forgetAfter: 600_000,
 };
 
@@ -73,6 +85,14 @@ export const defaultLimits: SyncLimits = {
   silence: 5000,
 };
 
+/** One server leads: it alone writes, and the others send it their writes. */
+export type OneWayDirection = {
+  /** The leader's name, or an order of succession: the first that a majority can reach leads. The same on all servers. */
+  readonly oneWay: string | readonly string[];
+  /** Whether an earlier server in the order leads again when it is back. Default: the one that leads goes on. */
+  readonly takesBack?: boolean;
+};
+
 export interface SyncOptions {
   /** This server's name: no two servers of a site may have the same, and it should stay over restarts. */
   readonly serverName: string;
@@ -83,9 +103,11 @@ export interface SyncOptions {
    */
   readonly peers: readonly string[];
   readonly security: LinkSecurity;
-  /** `both-ways`, or the name of the only server that writes, to which the others send their writes. */
-  readonly direction?: 'both-ways' | { readonly oneWay: string };
-  /** How many peers must have confirmed a write; fewer do when fewer are reachable, but for `majority`. Default 1. */
+  readonly direction?: 'both-ways' | OneWayDirection;
+  /**
+   * How many peers must have confirmed a write; fewer do when fewer are reachable, but for `majority`. Default 1. With
+   * successors it is always a majority.
+   */
   readonly acks?: 0 | 1 | 'majority';
   /** Beyond these a new session is refused: a live one is never dropped for it. Default: 1,000,000 and 1 GiB. */
   readonly maxSessions?: number;
@@ -113,6 +135,8 @@ export type SyncEvent =
   | { readonly type: 'peer-down' | 'peer-refused'; readonly peer: string; readonly reason: string }
   /** This server hears nobody: it serves again when it has caught up. */
   | { readonly type: 'cut-off' }
+  /** With successors: this server leads from now on, or no more. */
+  | { readonly type: 'leads' | 'leads-no-more' }
   | { readonly type: 'snapshot-refused'; readonly reason: string };
 
 export interface SyncStats {
@@ -124,6 +148,8 @@ export interface SyncStats {
   readonly maxBytes: number;
   /** Milliseconds from the start until it could serve. */
   readonly joinedIn: number;
+  /** The server that leads, as far as this one knows; undefined where every server writes, or none leads. */
+  readonly leader: string | undefined;
   /** Equal on servers that hold the same. */
   readonly digest: string;
   readonly peers: readonly { address: string; name: string | undefined; state: string; current: boolean }[];

@@ -112,6 +112,11 @@ export class Replicas {
       for (const [key, kept] of shard) if (kept.kind === 'sessions') this.replace(key, kept, undefined);
   }
 
+  /** Puts back what was kept under this key, or nothing. */
+  restore(key: Key, kept: Kept | undefined): void {
+    this.replace(key, this.kept(key), kept);
+  }
+
   private sweepBucket(bucket: number, before: number, limit: number): number {
     let removed = 0;
     for (const [key, kept] of this.shards[bucket]) {

@@ -2,10 +2,46 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Copies } from './copies.js';
 import type { CutOff } from './cut-off.js';
+import type { Electorate } from './electorate.js';
 import type { Membership } from './membership.js';
 import type { Entry } from './messages.js';
-import type { SyncOptions, SyncTimings } from './options.js';
+import type { SyncTimings } from './options.js';
 import { PeerRefusalError, type PeerLink } from './peer-link.js';
+
+/** How many peers must confirm a change before it is acknowledged. */
+export interface AckRule {
+  needed(): number;
+  isCounted(link: PeerLink): boolean;
+  /** Why this is too few; undefined where it is not, or where the last server goes on alone. */
+  shortage(confirmed: number): string | undefined;
+}
+
+/** So many peers, and fewer where fewer are reachable. */
+export function atLeast(count: number): AckRule {
+  return { needed: () => count, isCounted: () => true, shortage: () => undefined };
+}
+
+/** More than half of all servers. */
+export function majorityOf(membership: Membership): AckRule {
+  const needed = () => Math.floor((membership.members.length + 1) / 2);
+  const shortage = (confirmed: number) => {
+    const { members, unresolved } = membership;
+    if (unresolved.length > 0) return `${unresolved.join(', ')} has not told who the others are: no majority.`;
+    return confirmed < needed() ? `${confirmed + 1} of ${members.length + 1} servers have it: no majority.` : undefined;
+  };
+  return { needed, isCounted: () => true, shortage };
+}
+
+/** More than half of the servers that vote on which one leads. */
+export function majorityOfVoters(electorate: Electorate): AckRule {
+  const needed = () => electorate.quorum - 1;
+  return {
+    needed,
+    isCounted: (link) => electorate.hasVote(link),
+    shortage: (confirmed) =>
+      confirmed < needed() ? `${confirmed + 1} of ${electorate.size} servers have it: no majority.` : undefined,
+  };
+}
 
 export class Spreader {
   constructor(
@@ -13,7 +49,7 @@ export class Spreader {
     private readonly membership: Membership,
     private readonly cutOff: CutOff,
     private readonly timings: SyncTimings,
-    private readonly acks: NonNullable<SyncOptions['acks']>,
+    private readonly rule: AckRule,
   ) {}
 
   /**
@@ -22,30 +58,27 @@ export class Spreader {
    * @throws StoreUnavailableError when too few have confirmed it
    */
   async spread(entry: Entry, toAll = false): Promise<void> {
-    const { acks } = this;
-    const { members, reachable, unresolved } = this.membership;
-    const needed = acks === 'majority' ? Math.floor((members.length + 1) / 2) : acks;
-    const { confirmed, refusal } = await this.send(reachable, entry, needed, toAll);
-    if (acks === 'majority' && unresolved.length > 0)
-      throw this.copies.unavailable(`${unresolved.join(', ')} has not told who the others are: no majority.`);
-    if (confirmed >= needed) return;
-    await this.assertNotCutOff();
-    if (refusal !== undefined) throw this.copies.unavailable(refusal);
-    if (acks === 'majority')
-      throw this.copies.unavailable(`${confirmed + 1} of ${members.length + 1} servers have it: no majority.`);
+    const { confirmed, refusal } = await this.send(entry, toAll);
+    const shortage = this.rule.shortage(confirmed);
+    if (confirmed < this.rule.needed()) {
+      await this.assertNotCutOff();
+      if (refusal !== undefined) throw this.copies.unavailable(refusal);
+    }
+    if (shortage !== undefined) throw this.copies.unavailable(shortage);
   }
 
   /** Returns how many have confirmed it, and why one has refused it. */
-  private async send(links: readonly PeerLink[], entry: Entry, needed: number, toAll: boolean) {
+  private async send(entry: Entry, toAll: boolean) {
+    const needed = this.rule.needed();
     const body = `[${JSON.stringify(entry)}]`;
     const outcome = { confirmed: 0, refusal: undefined as string | undefined };
     let enough!: () => void;
     const isEnough = new Promise<void>((resolve) => (enough = resolve));
     const all = Promise.all(
-      links.map(async (link) => {
+      this.membership.reachable.map(async (link) => {
         try {
           await link.send('put', body, this.timings.ackWithin);
-          if (++outcome.confirmed >= needed) enough();
+          if (this.rule.isCounted(link) && ++outcome.confirmed >= needed) enough();
         } catch (error) {
           if (error instanceof PeerRefusalError) outcome.refusal ??= error.message;
         }

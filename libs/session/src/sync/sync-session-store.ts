@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
-import { originNamed } from '../replica/hybrid-clock.js';
 import { markOf, toRecord } from '../replica/replica.js';
 import {
   ownMark,
@@ -14,26 +13,14 @@ import {
   type SessionStore,
   type WriteResult,
 } from '../store.js';
-import { answerBucket } from './anti-entropy.js';
 import { CatchUp } from './catch-up.js';
+import { chooseDirection, orderOf } from './choose-direction.js';
 import { Copies } from './copies.js';
 import { CutOff, LONG_DOUBT } from './cut-off.js';
-import { BothWays, OneWay, type Direction } from './direction.js';
-import { MalformedError } from './framed-socket.js';
+import type { Direction } from './direction.js';
 import { Joining } from './joining.js';
 import { Membership } from './membership.js';
-import {
-  asBucketQuestion,
-  asEntries,
-  asKey,
-  asWrite,
-  isServerName,
-  PROTOCOL,
-  type Entry,
-  type Hello,
-  type Requests,
-  type Standing,
-} from './messages.js';
+import { isServerName, PROTOCOL, type Hello, type Key } from './messages.js';
 import {
   defaultLimits,
   defaultTimings,
@@ -44,18 +31,15 @@ import {
   type SyncTimings,
 } from './options.js';
 import type { LinkContext } from './peer-link.js';
+import { PeerRequests } from './peer-requests.js';
 import { PeerServer } from './peer-server.js';
 import { Reader } from './reader.js';
-import { BUCKETS } from './replicas.js';
 import { assertSecret } from './security.js';
-import { Spreader } from './spreader.js';
-import { Writer } from './writer.js';
+import { Succession } from './succession.js';
 
 const MONITOR_EVERY = 100;
 /** This server stood still for so long that its peers may have gone on without it. */
 const FROZEN = 400;
-/** Servers whose clocks differ by more do not speak with each other: their limits would mean nothing. */
-const MAX_SKEW = 3_600_000;
 /** One of 256 buckets at a time: each once a minute. */
 const SWEEP_EVERY = 250;
 
@@ -83,8 +67,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   private readonly catchUp: CatchUp;
   private readonly reader: Reader;
   private readonly joining: Joining;
-  private readonly writer: Writer;
   private readonly direction: Direction;
+  /** The direction, where there are successors. */
+  private succession: Succession | undefined;
   private server!: PeerServer;
   private readonly timers: NodeJS.Timeout[] = [];
   /** True when it has joined the others, or found itself alone. */
@@ -109,18 +94,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     this.catchUp = new CatchUp(copies, counters, () => this.serving);
     this.reader = new Reader(copies, membership, counters, timings);
     this.joining = new Joining(options, copies, membership, this.reader, timings);
-    const spreader = new Spreader(copies, membership, this.cutOff, timings, options.acks ?? 1);
-    const commit = (entry: Entry, toAll: boolean) => {
-      copies.keep(entry);
-      return spreader.spread(entry, toAll);
-    };
-    // Raised epochs are counted for this process: one that comes back without its memory would count them again.
-    this.writer = new Writer(copies, this.reader, membership, originNamed(this.instance), commit);
-    const { leader } = this;
-    this.direction =
-      leader === ''
-        ? new BothWays(this.writer)
-        : new OneWay(leader, options.serverName, this.writer, copies, membership, timings);
+    const { instance, reader, cutOff, catchUp } = this;
+    const isReady = () => this.serving && !this.isCutOff && !this.closed;
+    const parts = { options, instance, timings, copies, membership, reader, cutOff, catchUp, isReady };
+    this.direction = chooseDirection(parts);
+    if (this.direction instanceof Succession) this.succession = this.direction;
   }
 
   private linkContext(): LinkContext {
@@ -164,6 +142,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     for (const timer of this.timers) clearInterval(timer);
     // Also those that join only now: they will serve.
     const othersGoOn = this.membership.reachable.length > 0;
+    await this.succession?.close();
     this.catchUp.close();
     this.membership.close();
     await this.server?.close();
@@ -193,6 +172,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     return links.filter(({ isBehind }) => isBehind).map(({ name }) => name);
   }
 
+  /** The server that leads, as far as this one knows; undefined where every server writes, or none leads. */
+  get leader(): string | undefined {
+    return this.succession ? this.succession.leader(this.options.serverName) : orderOf(this.options)[0];
+  }
+
   stats(): SyncStats {
     const { replicas } = this.copies;
     const { sessions, tombstones, epochs, bytes } = replicas;
@@ -203,6 +187,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       bytes,
       maxBytes: this.options.maxBytes ?? 2 ** 30,
       joinedIn: this.joinedIn,
+      leader: this.leader,
       digest: replicas.digest(),
       peers: this.membership.members.map(({ address, peer, state, current }) => ({
         address,
@@ -218,9 +203,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   async find(id: string, atLeast: Mark = ''): Promise<Found | undefined> {
     await this.caughtUp();
+    await this.confirmed(id);
     const copy = await this.reader.locate(id, ownMark(atLeast, this.capabilities));
     if (!copy || copy.ended) return undefined;
     const record = toRecord(copy);
+    if (record.userId !== null) await this.confirmed(`@${record.userId}`);
     const userEpoch = record.userId === null ? 0 : this.knownEpoch(record.userId);
     return { record, userEpoch, mark: markOf(copy) };
   }
@@ -254,6 +241,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   async epochOf(userId: string): Promise<number> {
     await this.caughtUp();
+    await this.confirmed(`@${userId}`);
     return this.knownEpoch(userId);
   }
 
@@ -263,8 +251,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   // --- for sessions that live elsewhere: see `ReplicatedTombstones`
 
-  entomb(id: string, endsAt: number): Promise<void> {
-    return this.writer.entomb(id, endsAt);
+  async entomb(id: string, endsAt: number): Promise<void> {
+    await this.direction.write(['entomb', id, endsAt]);
   }
 
   isEntombed(id: string): boolean {
@@ -294,10 +282,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   // --- the others
 
-  /** '' where every server writes, else the name of the only one that does. */
-  private get leader(): string {
-    const { direction = 'both-ways' } = this.options;
-    return direction === 'both-ways' ? '' : direction.oneWay;
+  /** Nobody is shown what this server may have to take back. */
+  private async confirmed(key: Key): Promise<void> {
+    await this.succession?.confirmation.settle(key);
   }
 
   private async start(): Promise<void> {
@@ -305,11 +292,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     const start = performance.now();
     this.reader.openedAt = this.now();
     await this.joining.loadSnapshot();
-    this.server = await PeerServer.listen(listen, security, { ...defaultLimits, ...limits }, this.counters, {
-      welcome: (hello) => this.welcome(hello),
-      answer: (peer, request, body) => this.answer(peer, request, body),
-      lost: ({ instance }) => this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect(),
-    });
+    const requests = new PeerRequests(() => this.hello(), this.copies, this.membership, this.direction);
+    this.server = await PeerServer.listen(listen, security, { ...defaultLimits, ...limits }, this.counters, requests);
     this.lastSeenAwake = performance.now();
     this.every(MONITOR_EVERY, () => this.noticeFreeze());
     this.every(MONITOR_EVERY, () => void this.cutOff.look());
@@ -338,46 +322,8 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   private hello(): Hello {
     const { serverName: name } = this.options;
-    const { instance, leader: writer, serving } = this;
+    const { instance, serving } = this;
+    const writer = orderOf(this.options).join();
     return { protocol: PROTOCOL, name, instance, writer, serving, now: this.now() };
-  }
-
-  private welcome({ protocol, name, instance, writer, serving, now }: Hello): Hello {
-    if (protocol !== PROTOCOL) throw new Error(`This server speaks version ${PROTOCOL} of the protocol.`);
-    if (writer !== this.leader) throw new Error('The servers must be given the same direction.');
-    if (Math.abs(now - this.now()) > MAX_SKEW) throw new Error('The clocks differ by more than an hour.');
-    if (instance !== this.instance) {
-      if (name === this.options.serverName) throw new Error(`Two servers have the name ${name}.`);
-      // It did not send its changes here until now.
-      const missed = this.membership.links.filter(({ peer }) => !peer || peer.name === name);
-      if (serving) for (const link of missed) link.suspect(LONG_DOUBT);
-      setImmediate(() => this.membership.hurry());
-    }
-    return this.hello();
-  }
-
-  private answer(peer: Hello, request: string, body: unknown): string | Promise<string> {
-    switch (request as keyof Requests) {
-      case 'ping':
-        return JSON.stringify(this.standing(peer));
-      case 'put':
-        this.copies.take(asEntries(body, this.now()));
-        return 'null';
-      case 'get':
-        return this.copies.replicas.kept(asKey(body))?.json ?? 'null';
-      case 'digest':
-        return JSON.stringify({ ...this.standing(peer), digest: this.copies.replicas.digest() });
-      case 'bucket':
-        return answerBucket(asBucketQuestion(body, BUCKETS), this.copies.replicas);
-      case 'write':
-        return this.direction.accept(asWrite(body)).then((answer) => JSON.stringify(answer));
-      default:
-        throw new MalformedError('Not a request.');
-    }
-  }
-
-  private standing({ instance }: Hello): Standing {
-    const linked = this.membership.reachable.some(({ peer }) => peer?.instance === instance);
-    return { linked, serving: this.serving };
   }
 }

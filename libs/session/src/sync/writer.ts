@@ -39,11 +39,6 @@ export class Writer {
     return (await this.dispatch(write)) as WriteAnswer<W>;
   }
 
-  /** Leaves the tombstone of a session that no server has to know. @throws StoreUnavailableError */
-  async entomb(id: string, endsAt: number): Promise<void> {
-    await this.commit(tombstoneOf(id, endsAt, this.copies.clock.tick()), true);
-  }
-
   private dispatch(write: Write): Promise<unknown> {
     switch (write[0]) {
       case 'create':
@@ -56,6 +51,8 @@ export class Writer {
         return this.destroy(write[1], write[2]);
       case 'raiseEpoch':
         return this.raiseEpoch(write[1]);
+      case 'entomb':
+        return this.entomb(write[1], write[2]);
     }
   }
 
@@ -105,5 +102,11 @@ export class Writer {
     await this.commit({ userId, raised: { ...raised, [counter]: (raised[counter] ?? 0) + 1 } }, true);
     // With what others raised meanwhile, so that a session that is to live on is lifted above it all.
     return replicas.epochOf(userId);
+  }
+
+  /** The tombstone of a session that no server has to know. */
+  private async entomb(id: string, endsAt: number): Promise<null> {
+    await this.commit(tombstoneOf(id, endsAt, this.copies.clock.tick()), true);
+    return null;
   }
 }

@@ -1,0 +1,88 @@
+// A leader's changes, each unconfirmed until a majority holds it and the leader has found that it still leads.
+import { StoreUnavailableError } from '../errors.js';
+import { latestMoment } from '../replica/replica.js';
+import type { Copies } from './copies.js';
+import type { Leadership } from './leadership.js';
+import { keyOf, type Entry, type Key } from './messages.js';
+import type { Kept } from './replicas.js';
+
+/** This server does not lead, or leads no more: another one may be asked, and a repeated write counts once. */
+export class NotLeadingError extends StoreUnavailableError {
+  static readonly text = 'This server does not lead.';
+
+  constructor() {
+    super(NotLeadingError.text);
+  }
+}
+
+/** A session, or a user's epochs, as it was confirmed last; the changes of now may still be lost. */
+interface Unconfirmed {
+  confirmed: Kept | undefined;
+  running: Promise<unknown>;
+}
+
+export class Confirmation {
+  private readonly open = new Map<Key, Unconfirmed>();
+  private readonly running = new Set<Promise<unknown>>();
+
+  /** @param spread resolves when a majority holds the entry; throws when it does not */
+  constructor(
+    private readonly leadership: Leadership,
+    private readonly copies: Copies,
+    private readonly spread: (entry: Entry, toAll: boolean) => Promise<void>,
+  ) {}
+
+  /** Keeps a change of this server and has it confirmed. @throws StoreUnavailableError when it may be lost */
+  async commit(entry: Entry, toAll: boolean): Promise<void> {
+    const { replicas } = this.copies;
+    const key = keyOf(entry);
+    const term = this.leadership.term();
+    const isBelow = !('id' in entry) || latestMoment(entry) <= this.leadership.ceiling;
+    if (term === undefined || !isBelow) throw new NotLeadingError();
+    const before = replicas.kept(key);
+    this.copies.keep(entry);
+    const open = this.open.get(key) ?? { confirmed: before, running: Promise.resolve() };
+    this.open.set(key, open);
+    await this.confirm(key, open, term, entry, toAll);
+  }
+
+  /**
+   * Resolves when what this server shows of this entry is confirmed; tries again what has failed.
+   * @throws StoreUnavailableError
+   */
+  async settle(key: Key): Promise<void> {
+    const open = this.open.get(key);
+    if (!open) return;
+    await open.running.catch(() => undefined);
+    const term = this.leadership.term();
+    if (this.open.get(key) !== open || term === undefined) return;
+    await this.confirm(key, open, term, JSON.parse(this.copies.replicas.kept(key)!.json) as Entry, false);
+  }
+
+  /** Resolves when no change is on its way. */
+  async settled(): Promise<void> {
+    while (this.running.size > 0) await Promise.allSettled(this.running);
+  }
+
+  /** This server leads no more: what no majority holds is taken back, and comes again if another server has it. */
+  rollBack(): void {
+    for (const [key, { confirmed }] of this.open) this.copies.replicas.restore(key, confirmed);
+    this.open.clear();
+  }
+
+  private async confirm(key: Key, open: Unconfirmed, term: number, entry: Entry, toAll: boolean): Promise<void> {
+    const kept = this.copies.replicas.kept(key);
+    const run = this.spread(entry, toAll);
+    open.running = run;
+    this.running.add(run);
+    try {
+      await run;
+    } finally {
+      this.running.delete(run);
+    }
+    if (!this.leadership.mayAcknowledge(term)) throw new NotLeadingError();
+    // Another change may have come on top of it.
+    if (this.copies.replicas.kept(key) === kept) this.open.delete(key);
+    else open.confirmed = kept;
+  }
+}

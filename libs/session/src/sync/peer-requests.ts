@@ -1,0 +1,90 @@
+// What this server answers to its peers.
+import { answerBucket } from './anti-entropy.js';
+import { NotLeadingError } from './confirmation.js';
+import type { Copies } from './copies.js';
+import { LONG_DOUBT } from './cut-off.js';
+import type { Direction } from './direction.js';
+import { MalformedError } from './framed-socket.js';
+import type { Membership } from './membership.js';
+import {
+  asBucketQuestion,
+  asEntries,
+  asKey,
+  asLeaseRequest,
+  asWrite,
+  PROTOCOL,
+  type Hello,
+  type Requests,
+  type Standing,
+} from './messages.js';
+import type { PeerHandlers } from './peer-server.js';
+import { BUCKETS } from './replicas.js';
+import { Succession } from './succession.js';
+
+/** Servers whose clocks differ by more do not speak with each other: their limits would mean nothing. */
+const MAX_SKEW = 3_600_000;
+
+export class PeerRequests implements PeerHandlers {
+  /** @param hello this server's own, as it is now */
+  constructor(
+    private readonly hello: () => Hello,
+    private readonly copies: Copies,
+    private readonly membership: Membership,
+    private readonly direction: Direction,
+  ) {}
+
+  welcome({ protocol, name, instance, writer, serving, now }: Hello): Hello {
+    const own = this.hello();
+    if (protocol !== PROTOCOL) throw new Error(`This server speaks version ${PROTOCOL} of the protocol.`);
+    if (writer !== own.writer) throw new Error('The servers must be given the same direction.');
+    if (Math.abs(now - own.now) > MAX_SKEW) throw new Error('The clocks differ by more than an hour.');
+    if (instance !== own.instance) {
+      if (name === own.name) throw new Error(`Two servers have the name ${name}.`);
+      // It did not send its changes here until now.
+      const missed = this.membership.links.filter(({ peer }) => !peer || peer.name === name);
+      if (serving) for (const link of missed) link.suspect(LONG_DOUBT);
+      setImmediate(() => this.membership.hurry());
+    }
+    return own;
+  }
+
+  answer(peer: Hello, request: string, body: unknown): string | Promise<string> {
+    const { replicas, now } = this.copies;
+    switch (request as keyof Requests) {
+      case 'ping':
+        return JSON.stringify(this.standing(peer));
+      case 'put':
+        // A leader that was replaced may not know of it yet.
+        if (this.succession?.isObeyed(peer) === false) throw new NotLeadingError();
+        this.copies.take(asEntries(body, now()));
+        return 'null';
+      case 'get':
+        return replicas.kept(asKey(body))?.json ?? 'null';
+      case 'digest':
+        return JSON.stringify({ ...this.standing(peer), digest: replicas.digest() });
+      case 'bucket':
+        return answerBucket(asBucketQuestion(body, BUCKETS), replicas);
+      case 'write':
+        return this.direction.accept(asWrite(body)).then((answer) => JSON.stringify(answer));
+      case 'lease':
+        if (!this.succession) throw new MalformedError('There are no successors.');
+        return JSON.stringify(this.succession.answer(peer, asLeaseRequest(body, now())));
+      default:
+        throw new MalformedError('Not a request.');
+    }
+  }
+
+  /** Its last connection has closed. */
+  lost({ instance }: Hello): void {
+    this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect();
+  }
+
+  private get succession(): Succession | undefined {
+    return this.direction instanceof Succession ? this.direction : undefined;
+  }
+
+  private standing({ instance }: Hello): Standing {
+    const linked = this.membership.reachable.some(({ peer }) => peer?.instance === instance);
+    return { linked, serving: this.hello().serving };
+  }
+}
