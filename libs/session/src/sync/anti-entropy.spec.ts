@@ -31,7 +31,7 @@ function linkTo(answer: (question: BucketQuestion) => string, digest: string): P
 }
 
 async function catchUp(here: Replicas, peer: Replicas, now: number): Promise<boolean> {
-  const link = linkTo((question) => answerBucket(question, peer), peer.digest());
+  const link = linkTo((question) => answerBucket(question, peer.bucket(question.bucket)), peer.digest());
   const take = (entries: readonly Entry[]) => entries.forEach((entry) => here.put(entry, true));
   return compare(link, here, () => now, true, take);
 }

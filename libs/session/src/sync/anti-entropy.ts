@@ -1,7 +1,7 @@
 // Comparing what two servers hold, bucket by bucket, until both hold the same: at each new link and every few seconds.
 import { MalformedError } from './framed-socket.js';
 import { asBucketAnswer, asDigestAnswer, keyOf, type BucketQuestion, type Entry, type Key } from './messages.js';
-import { DIGEST_LENGTH, printOf, type Replicas } from './replicas.js';
+import { DIGEST_LENGTH, printOf, type Kept, type Replicas } from './replicas.js';
 import type { PeerLink } from './peer-link.js';
 
 /** Buckets under way at once. */
@@ -53,12 +53,12 @@ export async function compare(
   }
 }
 
-/** The other side of `compare`, for one bucket: a `BucketAnswer` as JSON. */
-export function answerBucket({ bucket, have }: BucketQuestion, replicas: Replicas): string {
+/** The other side of `compare`, for one bucket: a `BucketAnswer` as JSON. @param held what is in that bucket */
+export function answerBucket({ have }: BucketQuestion, held: Iterable<readonly [Key, Kept]>): string {
   const theirs = new Map(have);
   const entries: string[] = [];
   let room = PAGE_BYTES;
-  for (const [key, { json, print }] of replicas.bucket(bucket)) {
+  for (const [key, { json, print }] of held) {
     if (theirs.get(key) === print) continue;
     if (room > 0) entries.push(json);
     room -= json.length;

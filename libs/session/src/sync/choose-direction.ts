@@ -66,7 +66,7 @@ function successionOf(parts: Parts, order: readonly string[]): Succession {
 
 function spreadBy({ copies, membership, cutOff, timings }: Parts, rule: AckRule) {
   const spreader = new Spreader(copies, membership, cutOff, timings, rule);
-  return (entry: Entry, toAll: boolean) => spreader.spread(entry, toAll);
+  return (entry: Entry, toAll: boolean, term?: number) => spreader.spread(entry, toAll, term);
 }
 
 function writerBy({ copies, reader, membership, instance }: Parts, commit: Commit): Writer {

@@ -29,7 +29,7 @@ export class Confirmation {
   constructor(
     private readonly leadership: Leadership,
     private readonly copies: Copies,
-    private readonly spread: (entry: Entry, toAll: boolean) => Promise<void>,
+    private readonly spread: (entry: Entry, toAll: boolean, term: number) => Promise<void>,
   ) {}
 
   /** Keeps a change of this server and has it confirmed. @throws StoreUnavailableError when it may be lost */
@@ -59,6 +59,12 @@ export class Confirmation {
     await this.confirm(key, open, term, JSON.parse(this.copies.replicas.kept(key)!.json) as Entry, false);
   }
 
+  /** What a peer may be given of this entry: what a majority holds. */
+  confirmed(key: Key): Kept | undefined {
+    const open = this.open.get(key);
+    return open ? open.confirmed : this.copies.replicas.kept(key);
+  }
+
   /** Resolves when no change is on its way. */
   async settled(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
@@ -72,7 +78,7 @@ export class Confirmation {
 
   private async confirm(key: Key, open: Unconfirmed, term: number, entry: Entry, toAll: boolean): Promise<void> {
     const kept = this.copies.replicas.kept(key);
-    const run = this.spread(entry, toAll);
+    const run = this.spread(entry, toAll, term);
     open.running = run;
     this.running.add(run);
     try {

@@ -65,7 +65,7 @@ export class Leadership {
   private phase: Phase = 'following';
   private readonly lease: Lease;
   private readonly promised: Promised;
-  private known: { readonly instance: string; readonly until: number } | undefined;
+  private known: { readonly instance: string; readonly attempt: number; readonly until: number } | undefined;
   /** Since when nobody leads, as far as this server knows. */
   private freeSince: number;
   private attempt = 0;
@@ -111,9 +111,10 @@ export class Leadership {
     return this.lease.ceiling;
   }
 
-  /** Whether a change that this server sends is to be taken: another one may lead by now. */
-  isObeyed(instance: string): boolean {
-    return this.promised.isFreeFor(instance);
+  /** Whether a change that a leader sends in this term is to be taken: another one may lead by now. */
+  isObeyed(instance: string, term: number): boolean {
+    const isKnown = this.known?.instance === instance && this.known.attempt === term;
+    return isKnown || this.promised.isLast(instance, term);
   }
 
   /** To be called several times in each `renew`. */
@@ -137,8 +138,9 @@ export class Leadership {
     // Who has a majority leads: an attempt of this server only keeps it waiting.
     if (step === 'lead' && this.phase === 'asking') this.stop();
     const granted = this.site.isReady() && this.promised.grant(from, attempt, ceiling);
+    if (granted && this.known?.instance !== from) this.known = undefined;
     if (step === 'lead' && this.promised.isFreeFor(from))
-      this.known = { instance: from, until: this.patient() + this.timings.lease };
+      this.known = { instance: from, attempt, until: this.patient() + this.timings.lease };
     return { granted, floor: granted ? this.promised.floor : '' };
   }
 

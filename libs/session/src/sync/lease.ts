@@ -62,6 +62,11 @@ export class Promised {
     if (this.holder === holder && this.attempt <= attempt) this.until = -Infinity;
   }
 
+  /** Whether this attempt is the last that was promised the lease. */
+  isLast(holder: string, attempt: number): boolean {
+    return this.holder === holder && this.attempt === attempt;
+  }
+
   isFreeFor(asker: string): boolean {
     return asker === this.holder || this.now() >= this.until;
   }

@@ -89,6 +89,13 @@ export interface Requests {
   bucket: [BucketQuestion, BucketAnswer];
   write: [Write, unknown];
   lease: [LeaseRequest, LeaseAnswer];
+  replicate: [Replication, null];
+}
+
+/** What a leader has written in this term. */
+export interface Replication {
+  readonly term: number;
+  readonly entries: readonly Entry[];
 }
 
 /** A write that a follower sends to the server that leads. */
@@ -226,6 +233,12 @@ export function asEntry(value: unknown, now: number): Entry {
 
 export function asEntries(value: unknown, now: number): Entry[] {
   return checked<unknown[]>('entries', value, Array.isArray(value)).map((entry) => asEntry(entry, now));
+}
+
+export function asReplication(value: unknown, now: number): Replication {
+  const checks = { term: isCount, entries: Array.isArray };
+  const { term, entries } = checked<Replication>('a replication', value, has(value, checks));
+  return { term, entries: asEntries(entries, now) };
 }
 
 export function asKey(value: unknown): Key {

@@ -1,6 +1,5 @@
 // What this server answers to its peers.
 import { answerBucket } from './anti-entropy.js';
-import { NotLeadingError } from './confirmation.js';
 import type { Copies } from './copies.js';
 import { LONG_DOUBT } from './cut-off.js';
 import type { Direction } from './direction.js';
@@ -11,14 +10,17 @@ import {
   asEntries,
   asKey,
   asLeaseRequest,
+  asReplication,
   asWrite,
   PROTOCOL,
+  type BucketQuestion,
   type Hello,
+  type Key,
   type Requests,
   type Standing,
 } from './messages.js';
 import type { PeerHandlers } from './peer-server.js';
-import { BUCKETS } from './replicas.js';
+import { BUCKETS, type Kept } from './replicas.js';
 import { Succession } from './succession.js';
 
 /** Servers whose clocks differ by more do not speak with each other: their limits would mean nothing. */
@@ -54,21 +56,21 @@ export class PeerRequests implements PeerHandlers {
       case 'ping':
         return JSON.stringify(this.standing(peer));
       case 'put':
-        // A leader that was replaced may not know of it yet.
-        if (this.succession?.isObeyed(peer) === false) throw new NotLeadingError();
         this.copies.take(asEntries(body, now()));
         return 'null';
       case 'get':
-        return replicas.kept(asKey(body))?.json ?? 'null';
+        return this.shared(asKey(body))?.json ?? 'null';
       case 'digest':
         return JSON.stringify({ ...this.standing(peer), digest: replicas.digest() });
       case 'bucket':
-        return answerBucket(asBucketQuestion(body, BUCKETS), replicas);
+        return this.answerBucket(asBucketQuestion(body, BUCKETS));
       case 'write':
         return this.direction.accept(asWrite(body)).then((answer) => JSON.stringify(answer));
       case 'lease':
-        if (!this.succession) throw new MalformedError('There are no successors.');
-        return JSON.stringify(this.succession.answer(peer, asLeaseRequest(body, now())));
+        return JSON.stringify(this.assertSuccession().answer(peer, asLeaseRequest(body, now())));
+      case 'replicate':
+        this.assertSuccession().follow(peer, asReplication(body, now()));
+        return 'null';
       default:
         throw new MalformedError('Not a request.');
     }
@@ -77,6 +79,24 @@ export class PeerRequests implements PeerHandlers {
   /** Its last connection has closed. */
   lost({ instance }: Hello): void {
     this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect();
+  }
+
+  /** Not what a leader may have to take back. */
+  private shared(key: Key): Kept | undefined {
+    return this.succession ? this.succession.confirmation.confirmed(key) : this.copies.replicas.kept(key);
+  }
+
+  private answerBucket(question: BucketQuestion): string {
+    const held = Array.from(this.copies.replicas.bucket(question.bucket), ([key]) => [key, this.shared(key)] as const);
+    return answerBucket(
+      question,
+      held.filter((pair): pair is readonly [Key, Kept] => pair[1] !== undefined),
+    );
+  }
+
+  private assertSuccession(): Succession {
+    if (!this.succession) throw new MalformedError('There are no successors.');
+    return this.succession;
   }
 
   private get succession(): Succession | undefined {

@@ -55,10 +55,11 @@ export class Spreader {
   /**
    * Waits until enough peers have confirmed the change, and a little for the others; with `toAll` for every reachable
    * one. A peer that does not confirm in time is dropped: it catches up before it counts again.
+   * @param term of the leader that has written it, where one leads
    * @throws StoreUnavailableError when too few have confirmed it
    */
-  async spread(entry: Entry, toAll = false): Promise<void> {
-    const { confirmed, refusal } = await this.send(entry, toAll);
+  async spread(entry: Entry, toAll: boolean, term?: number): Promise<void> {
+    const { confirmed, refusal } = await this.send(entry, toAll, term);
     const shortage = this.rule.shortage(confirmed);
     if (confirmed < this.rule.needed()) {
       await this.assertNotCutOff();
@@ -68,16 +69,20 @@ export class Spreader {
   }
 
   /** Returns how many have confirmed it, and why one has refused it. */
-  private async send(entry: Entry, toAll: boolean) {
+  private async send(entry: Entry, toAll: boolean, term: number | undefined) {
     const needed = this.rule.needed();
-    const body = `[${JSON.stringify(entry)}]`;
+    const entries = `[${JSON.stringify(entry)}]`;
+    const [request, body] =
+      term === undefined
+        ? (['put', entries] as const)
+        : (['replicate', `{"term":${term},"entries":${entries}}`] as const);
     const outcome = { confirmed: 0, refusal: undefined as string | undefined };
     let enough!: () => void;
     const isEnough = new Promise<void>((resolve) => (enough = resolve));
     const all = Promise.all(
       this.membership.reachable.map(async (link) => {
         try {
-          await link.send('put', body, this.timings.ackWithin);
+          await link.send(request, body, this.timings.ackWithin);
           if (this.rule.isCounted(link) && ++outcome.confirmed >= needed) enough();
         } catch (error) {
           if (error instanceof PeerRefusalError) outcome.refusal ??= error.message;

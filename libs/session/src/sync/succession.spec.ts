@@ -91,7 +91,7 @@ describe('an order of succession', () => {
   });
 
   it('hands over at once when the leader leaves in good order', async () => {
-    await openSite();
+    await openSite(3, { timings: { lease: 10_000, failover: 20_000 } });
     const leader = stores.findIndex(({ leader }, i) => leader === `web${i + 1}`);
     const record = aRecord();
     await stores[leader].create(record);
@@ -99,8 +99,8 @@ describe('an order of succession', () => {
     const rest = stores.filter((_, i) => i !== leader);
     const begun = performance.now();
     await write(rest[0], record, { later: 1 });
-    // A lease would have lasted a second.
-    expect(performance.now() - begun).toBeLessThan(900);
+    // Its lease would have lasted longer.
+    expect(performance.now() - begun).toBeLessThan(6000);
     expect(leaders(rest)).toEqual([rest[0].leader]);
     stores = rest;
   });

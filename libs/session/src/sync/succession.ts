@@ -9,7 +9,15 @@ import { MalformedError } from './framed-socket.js';
 import { impatientClock } from './lease.js';
 import { Leadership, type LeaseAnswer, type LeaseRequest, type Voter } from './leadership.js';
 import type { Membership } from './membership.js';
-import { asLeaseAnswer, asWriteAnswer, type Entry, type Hello, type Write, type WriteAnswer } from './messages.js';
+import {
+  asLeaseAnswer,
+  asWriteAnswer,
+  type Entry,
+  type Hello,
+  type Replication,
+  type Write,
+  type WriteAnswer,
+} from './messages.js';
 import type { SyncTimings } from './options.js';
 import { PeerRefusalError, type PeerLink } from './peer-link.js';
 import type { Writer } from './writer.js';
@@ -48,7 +56,7 @@ export class Succession implements Direction {
     private readonly copies: Copies,
     private readonly membership: Membership,
     private readonly catchUp: CatchUp,
-    spread: (entry: Entry, toAll: boolean) => Promise<void>,
+    spread: (entry: Entry, toAll: boolean, term: number) => Promise<void>,
   ) {
     const { instance, timings } = options;
     this.leadership = new Leadership(instance, this.site(), timings, impatientClock(), () => performance.now());
@@ -126,9 +134,16 @@ export class Succession implements Direction {
     return this.leadership.answer(instance, request);
   }
 
-  /** Whether a change that this peer sends is to be taken: a leader that was replaced may not know of it. */
-  isObeyed({ instance }: Hello): boolean {
-    return this.leadership.isObeyed(instance);
+  /**
+   * Takes what a leader has written. A leader that was replaced may not know of it: it is refused, and asked for all that
+   * this server may have missed. @throws NotLeadingError
+   */
+  follow({ instance }: Hello, { term, entries }: Replication): void {
+    if (!this.leadership.isObeyed(instance, term)) {
+      this.linkTo(instance)?.suspect();
+      throw new NotLeadingError();
+    }
+    this.copies.take(entries);
   }
 
   private tick(): void {

@@ -224,9 +224,11 @@ describe('certificates', () => {
       const { secret } = settings[0].security;
       await Promise.all(settings.slice(0, 2).map((each) => open({ ...each, security: { secret, ...ours } })));
       await open({ ...settings[2], security: { secret, ...foreign } });
+      const current = (store: SyncSessionStore) => store.stats().peers.filter((peer) => peer.current).length;
+      await until('the two know each other', () => stores.slice(0, 2).every((store) => current(store) === 1));
       const record = aRecord();
       await stores[0].create(record);
-      const states = stores.map((store) => store.stats().peers.filter(({ current }) => current).length);
+      const states = stores.map(current);
       expect(states.sort()).toEqual([0, 1, 1]);
       expect(stores.map((store) => store.stats().sessions).sort()).toEqual([0, 1, 1]);
     } finally {

@@ -10,7 +10,13 @@ import type { ProcessSettings } from './process-store.js';
 export const SECRET = 'a secret that all servers of the specs are given';
 
 /** For machines under load: nothing here is to be decided by a deadline. */
-export const patient: Partial<SyncTimings> = { deadAfter: 10_000, ackWithin: 10_000, settle: 5000, read: 5000 };
+export const patient: Partial<SyncTimings> = {
+  deadAfter: 10_000,
+  ackWithin: 10_000,
+  settle: 5000,
+  read: 5000,
+  failover: 20_000,
+};
 
 /** Free now, and not of those that the system gives to whoever connects: a server that comes back finds its own again. */
 export async function freePorts(count: number): Promise<number[]> {

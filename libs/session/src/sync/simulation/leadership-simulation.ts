@@ -33,8 +33,8 @@ class Ledger {
   /** The first promise that was broken. */
   broken: string | undefined;
   private last: string | undefined;
-  /** By server its latest stamp. */
-  private readonly stamps = new Map<string, Moment>();
+  /** In which order they were written. */
+  private readonly order = new Map<Stamp, number>();
 
   constructor(private readonly servers: readonly Server[]) {}
 
@@ -43,10 +43,16 @@ class Ledger {
     this.assertAlone(server, 'begin to write');
     const missing = this.acknowledged.filter((one) => !server.held.has(one));
     if (missing.length > 0) this.broken ??= `${server.instance} lacks ${missing.length} writes`;
-    for (const [other, moment] of this.stamps)
-      if (other !== server.instance && moment >= momentOf(stamp))
-        this.broken ??= `${other} has stamped later than its successor ${server.instance}`;
-    this.stamps.set(server.instance, momentOf(stamp));
+    const later = this.acknowledged.find((one) => momentOf(one) >= momentOf(stamp));
+    if (later) this.broken ??= `${server.instance} has stamped earlier than what was acknowledged`;
+    this.order.set(stamp, this.order.size);
+  }
+
+  /** A server has learnt of a write. */
+  takes(stamp: Stamp): void {
+    if (this.acknowledged.includes(stamp)) return;
+    const isBeaten = (one: Stamp) => this.order.get(one)! > this.order.get(stamp)! && one < stamp;
+    if (this.acknowledged.some(isBeaten)) this.broken ??= 'a late write has beaten one that was written after it';
   }
 
   acknowledges(server: Server, stamp: Stamp): void {
@@ -170,7 +176,7 @@ class Server implements Machine, Site {
     const given: string[] = [];
     if (this.how === 'takes nothing over') return voters;
     const all = voters.map(async (voter) => {
-      for (const stamp of await this.call(voter, ({ held }) => [...held])) this.take(stamp);
+      for (const stamp of await this.call(voter, (other) => other.confirmed())) this.take(stamp);
       given.push(voter);
     });
     await Promise.race([Promise.all(all), new Promise<void>((resolve) => this.world.after(400, resolve, this))]);
@@ -183,7 +189,7 @@ class Server implements Machine, Site {
     return this.servers.filter((other) => other !== this);
   }
 
-  /** A request over the network, as long as both are the processes that they were. */
+  /** A request over a connection, which ends when one of the two processes does: nothing arrives after that. */
   private call<T>(to: string, act: (other: Server) => T): Promise<T> {
     const { world, instance } = this;
     const other = this.servers.find((each) => each.instance === to);
@@ -192,12 +198,19 @@ class Server implements Machine, Site {
       world.carry(this.index, other.index, other, () => {
         if (other.instance !== to) return;
         const answer = act(other);
-        world.carry(other.index, this.index, this, () => this.instance === instance && resolve(answer));
+        const isOpen = () => this.instance === instance && other.instance === to;
+        world.carry(other.index, this.index, this, () => isOpen() && resolve(answer));
       });
     });
   }
 
+  /** What a peer may be given. */
+  private confirmed(): Stamp[] {
+    return [...this.held].filter((stamp) => !this.unconfirmed.has(stamp));
+  }
+
   private take(stamp: Stamp): void {
+    if (!this.held.has(stamp)) this.ledger.takes(stamp);
     this.held.add(stamp);
     this.clock.witness(momentOf(stamp));
   }
@@ -214,7 +227,7 @@ class Server implements Machine, Site {
     let confirmed = 1;
     for (const other of this.others)
       void this.call(other.instance, (peer) => {
-        if (!peer.leadership.isObeyed(instance)) return false;
+        if (!peer.leadership.isObeyed(instance, term)) return false;
         peer.take(stamp);
         return true;
       }).then((isTaken) => {
@@ -233,7 +246,7 @@ class Server implements Machine, Site {
   private join(): void {
     const { instance } = this;
     const all = this.others.map(async (other) => {
-      for (const stamp of await this.call(other.instance, ({ held }) => [...held])) this.take(stamp);
+      for (const stamp of await this.call(other.instance, (peer) => peer.confirmed())) this.take(stamp);
     });
     void Promise.all(all).then(() => (this.ready = this.instance === instance));
     this.world.after(300, () => this.instance === instance && this.isJoining && this.join(), this);
