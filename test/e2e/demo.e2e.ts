@@ -56,18 +56,18 @@ it('walks a user across its servers with every method, kills what each depends o
   expect(report).toMatchObject({ ok: true, method: 'all', reLogins: 0, lostWrites: 0 });
   expect(report.steps.filter(({ status }) => status >= 500 && status !== 501)).toEqual([]);
   expect(new Set(report.steps.map(({ server }) => server)).size).toBeGreaterThanOrEqual(3);
-  expect(report.steps.filter(({ name }) => name.includes('kill')).length).toBe(8);
-  expect(report.methods.map(({ method }) => method)).toEqual(['cookie', 'sync', 'file', 'mysql']);
+  expect(report.steps.filter(({ name }) => name.includes('kill')).length).toBe(10);
+  expect(report.methods.map(({ method }) => method)).toEqual(['cookie', 'sync', 'sync one-way', 'file', 'mysql']);
   for (const row of report.methods) {
     expect(row).toMatchObject({ ok: true, survivesServer: true, survivesStore: true, revocable: true });
     expect(row.hops).toBeGreaterThan(10);
-    const kept = row.method === 'cookie' || row.method === 'sync' ? 0 : 1;
+    const kept = row.method === 'cookie' || row.method.startsWith('sync') ? 0 : 1;
     expect(row.costs).toEqual({
       look: { reads: kept, writes: 0 },
       change: { reads: kept, writes: row.method === 'cookie' ? 0 : 1 },
     });
   }
-  for (const word of ['server changes without sign-in', 'cookie', 'sync', 'file', 'mysql'])
+  for (const word of ['server changes without sign-in', 'cookie', 'sync', 'sync one-way', 'file', 'mysql'])
     expect(stdout).toContain(word);
 });
 

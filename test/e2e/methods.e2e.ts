@@ -1,16 +1,20 @@
 // The same journey by every other method: the app and the test are the same, only SESSION_METHOD differs.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { startStack, type Stack } from '@roam/local-stack';
+import { leaderOf, startStack, type Stack, type WebServer } from '@roam/local-stack';
 import { Client } from '../support/browser.js';
 import { isBusy, isRefused } from '../support/come-again.js';
 import { concurrently } from '../support/concurrently.js';
 import { register } from '../support/people.js';
+import { until } from '../support/until.js';
 
 jest.setTimeout(120_000);
 
 interface Row {
+  readonly name: string;
   readonly method: string;
+  /** The web server that takes the writes of all at first, and its successors. */
+  readonly order?: readonly string[];
   /** Two servers' writes to different keys at the same moment are both kept. */
   readonly merges: boolean;
   readonly lists: boolean;
@@ -24,6 +28,7 @@ interface Row {
 
 const rows: Row[] = [
   {
+    name: 'cookie',
     method: 'cookie',
     merges: false,
     lists: false,
@@ -32,6 +37,7 @@ const rows: Row[] = [
     says: /up to 1 s.*one may be lost/s,
   },
   {
+    name: 'sync',
     method: 'sync',
     merges: true,
     lists: true,
@@ -40,6 +46,17 @@ const rows: Row[] = [
     says: /only the later change counts/,
   },
   {
+    name: 'sync one-way',
+    method: 'sync',
+    order: ['web1', 'web2', 'web3'],
+    merges: true,
+    lists: true,
+    withoutMysql: true,
+    places: ['web2', 'web3'],
+    says: /only the later change counts/,
+  },
+  {
+    name: 'file',
     method: 'file',
     merges: true,
     lists: true,
@@ -53,12 +70,13 @@ interface Cart {
   readonly items: Readonly<Record<string, number>>;
 }
 
-describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysql, places, says }) => {
+describe.each(rows)('sessions by $name', ({ method, order, merges, lists, withoutMysql, places, says }) => {
   let stack: Stack;
   let web: string[];
 
   beforeAll(async () => {
-    stack = await startStack({ servers: 3, topology: 'single', env: { SESSION_METHOD: method } });
+    const direction = order && { SYNC_DIRECTION: `one-way:${order.join()}` };
+    stack = await startStack({ servers: 3, topology: 'single', env: { SESSION_METHOD: method, ...direction } });
     web = stack.servers.map(({ url }) => url);
   }, 180_000);
   afterAll(() => stack?.stop());
@@ -67,6 +85,16 @@ describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysq
   const newClient = (comesAgain = isRefused) => new Client(stack.url, { comesAgain });
   const me = (client: Client, at: string) => client.get(`${at}/api/me`);
   const cart = async (client: Client, at: string) => (await client.get(`${at}/api/cart`)).json<Cart>().items;
+  /** The web server that leads, as one that can be asked says. */
+  const leading = async () => {
+    let leader: WebServer | undefined;
+    await until('a web server leads', async () => {
+      const name = await leaderOf(stack);
+      leader = stack.servers.find((server) => server.name === name && server.pid !== null);
+      return leader !== undefined;
+    });
+    return leader!;
+  };
   const expectDead = async (client: Client, servers = web) => {
     for (const at of servers) {
       // The last time it is asked is after that, however long an answer takes.
@@ -175,6 +203,29 @@ describe.each(rows)('sessions by $method', ({ method, merges, lists, withoutMysq
     for (const at of web) expect((await me(person, at)).status).toBe(200);
     await expectDead(left);
   });
+
+  if (order)
+    it('each server leads when the one before it is gone, and nothing is lost', async () => {
+      const client = newClient(isBusy);
+      await register(client, stack.url);
+      const leaders = new Set<string>();
+      for (let round = 1; round <= order.length; round++) {
+        const leader = await leading();
+        leaders.add(leader.name);
+        // The last write before its death, and the first one after it.
+        expect((await client.put(`${leader.url}/api/cart/before`, { quantity: round })).status).toBe(200);
+        await leader.kill();
+        expect((await client.put(`${stack.url}/api/cart/after`, { quantity: round })).status).toBe(200);
+        const next = await leading();
+        expect(next.name).not.toBe(leader.name);
+        expect((await client.get(`${next.url}/cluster`)).text).toContain(`${next.name} leads`);
+        for (const { name, url } of stack.servers)
+          if (name !== leader.name) expect(await cart(client, url)).toEqual({ before: round, after: round });
+        await leader.start();
+        expect(await cart(client, leader.url)).toEqual({ before: round, after: round });
+      }
+      expect(leaders.size).toBeGreaterThan(1);
+    });
 
   if (withoutMysql)
     it('whoever is signed in goes on while MySQL is down, and writes', async () => {

@@ -28,6 +28,13 @@ export const methods = {
     promises: strict,
     env: { SESSION_METHOD: 'sync' },
   },
+  'sync one-way': {
+    together: 'different keys',
+    hasHome: false,
+    lists: true,
+    promises: strict,
+    env: { SESSION_METHOD: 'sync', SYNC_DIRECTION: 'one-way:web1,web2,web3' },
+  },
   file: {
     together: 'different keys',
     hasHome: false,

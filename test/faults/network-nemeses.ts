@@ -1,9 +1,9 @@
 // What is done to a site's network and to what its databases live on.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exhaustConnections, holdApplier } from '@roam/local-stack';
+import { exhaustConnections, holdApplier, type WebServer } from '@roam/local-stack';
 import { until } from '../support/until.js';
 import { away, pick } from './nemeses.js';
-import type { Fault } from './scene.js';
+import type { Fault, Scene } from './scene.js';
 
 const LASTS_MS = 10_000;
 
@@ -12,21 +12,23 @@ export const cutServer: Fault = {
   name: 'cut one web server off the other servers and the databases',
   strike: (scene, round) => {
     const server = pick(scene.stack.servers, round);
-    return away(scene, server, async () => {
-      const links = scene.stack.links.of(server.name);
-      links.cut();
-      try {
-        await until(`${server.name} leaves its port`, () => isRefused(server.url));
-        await sleep(LASTS_MS);
-      } finally {
-        await links.heal();
-      }
-      // Nobody is sent past nginx to a server that is still away.
-      await scene.untilWhole();
-    });
+    return away(scene, server, () => cutOff(server, scene));
   },
   longestWait: 3_000,
 };
+
+export async function cutOff(server: WebServer, scene: Scene): Promise<void> {
+  const links = scene.stack.links.of(server.name);
+  links.cut();
+  try {
+    await until(`${server.name} leaves its port`, () => isRefused(server.url));
+    await sleep(LASTS_MS);
+  } finally {
+    await links.heal();
+  }
+  // Nobody is sent past nginx to a server that is still away.
+  await scene.untilWhole();
+}
 
 async function isRefused(url: string): Promise<boolean> {
   try {

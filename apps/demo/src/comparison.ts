@@ -22,13 +22,14 @@ export interface Comparison extends Report {
   readonly methods: readonly Row[];
 }
 
-export function rowOf({ report, survived }: WalkResult, costs: Costs): Row {
+/** @param label names the row: the method, and how it is used */
+export function rowOf({ report, survived }: WalkResult, costs: Costs, label: string): Row {
   const { method, ok, steps } = report;
   const asked = steps.filter(({ status }) => status !== null);
   const hops = asked.filter((step, i) => i > 0 && step.loggedIn && step.server !== asked[i - 1]?.server).length;
   const refused = steps.filter(({ name }) => name === 'logged out everywhere');
   return {
-    method,
+    method: label,
     ok,
     hops,
     survivesServer: survived.has('server'),
@@ -38,13 +39,15 @@ export function rowOf({ report, survived }: WalkResult, costs: Costs): Row {
   };
 }
 
-/** One report of all walks: every step under its method's name. */
+/** One report of all walks: every step under its row's name. @param rows one for each report */
 export function compare(reports: readonly Report[], rows: readonly Row[]): Comparison {
   const sum = (count: (report: Report) => number) => reports.map(count).reduce((total, one) => total + one, 0);
   return {
     ok: reports.every(({ ok }) => ok),
     method: 'all',
-    steps: reports.flatMap(({ method, steps }) => steps.map((step) => ({ ...step, name: `${method}: ${step.name}` }))),
+    steps: reports.flatMap(({ steps }, i) =>
+      steps.map((step) => ({ ...step, name: `${rows[i]?.method}: ${step.name}` })),
+    ),
     reLogins: sum(({ reLogins }) => reLogins),
     lostWrites: sum(({ lostWrites }) => lostWrites),
     methods: rows,

@@ -4,6 +4,8 @@ import type { Topology } from '@roam/local-stack';
 
 export interface DemoFlags {
   readonly method: string;
+  /** For `sync`, as `SYNC_DIRECTION`. */
+  readonly direction: string;
   readonly servers: number;
   readonly databases: number;
   readonly topology: Topology;
@@ -23,7 +25,7 @@ export class FlagError extends Error {
   }
 }
 
-export const METHODS: readonly string[] = ['cookie', 'sync', 'file', 'mysql'];
+const METHODS: readonly string[] = ['cookie', 'sync', 'file', 'mysql'];
 const CHOICES: readonly string[] = [...METHODS, 'all'];
 const TOPOLOGIES: readonly Topology[] = ['multi-primary', 'single-primary', 'replicas', 'single'];
 
@@ -34,6 +36,8 @@ Usage: npm run demo -- [flags]
 
   --method NAME      session method: cookie, sync, file or mysql (default mysql);
                      all tries each method in turn, with --kill, and prints a table that compares them
+  --direction WAY    for --method sync: both-ways (default), or one-way:NAME,NAME,…: the first of these web servers that
+                     can be reached leads, and the others send it their changes
   --servers N        number of web servers, 1 to 20 (default 3)
   --databases N      number of MySQL servers, 1 to 9 (default 3; 1 with --topology single)
   --topology NAME    how the MySQL servers replicate: multi-primary, single-primary, replicas or single
@@ -65,11 +69,15 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   const method = values.method ?? 'mysql';
   if (!CHOICES.includes(method)) faults.push(`--method must be one of ${CHOICES.join(', ')}, not "${method}"`);
 
+  const direction = values.direction ?? 'both-ways';
+  if (values.direction !== undefined && method !== 'sync') faults.push('--direction needs --method sync');
+
   const topology = TOPOLOGIES.find((name) => name === (values.topology ?? 'multi-primary')) ?? 'multi-primary';
   if (values.topology !== undefined && values.topology !== topology)
     faults.push(`--topology must be one of ${TOPOLOGIES.join(', ')}, not "${values.topology}"`);
 
   const servers = number('servers', 3, 1, 20);
+  faults.push(...directionFaults(direction, servers));
   const databases = number('databases', topology === 'single' ? 1 : 3, 1, 9);
   if (topology === 'single' && databases !== 1)
     faults.push(`--topology single has one MySQL server, not ${databases}: leave out --databases`);
@@ -87,6 +95,7 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   if (faults.length > 0) throw new FlagError(faults);
   return {
     method,
+    direction,
     servers,
     databases,
     topology,
@@ -98,6 +107,17 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   };
 }
 
+function directionFaults(direction: string, servers: number): string[] {
+  if (direction === 'both-ways') return [];
+  const names = /^one-way:(.+)$/.exec(direction)?.[1]?.split(',');
+  if (!names) return [`--direction must be both-ways or one-way:NAME[,NAME…], not "${direction}"`];
+  const known = Array.from({ length: servers }, (_, i) => `web${i + 1}`);
+  const strangers = names.filter((name) => !known.includes(name));
+  if (strangers.length > 0)
+    return [`--direction names ${strangers.join(', ')}, but the web servers are ${known.join(', ')}`];
+  return new Set(names).size < names.length ? [`--direction names the same web server twice: "${direction}"`] : [];
+}
+
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
@@ -105,6 +125,7 @@ function parse(args: readonly string[]) {
       allowPositionals: false,
       options: {
         method: { type: 'string' },
+        direction: { type: 'string' },
         servers: { type: 'string' },
         databases: { type: 'string' },
         topology: { type: 'string' },

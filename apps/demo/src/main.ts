@@ -1,19 +1,24 @@
 // The demo: starts the stack, walks a user across its servers, reports, and keeps serving.
 import { writeFileSync } from 'node:fs';
 import { stderr, stdout } from 'node:process';
-import { StackError, startStack, type Stack, type StackProcess } from '@roam/local-stack';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { leaderOf, StackError, startStack, type Stack, type StackProcess } from '@roam/local-stack';
 import { resolve } from 'node:path';
 import { compare, comparisonTable, rowOf, type Comparison, type Row } from './comparison.js';
 import { maxPathBytes, openControl } from './control.js';
 import { costsOf, type Costs } from './cost.js';
 import { answersHttp, keepAlive } from './keep-alive.js';
-import { FlagError, HELP, METHODS, parseFlags, type DemoFlags } from './flags.js';
+import { FlagError, HELP, parseFlags, type DemoFlags } from './flags.js';
+import { waysToShare, type Way } from './ways.js';
 import { table, type Report, type Step } from './report.js';
 import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
 import { walk, type WalkResult } from './walk.js';
 
 /** Read by `npm run admin`, so that it works beside the demo. */
 const ADMIN_SETTINGS = '.roam/demo.env';
+
+/** How often the leader is looked for. Milliseconds. */
+const LOOK_MS = 1_000;
 
 /** Where the web servers pass on what is pressed on their page; none where its path is too long for a socket. */
 const controlPath = resolve(`.roam/control/${process.pid}`);
@@ -71,17 +76,21 @@ async function restore({ killed, report }: WalkResult, running: Stack, flags: De
 
 /** Starts the stack with this session method and walks a user across it. */
 async function walkOn(
-  method: string,
+  { label, method, direction = 'both-ways' }: Way,
   flags: DemoFlags,
   before?: (running: Stack) => Promise<void>,
 ): Promise<WalkResult> {
   const { servers, databases, topology, port, kill } = flags;
-  const env = { SESSION_METHOD: method, ...(hasControl && { DEMO_SOCKET: controlPath }) };
+  const env = {
+    SESSION_METHOD: method,
+    SYNC_DIRECTION: direction,
+    ...(hasControl && { DEMO_SOCKET: controlPath }),
+  };
   stack = await startStack({ servers, databases, topology, port, env, onProgress: say });
   await writeState(stack, method, flags);
   writePrivately(ADMIN_SETTINGS, environmentFile(stack.settings));
   await before?.(stack);
-  say(`the stack is ready at ${stack.url}: one user now visits every web server (session method ${method})`);
+  say(`the stack is ready at ${stack.url}: one user now visits every web server (session method ${label})`);
   const onStep = (step: Step) => {
     if (step.status === null) say(step.name);
   };
@@ -95,19 +104,29 @@ async function walkAll(flags: DemoFlags): Promise<{ last: WalkResult; comparison
   const reports: Report[] = [];
   const rows: Row[] = [];
   let last: WalkResult | undefined;
-  for (const method of METHODS) {
-    say(`method ${method}, ${rows.length + 1} of ${METHODS.length}`);
+  const ways = waysToShare(flags.servers);
+  for (const way of ways) {
+    say(`method ${way.label}, ${rows.length + 1} of ${ways.length}`);
     await stack?.stop();
     stack = undefined;
     let costs: Costs | undefined;
-    last = await walkOn(method, flags, async (running) => {
-      costs = await costsOf(running, method);
+    last = await walkOn(way, flags, async (running) => {
+      costs = await costsOf(running, way.method);
     });
     reports.push(last.report);
-    rows.push(rowOf(last, costs!));
+    rows.push(rowOf(last, costs!, way.label));
     if (!last.report.ok) stdout.write(table(last.report, stdout.isTTY));
   }
   return { last: last!, comparison: compare(reports, rows) };
+}
+
+/** Another web server may lead at any time: the state file says which one does. */
+async function followLeader(running: Stack, flags: DemoFlags): Promise<void> {
+  for (let last = await leaderOf(running); !ending; await sleep(LOOK_MS, undefined, { ref: false })) {
+    const leader = await leaderOf(running);
+    if (leader !== last && !ending) await writeState(running, 'sync', flags);
+    last = leader;
+  }
 }
 
 async function run(flags: DemoFlags): Promise<void> {
@@ -124,7 +143,8 @@ async function run(flags: DemoFlags): Promise<void> {
     report = all.comparison;
     stdout.write(comparisonTable(all.comparison, stdout.isTTY));
   } else {
-    result = await walkOn(flags.method, flags);
+    const { method, direction } = flags;
+    result = await walkOn({ label: method, method, direction }, flags);
     report = result.report;
     stdout.write(table(report, stdout.isTTY));
   }
@@ -148,6 +168,7 @@ async function run(flags: DemoFlags): Promise<void> {
       say,
       onChange: () => writeState(running, result.report.method, flags),
     });
+  if (flags.direction !== 'both-ways') void followLeader(running, flags);
   if (result.killed.length > 0) await restore(result, running, flags);
 }
 

@@ -1,11 +1,13 @@
 // The files that tell other programs where the running demo is: the state file, and the settings for `npm run admin`.
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Stack, StackProcess } from '@roam/local-stack';
+import { leaderOf, type Stack, type StackProcess } from '@roam/local-stack';
 
 export interface DemoState {
   readonly url: string;
   readonly method: string;
+  /** The web server that leads, where one takes the writes of all. */
+  readonly leader?: string;
   readonly nginx: Running;
   readonly servers: readonly (Running & { readonly name: string; readonly url: string })[];
   readonly databases: readonly (Running & {
@@ -24,9 +26,11 @@ interface Running {
 }
 
 export async function stateOf(stack: Stack, method: string): Promise<DemoState> {
+  const leader = await leaderOf(stack);
   return {
     url: stack.url,
     method,
+    ...(leader !== undefined && { leader }),
     nginx: running(stack.nginx),
     servers: stack.servers.map((server) => ({ name: server.name, url: server.url, ...running(server) })),
     databases: await Promise.all(

@@ -1,6 +1,6 @@
 // What the walk can take away from the running site, and give back.
 import { renameSync } from 'node:fs';
-import type { Stack, StackProcess } from '@roam/local-stack';
+import { leaderOf, type Stack, type StackProcess } from '@roam/local-stack';
 
 /** `database`, `server` and `mount` are what a session method may depend on. */
 export interface Victim {
@@ -12,14 +12,18 @@ export interface Victim {
   start(): Promise<void>;
 }
 
-/** One of each: a MySQL server, the web server of this name and, where sessions are in files, a mount. */
+/**
+ * One of each: a MySQL server, the web server of this name (or the one that leads) and, where sessions are in files, a
+ * mount.
+ */
 export async function victimsOf(stack: Stack, method: string, serverName: string): Promise<Victim[]> {
   const { nodes } = stack.databases;
   const roles = await Promise.all(nodes.map((node) => node.role()));
   // Where only one node takes writes, it is not that one: its failover takes MySQL seconds (see the documentation).
   const replica = nodes.findLast((_node, index) => roles[index] === 'replica');
   const database = replica ?? nodes[0];
-  const server = stack.servers.find(({ name }) => name === serverName);
+  const name = (await leaderOf(stack)) ?? serverName;
+  const server = stack.servers.find((each) => each.name === name);
   const [mount] = stack.sessionDirs;
   return [
     ...(database ? [killed('database', database)] : []),

@@ -11,6 +11,7 @@ export { guarded, type CommandLine } from './system/guard.js';
 export { isFree } from './system/ports.js';
 export { projectDir, roamDir } from './system/project-dir.js';
 export type * from './types.js';
+export { leaderOf } from './web/leader.js';
 export { migrate } from './web/migrate.js';
 export { plainEnvironment } from './web/node-command.js';
 export { webSettings } from './web/settings.js';

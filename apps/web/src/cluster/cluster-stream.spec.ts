@@ -39,7 +39,7 @@ async function start(settings: Record<string, string> = { SHOW_SERVER: 'on' }) {
   const fake = {
     nodes: [online],
     listeners,
-    readiness: { phase: 'ready' as 'ready' | 'draining', places: () => places },
+    readiness: { phase: 'ready' as 'ready' | 'draining', leader: () => undefined, places: () => places },
   };
   const cluster = {
     nodes: () => fake.nodes,

@@ -11,6 +11,8 @@ export interface ClusterMoment {
   readonly nodes: ReturnType<MysqlCluster['nodes']>;
   /** Where sessions are kept beside it and MySQL. */
   readonly places: ReturnType<Readiness['places']>;
+  /** See `Readiness.leader`. */
+  readonly leader: ReturnType<Readiness['leader']>;
   /** The node that the session which the page asks for is kept on. */
   readonly home: string | undefined;
 }
@@ -27,7 +29,7 @@ const everyMs = 1_000;
 export function clusterStream(
   config: Config,
   cluster: Pick<MysqlCluster, 'nodes' | 'onChange' | 'homeOf'>,
-  readiness: Pick<Readiness, 'phase' | 'places'>,
+  readiness: Pick<Readiness, 'phase' | 'places' | 'leader'>,
 ): RequestHandler {
   let open = 0;
   return (request: Request, response: Response, next: NextFunction) => {
@@ -41,6 +43,7 @@ export function clusterStream(
         server: config.server.name,
         nodes: cluster.nodes(),
         places: readiness.places(),
+        leader: readiness.leader(),
         home: keepsSessionsInMysql ? cluster.homeOf(session) : undefined,
       };
       // Who reads too slowly misses a moment: the next one says it all.

@@ -84,8 +84,10 @@ export class Config {
     /** `host:port` of each server, or a single name whose addresses are all servers. */
     readonly peers: readonly string[];
     readonly secret: string;
-    /** The server that the others follow; without it all are alike. */
-    readonly oneWay?: string;
+    /** The server that leads, and its successors in their order; without it every server writes. */
+    readonly oneWay?: readonly string[];
+    /** Whether an earlier server in the order leads again when it is back. */
+    readonly takesBack?: boolean;
     /** Where the sessions are kept while no server runs. */
     readonly snapshot?: string;
   };

@@ -133,7 +133,14 @@ describe('parseSettings', () => {
       secret,
     });
     const oneWay = parseSettings({ ...sync, SYNC_PEERS: 'web', SYNC_DIRECTION: 'one-way:web1' }).sync;
-    expect(oneWay).toMatchObject({ peers: ['web'], oneWay: 'web1' });
+    expect(oneWay).toMatchObject({ peers: ['web'], oneWay: ['web1'], takesBack: false });
+    const order = { SYNC_DIRECTION: 'one-way:web1,web2,web3', SYNC_TAKE_BACK: 'on' };
+    expect(parseSettings({ ...sync, ...order }).sync).toMatchObject({
+      oneWay: ['web1', 'web2', 'web3'],
+      takesBack: true,
+    });
+    for (const direction of ['one-way', 'one-way:', 'one-way:web1,', 'one-way:web1,web2,web1'])
+      expect(faultsOf({ ...sync, SYNC_DIRECTION: direction }).join()).toMatch(/^SYNC_DIRECTION /);
   });
 
   it('says what a method lacks', () => {

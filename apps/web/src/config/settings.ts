@@ -127,8 +127,13 @@ const schema = z.object({
   SYNC_DIRECTION: z
     .string()
     .default('both-ways')
-    .refine((text) => /^(both-ways|one-way:[\w.-]{1,64})$/.test(text), 'must be both-ways, or one-way:NAME')
-    .transform((text) => (text === 'both-ways' ? undefined : text.slice('one-way:'.length))),
+    .refine(
+      (text) => /^(both-ways|one-way:[\w.-]{1,64}(,[\w.-]{1,64})*)$/.test(text),
+      'must be both-ways, one-way:NAME, or with successors one-way:NAME,NAME,NAME',
+    )
+    .transform((text) => (text === 'both-ways' ? [] : text.slice('one-way:'.length).split(',')))
+    .refine((order) => new Set(order).size === order.length, 'names the same web server twice'),
+  SYNC_TAKE_BACK: flag('off'),
   SYNC_SNAPSHOT: z
     .string()
     .optional()
@@ -301,12 +306,13 @@ function usesSync({ SESSION_METHOD: method, SESSION_MIGRATE_FROM: from }: Settin
 }
 
 /** `contradictions` has seen that all is there. */
-function syncOf({ SYNC_LISTEN, SYNC_PEERS, SYNC_SECRET, SYNC_DIRECTION, SYNC_SNAPSHOT }: Settings) {
+function syncOf(settings: Settings) {
+  const { SYNC_LISTEN, SYNC_PEERS, SYNC_SECRET, SYNC_DIRECTION, SYNC_TAKE_BACK, SYNC_SNAPSHOT } = settings;
   return {
     ...SYNC_LISTEN!,
     peers: SYNC_PEERS,
     secret: SYNC_SECRET!,
-    ...(SYNC_DIRECTION !== undefined && { oneWay: SYNC_DIRECTION }),
+    ...(SYNC_DIRECTION.length > 0 && { oneWay: SYNC_DIRECTION, takesBack: SYNC_TAKE_BACK }),
     ...(SYNC_SNAPSHOT !== undefined && { snapshot: SYNC_SNAPSHOT }),
   };
 }

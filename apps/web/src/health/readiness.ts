@@ -19,6 +19,8 @@ export interface ReadinessReport {
       readonly usable: boolean;
       /** Mounts or other servers, where the method has any: it may serve without some of them. */
       readonly places: readonly SessionPlace[];
+      /** The web server that takes the writes of all, where one does; null while none can. */
+      readonly leader?: string | null;
     };
   };
   readonly waitingFor?: string;
@@ -48,6 +50,12 @@ export class Readiness {
     return this.storage?.places?.() ?? [];
   }
 
+  /** The web server that takes the writes of all, null while none can; undefined where every server writes. */
+  leader(): string | null | undefined {
+    const leader = this.storage?.leader;
+    return leader && (leader() ?? null);
+  }
+
   /** What keeps this server from serving people who are signed in; undefined when nothing does. */
   missing(): string | undefined {
     // One that takes no writes, while a group elects its primary, shows people's sessions all the same.
@@ -67,6 +75,7 @@ export class Readiness {
           ...(this.storage && { method: this.storage.store.capabilities.method }),
           usable: this.storage !== undefined && this.missing() === undefined,
           places: this.places(),
+          ...(this.storage?.leader && { leader: this.leader() ?? null }),
         },
       },
       ...(waitingFor === undefined ? {} : { waitingFor }),

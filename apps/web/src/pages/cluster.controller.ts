@@ -35,6 +35,7 @@ export class ClusterController {
       servers: await this.servers.list(),
       nodes: this.cluster.nodes(),
       places: this.readiness.places(),
+      leader: this.readiness.leader(),
       method: this.config.session.method,
       // The stream is there only where servers may be shown.
       live: this.config.server.show,

@@ -15,7 +15,7 @@ function made(tag, ...children) {
 }
 
 /** Where sessions are kept besides: mounts, or the memory of the other servers, which differ from teller to teller. */
-function showPlaces(server, places) {
+function showPlaces(server, places, leader) {
   mounts = places.filter(({ kind, state }) => kind === 'mount' && state === 'online').map(({ name }) => name);
   for (const { kind, name, state } of places) {
     if (kind === 'mount') mark(place(`mount:${name}`), state);
@@ -24,7 +24,8 @@ function showPlaces(server, places) {
   }
   byId('places')?.replaceChildren(
     ...places.map(({ name, state, reason }) => {
-      const row = made('tr', made('th', name), made('td', made('span', state)), made('td', reason ?? ''));
+      const role = leader === undefined ? [] : [made('td', name === leader ? 'leads' : 'follows')];
+      const row = made('tr', made('th', name), made('td', made('span', state)), ...role, made('td', reason ?? ''));
       row.firstElementChild.scope = 'row';
       row.querySelector('span').classList.add('state', state);
       return row;
@@ -38,7 +39,7 @@ function mark(element, state) {
 }
 
 /** What a server tells once a second, and at every change. */
-function show({ server, nodes, places, home: newHome }) {
+function show({ server, nodes, places, leader, home: newHome }) {
   home = newHome;
   byId('teller').textContent = server;
   if (byId('home'))
@@ -54,7 +55,12 @@ function show({ server, nodes, places, home: newHome }) {
     lagCell.textContent = lagMs === undefined ? '–' : `${Math.round(lagMs)} ms`;
     noteCell.textContent = reason ?? '';
   }
-  showPlaces(server, places);
+  showPlaces(server, places, leader);
+  if (byId('leader'))
+    byId('leader').textContent =
+      leader === null
+        ? 'No web server leads now. Changes wait until one does.'
+        : `${leader} leads. The other web servers follow it: they send it all changes.`;
 }
 
 /** Lights the way for a moment. */

@@ -4,7 +4,7 @@ import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
 import { FileSessionStore } from '@roam/session/file';
 import { migrating, type MigrationProgress } from '@roam/session/migrating';
 import { MysqlSessionStore } from '@roam/session/mysql';
-import { SyncSessionStore } from '@roam/session/sync';
+import { SyncSessionStore, type SyncEvent } from '@roam/session/sync';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { Logger } from 'pino';
 import type { Config, SessionMethod } from '../config/config.js';
@@ -27,6 +27,8 @@ export interface SessionStorage {
   readonly withoutMysql: boolean;
   /** Where it keeps the sessions beside this server and MySQL. */
   readonly places?: () => readonly SessionPlace[];
+  /** The web server that takes the writes of all, where one does; undefined while none can. */
+  readonly leader?: () => string | undefined;
   /** What it lacks to serve, in words; undefined while it serves. */
   readonly missing: () => string | undefined;
   /** Whether this server hears nobody any more: it must not wait until it stops listening. */
@@ -65,12 +67,19 @@ export async function openSessionStorage(
     withoutMysql: from.withoutMysql && to.withoutMysql,
     missing: () => from.missing() ?? to.missing(),
     places: () => [from, to].flatMap((each) => each.places?.() ?? []),
+    ...leaderOf(from, to),
     isCutOff: () => [from, to].some((each) => each.isCutOff?.()),
     progress: () => store.progress(),
     close: async () => {
       await Promise.all([from.close(), to.close()]);
     },
   };
+}
+
+/** While sessions move, only one of the two methods can be `sync`. */
+function leaderOf(...storages: readonly SessionStorage[]): Pick<SessionStorage, 'leader'> {
+  const { leader } = storages.find((each) => each.leader) ?? {};
+  return leader ? { leader } : {};
 }
 
 async function openCookies(
@@ -91,14 +100,17 @@ async function openCookies(
   return { ...always, store, withoutMysql: false, close: async () => revocations.close() };
 }
 
+/** Events of `sync` that need nobody's attention. */
+const goodNews: ReadonlySet<SyncEvent['type']> = new Set(['peer-up', 'peer-current', 'leads', 'leads-no-more']);
+
 async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
-  const { host, port, peers, secret, oneWay, snapshot } = sync!;
+  const { host, port, peers, secret, oneWay, takesBack = false, snapshot } = sync!;
   const store = await SyncSessionStore.open({
     serverName: server.name,
     listen: { host, port },
     peers,
     security: { secret },
-    direction: oneWay === undefined ? 'both-ways' : { oneWay },
+    direction: oneWay === undefined ? 'both-ways' : { oneWay, takesBack },
     ...(snapshot !== undefined && { snapshotFile: snapshot }),
     // Without peers and without MySQL: it is this server that was cut off.
     isCutOff: () =>
@@ -107,7 +119,7 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
         () => true,
       ),
     onEvent: (event) =>
-      event.type === 'peer-up' || event.type === 'peer-current'
+      goodNews.has(event.type)
         ? logger.info({ event }, `sync: ${event.type}`)
         : logger.warn({ event }, `sync: ${event.type}`),
   });
@@ -120,7 +132,15 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
         ? { ...own, state: 'online', reason: undefined }
         : { ...own, state: 'fenced', reason: 'its sessions are still being copied to this server' };
     });
-  return { store, withoutMysql: true, places, missing, isCutOff: () => store.isCutOff, close: () => store.close() };
+  return {
+    store,
+    withoutMysql: true,
+    places,
+    missing,
+    isCutOff: () => store.isCutOff,
+    close: () => store.close(),
+    ...(oneWay !== undefined && { leader: () => store.leader }),
+  };
 }
 
 async function openFiles({ session, server }: Config, _cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
