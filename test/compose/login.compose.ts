@@ -216,8 +216,15 @@ describe('the stack in containers', () => {
   it(
     'shares its sessions by every other method',
     logged(async () => {
-      for (const method of ['cookie', 'sync', 'file']) {
-        await stack.up([], { SESSION_METHOD: method });
+      const order = 'one-way:web1,web2,web3';
+      const ways = [['cookie'], ['sync'], ['sync', order], ['file']] as const;
+      for (const [method, direction] of ways) {
+        await stack.up([], { SESSION_METHOD: method, ...(direction && { SYNC_DIRECTION: direction }) });
+        if (direction)
+          await until(
+            async () => /web[123] leads/.test((await new Client(stack.httpUrl).get('/cluster')).text),
+            'a leader',
+          );
         const servers = await stack.webServers();
         const person = await registered();
         for (const name of servers) {

@@ -39,17 +39,19 @@ export class ComposeStack {
     await this.compose(['up', '--wait', '--quiet-pull', ...args], settings);
   }
 
-  /** The names of the web servers that run: their containers' short ids. */
+  /** The names of the web servers that run: `web` and the number of their containers. */
   async webServers(): Promise<string[]> {
-    const ids = await this.compose(['ps', '--quiet', 'web']);
-    return ids
+    const names = await this.compose(['ps', '--format', '{{.Name}}', 'web']);
+    return names
       .trim()
       .split('\n')
-      .map((id) => id.slice(0, 12));
+      .map((name) => `web${name.split('-').at(-1)}`)
+      .sort();
   }
 
-  /** Kills one container with SIGKILL, as if its machine had lost power. */
-  async kill(container: string): Promise<void> {
+  /** Kills the container of a web server with SIGKILL, as if its machine had lost power. */
+  async kill(webServer: string): Promise<void> {
+    const container = webServer.replace('web', `${this.project}-web-`);
     await run('docker', ['kill', '--signal', 'KILL', container], this.env);
   }
 

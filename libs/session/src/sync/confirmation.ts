@@ -65,6 +65,11 @@ export class Confirmation {
     return open ? open.confirmed : this.copies.replicas.kept(key);
   }
 
+  /** Tries again to confirm what has failed. To be called now and then while this server leads. */
+  retry(): void {
+    for (const [key, { running }] of this.open) if (!this.running.has(running)) this.settle(key).catch(() => undefined);
+  }
+
   /** Resolves when no change is on its way. */
   async settled(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);

@@ -30,6 +30,9 @@ const STAMPS_AHEAD_MS = 2000;
 /** A server that comes before the leader has to be there for so long before it takes over again. Milliseconds. */
 const BACK_FOR_MS = 2000;
 
+/** How often a leader tries again to have confirmed what too few servers have taken. Milliseconds. */
+const RETRY_MS = 500;
+
 export interface SuccessionOptions {
   readonly instance: string;
   /** Whether an earlier server in the order leads again when it is back. */
@@ -49,6 +52,7 @@ export class Succession implements Direction {
   /** Since when a server that comes before this one could lead. */
   private earlierSince: number | undefined;
   private ledLast = false;
+  private retriedAt = 0;
 
   constructor(
     private readonly options: SuccessionOptions,
@@ -152,6 +156,10 @@ export class Succession implements Direction {
     this.earlierSince = isEarlierThere ? (this.earlierSince ?? now) : undefined;
     this.leadership.tick();
     const leads = this.leadership.term() !== undefined;
+    if (leads && now - this.retriedAt > RETRY_MS) {
+      this.retriedAt = now;
+      this.confirmation.retry();
+    }
     if (leads !== this.ledLast) this.options.onLead(leads);
     this.ledLast = leads;
   }

@@ -21,7 +21,7 @@ export interface Outcome {
   readonly changes: number;
 }
 
-const LASTS_MS = 12_000;
+const LASTS_MS = 10_000;
 const timings = { lease: 1000, renew: 200, stagger: 100 };
 const TICK_MS = 50;
 const SLACK_MS = 2000;
