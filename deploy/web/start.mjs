@@ -1,5 +1,5 @@
 // Starts a web server of docker-compose.yml under the name web1, web2, …: the number that Docker gave its container.
-import { reverse } from 'node:dns/promises';
+import { resolvePtr } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,9 +10,10 @@ const PAUSE_MS = 250;
 async function numberOfContainer() {
   const addresses = Object.values(networkInterfaces())
     .flat()
-    .filter(({ internal }) => !internal)
-    .map(({ address }) => address);
-  const names = await Promise.all(addresses.map((address) => reverse(address).catch(() => [])));
+    .filter(({ internal, family }) => !internal && family === 'IPv4')
+    // `dns.reverse` would look into /etc/hosts first, which knows the container's id only.
+    .map(({ address }) => `${address.split('.').reverse().join('.')}.in-addr.arpa`);
+  const names = await Promise.all(addresses.map((address) => resolvePtr(address).catch(() => [])));
   return /-web-(\d+)\./.exec(names.flat().join(' '))?.[1];
 }
 
