@@ -64,3 +64,6 @@ if [ ! -e tls.pem ]; then
     -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1' -addext 'extendedKeyUsage=serverAuth' -keyout - -out -)
   keep tls.pem "$NGINX_UID" "$value"
 fi
+
+# Not a secret: the project's name begins the names of its containers, by which nginx finds one web server.
+keep project.conf "$NGINX_UID" "set \$project $PROJECT;"
