@@ -1,5 +1,4 @@
 // Puts together how this server writes, as its options say.
-import { originNamed } from '../replica/hybrid-clock.js';
 import type { CatchUp } from './catch-up.js';
 import type { Copies } from './copies.js';
 import type { CutOff } from './cut-off.js';
@@ -33,9 +32,12 @@ export function orderOf({ direction = 'both-ways' }: SyncOptions): readonly stri
   return typeof direction.oneWay === 'string' ? [direction.oneWay] : direction.oneWay;
 }
 
+/** @throws TypeError when the order names nobody, or a server twice */
 export function chooseDirection(parts: Parts): Direction | Succession {
   const { options, copies, membership, timings } = parts;
   const order = orderOf(options);
+  if (new Set(order).size < order.length || (typeof options.direction === 'object' && order.length === 0))
+    throw new TypeError(`The order "${order.join()}" must name at least one server, and each one once.`);
   if (order.length > 1) return successionOf(parts, order);
   const { acks = 1 } = options;
   const spread = spreadBy(parts, acks === 'majority' ? majorityOf(membership) : atLeast(acks));
@@ -69,7 +71,6 @@ function spreadBy({ copies, membership, cutOff, timings }: Parts, rule: AckRule)
   return (entry: Entry, toAll: boolean, term?: number) => spreader.spread(entry, toAll, term);
 }
 
-function writerBy({ copies, reader, membership, instance }: Parts, commit: Commit): Writer {
-  // Raised epochs are counted for this process: one that comes back without its memory would count them again.
-  return new Writer(copies, reader, membership, originNamed(instance), commit);
+function writerBy({ copies, reader, membership }: Parts, commit: Commit): Writer {
+  return new Writer(copies, reader, membership, commit);
 }

@@ -18,12 +18,16 @@ export class NotLeadingError extends StoreUnavailableError {
 /** A session, or a user's epochs, as it was confirmed last; the changes of now may still be lost. */
 interface Unconfirmed {
   confirmed: Kept | undefined;
+  /** Which of the runs has confirmed that: one that began earlier may end later. */
+  turn: number;
+  /** The last run. */
   running: Promise<unknown>;
 }
 
 export class Confirmation {
   private readonly open = new Map<Key, Unconfirmed>();
   private readonly running = new Set<Promise<unknown>>();
+  private turns = 0;
 
   /** @param spread resolves when a majority holds the entry; throws when it does not */
   constructor(
@@ -41,9 +45,9 @@ export class Confirmation {
     if (term === undefined || !isBelow) throw new NotLeadingError();
     const before = replicas.kept(key);
     this.copies.keep(entry);
-    const open = this.open.get(key) ?? { confirmed: before, running: Promise.resolve() };
+    const open = this.open.get(key) ?? { confirmed: before, turn: 0, running: Promise.resolve() };
     this.open.set(key, open);
-    await this.confirm(key, open, term, entry, toAll);
+    await this.confirm(key, open, term, toAll);
   }
 
   /**
@@ -56,7 +60,7 @@ export class Confirmation {
     await open.running.catch(() => undefined);
     const term = this.leadership.term();
     if (this.open.get(key) !== open || term === undefined) return;
-    await this.confirm(key, open, term, JSON.parse(this.copies.replicas.kept(key)!.json) as Entry, false);
+    await this.confirm(key, open, term, false);
   }
 
   /** What a peer may be given of this entry: what a majority holds. */
@@ -70,30 +74,46 @@ export class Confirmation {
     for (const [key, { running }] of this.open) if (!this.running.has(running)) this.settle(key).catch(() => undefined);
   }
 
+  /** Resolves when what is unconfirmed now has been confirmed, or has failed. */
+  async pending(): Promise<void> {
+    await Promise.allSettled(Array.from(this.open.values(), ({ running }) => running));
+  }
+
   /** Resolves when no change is on its way. */
   async settled(): Promise<void> {
     while (this.running.size > 0) await Promise.allSettled(this.running);
   }
 
-  /** This server leads no more: what no majority holds is taken back, and comes again if another server has it. */
-  rollBack(): void {
+  /**
+   * This server leads no more: what no majority holds is taken back, and comes again if another server has it.
+   * Returns how many entries that were.
+   */
+  rollBack(): number {
+    const count = this.open.size;
     for (const [key, { confirmed }] of this.open) this.copies.replicas.restore(key, confirmed);
     this.open.clear();
+    return count;
   }
 
-  private async confirm(key: Key, open: Unconfirmed, term: number, entry: Entry, toAll: boolean): Promise<void> {
+  /** Has confirmed what is kept now, with all that came before it. */
+  private async confirm(key: Key, open: Unconfirmed, term: number, toAll: boolean): Promise<void> {
     const kept = this.copies.replicas.kept(key);
-    const run = this.spread(entry, toAll, term);
+    // Swept meanwhile: it has ended for good.
+    if (!kept) return void this.open.delete(key);
+    const turn = ++this.turns;
+    const run = this.spread(JSON.parse(kept.json) as Entry, toAll, term);
     open.running = run;
     this.running.add(run);
     try {
       await run;
+    } catch (error) {
+      throw this.leadership.mayAcknowledge(term) ? error : new NotLeadingError();
     } finally {
       this.running.delete(run);
     }
     if (!this.leadership.mayAcknowledge(term)) throw new NotLeadingError();
+    if (turn > open.turn) [open.turn, open.confirmed] = [turn, kept];
     // Another change may have come on top of it.
     if (this.copies.replicas.kept(key) === kept) this.open.delete(key);
-    else open.confirmed = kept;
   }
 }

@@ -108,11 +108,13 @@ export class Leadership {
 
   /** Writes must not be stamped later than this: a successor counts on it. */
   get ceiling(): Moment {
-    return this.lease.ceiling;
+    return this.lease.ceiling(this.site.quorum());
   }
 
   /** Whether a change that a leader sends in this term is to be taken: another one may lead by now. */
   isObeyed(instance: string, term: number): boolean {
+    // After a standstill this may be the first to notice that another server leads.
+    this.stopIfLapsed();
     const isKnown = this.known?.instance === instance && this.known.attempt === term;
     return isKnown || this.promised.isLast(instance, term);
   }
@@ -130,16 +132,18 @@ export class Leadership {
 
   /** Another server's request. */
   answer(from: string, { step, attempt, ceiling }: LeaseRequest): LeaseAnswer {
+    this.stopIfLapsed();
     if (step === 'release') {
       this.promised.release(from, attempt);
-      if (this.known?.instance === from) this.known = undefined;
+      if (this.known?.instance === from && this.known.attempt <= attempt) this.known = undefined;
       return { granted: false, floor: '' };
     }
     // Who has a majority leads: an attempt of this server only keeps it waiting.
     if (step === 'lead' && this.phase === 'asking') this.stop();
     const granted = this.site.isReady() && this.promised.grant(from, attempt, ceiling);
     if (granted && this.known?.instance !== from) this.known = undefined;
-    if (step === 'lead' && this.promised.isFreeFor(from))
+    // Right after its start a server promises nothing, and follows all the same.
+    if (step === 'lead' && !this.promised.isAnothers(from))
       this.known = { instance: from, attempt, until: this.patient() + this.timings.lease };
     return { granted, floor: granted ? this.promised.floor : '' };
   }
@@ -222,7 +226,8 @@ export class Leadership {
     this.phase = 'following';
     this.lease.forget();
     this.promised.release(this.instance, this.attempt);
-    this.freeSince = this.patient();
+    // Who has failed lets others try first.
+    this.freeSince = this.patient() + (hasLed ? 0 : this.timings.stagger);
     if (hasLed) this.site.onStop();
     const request: LeaseRequest = { step: 'release', attempt: this.attempt, ceiling: '' };
     for (const peer of this.site.peers()) this.site.ask(peer, request).catch(() => undefined);

@@ -9,16 +9,21 @@ export type Clock = () => number;
 /** Clocks of two servers may run at rates that differ by this part, and a lease still ends before the promises for it. */
 const DRIFT = 0.1;
 
+const ANCHOR_MS = 100;
+
 /**
  * A clock for whoever must not be late: it also counts the time for which the machine slept, and a jump of the wall
  * clock may make it run ahead, never behind.
  */
 export function impatientClock(): Clock {
-  let [monotonic, wall, time] = [performance.now(), Date.now(), 0];
+  const read = () => ({ monotonic: performance.now(), wall: Date.now() });
+  let [anchor, base, time] = [read(), 0, 0];
   return () => {
-    const now = { monotonic: performance.now(), wall: Date.now() };
-    time += Math.max(now.monotonic - monotonic, now.wall - wall);
-    ({ monotonic, wall } = now);
+    const now = read();
+    const passed = Math.max(now.monotonic - anchor.monotonic, now.wall - anchor.wall);
+    time = Math.max(time, base + passed);
+    // The wall clock counts whole milliseconds: each step of the anchor may add one too many.
+    if (passed >= ANCHOR_MS) [anchor, base] = [now, time];
     return time;
   };
 }
@@ -67,6 +72,11 @@ export class Promised {
     return this.holder === holder && this.attempt === attempt;
   }
 
+  /** Whether this server knows that it has promised the lease to another one. */
+  isAnothers(asker: string): boolean {
+    return this.holder !== undefined && !this.isFreeFor(asker);
+  }
+
   isFreeFor(asker: string): boolean {
     return asker === this.holder || this.now() >= this.until;
   }
@@ -99,10 +109,10 @@ export class Lease {
     return this.valid().length >= quorum;
   }
 
-  /** The latest stamp that all of them know of; '' without promises. */
-  get ceiling(): Moment {
+  /** The latest stamp that so many of them know of; '' where fewer hold. */
+  ceiling(quorum: number): Moment {
     const ceilings = this.valid().map(([, { ceiling }]) => ceiling);
-    return ceilings.sort()[0] ?? '';
+    return ceilings.sort().at(-quorum) ?? '';
   }
 
   forget(): void {

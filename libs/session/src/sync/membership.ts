@@ -41,6 +41,11 @@ export class Membership {
     return this.links.filter(({ isMember }) => isMember);
   }
 
+  /** A reachable server may have acknowledged what this one does not know. */
+  get isBehind(): boolean {
+    return this.reachable.some(({ isBehind }) => isBehind);
+  }
+
   get reachable(): PeerLink[] {
     return this.links.filter(({ isUp }) => isUp);
   }

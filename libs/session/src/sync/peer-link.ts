@@ -66,6 +66,8 @@ export class PeerLink {
   /** Raised whenever the link must catch up again. */
   round = 0;
 
+  /** When it last answered it was this server, or one that another link leads to: also while it is dialled again. */
+  private isKnownAsOther = false;
   private framed: FramedSocket | undefined;
   private readonly waiting = new Map<number, Waiting>();
   private requests = 0;
@@ -103,7 +105,7 @@ export class PeerLink {
 
   /** It is another server, as far as is known, and not one that another link leads to. */
   get isMember(): boolean {
-    return this.state !== 'self' && this.state !== 'same';
+    return !this.isKnownAsOther;
   }
 
   /** It was up, and what it holds has never been taken over. */
@@ -225,6 +227,7 @@ export class PeerLink {
     if (peer.protocol !== PROTOCOL) throw new Error(`It speaks version ${peer.protocol} of the protocol.`);
     if (!this.context.isNew(peer, this)) return this.rest('same');
     this.state = 'up';
+    this.isKnownAsOther = false;
     this.isSilent = false;
     this.isGone = false;
     this.lead = peer.now - now;
@@ -238,6 +241,7 @@ export class PeerLink {
   private rest(state: 'self' | 'same'): void {
     this.close(state, 0);
     this.state = state;
+    this.isKnownAsOther = true;
     clearTimeout(this.redial);
     this.redial = setTimeout(() => this.dial(), IDLE_RETRY).unref();
   }

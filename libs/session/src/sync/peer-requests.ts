@@ -51,7 +51,7 @@ export class PeerRequests implements PeerHandlers {
   }
 
   answer(peer: Hello, request: string, body: unknown): string | Promise<string> {
-    const { replicas, now } = this.copies;
+    const { now } = this.copies;
     switch (request as keyof Requests) {
       case 'ping':
         return JSON.stringify(this.standing(peer));
@@ -61,7 +61,7 @@ export class PeerRequests implements PeerHandlers {
       case 'get':
         return this.shared(asKey(body))?.json ?? 'null';
       case 'digest':
-        return JSON.stringify({ ...this.standing(peer), digest: replicas.digest() });
+        return this.digest(peer);
       case 'bucket':
         return this.answerBucket(asBucketQuestion(body, BUCKETS));
       case 'write':
@@ -79,6 +79,13 @@ export class PeerRequests implements PeerHandlers {
   /** Its last connection has closed. */
   lost({ instance }: Hello): void {
     this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect();
+  }
+
+  /** What is not confirmed is not shown: it is waited for. What begins after `standing` is sent to the peer itself. */
+  private digest(peer: Hello): string | Promise<string> {
+    const standing = this.standing(peer);
+    const answer = () => JSON.stringify({ ...standing, digest: this.copies.replicas.digest() });
+    return this.succession ? this.succession.confirmation.pending().then(answer) : answer();
   }
 
   /** Not what a leader may have to take back. */

@@ -29,6 +29,7 @@ const LOOK_MS = 10;
 const STAMPS_AHEAD_MS = 2000;
 /** A server that comes before the leader has to be there for so long before it takes over again. Milliseconds. */
 const BACK_FOR_MS = 2000;
+const MOST_BACK_FOR_MS = 300_000;
 
 /** How often a leader tries again to have confirmed what too few servers have taken. Milliseconds. */
 const RETRY_MS = 500;
@@ -51,6 +52,7 @@ export class Succession implements Direction {
   private readonly timer: NodeJS.Timeout;
   /** Since when a server that comes before this one could lead. */
   private earlierSince: number | undefined;
+  private backFor = BACK_FOR_MS;
   private ledLast = false;
   private retriedAt = 0;
 
@@ -78,6 +80,7 @@ export class Succession implements Direction {
   async close(): Promise<void> {
     clearInterval(this.timer);
     await Promise.race([this.leadership.resign(), sleep(this.options.timings.ackWithin, undefined, { ref: false })]);
+    this.confirmation.rollBack();
   }
 
   // --- writes
@@ -144,7 +147,7 @@ export class Succession implements Direction {
    */
   follow({ instance }: Hello, { term, entries }: Replication): void {
     if (!this.leadership.isObeyed(instance, term)) {
-      this.linkTo(instance)?.suspect();
+      this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect();
       throw new NotLeadingError();
     }
     this.copies.take(entries);
@@ -155,13 +158,24 @@ export class Succession implements Direction {
     const isEarlierThere = this.electorate.earlier().some(({ current, serving }) => current && serving);
     this.earlierSince = isEarlierThere ? (this.earlierSince ?? now) : undefined;
     this.leadership.tick();
-    const leads = this.leadership.term() !== undefined;
+    const leader = this.leadership.leader();
+    const leads = leader === this.options.instance;
+    if (leader !== undefined && !leads) this.backFor = BACK_FOR_MS;
     if (leads && now - this.retriedAt > RETRY_MS) {
       this.retriedAt = now;
       this.confirmation.retry();
     }
     if (leads !== this.ledLast) this.options.onLead(leads);
     this.ledLast = leads;
+  }
+
+  /** An earlier server that cannot win is given way to less and less often. */
+  private shouldResign(): boolean {
+    const isBack = this.earlierSince !== undefined && performance.now() - this.earlierSince > this.backFor;
+    if (!this.options.takesBack || !isBack) return false;
+    this.earlierSince = undefined;
+    this.backFor = Math.min(2 * this.backFor, MOST_BACK_FOR_MS);
+    return true;
   }
 
   private site() {
@@ -177,8 +191,7 @@ export class Succession implements Direction {
         const canLead = electorate.place !== undefined && electorate.voters().length + 1 >= electorate.quorum;
         return canLead ? electorate.earlier().length : undefined;
       },
-      shouldResign: () =>
-        options.takesBack && this.earlierSince !== undefined && performance.now() - this.earlierSince > BACK_FOR_MS,
+      shouldResign: () => this.shouldResign(),
       isReady: options.isReady,
       ask: async ({ instance }: Voter, request: LeaseRequest) => {
         const link = this.linkTo(instance);
@@ -188,9 +201,16 @@ export class Succession implements Direction {
       takeOver: (voters: readonly string[]) => this.takeOver(voters),
       ceiling: () => this.copies.clock.ahead(STAMPS_AHEAD_MS),
       witness: (moment: string) => this.copies.clock.witness(moment),
-      onStop: () => this.confirmation.rollBack(),
+      onStop: () => this.onStop(),
       settled: () => this.confirmation.settled(),
     };
+  }
+
+  /** What was taken back, and others have, is to come again before anybody reads here. */
+  private onStop(): void {
+    if (this.confirmation.rollBack() === 0) return;
+    this.writer.countAnew();
+    for (const link of this.membership.members) link.suspect();
   }
 
   private async takeOver(voters: readonly string[]): Promise<string[]> {

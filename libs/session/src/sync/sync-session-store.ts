@@ -95,7 +95,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     this.reader = new Reader(copies, membership, counters, timings);
     this.joining = new Joining(options, copies, membership, this.reader, timings);
     const { instance, reader, cutOff, catchUp } = this;
-    const isReady = () => this.serving && !this.isCutOff && !this.closed;
+    const isReady = () => this.serving && !this.isCutOff && !this.closed && !membership.isBehind;
     const parts = { options, instance, timings, copies, membership, reader, cutOff, catchUp, isReady };
     this.direction = chooseDirection(parts);
     if (this.direction instanceof Succession) this.succession = this.direction;

@@ -1,4 +1,6 @@
 // Carries out writes on this server's own copies.
+import { randomUUID } from 'node:crypto';
+import { originNamed } from '../replica/hybrid-clock.js';
 import {
   createReplica,
   endReplica,
@@ -25,14 +27,23 @@ const LONGEST_LIFE = 31 * 24 * 3_600_000;
 export type Commit = (entry: Entry, toAll: boolean) => Promise<void>;
 
 export class Writer {
-  /** @param counter what this process's raised epochs are counted under */
+  /**
+   * What raised epochs are counted under. A process that comes back without its memory, or takes back what it has
+   * counted, would count the same again.
+   */
+  private counter = originNamed(randomUUID());
+
   constructor(
     private readonly copies: Copies,
     private readonly reader: Reader,
     private readonly membership: Membership,
-    private readonly counter: string,
     private readonly commit: Commit,
   ) {}
+
+  /** What was counted until now may have been taken back. */
+  countAnew(): void {
+    this.counter = originNamed(randomUUID());
+  }
 
   /** @throws StoreUnavailableError */
   async perform<W extends Write>(write: W): Promise<WriteAnswer<W>> {

@@ -96,8 +96,10 @@ class Server implements Machine, Site {
     return this.frozenUntil > this.world.now;
   }
 
+  /** Looks only: asking `leadership` itself would end a lease that has lapsed. */
   get leads(): boolean {
-    return this.leadership.term() !== undefined;
+    const { phase } = this.leadership as unknown as { phase: string };
+    return phase === 'leading' && (this.leadership as unknown as { isHeld(): boolean }).isHeld();
   }
 
   get isJoining(): boolean {
