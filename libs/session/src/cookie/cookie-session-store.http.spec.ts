@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SessionManager } from '../manager.js';
-import { sessionMiddleware, type SessionRequest } from '../middleware.js';
+import { sessionMiddleware, type SessionRequest } from '../http/middleware.js';
 import { CookieSessionStore } from './cookie-session-store.js';
 import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 import { best, patience } from '../testing/patience.js';

@@ -9,7 +9,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { SessionManager } from '../manager.js';
-import { sessionMiddleware } from '../middleware.js';
+import { sessionMiddleware } from '../http/middleware.js';
 import type { SessionOptions } from '../options.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<SessionOptions>({

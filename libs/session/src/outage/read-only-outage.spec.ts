@@ -7,7 +7,7 @@ import { MemoryRevocationList } from '../cookie/revocation/memory-revocation-lis
 import { StoreUnavailableError } from '../errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../memory/memory-session-store.js';
-import { sessionMiddleware, type SessionRequest } from '../middleware.js';
+import { sessionMiddleware, type SessionRequest } from '../http/middleware.js';
 import { aRecord } from '../testing/store-contract.js';
 import { Visitor } from '../testing/visitor.js';
 import { CircuitBreaker } from './circuit-breaker.js';

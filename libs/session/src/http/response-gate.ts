@@ -1,6 +1,6 @@
 // Holds a response back until its session is committed: no byte leaves before, and a failure replaces the answer.
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { FailureAnswer } from './options.js';
+import type { FailureAnswer } from '../options.js';
 
 type Method = 'write' | 'end' | 'writeHead' | 'flushHeaders';
 

@@ -9,13 +9,13 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import passport from 'passport';
 import { Strategy } from 'passport-local';
-import { StoreUnavailableError } from './errors.js';
-import { SessionManager } from './manager.js';
-import { MemorySessionStore, SharedMemory } from './memory/memory-session-store.js';
+import { StoreUnavailableError } from '../errors.js';
+import { SessionManager } from '../manager.js';
+import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
-import type { SessionOptions } from './options.js';
-import type { SessionRecord, WriteResult } from './store.js';
-import { best, patience } from './testing/patience.js';
+import type { SessionOptions } from '../options.js';
+import type { SessionRecord, WriteResult } from '../store.js';
+import { best, patience } from '../testing/patience.js';
 
 type Handler = (request: SessionRequest & Request, response: Response, next: NextFunction) => unknown;
 
