@@ -1,4 +1,5 @@
 // The sessions of one server: opens each request's session, and ends, lists and sweeps sessions beside requests.
+import { inspect } from 'node:util';
 import { Codec } from './codec.js';
 import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './options.js';
 import { ReadOnlyOutage } from './outage/read-only-outage.js';
@@ -44,7 +45,7 @@ export class SessionManager {
   private readonly running = new Set<Promise<void>>();
 
   constructor(readonly options: SessionOptions) {
-    const { secure, secrets, upcasters, now = Date.now, onEvent = () => undefined } = options;
+    const { secure, secrets, upcasters, now = Date.now } = options;
     const limits = checkedLimits({ ...defaultLimits, ...options.limits });
     const outage =
       options.outage === 'read-only'
@@ -62,9 +63,20 @@ export class SessionManager {
       tokens: new Tokens(secrets),
       codec: new Codec(upcasters),
       limits,
-      emit: (event: SessionEvent) => onEvent(event),
+      emit: (event: SessionEvent) => this.report(event),
       background: (work) => this.track(work),
     };
+  }
+
+  /** Tells the app. Where it does not listen, a mistake of its handlers is a warning of the process. Never throws. */
+  report(event: SessionEvent): void {
+    const { onEvent } = this.options;
+    try {
+      if (onEvent) onEvent(event);
+      else if (event.type === 'response-error') process.emitWarning(inspect(event.error), 'SessionWarning');
+    } catch (error) {
+      process.emitWarning(`onEvent failed: ${inspect(error)}`, 'SessionWarning');
+    }
   }
 
   /** What the store in use promises. */

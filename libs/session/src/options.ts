@@ -55,7 +55,12 @@ export type SessionEvent =
   /** The store could not answer, and the session was shown from its copy. */
   | { readonly type: 'shown-from-copy'; readonly id: string }
   /** The store could not take a logout: this server repeats it until it does. */
-  | { readonly type: 'logout-pending'; readonly id: string };
+  | { readonly type: 'logout-pending'; readonly id: string }
+  /**
+   * A response was used in a way that Node refuses, a write after its end for example, and nobody listened to its `error`
+   * event; or Node or the app failed to make the answer of `SessionOptions.failure`.
+   */
+  | { readonly type: 'response-error'; readonly error: unknown };
 
 /** The answer that replaces the handler's when the session cannot be read or kept. */
 export interface FailureAnswer {

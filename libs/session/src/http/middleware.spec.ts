@@ -41,7 +41,8 @@ describe('the request life cycle', () => {
     }
   });
 
-  async function serve(setUp: (app: Express) => void, options: Partial<SessionOptions> = {}): Promise<string> {
+  /** Serves this app; without options there is no session. */
+  async function serve(setUp: (app: Express) => void, options?: Partial<SessionOptions>): Promise<string> {
     const app = express();
     app.use((_request, response, next) => {
       response.setHeader('X-Request-Id', 'kept');
@@ -53,7 +54,8 @@ describe('the request life cycle', () => {
       };
       next();
     });
-    app.use(sessionMiddleware(new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, ...options })));
+    if (options)
+      app.use(sessionMiddleware(new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, ...options })));
     setUp(app);
     const server = createServer(app);
     servers.push(server);
@@ -153,7 +155,7 @@ describe('the request life cycle', () => {
         request.session!.a = 1;
         response.send('done');
       });
-    });
+    }, {});
     const answer = await fetch(url);
     expect(await answer.text()).toBe('done');
     expect(answer.headers.getSetCookie()).toHaveLength(2);
@@ -240,24 +242,28 @@ describe('the request life cycle', () => {
     let waited = false;
     const url = await handle(async (request, response) => {
       request.session!.a = 1;
-      waited = !response.write(Buffer.alloc(20_000, 'a'));
+      waited = !response.write(Buffer.alloc(200_000, 'a'));
       if (waited) await once(response, 'drain');
       await pipeline(Readable.from(Array.from({ length: 300 }, () => Buffer.alloc(10_000, 'b'))), response);
     });
     const body = await (await fetch(url)).text();
     expect(waited).toBe(true);
-    expect(body).toBe('a'.repeat(20_000) + 'b'.repeat(3_000_000));
+    expect(body).toBe('a'.repeat(200_000) + 'b'.repeat(3_000_000));
   });
 
-  it('keeps the cookies that writeHead brings, in every form it takes', async () => {
+  it('keeps the cookies that writeHead brings, in every form it takes, as Node does', async () => {
     for (const headers of [{ 'Set-Cookie': ['x=1', 'y=2'] }, ['Set-Cookie', 'x=1', 'Set-Cookie', 'y=2']]) {
-      const url = await handle((request, response) => {
-        request.session!.a = 1;
+      const answer: Handler = (request, response) => {
+        if (request.session) request.session.a = 1;
         response.writeHead(200, headers as Record<string, string[]>);
         response.end();
-      });
-      const names = (await fetch(url)).headers.getSetCookie().map((cookie) => cookie.split('=')[0]);
-      expect(names.sort()).toEqual(['mark', 'sid', 'x', 'y']);
+      };
+      const names = async (url: string) =>
+        (await fetch(url)).headers.getSetCookie().map((cookie) => cookie.split('=')[0]);
+      // Node 20 keeps the last of a flat list's cookies only, when another header was set before.
+      const bare = await names(await serve((app) => app.use(answer as express.RequestHandler)));
+      expect(bare).toContain('y');
+      expect(await names(await handle(answer))).toEqual([...bare, 'sid', 'mark']);
     }
   });
 
@@ -382,7 +388,7 @@ describe('the request life cycle', () => {
         (request, response) =>
           void response.json({ user: request.user, ...(request as unknown as SessionRequest).session }),
       );
-    });
+    }, {});
     const visitor = cookiesOf(await fetch(`${url}/cart`, { method: 'POST' }));
     const post = (path: string, cookie: string) =>
       fetch(url + path, {

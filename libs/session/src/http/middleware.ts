@@ -6,7 +6,7 @@ import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../options.js';
 import { COPY_LIFE_MS } from '../outage/read-only-outage.js';
 import type { RequestSession } from '../request-session.js';
-import { gateResponse } from './response-gate.js';
+import { gateResponse, type AddedHeader } from './response-gate.js';
 import type { Session } from '../session.js';
 
 /** A request as a handler behind the middleware sees it; `session` is undefined after `session.destroy`. */
@@ -17,6 +17,8 @@ export interface SessionRequest extends IncomingMessage {
 
 /** How often an open response looks whether its session lives on: it ends within a second of it. */
 const STREAM_CHECK_MS = 700;
+
+const NO_HEADERS: readonly AddedHeader[] = [];
 
 /**
  * Express middleware that puts the session at `req.session` and commits it before the first byte of the response.
@@ -34,10 +36,7 @@ export function sessionMiddleware(manager: SessionManager) {
         attach(manager, opened, request, response);
         next();
       },
-      async (error: unknown) => {
-        const { status, headers, body } = await answerTo(manager, error, request);
-        response.writeHead(status, headers).end(request.method === 'HEAD' ? undefined : body);
-      },
+      (error: unknown) => refuse(manager, error, request, response),
     );
   };
 }
@@ -49,29 +48,45 @@ function attach(manager: SessionManager, opened: RequestSession, request: Sessio
   opened.onReplace = (replacement) => (request.session = replacement);
   Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
   gateResponse(response, {
-    before: () => opened.finish(),
-    onHeaders: (isWhole) => {
-      setCookies(manager, opened, response);
+    // Asked once more after the commit: after a standstill of the process the app may break the connection off.
+    before: () => opened.finish()?.then(() => void opened.isOver()),
+    onHead: (isWhole) => {
       if (!isWhole && opened.isStored) endWithSession(opened, response);
+      return cookieHeaders(manager, opened);
     },
-    onFailure: (error) => answerTo(manager, error, request),
+    onFailure: (error) => answersTo(manager, error, request),
+    onUnheardError: (error) => manager.report({ type: 'response-error', error }),
   });
 }
 
-function setCookies(manager: SessionManager, opened: RequestSession, response: ServerResponse): void {
+/** Answers a request whose session could not be opened, unless somebody else has. */
+function refuse(manager: SessionManager, error: unknown, request: IncomingMessage, response: ServerResponse): void {
+  if (response.headersSent) return;
+  gateResponse(response, {
+    before: () => Promise.reject(error),
+    onHead: () => NO_HEADERS,
+    onFailure: () => answersTo(manager, error, request),
+    onUnheardError: (error) => manager.report({ type: 'response-error', error }),
+  });
+  response.end();
+}
+
+function cookieHeaders(manager: SessionManager, opened: RequestSession): readonly AddedHeader[] {
   const { token, mark, standby, maxAge } = opened.cookieChanges();
+  if (token === undefined && mark === undefined && standby === undefined) return NO_HEADERS;
+  const headers: AddedHeader[] = [];
   const set = (name: string, value: string | null | undefined, maxAge: number | null) => {
     if (value === undefined) return;
     const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.ceil(maxAge / 1000) };
     const attributes = { path: '/', httpOnly: true, sameSite: 'lax', secure: manager.options.secure } as const;
-    response.appendHeader('Set-Cookie', stringifySetCookie(name, value ?? '', { ...attributes, ...lifetime }));
+    headers.push({ name: 'Set-Cookie', value: stringifySetCookie(name, value ?? '', { ...attributes, ...lifetime }) });
   };
   set(manager.tokenCookie, token, maxAge);
   set(manager.markCookie, mark, maxAge);
   set(manager.standbyCookie, standby, COPY_LIFE_MS);
   // A cache that kept this answer would hand one person's session to another (RFC 9111, section 7.3).
-  if ((token || mark || standby) && !response.hasHeader('Cache-Control'))
-    response.setHeader('Cache-Control', 'no-store');
+  if (token || mark || standby) headers.push({ name: 'Cache-Control', value: 'no-store', ifMissing: true });
+  return headers;
 }
 
 /** Ends a response that outlives its session: a stream must not go on after a logout. */
@@ -90,16 +105,21 @@ function endWithSession(opened: RequestSession, response: ServerResponse): void 
   response.once('close', () => clearTimeout(timer));
 }
 
-/** Never rejects: where the app's own answer fails, a short one serves. */
-async function answerTo(manager: SessionManager, error: unknown, request: IncomingMessage): Promise<FailureAnswer> {
+/** The app's own answer, and a short one where that fails or Node refuses it. Never rejects. */
+async function answersTo(manager: SessionManager, error: unknown, request: IncomingMessage): Promise<FailureAnswer[]> {
   const failure =
     error instanceof SessionError ? error : new StoreUnavailableError('The session failed.', { cause: error });
-  const { failure: appAnswer = defaultAnswer } = manager.options;
-  const answer = await Promise.resolve()
-    .then(() => appAnswer(failure, request))
-    .catch(() => defaultAnswer(failure));
-  const length = String(Buffer.byteLength(answer.body));
-  return { ...answer, headers: { 'Cache-Control': 'no-store', ...answer.headers, 'Content-Length': length } };
+  const answers = [defaultAnswer(failure)];
+  try {
+    const own = await manager.options.failure?.(failure, request);
+    if (own) answers.unshift(own);
+  } catch (error) {
+    manager.report({ type: 'response-error', error });
+  }
+  return answers.map((answer) => {
+    const length = String(Buffer.byteLength(answer.body));
+    return { ...answer, headers: { 'Cache-Control': 'no-store', ...answer.headers, 'Content-Length': length } };
+  });
 }
 
 /** 503 asks to come again; a session that ended meanwhile asks to log in. */

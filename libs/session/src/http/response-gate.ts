@@ -1,173 +1,264 @@
-// Holds a response back until its session is committed: no byte leaves before, and a failure replaces the answer.
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+// Holds a response's bytes back until its session is committed; a failed commit replaces the whole answer.
+import { OutgoingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
 import type { FailureAnswer } from '../options.js';
 
-type Method = 'write' | 'end' | 'writeHead' | 'flushHeaders';
+/** A header that joins the handler's. */
+export interface AddedHeader {
+  readonly name: string;
+  readonly value: string;
+  /** Leaves the handler's own header of this name as it is. */
+  readonly ifMissing?: true;
+}
 
 /** What the gate asks and tells. */
 export interface Gate {
-  /** Called at the handler's first byte; undefined lets the response pass at once. */
+  /** Called before the handler's first byte leaves; undefined lets the response pass at once. */
   before(): Promise<void> | undefined;
   /**
-   * Called just before the headers leave, after `before` succeeded: the place to set cookies. `isWhole` when the handler
-   * has ended the response already, so that nothing can follow.
+   * Called just before the head leaves, after `before` succeeded: the headers to add. `isWhole` when the handler has ended
+   * the response already, so that nothing can follow.
    */
-  onHeaders(isWhole: boolean): void;
-  /** The answer that replaces the handler's when `before` failed. */
-  onFailure(error: unknown): Promise<FailureAnswer>;
+  onHead(isWhole: boolean): readonly AddedHeader[];
+  /** The answers that replace the handler's when `before` failed: the first that Node accepts is sent. Never rejects. */
+  onFailure(error: unknown): Promise<readonly FailureAnswer[]>;
+  /** An `error` event of the response that nobody listens to; it would end the process. */
+  onUnheardError(error: Error): void;
 }
 
-/** Bytes held before the handler is asked to wait, as a socket's own buffer would. */
-const HIGH_WATER_MARK = 16 * 1024;
+/**
+ * What of Node's response the gate is built on. `ServerResponse` keeps all its own books: it checks each call, throws,
+ * and renders the head. Everything of the final response then goes through `_send`, and this is where it is held back.
+ * Informational responses (1xx) do not. `response-gate.spec.ts` holds each Node version to this.
+ */
+interface NodeResponse extends ServerResponse {
+  /** The head as it will be sent, as soon as it is fixed. */
+  _header: string | null;
+  _headerSent: boolean;
+  _last: boolean;
+  /** Bytes on their way to the socket, a part of `writableLength`. */
+  outputSize: number;
+  _send(...chunk: Chunk): boolean;
+}
+
+type Callback = (error?: Error | null) => void;
+type Chunk = [data: string | Uint8Array, encoding?: BufferEncoding | null, callback?: Callback | null, size?: number];
+type Call = (this: ServerResponse, ...args: unknown[]) => unknown;
+type Method = 'write' | 'end' | 'flushHeaders';
+
+const GATE = Symbol('roam.session.gate');
+type GatedResponse = NodeResponse & { [GATE]: ResponseGate };
 
 /** Puts a gate before this response's first byte. */
 export function gateResponse(response: ServerResponse, gate: Gate): void {
+  if (typeof (response as NodeResponse)._send !== 'function')
+    throw new TypeError('The session middleware needs a response of node:http (HTTP/1.1).');
   new ResponseGate(response as GatedResponse, gate).close();
 }
 
-const GATE = Symbol('roam.session.gate');
-type GatedResponse = ServerResponse & { [GATE]: ResponseGate };
-type Call = (this: ServerResponse, ...args: unknown[]) => unknown;
-
 /** What stands in for the response's methods: one function for all responses, so that a request makes none. */
-const standIns: Record<Method, Call> = {
+const standIns = {
   write: standIn('write'),
   end: standIn('end'),
-  writeHead: standIn('writeHead'),
   flushHeaders: standIn('flushHeaders'),
+  _send(this: GatedResponse, ...chunk: Chunk): boolean {
+    return this[GATE].send(chunk);
+  },
 };
 
 function standIn(method: Method): Call {
   return function (this: ServerResponse, ...args: unknown[]): unknown {
-    return (this as GatedResponse)[GATE].intercept(method, args);
+    return (this as GatedResponse)[GATE].call(method, args);
   };
 }
 
+function onError(this: ServerResponse, error: Error): void {
+  (this as GatedResponse)[GATE].hear(error);
+}
+
 class ResponseGate {
-  private state: 'untouched' | 'holding' | 'open' | 'discarding' = 'untouched';
-  private held: { method: Method; args: unknown[] }[] = [];
+  private state: 'untouched' | 'holding' | 'open' | 'replaced' = 'untouched';
+  /** The handler's latest call. Undefined: what is sent comes from somebody else. */
+  private entered: Method | undefined;
+  private held: Chunk[] = [];
   private heldBytes = 0;
-  private readonly original: Record<Method, Call>;
+  private readonly original: Record<Method, Call> & Pick<NodeResponse, '_send'>;
   private readonly headersBefore: OutgoingHttpHeaders;
 
   constructor(
     private readonly response: GatedResponse,
     private readonly gate: Gate,
   ) {
-    const { write, end, writeHead, flushHeaders } = response as unknown as Record<Method, Call>;
-    this.original = { write, end, writeHead, flushHeaders };
+    const { write, end, flushHeaders, _send } = response as unknown as ResponseGate['original'];
+    this.original = { write, end, flushHeaders, _send };
     this.headersBefore = response.getHeaders();
   }
 
   close(): void {
     this.response[GATE] = this;
-    this.put(standIns);
+    Object.assign(this.response, standIns);
+    this.response.on('error', onError);
   }
 
-  intercept(method: Method, args: unknown[]): unknown {
-    if (this.state === 'untouched') this.start(method);
-    if (this.state === 'open') return this.call(method, args);
-    if (this.state === 'holding') {
-      this.held.push({ method, args });
-      if (method === 'write' || method === 'end') this.heldBytes += sizeOf(args[0]);
+  /** A handler's call: Node checks it first, and what is to be sent then comes to `send`. */
+  call(method: Method, args: unknown[]): unknown {
+    const before = this.entered;
+    this.entered = method;
+    try {
+      return this.original[method].apply(this.response, args);
+    } catch (error) {
+      this.entered = before;
+      throw error;
     }
-    return method === 'write' ? this.state === 'discarding' || this.heldBytes <= HIGH_WATER_MARK : this.response;
   }
 
-  private start(method: Method): void {
-    const { response, gate } = this;
-    if (response.headersSent) {
-      // Somebody answered past this gate, a deadline for example: what the handler did is not to be kept.
-      this.state = 'discarding';
-      return;
-    }
-    const committed = gate.before();
+  send(chunk: Chunk): boolean {
+    if (this.state === 'untouched') this.begin();
+    if (this.state === 'holding') return this.hold(chunk);
+    if (this.state === 'open') return this.original._send.apply(this.response, chunk);
+    callBack([chunk]);
+    return true;
+  }
+
+  hear(error: Error): void {
+    if (this.response.listenerCount('error') === 1) this.gate.onUnheardError(error);
+  }
+
+  /** At the first byte. */
+  private begin(): void {
+    // Somebody answers past this gate, a deadline for example: what the handler did is not to be kept.
+    if (this.entered === undefined) return this.open();
+    const committed = this.commit();
     if (committed === undefined) {
-      this.state = 'open';
-      gate.onHeaders(method === 'end');
-      this.put(this.original);
-      return;
+      this.addHeaders(this.entered === 'end');
+      return this.open();
     }
     this.state = 'holding';
-    // Whoever asks meanwhile must not begin a second answer.
-    Object.defineProperty(response, 'headersSent', { configurable: true, get: () => true });
-    committed.then(
-      () => this.release(),
-      (error: unknown) => this.fail(error),
-    );
+    committed.then(() => this.release()).catch((error: unknown) => this.fail(error));
+  }
+
+  private commit(): Promise<void> | undefined {
+    try {
+      return this.gate.before();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Takes itself out of the way, where nobody has wrapped it meanwhile. */
+  private open(): void {
+    const response = this.response as unknown as ResponseGate['original'];
+    this.state = 'open';
+    if (response.write === standIns.write) response.write = this.original.write;
+    if (response.end === standIns.end) response.end = this.original.end;
+    if (response.flushHeaders === standIns.flushHeaders) response.flushHeaders = this.original.flushHeaders;
+    response._send = this.original._send;
+  }
+
+  /** To the handler, this is a socket that has taken the bytes and not sent them yet. */
+  private hold(chunk: Chunk): boolean {
+    const { response } = this;
+    const [data, encoding] = chunk;
+    if (encoding && !Buffer.isEncoding(encoding)) Buffer.from('', encoding); // throws as the socket would
+    let bytes = typeof data === 'string' ? Buffer.byteLength(data, encoding ?? 'utf8') : data.byteLength;
+    if (!response._headerSent && response._header !== null) {
+      bytes += response._header.length;
+      response._headerSent = true;
+    }
+    this.held.push(chunk);
+    this.heldBytes += bytes;
+    response.outputSize += bytes;
+    return response.writableLength < response.writableHighWaterMark;
+  }
+
+  /** What was held; the response no longer counts it. */
+  private takeHeld(): Chunk[] {
+    const { held, response } = this;
+    response.outputSize = Math.max(0, response.outputSize - this.heldBytes);
+    this.held = [];
+    this.heldBytes = 0;
+    return held;
   }
 
   private release(): void {
-    this.restore();
-    this.state = 'open';
-    const head = this.held.find(({ method }) => method === 'writeHead');
-    if (head) takeHeaders(this.response, head.args);
-    this.gate.onHeaders(this.held.at(-1)?.method === 'end');
-    const mustDrain = this.heldBytes > HIGH_WATER_MARK;
-    let flowing = true;
-    for (const { method, args } of this.held) flowing = this.call(method, args) !== false && flowing;
-    this.held = [];
-    // The handler was told to wait; if the socket took everything, nobody else will wake it.
-    if (mustDrain && flowing && !this.response.writableEnded) this.response.emit('drain');
+    const { response } = this;
+    const { socket } = response;
+    this.addHeaders(response.writableEnded);
+    const held = this.takeHeld();
+    this.open();
+    if (socket?.destroyed) return callBack(held, streamDestroyed());
+    response._headerSent = false;
+    // As one piece: when that is more than the socket buffers, the socket's own `drain` wakes the handler.
+    socket?.cork();
+    for (const chunk of held) response._send(...chunk);
+    socket?.uncork();
+  }
+
+  private addHeaders(isWhole: boolean): void {
+    const { response, gate } = this;
+    const added = gate.onHead(isWhole);
+    if (added.length > 0 && response._header !== null) response._header = withHeaders(response._header, added);
   }
 
   private fail(error: unknown): void {
+    void this.gate.onFailure(error).then((answers) => this.replace(answers));
+  }
+
+  /** Ends the response with the first of these answers that Node accepts; what the handler wrote and writes goes nowhere. */
+  private replace(answers: readonly FailureAnswer[]): void {
     const { response } = this;
-    this.held = [];
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    for (const [name, value] of Object.entries(this.headersBefore)) response.setHeader(name, value!);
-    // What the handler still writes belongs to the answer that is replaced.
-    this.state = 'discarding';
-    if (this.heldBytes > HIGH_WATER_MARK) response.emit('drain');
-    void this.gate.onFailure(error).then(({ status, headers, body }) => {
-      this.original.writeHead.call(response, status, headers);
-      this.original.end.call(response, response.req.method === 'HEAD' ? undefined : body);
-    });
+    const { socket, writableNeedDrain } = response;
+    response.strictContentLength = false;
+    if (!response.writableEnded) (OutgoingMessage.prototype.end as Call).call(response);
+    const held = this.takeHeld();
+    this.state = 'replaced';
+    const body = this.renderHead(answers);
+    if (socket?.destroyed || body === undefined) {
+      callBack(held, streamDestroyed());
+      response.destroy();
+    } else {
+      this.original._send.call(response, response.req.method === 'HEAD' ? '' : body, 'utf8', () => callBack(held));
+    }
+    // A handler that waits for it learns by its next write that the response has ended.
+    if (writableNeedDrain) response.emit('drain');
   }
 
-  private call(method: Method, args: unknown[]): unknown {
+  /** Makes the head of the first answer that Node accepts the response's own. @returns that answer's body */
+  private renderHead(answers: readonly FailureAnswer[]): string | undefined {
     const { response } = this;
-    if (method !== 'writeHead') return this.original[method].apply(response, args);
-    const [status, message] = args;
-    takeHeaders(response, args);
-    const rest = typeof message === 'string' ? [message] : [];
-    return this.original.writeHead.call(response, status, ...rest);
-  }
-
-  private restore(): void {
-    this.put(this.original);
-    delete (this.response as { headersSent?: boolean }).headersSent;
-  }
-
-  private put({ write, end, writeHead, flushHeaders }: Record<Method, Call>): void {
-    Object.assign(this.response, { write, end, writeHead, flushHeaders });
-  }
-}
-
-/** Moves `writeHead`'s headers to the response, so that they join the cookies instead of replacing them. */
-function takeHeaders(response: ServerResponse, args: unknown[]): void {
-  const given = (typeof args[1] === 'string' ? args[2] : args[1]) as
-    OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
-  args.length = typeof args[1] === 'string' ? 2 : 1;
-  if (given === undefined) return;
-  const pairs: [string, OutgoingHttpHeader | undefined][] = Array.isArray(given)
-    ? toPairs(given)
-    : Object.entries(given);
-  for (const [name, value] of pairs) {
-    if (value === undefined) continue;
-    if (name.toLowerCase() === 'set-cookie') response.appendHeader(name, value as string | string[]);
-    else response.setHeader(name, value);
+    const isLast = /^close$/i.test(String(response.getHeader('connection')));
+    for (const { status, headers, body } of answers) {
+      Object.assign(response, { _header: null, _headerSent: false, _last: false, chunkedEncoding: false });
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      for (const [name, value] of Object.entries(this.headersBefore)) response.setHeader(name, value!);
+      if (isLast) response.setHeader('Connection', 'close');
+      response.sendDate = true;
+      response.statusMessage = '';
+      try {
+        ServerResponse.prototype.writeHead.call(response, status, headers);
+        return body;
+      } catch (error) {
+        this.gate.onUnheardError(error as Error);
+      }
+    }
+    return undefined;
   }
 }
 
-/** `writeHead` takes arrays flat (name, value, name, value) and nested. */
-function toPairs(given: OutgoingHttpHeader[]): [string, OutgoingHttpHeader][] {
-  if (Array.isArray(given[0])) return given as unknown as [string, OutgoingHttpHeader][];
-  const pairs: [string, OutgoingHttpHeader][] = [];
-  for (let i = 0; i + 1 < given.length; i += 2) pairs.push([String(given[i]), given[i + 1]]);
-  return pairs;
+/** One after the other, as Node does: what one of them throws keeps no other from being called. */
+function callBack(chunks: readonly Chunk[], error?: Error): void {
+  for (const [, , callback] of chunks) if (callback) process.nextTick(callback, error);
 }
 
-function sizeOf(chunk: unknown): number {
-  return typeof chunk === 'string' || chunk instanceof Uint8Array ? chunk.length : 0;
+function streamDestroyed(): Error {
+  const error = new Error('The client has left before the response was sent.');
+  return Object.assign(error, { code: 'ERR_STREAM_DESTROYED' });
+}
+
+function withHeaders(head: string, added: readonly AddedHeader[]): string {
+  let lines = '';
+  for (const { name, value, ifMissing } of added) {
+    if (!ifMissing || !new RegExp(`^${name}:`, 'im').test(head)) lines += `${name}: ${value}\r\n`;
+  }
+  // A head ends with an empty line.
+  return `${head.slice(0, -2)}${lines}\r\n`;
 }
