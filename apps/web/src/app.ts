@@ -15,6 +15,7 @@ import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { Admission } from './http/admission.js';
+import { asCurrentRequest } from './http/current-request.js';
 import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { requestContext } from './http/request-context.js';
@@ -63,6 +64,7 @@ export async function createApp(
     requestContext(config),
     metrics.middleware(),
     securityHeaders(config),
+    asCurrentRequest(),
     healthEndpoints(readiness),
     clusterStream(config, cluster, readiness),
     serveAssets(),

@@ -1,4 +1,5 @@
 // Takes on no more requests than can be answered in time: a few run, a few wait briefly, the rest is told to come again.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
@@ -56,7 +57,8 @@ export class Admission {
       const since = heartbeat.unreadSince;
       if (now - since > waitMs || queue.length >= waiting) return this.refuse(request, response);
       if (this.running < running) return this.run(response, next);
-      const waiter = { since, request, response, next };
+      // It is let in by the end of another request, as whose part it must not run.
+      const waiter = { since, request, response, next: AsyncLocalStorage.bind(next) };
       queue.push(waiter);
       const timer = setTimeout(() => {
         const at = queue.indexOf(waiter);

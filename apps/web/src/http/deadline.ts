@@ -14,6 +14,8 @@ declare global {
       waitedMs?: number;
       /** Milliseconds that it may take, from `since`. */
       limitMs?: number;
+      /** It has taken longer, and was answered so. */
+      hasMissedDeadline?: boolean;
     }
   }
 }
@@ -45,6 +47,7 @@ export function deadline(limitMs: () => number, answers: ErrorAnswers, heartbeat
       () => {
         heartbeat.now();
         if (response.headersSent || response.destroyed) return;
+        request.hasMissedDeadline = true;
         const answer = answers.to(new DeadlineError(), request);
         writeHead(answer.status, answer.headers);
         end(answer.body);

@@ -25,6 +25,11 @@ export interface ErrorAnswer {
 export class ErrorAnswers {
   constructor(private readonly views: Views) {}
 
+  /** The whole answer, 500, to a request that ended in a way that nobody expected. */
+  unexpected(request: IncomingMessage): ErrorAnswer {
+    return this.to(undefined, request);
+  }
+
   /** The whole answer to a request that ended with this error; never reveals more than the app's own errors say. */
   to(exception: unknown, incoming: IncomingMessage): ErrorAnswer {
     const request = incoming as Request;

@@ -6,6 +6,7 @@ import type { AuditEventName } from '../audit/audit-event.js';
 import { AuditService } from '../audit/audit.service.js';
 import { AppError, NotSignedInError, ReauthenticationRequiredError, SecondFactorMissingError } from './app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
+import { endFailed } from './end-failed.js';
 import { isApi } from './request-context.js';
 
 /** Attempts to get past a protection, by the code of what refused them. */
@@ -25,9 +26,14 @@ export class ErrorFilter implements ExceptionFilter {
   catch(exception: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const request = host.switchToHttp().getRequest<Request>();
-    // The deadline has answered already, or a stream broke off: there is nothing left to say.
-    if (response.headersSent) return;
+    // Whoever has left, and whom the deadline has answered, gets nothing more.
+    const hasLeft = response.destroyed && !response.errored;
+    if (hasLeft || request.hasMissedDeadline) return;
     const { code, status } = asAppError(exception);
+    if (response.headersSent) {
+      this.logger.error({ err: exception, code }, 'request failed after its answer had begun');
+      return this.breakOff(request, response);
+    }
     if (exception instanceof AppError) this.logger.debug({ code }, 'request refused');
     else if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
     const refused = refusals[code];
@@ -36,6 +42,11 @@ export class ErrorFilter implements ExceptionFilter {
     if (detour !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + detour);
     const answer = this.answers.to(exception, request);
     response.status(answer.status).set(answer.headers).end(answer.body);
+  }
+
+  private breakOff(request: Request, response: Response): void {
+    if (request.exchange) endFailed(request.exchange, () => this.answers.unexpected(request));
+    else if (!response.writableEnded) response.destroy();
   }
 }
 
