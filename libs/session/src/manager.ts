@@ -73,7 +73,8 @@ export class SessionManager {
     const { onEvent } = this.options;
     try {
       if (onEvent) onEvent(event);
-      else if (event.type === 'response-error') process.emitWarning(inspect(event.error), 'SessionWarning');
+      else if (event.type === 'response-error' || event.type === 'late-change')
+        process.emitWarning(inspect(event.error), 'SessionWarning');
     } catch (error) {
       process.emitWarning(`onEvent failed: ${inspect(error)}`, 'SessionWarning');
     }
@@ -175,6 +176,7 @@ export class SessionManager {
       await this.raiseAbove(userId, await this.highestEpoch(userId));
       return;
     }
+    ownerOf(except).assertOpen('endAll()');
     const before = await epochs.epochOf(userId);
     // It may have ended since this request began: then it is not to lift itself back over the bar.
     if (ownerOf(except).epoch < before) await except.reload();

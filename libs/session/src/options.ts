@@ -60,7 +60,14 @@ export type SessionEvent =
    * A response was used in a way that Node refuses, a write after its end for example, and nobody listened to its `error`
    * event; or Node or the app failed to make the answer of `SessionOptions.failure`.
    */
-  | { readonly type: 'response-error'; readonly error: unknown };
+  | { readonly type: 'response-error'; readonly error: unknown }
+  /** A session was changed when its response had begun; these keys, or calls, were not kept. */
+  | {
+      readonly type: 'late-change';
+      readonly id: string;
+      readonly keys: readonly string[];
+      readonly error: SessionError;
+    };
 
 /** The answer that replaces the handler's when the session cannot be read or kept. */
 export interface FailureAnswer {

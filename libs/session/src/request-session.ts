@@ -9,6 +9,7 @@ import {
   SessionUsageError,
   StoreUnavailableError,
 } from './errors.js';
+import { changedKeys, tooLate, watched } from './late-changes.js';
 import { applyChanges, changesBetween, joinWrites, sameJson, type Changes } from './merge.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import type { ReadOnlyOutage } from './outage/read-only-outage.js';
@@ -141,7 +142,11 @@ export class RequestSession {
   private issued: string | null | undefined;
   private touchedTo = 0;
   private writeCount = 0;
+  /** The response has begun. */
   private closed = false;
+  private isKept = false;
+  /** What was changed too late and has been reported. */
+  private readonly late = new Set<string>();
   private queue: Promise<unknown> = Promise.resolve();
   private pending = 0;
   private readonly tokenHash: string;
@@ -274,7 +279,8 @@ export class RequestSession {
   }
 
   bind({ userId, epoch, remember }: Bearer): void {
-    this.assertWritable();
+    if (this.isTooLate('bind()')) return;
+    this.assertWritable('bind()');
     this.bearer = { userId, epoch };
     if (remember !== undefined) this.remember(remember);
   }
@@ -286,7 +292,7 @@ export class RequestSession {
    * @throws SessionEndedError when another such call was faster
    */
   async liftAbove(userId: string, epoch: number): Promise<boolean> {
-    this.assertWritable();
+    this.assertWritable('endAll()');
     const { store } = this.context;
     if (!liftsSessions(store)) return false;
     await this.serially(async () => {
@@ -295,7 +301,7 @@ export class RequestSession {
       try {
         await this.write(
           () => NOTHING,
-          NOTHING,
+          this.stored!.data,
           (next, base) => store.updateAbove(next, base),
         );
       } finally {
@@ -308,18 +314,18 @@ export class RequestSession {
 
   /** The limits are fixed when a session is created: on a stored one this counts from its next `regenerate`. */
   remember(on: boolean): void {
-    this.assertOpen();
+    if (this.isTooLate('cookie.maxAge')) return;
     if (!this.stored) this.wantsRemember = on;
   }
 
   touchNow(): void {
-    this.assertOpen();
+    if (this.isTooLate('touch()')) return;
     this.wantsTouch = true;
   }
 
   /** Waits only where an earlier try of this request may have ended the session already. */
   regenerate(): Promise<void> | undefined {
-    this.assertWritable();
+    this.assertWritable('regenerate()');
     if (this.replaced && this.stored) this.ending.push(this.stored.record);
     this.replaced ??= this.stored;
     this.become(new Session(this));
@@ -349,7 +355,7 @@ export class RequestSession {
   }
 
   destroy(): Promise<void> {
-    this.assertOpen();
+    this.assertOpen('destroy()');
     for (const stored of [this.stored, this.replaced]) if (stored) this.ending.push(stored.record);
     this.stored = this.replaced = this.token = undefined;
     this.become(undefined);
@@ -359,7 +365,7 @@ export class RequestSession {
 
   reload(): Promise<void> {
     // Not from the store, should it be back: nobody has looked whether the token is still the session's.
-    this.assertWritable();
+    this.assertWritable('reload()');
     return this.serially(async () => {
       const { stored } = this;
       if (!stored)
@@ -373,7 +379,7 @@ export class RequestSession {
   }
 
   async update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
-    this.assertWritable();
+    this.assertWritable('update()');
     if (!this.context.store.capabilities.atomicUpdate) {
       throw new SessionUsageError(
         `The session method "${this.context.store.capabilities.method}" has no atomic update; ` +
@@ -387,33 +393,63 @@ export class RequestSession {
     }
     // What this call has made of it, also when others have changed it again before their writes were merged.
     let own: { value: Json | undefined } | undefined;
-    await this.serially(() =>
-      this.write(async (data) => {
+    await this.serially(() => {
+      const seen = { ...this.stored!.data };
+      return this.write(async (data) => {
         const value = toJson(key, await change(structuredClone(data[key]) as T | undefined));
         own = { value };
         this.session![key] = structuredClone(value);
+        if (value === undefined) delete seen[key];
+        else seen[key] = value;
         return new Map([[key, value]]);
-      }),
-    );
+      }, seen);
+    });
     return (own ? structuredClone(own.value) : this.session![key]) as T;
   }
 
-  /** Commits what changed, if anything did. */
+  /** Commits what changed, if anything did. @throws SessionUsageError for what was changed too late */
   persist(): Promise<void> {
-    return this.serially(() => this.commitChanges());
+    return this.serially(async () => {
+      if (!this.closed) return this.commitChanges();
+      this.reportLateChanges();
+      if (this.late.size > 0) throw tooLate([...this.late]);
+    });
   }
 
   /**
-   * What must happen before the first byte: undefined when that is nothing, which is what most requests need. Never
-   * changes the session afterwards: its content is frozen.
+   * What must happen before the first byte: undefined when that is nothing, which is what most requests need. What
+   * is changed in the session from then on is not kept: see `reportLateChanges`.
    */
   finish(): Promise<void> | undefined {
     if (!this.copy && this.isIdle()) {
       this.touchIfDue();
-      this.close();
+      this.closed = this.isKept = true;
       return undefined;
     }
-    return this.persist().finally(() => this.close());
+    return this.persist()
+      .then(() => void (this.isKept = true))
+      .finally(() => (this.closed = true));
+  }
+
+  /** Tells the app of what was changed after the commit, each key once. */
+  reportLateChanges(): void {
+    const { session, stored } = this;
+    // Where the commit failed, the answer has said that nothing was kept.
+    if (!session || !this.isKept) return;
+    if (stored ? !this.isUnchanged(stored) : Object.keys(session).length > 0)
+      this.reportLate(changedKeys(stored?.data ?? {}, session));
+  }
+
+  /** The session for what still uses it when the response is over: each change is reported. */
+  afterResponse(): Session | undefined {
+    return this.session && watched(this.session, (key) => this.reportLate([key]));
+  }
+
+  private reportLate(keys: Iterable<string>): void {
+    const fresh = [...keys].filter((key) => !this.late.has(key));
+    if (fresh.length === 0) return;
+    for (const key of fresh) this.late.add(key);
+    this.context.emit({ type: 'late-change', id: this.id, keys: fresh, error: tooLate(fresh) });
   }
 
   /** The cookies of this response. Call after `finish`. */
@@ -553,7 +589,7 @@ export class RequestSession {
       return;
     }
     const changes = changesBetween(this.stored.data, data);
-    if (changes.size > 0 || this.bearer) await this.write(() => changes, NOTHING);
+    if (changes.size > 0 || this.bearer) await this.write(() => changes, data);
     else if (this.secretsAfter(this.stored.record, this.stored.remember)) await this.renew();
     else if (isSealed(this.context.store)) await this.resealIfDue(this.stored);
     else this.touchIfDue();
@@ -596,8 +632,8 @@ export class RequestSession {
       throw new SessionConflictError('The same request id was used for two users: use a new id for each request.');
     this.stored = first;
     const changes = this.replaced ? changesBetween(first.data, data) : NOTHING;
-    if (changes.size > 0) await this.write(() => changes, NOTHING);
-    else this.show(first.data);
+    if (changes.size > 0) await this.write(() => changes, data);
+    else this.show(first.data, changedKeys(data, this.session!));
   }
 
   /**
@@ -632,12 +668,12 @@ export class RequestSession {
   }
 
   /**
-   * Compare-and-set: lays the changes over the newest record until nobody was faster. `unsaved` is what the handler has
-   * changed beside them, which the session keeps.
+   * Compare-and-set: lays the changes over the newest record until nobody was faster. What the session then holds that is
+   * not as in `seen` was changed by the handler beside them, and stays in the session.
    */
   private async write(
     changesTo: (data: SessionData) => Changes | Promise<Changes>,
-    unsaved: Changes = changesBetween(this.stored!.data, this.content()),
+    seen: SessionData = this.stored!.data,
     put: SessionWriter['update'] = (next, base) => this.context.store.update(next, base),
   ): Promise<void> {
     const { emit } = this.context;
@@ -645,16 +681,14 @@ export class RequestSession {
     let base = this.stored!;
     // A proxy repeated this request elsewhere and the first try had committed: it counts once.
     if (base.record.writes.includes(writeId)) return;
-    const local = new Map(unsaved);
     for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const changes = await changesTo(base.data);
-      for (const key of changes.keys()) local.delete(key);
       const next = this.successor(base, changes, writeId);
       this.assertAwaited();
       const result = await put(next.record, base.record);
       if (result.status === 'done') {
         if (result.record) emit({ type: 'merged', id: result.record.id });
-        return this.adopt(this.written(next, result), local);
+        return this.adopt(this.written(next, result), seen);
       }
       const current = result.status === 'conflict' ? this.decode(result.current) : undefined;
       if (result.status === 'gone' || !current) {
@@ -663,7 +697,7 @@ export class RequestSession {
       }
       base = this.keep(result.current, current);
       // The answer to our own write was lost.
-      if (base.record.writes.includes(writeId)) return this.adopt(base, local);
+      if (base.record.writes.includes(writeId)) return this.adopt(base, seen);
       emit({ type: 'merged', id: base.record.id });
     }
   }
@@ -674,7 +708,7 @@ export class RequestSession {
     try {
       this.assertAwaited();
       const result = await this.context.store.update(next.record, this.stored!.record);
-      if (result.status === 'done') this.adopt(this.written(next, result), NOTHING);
+      if (result.status === 'done') this.adopt(this.written(next, result), this.stored!.data);
     } catch (error) {
       this.context.emit({ type: 'touch-failed', id: next.record.id, error });
     }
@@ -710,10 +744,10 @@ export class RequestSession {
     return mark === undefined ? next : this.keep(next.record, next, mark, next.data);
   }
 
-  private adopt(stored: Stored, local: Changes): void {
+  private adopt(stored: Stored, seen: SessionData): void {
     this.stored = stored;
     this.bearer = undefined;
-    this.show(applyChanges(stored.data, local));
+    if (this.session) this.show(stored.data, changedKeys(seen, this.session));
     this.issue(stored.record);
     this.announceSuccessor(stored.record.secrets);
   }
@@ -725,12 +759,13 @@ export class RequestSession {
     else if (token) this.issued = token();
   }
 
-  /** Puts this content into the session; values that are the same keep their identity. */
-  private show(data: SessionData): void {
+  /** Puts this content into the session, apart from these keys; values that are the same keep their identity. */
+  private show(data: SessionData, except?: ReadonlySet<string>): void {
     const { session } = this;
     if (!session) return;
-    for (const key of Object.keys(session)) if (!Object.hasOwn(data, key)) delete session[key];
+    for (const key of Object.keys(session)) if (!Object.hasOwn(data, key) && !except?.has(key)) delete session[key];
     for (const [key, value] of Object.entries(data)) {
+      if (except?.has(key)) continue;
       if (!Object.hasOwn(session, key) || !sameJson(session[key] as Json, value)) session[key] = structuredClone(value);
     }
   }
@@ -826,11 +861,15 @@ export class RequestSession {
     return createHash('sha256').update(`${this.requestId} ${count}`).digest().toString('base64url', 0, 8);
   }
 
-  private assertOpen(): void {
-    if (this.closed)
-      throw new SessionUsageError(
-        'The session can no longer be changed, because the response has begun: change it earlier.',
-      );
+  /** For what returns no promise: throwing would end the process, where it is called by a listener of the response. */
+  private isTooLate(call: string): boolean {
+    if (this.closed) this.reportLate([call]);
+    return this.closed;
+  }
+
+  /** @throws SessionUsageError when the response has begun */
+  assertOpen(call: string): void {
+    if (this.isTooLate(call)) throw tooLate([call]);
   }
 
   private assertAwaited(): void {
@@ -840,19 +879,8 @@ export class RequestSession {
       );
   }
 
-  private assertWritable(): void {
-    this.assertOpen();
+  private assertWritable(call: string): void {
+    this.assertOpen(call);
     if (this.copy) throw this.context.outage!.refusal();
   }
-
-  private close(): void {
-    this.closed = true;
-    if (this.session) deepFreeze(this.session);
-  }
-}
-
-function deepFreeze(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
-  Object.freeze(value);
-  for (const child of Object.values(value)) deepFreeze(child);
 }

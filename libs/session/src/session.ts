@@ -8,7 +8,8 @@ const OWNER = Symbol('roam.session.owner');
 
 /**
  * The session as a handler sees it. Its own enumerable properties are its content, each a JSON value; they are
- * committed before the first byte of the response leaves. After that a change throws.
+ * committed before the first byte of the response leaves. What is changed after that is not kept, and is reported as
+ * the event `late-change`.
  *
  * The methods take a callback, as express-session's do, or return a promise without one.
  */
@@ -78,7 +79,10 @@ export class Session {
    * @throws SessionUsageError where the method cannot (`capabilities.atomicUpdate`).
    */
   update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
-    return ownerOf(this).update(key, change);
+    const done = ownerOf(this).update(key, change);
+    // As in `answer`.
+    done.catch(() => undefined);
+    return done;
   }
 
   /** Moves the idle limit at the end of this request even if the touch interval is not over. */
@@ -88,7 +92,8 @@ export class Session {
   }
 
   private answer(act: () => Promise<void>, callback: Callback | undefined): Promise<void> | this {
-    const done = act();
+    // An error that is thrown at once is an answer too.
+    const done = (async () => act())();
     if (!callback) {
       // A call that nobody waits for must not end the process: the commit waits for it and fails the response.
       done.catch(() => undefined);

@@ -74,6 +74,10 @@ function report(event: SessionEvent, logger: PinoLogger): void {
         { err: event.error, sessionId: event.id },
         'could not touch or renew a session: the request was not affected, and the next one tries again',
       );
+    case 'response-error':
+      return logger.error({ err: event.error }, 'a response was used in a way that Node refuses');
+    case 'late-change':
+      return logger.error({ err: event.error, sessionId: event.id }, 'a session was changed too late to be kept');
     case 'logout-pending':
       return logger.warn(
         { event },

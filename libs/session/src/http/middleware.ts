@@ -6,7 +6,7 @@ import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../options.js';
 import { COPY_LIFE_MS } from '../outage/read-only-outage.js';
 import type { RequestSession } from '../request-session.js';
-import { gateResponse, type AddedHeader } from './response-gate.js';
+import { gateResponse, type AddedHeader, type Gate } from './response-gate.js';
 import type { Session } from '../session.js';
 
 /** A request as a handler behind the middleware sees it; `session` is undefined after `session.destroy`. */
@@ -47,28 +47,81 @@ function attach(manager: SessionManager, opened: RequestSession, request: Sessio
   if (isOver) opened.isOver = () => isOver(request);
   opened.onReplace = (replacement) => (request.session = replacement);
   Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
-  gateResponse(response, {
-    // Asked once more after the commit: after a standstill of the process the app may break the connection off.
-    before: () => opened.finish()?.then(() => void opened.isOver()),
-    onHead: (isWhole) => {
-      if (!isWhole && opened.isStored) endWithSession(opened, response);
-      return cookieHeaders(manager, opened);
-    },
-    onFailure: (error) => answersTo(manager, error, request),
-    onUnheardError: (error) => manager.report({ type: 'response-error', error }),
-  });
+  gateResponse(response, new SessionGate(manager, request, response, opened));
 }
 
 /** Answers a request whose session could not be opened, unless somebody else has. */
-function refuse(manager: SessionManager, error: unknown, request: IncomingMessage, response: ServerResponse): void {
+function refuse(manager: SessionManager, error: unknown, request: SessionRequest, response: ServerResponse): void {
   if (response.headersSent) return;
-  gateResponse(response, {
-    before: () => Promise.reject(error),
-    onHead: () => NO_HEADERS,
-    onFailure: () => answersTo(manager, error, request),
-    onUnheardError: (error) => manager.report({ type: 'response-error', error }),
-  });
+  gateResponse(response, new RefusingGate(manager, request, error));
   response.end();
+}
+
+/** What the gates of both kinds of responses do. */
+abstract class AnsweringGate implements Gate {
+  constructor(
+    protected readonly manager: SessionManager,
+    protected readonly request: SessionRequest,
+  ) {}
+
+  abstract before(): Promise<void> | undefined;
+
+  onHead(_isWhole: boolean): readonly AddedHeader[] {
+    return NO_HEADERS;
+  }
+
+  onFailure(error: unknown): Promise<readonly FailureAnswer[]> {
+    return answersTo(this.manager, error, this.request);
+  }
+
+  onUnheardError(error: Error): void {
+    this.manager.report({ type: 'response-error', error });
+  }
+
+  onClosed(): void {}
+}
+
+class RefusingGate extends AnsweringGate {
+  constructor(
+    manager: SessionManager,
+    request: SessionRequest,
+    private readonly error: unknown,
+  ) {
+    super(manager, request);
+  }
+
+  async before(): Promise<void> {
+    throw this.error;
+  }
+}
+
+class SessionGate extends AnsweringGate {
+  constructor(
+    manager: SessionManager,
+    request: SessionRequest,
+    private readonly response: ServerResponse,
+    private readonly opened: RequestSession,
+  ) {
+    super(manager, request);
+  }
+
+  before(): Promise<void> | undefined {
+    const { opened } = this;
+    // Asked once more after the commit: after a standstill of the process the app may break the connection off.
+    return opened.finish()?.then(() => void opened.isOver());
+  }
+
+  override onHead(isWhole: boolean): readonly AddedHeader[] {
+    const { manager, opened, response } = this;
+    if (!isWhole && opened.isStored) endWithSession(opened, response);
+    return cookieHeaders(manager, opened);
+  }
+
+  override onClosed(): void {
+    const { opened, request } = this;
+    opened.reportLateChanges();
+    if (request.session === opened.session) request.session = opened.afterResponse();
+  }
 }
 
 function cookieHeaders(manager: SessionManager, opened: RequestSession): readonly AddedHeader[] {
@@ -92,12 +145,14 @@ function cookieHeaders(manager: SessionManager, opened: RequestSession): readonl
 /** Ends a response that outlives its session: a stream must not go on after a logout. */
 function endWithSession(opened: RequestSession, response: ServerResponse): void {
   let timer: NodeJS.Timeout;
-  const look = () =>
+  const look = () => {
+    opened.reportLateChanges();
     void opened.hasEnded().then(
       (ended) => (ended ? response.destroy() : wait()),
       // A store that cannot tell is a fault, not the session's end.
       () => wait(),
     );
+  };
   const wait = () => {
     if (!response.closed) timer = setTimeout(look, STREAM_CHECK_MS).unref();
   };

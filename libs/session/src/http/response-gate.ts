@@ -23,6 +23,8 @@ export interface Gate {
   onFailure(error: unknown): Promise<readonly FailureAnswer[]>;
   /** An `error` event of the response that nobody listens to; it would end the process. */
   onUnheardError(error: Error): void;
+  /** Called when the response has closed and its listeners have run. */
+  onClosed(): void;
 }
 
 /**
@@ -75,6 +77,14 @@ function onError(this: ServerResponse, error: Error): void {
   (this as GatedResponse)[GATE].hear(error);
 }
 
+function onClose(this: ServerResponse): void {
+  setImmediate(afterClose, (this as GatedResponse)[GATE]);
+}
+
+function afterClose(gate: ResponseGate): void {
+  gate.leave();
+}
+
 class ResponseGate {
   private state: 'untouched' | 'holding' | 'open' | 'replaced' = 'untouched';
   /** The handler's latest call. Undefined: what is sent comes from somebody else. */
@@ -96,7 +106,7 @@ class ResponseGate {
   close(): void {
     this.response[GATE] = this;
     Object.assign(this.response, standIns);
-    this.response.on('error', onError);
+    this.response.on('error', onError).on('close', onClose);
   }
 
   /** A handler's call: Node checks it first, and what is to be sent then comes to `send`. */
@@ -123,24 +133,25 @@ class ResponseGate {
     if (this.response.listenerCount('error') === 1) this.gate.onUnheardError(error);
   }
 
+  leave(): void {
+    this.gate.onClosed();
+  }
+
   /** At the first byte. */
   private begin(): void {
     // Somebody answers past this gate, a deadline for example: what the handler did is not to be kept.
     if (this.entered === undefined) return this.open();
-    const committed = this.commit();
-    if (committed === undefined) {
-      this.addHeaders(this.entered === 'end');
-      return this.open();
-    }
     this.state = 'holding';
-    committed.then(() => this.release()).catch((error: unknown) => this.fail(error));
-  }
-
-  private commit(): Promise<void> | undefined {
     try {
-      return this.gate.before();
+      const committed = this.gate.before();
+      if (committed) {
+        committed.then(() => this.release()).catch((error: unknown) => this.fail(error));
+      } else {
+        this.addHeaders(this.entered === 'end');
+        this.open();
+      }
     } catch (error) {
-      return Promise.reject(error);
+      this.fail(error);
     }
   }
 
