@@ -7,11 +7,14 @@ import { assertTables } from './database/tables.js';
 import { Metrics } from './health/metrics.js';
 import { startMetricsServer } from './health/metrics-server.js';
 import { Readiness } from './health/readiness.js';
+import { ErrorAnswers } from './http/error-answers.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
 import { inTime } from './lifecycle/in-time.js';
 import { PublicListener } from './lifecycle/public-listener.js';
-import { exitOnFailure, onEndSignal } from './lifecycle/process.js';
+import { exitAtOnce, exitOnFailure, onEndSignal, REPLACE_ME } from './lifecycle/process.js';
+import { Replacement } from './lifecycle/replacement.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
+import { UncaughtErrors } from './lifecycle/uncaught-errors.js';
 import { rootLogger } from './logging/logging.js';
 import { openSessionStorage } from './session/session-storage.js';
 import { ServersService } from './servers/servers.service.js';
@@ -19,7 +22,7 @@ import { ServersService } from './servers/servers.service.js';
 const config = loadConfig();
 const logger = rootLogger(config);
 
-await exitOnFailure(logger, async () => {
+await exitOnFailure(logger, async (survive) => {
   const { port, host, metricsPort, standbyPort } = config.server;
   const readiness = new Readiness();
   const metrics = new Metrics(readiness);
@@ -42,25 +45,32 @@ await exitOnFailure(logger, async () => {
   readiness.waitingFor = undefined;
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
-  await listener.open();
   const standby =
     standbyPort === undefined ? undefined : new PublicListener(secondServer(app), standbyPort, host, 'STANDBY_PORT');
+  const servers = app.get(ServersService);
+  const replacement = new Replacement(servers, logger, {
+    isReady: () => readiness.phase === 'ready',
+    replace: () => end('replacement', REPLACE_ME),
+  });
+  readiness.isMarked = () => replacement.isMarked;
+  const uncaught = new UncaughtErrors(logger, app.get(ErrorAnswers), metrics, replacement);
+  survive((error) => uncaught.handle(error));
+  await listener.open();
   await standby?.open();
-  heartbeat.onFreeze = (ms) => {
-    watch.frozen(ms);
-    standby?.drop();
-    void standby?.open();
-  };
+  heartbeat.onFreeze = (ms) => fence(ms, watch, standby);
   readiness.phase = 'ready';
   watch.start();
-  const servers = app.get(ServersService);
-  await servers.announce();
+  replacement.start();
   logger.info({ port: listener.boundPort, metricsPort, publicUrl: config.server.publicUrl.origin }, 'listening');
 
-  onEndSignal(logger, limits.shutdownMs, async () => {
+  const end = onEndSignal(logger, limits.shutdownMs, async () => {
     readiness.phase = 'draining';
     watch.stop();
-    await Promise.all([listener.close(limits.requestMs), standby?.close(limits.requestMs), servers.withdraw()]);
+    await Promise.all([
+      listener.close(limits.requestMs),
+      standby?.close(limits.requestMs),
+      replacement.stop().then(() => servers.withdraw()),
+    ]);
     await app.close();
     await storage.close();
     await cluster.close();
@@ -68,3 +78,14 @@ await exitOnFailure(logger, async () => {
     metricsServer.closeAllConnections();
   });
 });
+
+/** What was begun before a standstill is never answered after it: a server that cannot keep that promise must not go on. */
+function fence(ms: number, watch: StoreWatch, standby: PublicListener | undefined): void {
+  try {
+    watch.frozen(ms);
+    standby?.drop();
+  } catch (error) {
+    exitAtOnce(logger, error);
+  }
+  void standby?.open();
+}

@@ -95,7 +95,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         ...(options.links && (await linked(links, place, databases, places))),
       };
       const script = join(app, 'main.js');
-      servers.push(new NodeWebServer({ name, port, metricsPort, script, dir: runDir.path, env: { ...env, ...own } }));
+      const { preload } = options;
+      const shared = { script, dir: runDir.path, ...(preload !== undefined && { preload }) };
+      servers.push(new NodeWebServer({ name, port, metricsPort, env: { ...env, ...own }, ...shared }));
     }
     await Promise.all(servers.map((server) => server.start()));
 

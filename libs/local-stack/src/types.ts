@@ -129,6 +129,8 @@ export interface StackOptions {
   readonly ownDisks?: boolean;
   /** The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). */
   readonly app?: string;
+  /** A module that every web server loads before the app; for tests, which add handlers that no product has. */
+  readonly preload?: string;
   readonly onProgress?: Progress;
 }
 

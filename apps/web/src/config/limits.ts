@@ -32,6 +32,16 @@ export const limits = {
   shutdownMs: 8_000,
   /** How long a server that was killed stays listed, unless one of its name comes back. */
   listedMs: 24 * 3_600_000,
+  /** How often a server that takes traffic says so, after how long without that it does not, and for how long it is missed. */
+  announceMs: 2_000,
+  readyMs: 6_000,
+  missedMs: 60_000,
+  /**
+   * The next marked server is replaced so long after the one before, at the earliest, and when that is back. One that does not
+   * come back is waited for so long.
+   */
+  replacementMs: 30_000,
+  replacementLostMs: 120_000,
   /** How long the demo may take to say that it has begun to kill, freeze or revive. */
   demoMs: 1_000,
 

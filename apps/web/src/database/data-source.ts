@@ -3,6 +3,7 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { DataSourceOptions } from 'typeorm';
 import { User } from '../users/user.entity.js';
 import { AddDeactivation1763769600007 } from './migrations/add-deactivation.js';
+import { AddReadinessOfServers1763769600009 } from './migrations/add-readiness-of-servers.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
@@ -29,6 +30,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
       CreateSecondFactors1763769600006,
       AddDeactivation1763769600007,
       CreatePasskeys1763769600008,
+      AddReadinessOfServers1763769600009,
     ],
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.

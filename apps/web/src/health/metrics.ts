@@ -26,6 +26,7 @@ export class Metrics {
   private readonly events: Counter;
   private readonly sessionEvents: Counter;
   private readonly breachChecks: Counter;
+  private readonly uncaughtErrors: Counter;
 
   constructor(readiness: Readiness) {
     collectDefaultMetrics({ register: this.registry });
@@ -65,6 +66,20 @@ export class Metrics {
       help: 'Checks against the breached-password service, by result',
       labelNames: ['result'],
       registers: [this.registry],
+    });
+    this.uncaughtErrors = new Counter({
+      name: 'roam_uncaught_errors_total',
+      help: 'Errors that nobody caught, by whether it is known which request they belong to',
+      labelNames: ['attributed'],
+      registers: [this.registry],
+    });
+    new Gauge({
+      name: 'roam_marked_for_replacement',
+      help: '1 when this server waits for its turn to be replaced, after an error that nobody caught',
+      registers: [this.registry],
+      collect() {
+        this.set(readiness.isMarked() ? 1 : 0);
+      },
     });
     new Gauge({
       name: 'roam_session_migration',
@@ -160,6 +175,10 @@ export class Metrics {
 
   countSessionEvent(type: SessionEvent['type']): void {
     this.sessionEvents.inc({ type });
+  }
+
+  countUncaughtError(attributed: boolean): void {
+    this.uncaughtErrors.inc({ attributed: attributed ? 'yes' : 'no' });
   }
 
   /** Counts what the audit log tells. */

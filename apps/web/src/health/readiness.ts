@@ -24,6 +24,8 @@ export interface ReadinessReport {
     };
   };
   readonly waitingFor?: string;
+  /** It serves until it is its turn to be replaced. */
+  readonly markedForReplacement?: true;
 }
 
 export class Readiness {
@@ -36,6 +38,9 @@ export class Readiness {
   isOut: () => boolean = () => false;
   /** Likewise: whether databases come back from an outage, one after the other. */
   isGathering: () => boolean = () => false;
+
+  /** Set when the server serves: whether an error that nobody caught has marked it for replacement. */
+  isMarked: () => boolean = () => false;
 
   /** Set as soon as the sessions' storage is open. */
   storage: SessionStorage | undefined;
@@ -79,6 +84,7 @@ export class Readiness {
         },
       },
       ...(waitingFor === undefined ? {} : { waitingFor }),
+      ...(this.isMarked() && { markedForReplacement: true }),
     };
   }
 }

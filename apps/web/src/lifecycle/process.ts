@@ -2,32 +2,64 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
-/** Runs start; a failure is logged in one line and ends the process with 1. So does any error that nobody caught. */
-export async function exitOnFailure(logger: Logger, start: () => Promise<void>): Promise<void> {
-  const end = (error: unknown) => {
-    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
-    process.exit(1);
+/** The exit code of a server that wants to be started again: EX_TEMPFAIL of sysexits.h. */
+export const REPLACE_ME = 75;
+
+/** What is done about errors that nobody caught. */
+type Survive = (handle: (error: unknown) => void) => void;
+
+/**
+ * Runs start; a failure is logged in one line and ends the process with 1. So does any error that nobody caught, until `start`
+ * says what is to be done about these: it serves from then on, and must not end by an error of one request.
+ */
+export async function exitOnFailure(logger: Logger, start: (survive: Survive) => Promise<void>): Promise<void> {
+  const end = (error: unknown) => exitAtOnce(logger, error);
+  let handle: (error: unknown) => void = end;
+  const uncaught = (error: unknown) => {
+    // Node says of these that its own state is not as it must be: no code of ours can be trusted to run on.
+    if ((error as { code?: unknown } | null)?.code === 'ERR_INTERNAL_ASSERTION') end(error);
+    try {
+      handle(error);
+    } catch (fault) {
+      end(fault);
+    }
   };
-  process.on('uncaughtException', end).on('unhandledRejection', end);
+  process.on('uncaughtException', uncaught).on('unhandledRejection', uncaught);
   try {
-    await start();
+    await start((survive) => (handle = survive));
   } catch (error) {
     end(error);
   }
 }
 
-/** At SIGTERM or SIGINT: runs `finish` once and exits 0, or 1 when it takes longer than `withinMs`. */
-export function onEndSignal(logger: Logger, withinMs: number, finish: () => Promise<void>): void {
+/** For what no code may catch, and no request may pay for: a promise of ours that cannot be kept. */
+export function exitAtOnce(logger: Logger, error: unknown): never {
+  logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+  process.exit(1);
+}
+
+/**
+ * At SIGTERM or SIGINT, or when the returned function is called: runs `finish` once and exits, with 0 or the given code, or
+ * with 1 when it takes longer than `withinMs`.
+ */
+export function onEndSignal(
+  logger: Logger,
+  withinMs: number,
+  finish: () => Promise<void>,
+): (reason: string, exitCode: number) => void {
   let ending = false;
-  const end = async (signal: NodeJS.Signals) => {
+  const end = async (reason: string, exitCode: number) => {
     if (ending) return;
     ending = true;
-    logger.info({ signal }, 'ending: finishing what runs');
+    logger.info({ signal: reason }, 'ending: finishing what runs');
     const late = sleep(withinMs, 'late' as const, { ref: false });
     const outcome = await Promise.race([finish().then(() => 'done' as const), late]);
     if (outcome === 'late') logger.error(`still not ended after ${withinMs} ms: ending anyway`);
     else logger.info('ended');
-    process.exit(outcome === 'done' ? 0 : 1);
+    process.exit(outcome === 'done' ? exitCode : exitCode || 1);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void end(name));
+  const begin = (reason: string, exitCode: number) =>
+    void end(reason, exitCode).catch((error: unknown) => exitAtOnce(logger, error));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => begin(name, 0));
+  return begin;
 }

@@ -5,12 +5,12 @@ import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'p
 import type { Config } from '../config/config.js';
 
 /** `destination` is for tests; else it is the process's standard output. */
-export function rootLogger(config: Config, destination: DestinationStream = pino.destination(1)): Logger {
+export function rootLogger(config: Config, destination: DestinationStream = standardOutput()): Logger {
   const options: LoggerOptions = {
     base: { server: config.server.name },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: (error: unknown) => errorOnly(error) },
+    serializers: { err: described },
     // Nothing below logs these; this is for what somebody adds in haste.
     redact: [
       'password',
@@ -25,6 +25,13 @@ export function rootLogger(config: Config, destination: DestinationStream = pino
     ],
   };
   return pino(options, destination);
+}
+
+/** Where nothing can be written (a full disk) lines are lost, and no request is: without a listener each line would throw. */
+function standardOutput(): DestinationStream {
+  const output = pino.destination(1);
+  output.on('error', () => undefined);
+  return output;
 }
 
 /** One line per request when it ends. */
@@ -43,7 +50,7 @@ export function requestLogging(logger: Logger): Params {
           ip: request.ip,
         }),
         res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
-        err: (error: unknown) => errorOnly(error),
+        err: described,
       },
       // The error filter logs what went wrong; here it would only be "status 503" with a stack.
       customErrorObject: (_request, _response, _error, { err: _err, ...rest }: Record<string, unknown>) => rest,
@@ -57,6 +64,15 @@ export function requestLogging(logger: Logger): Params {
  * cost more than to refuse the request.
  */
 const OUTAGES: readonly unknown[] = ['session_store_unavailable', 'cluster_unavailable'];
+
+/** Anything can be thrown, also what throws when it is looked at: the log must not fail on it. */
+function described(error: unknown): object {
+  try {
+    return errorOnly(error);
+  } catch {
+    return { message: 'What was thrown cannot be described.' };
+  }
+}
 
 /** What helps to find a fault. Database errors also carry the statement and its parameters: those stay out. */
 function errorOnly(error: unknown, withStack = true): object {

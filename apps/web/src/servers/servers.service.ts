@@ -1,10 +1,12 @@
-// The web servers' names, so that /cluster can lead from one to another. Only where servers may be shown.
+// What the web servers know of each other: their names, which of them take traffic, and whose turn it is to be replaced.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import { databaseNow, shortenLease, takeLease } from '../database/lease.js';
+import type { Turns } from '../lifecycle/replacement.js';
 
 /**
  * A server that announced itself. One that was killed stays listed until a server of its name comes back, or for
@@ -16,20 +18,34 @@ export interface ListedServer {
   readonly since: number;
 }
 
+const lease = 'replacement';
+
 @Injectable()
-export class ServersService {
+export class ServersService implements Turns {
+  private readonly since = Date.now();
+
   constructor(
     private readonly config: Config,
     private readonly cluster: MysqlCluster,
     private readonly logger: PinoLogger,
   ) {}
 
-  announce(): Promise<void> {
-    return this.note('REPLACE INTO servers (name, since) VALUES (?, ?)', [this.config.server.name, Date.now()]);
+  /** Says that this server takes traffic: to be repeated, or it is taken for lost. */
+  async announce(): Promise<void> {
+    await this.cluster.write(
+      `INSERT INTO servers (name, since, ready_at) VALUES (?, ?, ${databaseNow})
+       ON DUPLICATE KEY UPDATE since = VALUES(since), ready_at = VALUES(ready_at)`,
+      [this.config.server.name, this.since],
+    );
   }
 
-  withdraw(): Promise<void> {
-    return this.note('DELETE FROM servers WHERE name = ?', [this.config.server.name]);
+  /** A list that is not quite right is no reason to fail. */
+  async withdraw(): Promise<void> {
+    try {
+      await this.cluster.write('DELETE FROM servers WHERE name = ?', [this.config.server.name]);
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the list of servers could not be changed');
+    }
   }
 
   async list(): Promise<ListedServer[]> {
@@ -40,13 +56,20 @@ export class ServersService {
     return rows.map(({ name, since }) => ({ name, since: Number(since) }));
   }
 
-  /** A list that is not quite right is no reason to fail. */
-  private async note(sql: string, parameters: (string | number)[]): Promise<void> {
-    if (!this.config.server.show) return;
-    try {
-      await this.cluster.write(sql, parameters);
-    } catch (error) {
-      this.logger.warn({ err: error }, 'could not update the list of web servers: /cluster may show an outdated list');
-    }
+  async othersAreReady(): Promise<boolean> {
+    const others = await this.cluster.read<RowDataPacket & { readonly ready: number }>(
+      `SELECT ready_at > ${databaseNow} - ? AS ready FROM servers WHERE name <> ? AND ready_at > ${databaseNow} - ?`,
+      [limits.readyMs, this.config.server.name, limits.missedMs],
+    );
+    return others.length > 0 && others.every(({ ready }) => ready === 1);
+  }
+
+  takeTurn(): Promise<boolean> {
+    return takeLease(this.cluster, lease, this.config.server.name, limits.replacementLostMs);
+  }
+
+  endTurn(): Promise<void> {
+    const { replacementLostMs, replacementMs } = limits;
+    return shortenLease(this.cluster, lease, this.config.server.name, replacementLostMs - replacementMs);
   }
 }

@@ -1,5 +1,6 @@
 // A web server as a process of the stack.
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { commandLineOfNode } from './node-command.js';
 import { answers } from '../system/http.js';
 import { shiftedClock } from './shifted-clock.js';
@@ -14,7 +15,12 @@ export interface WebServerOptions {
   readonly port: number;
   readonly metricsPort: number;
   readonly env: Readonly<Record<string, string>>;
+  /** A module that node loads before the script. */
+  readonly preload?: string;
 }
+
+/** By which a web server asks to be started again, as container runtimes and service managers do it at any failure. */
+const RESTART_CODE = 75;
 
 export class NodeWebServer extends ManagedProcess implements WebServer {
   readonly url: string;
@@ -22,18 +28,23 @@ export class NodeWebServer extends ManagedProcess implements WebServer {
   private readonly changed: Record<string, string>;
   private readonly clock: { offsetMs: number };
 
-  constructor({ name, script, dir, port, metricsPort, env }: WebServerOptions) {
+  constructor({ name, script, dir, port, metricsPort, env, preload }: WebServerOptions) {
     const metricsUrl = `http://127.0.0.1:${metricsPort}`;
     const changed: Record<string, string> = {};
     const clock = { offsetMs: 0 };
+    const options = () => [
+      ...(clock.offsetMs === 0 ? [] : [shiftedClock(clock.offsetMs)]),
+      ...(preload === undefined ? [] : [`--import=${pathToFileURL(preload).href}`]),
+    ];
     super({
       name,
-      command: () => commandLineOfNode(script, clock.offsetMs === 0 ? [] : [shiftedClock(clock.offsetMs)]),
+      command: () => commandLineOfNode(script, options()),
       env: () => ({ ...env, ...changed, SERVER_NAME: name, PORT: String(port), METRICS_PORT: String(metricsPort) }),
       logFile: join(dir, `${name}.log`),
       isReady: () => answers(`${metricsUrl}/readyz`, 200),
       readyTimeoutMs: 60_000,
       stopGraceMs: 10_000,
+      restartCode: RESTART_CODE,
     });
     this.url = `http://127.0.0.1:${port}`;
     this.metricsUrl = metricsUrl;
