@@ -52,7 +52,7 @@ class PoisonController {
   run(request, response) {
     const { kind } = request.params;
     // Each run leaves a line, so that what runs twice is seen.
-    appendFileSync(process.env.POISON_LOG, `${request.query.id ?? ''} ${kind} ${process.pid}\n`);
+    appendFileSync(process.env.POISON_LOG, `${request.query.id ?? ''} ${kind} ${process.pid} ${Date.now()}\n`);
     // Where a byte has to leave at once, nothing may have to be kept first.
     if (!kind.startsWith('after-first')) request.session.poisoned = Date.now();
     return kinds[kind](request, response);

@@ -26,11 +26,12 @@ export class Poison {
     };
   }
 
-  /** How many requests ran, and how many of them more than once. */
-  get runs(): { readonly requests: number; readonly repeated: number } {
-    const ids = this.lines().map((each) => each.split(' ')[0]);
-    const requests = new Set(ids).size;
-    return { requests, repeated: ids.length - requests };
+  /** How many requests ran, and those that ran more than once: each run's kind, process and time. */
+  get runs(): { readonly requests: number; readonly repeated: readonly string[] } {
+    const lines = this.lines();
+    const times = new Map<string, number>();
+    for (const line of lines) times.set(idOf(line), (times.get(idOf(line)) ?? 0) + 1);
+    return { requests: times.size, repeated: lines.filter((line) => times.get(idOf(line))! > 1) };
   }
 
   close(): void {
@@ -41,3 +42,5 @@ export class Poison {
     return existsSync(this.log) ? readFileSync(this.log, 'utf8').split('\n').filter(Boolean) : [];
   }
 }
+
+const idOf = (line: string) => line.split(' ')[0];

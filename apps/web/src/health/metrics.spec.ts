@@ -10,11 +10,12 @@ import { Readiness } from './readiness.js';
 const stats = { fenced: 3, stalls: 0, fallbacks: 2, retries: 1, unknownOutcomes: 0 };
 
 function measured() {
-  const metrics = new Metrics(new Readiness());
+  const readiness = new Readiness();
+  const metrics = new Metrics(readiness);
   metrics.observeCluster({ stats: () => stats });
   const audit = { onEvent: () => undefined } as unknown as AuditService;
   metrics.countEvents(audit);
-  return { metrics, audit };
+  return { metrics, audit, readiness };
 }
 
 describe('the metrics', () => {
@@ -60,6 +61,18 @@ describe('the metrics', () => {
     const text = await metrics.registry.metrics();
     expect(text).toContain('roam_breach_checks_total{result="breached"} 1');
     expect(text).toContain('roam_breach_checks_total{result="unavailable"} 1');
+  });
+
+  it('count errors that nobody caught, and say that the server waits for its replacement', async () => {
+    const { metrics, readiness } = measured();
+    metrics.countUncaughtError(true);
+    metrics.countUncaughtError(false);
+    expect(await metrics.registry.metrics()).toContain('roam_marked_for_replacement 0');
+    readiness.isMarked = () => true;
+    const text = await metrics.registry.metrics();
+    expect(text).toContain('roam_uncaught_errors_total{attributed="yes"} 1');
+    expect(text).toContain('roam_uncaught_errors_total{attributed="no"} 1');
+    expect(text).toContain('roam_marked_for_replacement 1');
   });
 
   it('are what the dashboard shows', async () => {
