@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { Admission } from './admission.js';
+import { asCurrentRequest, currentExchange } from './current-request.js';
 
 let server: Server;
 const heartbeat = new Heartbeat(10_000);
@@ -19,8 +20,18 @@ afterEach(() => {
 async function serve(waitMs = 2000) {
   const admission = new Admission({ running: 2, waiting: 2, waitMs }, heartbeat, pino({ level: 'silent' }));
   const running: Response[] = [];
+  /** The address of the request that each one runs as part of, in the order in which they run. */
+  const ranAs: (string | undefined)[] = [];
   const app = express();
-  app.use(admission.middleware(), (_request, response) => void running.push(response));
+  const arrived: string[] = [];
+  app.use((request, _response, next) => {
+    arrived.push(request.path);
+    next();
+  });
+  app.use(asCurrentRequest(), admission.middleware(), (_request, response) => {
+    ranAs.push(currentExchange()?.request.path);
+    running.push(response);
+  });
   server = createServer(app);
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -28,7 +39,7 @@ async function serve(waitMs = 2000) {
   const until = async (condition: () => boolean) => {
     while (!condition()) await sleep(5);
   };
-  return { admission, running, ask, until };
+  return { admission, running, arrived, ranAs, ask, until };
 }
 
 describe('Admission', () => {
@@ -52,6 +63,19 @@ describe('Admission', () => {
     await until(() => running.length === 1);
     running[0].send('again');
     expect((await again).status).toBe(200);
+  });
+
+  it('lets each run as a part of itself, also who is let in by the end of another', async () => {
+    const { running, arrived, ranAs, ask, until } = await serve();
+    const first = [ask('/first'), ask('/second')];
+    await until(() => running.length === 2);
+    const waiting = ask('/waited');
+    await until(() => arrived.length === 3);
+    for (const response of running.splice(0)) response.send('done');
+    await until(() => running.length === 1);
+    running[0].send('done');
+    await Promise.all([...first, waiting]);
+    expect(ranAs).toEqual(arrived);
   });
 
   it('refuses what has waited too long', async () => {
