@@ -30,7 +30,10 @@ export function rootLogger(config: Config, destination: DestinationStream = stan
 /** Where nothing can be written (a full disk) lines are lost, and no request is: without a listener each line would throw. */
 function standardOutput(): DestinationStream {
   const output = pino.destination(1);
-  output.on('error', () => undefined);
+  output.on('error', () => {
+    // At the end of the process it would try for ever.
+    output.flushSync = () => undefined;
+  });
   return output;
 }
 
