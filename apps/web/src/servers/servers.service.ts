@@ -44,7 +44,7 @@ export class ServersService implements Turns {
     try {
       await this.cluster.write('DELETE FROM servers WHERE name = ?', [this.config.server.name]);
     } catch (error) {
-      this.logger.warn({ err: error }, 'the list of servers could not be changed');
+      this.logger.warn({ err: error }, 'could not update the list of web servers: /cluster may show an outdated list');
     }
   }
 
