@@ -36,7 +36,11 @@ export default {
     // Real MySQL, web servers, nginx and browser.
     { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/**/*.e2e.ts'] },
     // Faults done to the whole stack under load: minutes each, so they are run by themselves.
-    { ...shared, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.fault.ts'] },
+    {
+      ...shared,
+      displayName: 'faults',
+      testMatch: ['<rootDir>/test/faults/**/*.fault.ts', '<rootDir>/libs/**/src/**/*.fault.ts'],
+    },
     // The same for an hour.
     { ...shared, displayName: 'soak', testMatch: ['<rootDir>/test/faults/**/*.soak.ts'] },
     // The stack of docker-compose.yml: needs Docker, so it is run by itself.

@@ -36,7 +36,6 @@ interface NodeResponse extends ServerResponse {
   /** The head as it will be sent, as soon as it is fixed. */
   _header: string | null;
   _headerSent: boolean;
-  _last: boolean;
   /** Bytes on their way to the socket, a part of `writableLength`. */
   outputSize: number;
   _send(...chunk: Chunk): boolean;
@@ -85,22 +84,25 @@ function afterClose(gate: ResponseGate): void {
   gate.leave();
 }
 
-class ResponseGate {
-  private state: 'untouched' | 'holding' | 'open' | 'replaced' = 'untouched';
+/** The gate of one response; `gateResponse` makes it. Exported for tests that break its parts. */
+export class ResponseGate {
+  protected state: 'untouched' | 'holding' | 'open' | 'replaced' = 'untouched';
   /** The handler's latest call. Undefined: what is sent comes from somebody else. */
-  private entered: Method | undefined;
-  private held: Chunk[] = [];
-  private heldBytes = 0;
-  private readonly original: Record<Method, Call> & Pick<NodeResponse, '_send'>;
-  private readonly headersBefore: OutgoingHttpHeaders;
+  protected entered: Method | undefined;
+  protected held: Chunk[] = [];
+  protected heldLength = 0;
+  protected readonly original: Record<Method, Call> & Pick<NodeResponse, '_send'>;
+  protected readonly headersBefore: OutgoingHttpHeaders;
+  protected readonly keepsAlive: boolean;
 
   constructor(
-    private readonly response: GatedResponse,
-    private readonly gate: Gate,
+    protected readonly response: GatedResponse,
+    protected readonly gate: Gate,
   ) {
     const { write, end, flushHeaders, _send } = response as unknown as ResponseGate['original'];
     this.original = { write, end, flushHeaders, _send };
     this.headersBefore = response.getHeaders();
+    this.keepsAlive = response.shouldKeepAlive;
   }
 
   close(): void {
@@ -138,7 +140,7 @@ class ResponseGate {
   }
 
   /** At the first byte. */
-  private begin(): void {
+  protected begin(): void {
     // Somebody answers past this gate, a deadline for example: what the handler did is not to be kept.
     if (this.entered === undefined) return this.open();
     this.state = 'holding';
@@ -156,7 +158,7 @@ class ResponseGate {
   }
 
   /** Takes itself out of the way, where nobody has wrapped it meanwhile. */
-  private open(): void {
+  protected open(): void {
     const response = this.response as unknown as ResponseGate['original'];
     this.state = 'open';
     if (response.write === standIns.write) response.write = this.original.write;
@@ -166,56 +168,64 @@ class ResponseGate {
   }
 
   /** To the handler, this is a socket that has taken the bytes and not sent them yet. */
-  private hold(chunk: Chunk): boolean {
+  protected hold(chunk: Chunk): boolean {
     const { response } = this;
     const [data, encoding] = chunk;
     if (encoding && !Buffer.isEncoding(encoding)) Buffer.from('', encoding); // throws as the socket would
-    let bytes = typeof data === 'string' ? Buffer.byteLength(data, encoding ?? 'utf8') : data.byteLength;
+    // Counted as the socket counts: when the handler is told to wait, so is whoever writes to the socket at the release.
+    let { length } = data;
     if (!response._headerSent && response._header !== null) {
-      bytes += response._header.length;
+      length += response._header.length;
       response._headerSent = true;
     }
     this.held.push(chunk);
-    this.heldBytes += bytes;
-    response.outputSize += bytes;
+    this.heldLength += length;
+    response.outputSize += length;
     return response.writableLength < response.writableHighWaterMark;
   }
 
   /** What was held; the response no longer counts it. */
-  private takeHeld(): Chunk[] {
+  protected takeHeld(): Chunk[] {
     const { held, response } = this;
-    response.outputSize = Math.max(0, response.outputSize - this.heldBytes);
+    response.outputSize = Math.max(0, response.outputSize - this.heldLength);
     this.held = [];
-    this.heldBytes = 0;
+    this.heldLength = 0;
     return held;
   }
 
-  private release(): void {
-    const { response } = this;
+  protected release(): void {
+    const { response, original } = this;
     const { socket } = response;
     this.addHeaders(response.writableEnded);
-    const held = this.takeHeld();
-    this.open();
-    if (socket?.destroyed) return callBack(held, streamDestroyed());
+    if (socket?.destroyed) {
+      this.open();
+      return callBack(this.takeHeld(), streamDestroyed());
+    }
     response._headerSent = false;
     // As one piece: when that is more than the socket buffers, the socket's own `drain` wakes the handler.
     socket?.cork();
-    for (const chunk of held) response._send(...chunk);
+    // Node puts the head before a chunk of these encodings, and before others by a way on which it may emit `drain` already.
+    const [data, encoding] = this.held[0];
+    if (typeof data !== 'string' || (encoding && encoding !== 'utf8' && encoding !== 'latin1'))
+      original._send.call(response, '', 'latin1');
+    while (this.held.length > 0) for (const chunk of this.takeHeld()) original._send.apply(response, chunk);
+    this.open();
     socket?.uncork();
+    if (response.writableEnded) uncork(socket);
   }
 
-  private addHeaders(isWhole: boolean): void {
+  protected addHeaders(isWhole: boolean): void {
     const { response, gate } = this;
     const added = gate.onHead(isWhole);
     if (added.length > 0 && response._header !== null) response._header = withHeaders(response._header, added);
   }
 
-  private fail(error: unknown): void {
+  protected fail(error: unknown): void {
     void this.gate.onFailure(error).then((answers) => this.replace(answers));
   }
 
   /** Ends the response with the first of these answers that Node accepts; what the handler wrote and writes goes nowhere. */
-  private replace(answers: readonly FailureAnswer[]): void {
+  protected replace(answers: readonly FailureAnswer[]): void {
     const { response } = this;
     const { socket, writableNeedDrain } = response;
     response.strictContentLength = false;
@@ -228,20 +238,23 @@ class ResponseGate {
       response.destroy();
     } else {
       this.original._send.call(response, response.req.method === 'HEAD' ? '' : body, 'utf8', () => callBack(held));
+      uncork(socket);
     }
     // A handler that waits for it learns by its next write that the response has ended.
     if (writableNeedDrain) response.emit('drain');
   }
 
   /** Makes the head of the first answer that Node accepts the response's own. @returns that answer's body */
-  private renderHead(answers: readonly FailureAnswer[]): string | undefined {
+  protected renderHead(answers: readonly FailureAnswer[]): string | undefined {
     const { response } = this;
     const isLast = /^close$/i.test(String(response.getHeader('connection')));
     for (const { status, headers, body } of answers) {
-      Object.assign(response, { _header: null, _headerSent: false, _last: false, chunkedEncoding: false });
+      Object.assign(response, { _header: null, _headerSent: false, chunkedEncoding: false });
       for (const name of response.getHeaderNames()) response.removeHeader(name);
       for (const [name, value] of Object.entries(this.headersBefore)) response.setHeader(name, value!);
       if (isLast) response.setHeader('Connection', 'close');
+      // Whether the connection goes on is for the client and this answer to say.
+      Object.assign(response, { shouldKeepAlive: this.keepsAlive, _last: false, _removedConnection: false });
       response.sendDate = true;
       response.statusMessage = '';
       try {
@@ -253,6 +266,11 @@ class ResponseGate {
     }
     return undefined;
   }
+}
+
+/** As `end` does, whatever the handler has done to the socket after that. */
+function uncork(socket: ServerResponse['socket']): void {
+  while (socket && socket.writableCorked > 0) socket.uncork();
 }
 
 /** One after the other, as Node does: what one of them throws keeps no other from being called. */
