@@ -41,7 +41,9 @@ export function differencesOf(plan: Plan, bare: Observation, gated: Observation)
   const same = (rule: Rule, a: unknown, b: unknown) => {
     if (!isDeepStrictEqual(a, b)) differences.push({ rule, bare: a, gated: b });
   };
-  same('everything comes to an end', bare.hangs, gated.hangs);
+  // A handler can have a bare connection hang, by a header of its own; then there is nothing to compare.
+  if (bare.hangs) return differences;
+  same('everything comes to an end', false, gated.hangs);
   same('no byte before the commit', false, gated.isEarly);
   if (differences.length > 0) return differences;
   const isBroken = bare.trace.brokenAt !== undefined || gated.trace.brokenAt !== undefined;
