@@ -9,8 +9,8 @@ export function changedKeys(before: SessionData, now: object): Set<string> {
   const values = now as Readonly<Record<string, unknown>>;
   const isSame = (key: string) => {
     try {
-      const value = toJson(key, values[key]);
-      return Object.hasOwn(before, key) ? sameJson(before[key], value as Json) : value === undefined;
+      if (Object.hasOwn(before, key)) return sameJson(before[key], values[key] as Json);
+      return toJson(key, values[key]) === undefined;
     } catch {
       return false;
     }

@@ -286,7 +286,7 @@ function streamDestroyed(): Error {
 function withHeaders(head: string, added: readonly AddedHeader[]): string {
   let lines = '';
   for (const { name, value, ifMissing } of added) {
-    if (!ifMissing || !new RegExp(`^${name}:`, 'im').test(head)) lines += `${name}: ${value}\r\n`;
+    if (!ifMissing || !head.toLowerCase().includes(`\n${name.toLowerCase()}:`)) lines += `${name}: ${value}\r\n`;
   }
   // A head ends with an empty line.
   return `${head.slice(0, -2)}${lines}\r\n`;
