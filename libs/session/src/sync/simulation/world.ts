@@ -1,7 +1,7 @@
 // Virtual time and a network of the specs: what happens next is decided by a seed.
 
 /** Mulberry32: a small generator of numbers from 0 to 1 that a seed decides. */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
