@@ -51,11 +51,11 @@ export function onEndSignal(
   const end = async (reason: string, exitCode: number) => {
     if (ending) return;
     ending = true;
-    logger.info({ signal: reason }, 'ending: finishing what runs');
+    logger.info({ signal: reason }, 'stopping: waiting for the requests in progress');
     const late = sleep(withinMs, 'late' as const, { ref: false });
     const outcome = await Promise.race([finish().then(() => 'done' as const), late]);
-    if (outcome === 'late') logger.error(`still not ended after ${withinMs} ms: ending anyway`);
-    else logger.info('ended');
+    if (outcome === 'late') logger.error(`requests were still in progress after ${withinMs} ms: stopping all the same`);
+    else logger.info('stopped');
     process.exit(outcome === 'done' ? exitCode : exitCode || 1);
   };
   const begin = (reason: string, exitCode: number) =>

@@ -64,7 +64,10 @@ describe('a marked server', () => {
     await until(() => replace.mock.calls.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 10 * everyMs));
     expect(replace).toHaveBeenCalledTimes(1);
-    expect(lines).toEqual([expect.stringContaining('marked for replacement'), 'replacing this server']);
+    expect(lines).toEqual([
+      expect.stringContaining('marked for replacement'),
+      expect.stringContaining('to be replaced'),
+    ]);
   });
 
   it('serves on while it is not its turn', async () => {

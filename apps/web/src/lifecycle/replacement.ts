@@ -51,14 +51,16 @@ export class Replacement {
   mark(): void {
     if (this.marked) return;
     this.marked = true;
-    this.logger.warn('marked for replacement: serving until it is this server’s turn');
+    this.logger.warn('marked for replacement after an uncaught error: this web server serves until its turn');
   }
 
   start(): void {
     const look = () => {
       this.looking ??= this.look()
         // Without a database nobody is replaced, and its own watch says so.
-        .catch((error: unknown) => this.logger.debug({ err: error }, 'nobody can be asked whose turn it is'))
+        .catch((error: unknown) =>
+          this.logger.debug({ err: error }, 'could not ask the database whose turn it is: trying again'),
+        )
         .finally(() => (this.looking = undefined));
     };
     this.timer = setInterval(look, this.options.everyMs ?? limits.announceMs);
@@ -84,7 +86,7 @@ export class Replacement {
     if (!(await turns.takeTurn())) return;
     // It may have been stopped meanwhile.
     if (this.timer === undefined) return;
-    this.logger.warn('replacing this server');
+    this.logger.warn('stopping to be replaced: start this process again');
     clearInterval(this.timer);
     options.replace();
   }

@@ -39,7 +39,8 @@ export class UncaughtErrors {
     const { window } = this;
     const now = performance.now();
     if (now - window.since >= 1_000) {
-      if (window.dropped > 0) this.logger.error({ uncaught: window.dropped }, 'more errors were not caught');
+      if (window.dropped > 0)
+        this.logger.error({ uncaught: window.dropped }, 'more errors were not caught, and not logged one by one');
       Object.assign(window, { since: now, lines: 0, dropped: 0 });
     }
     if (window.lines >= maxLines) window.dropped += 1;

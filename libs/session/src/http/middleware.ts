@@ -163,7 +163,9 @@ function endWithSession(opened: RequestSession, response: ServerResponse): void 
 /** The app's own answer, and a short one where that fails or Node refuses it. Never rejects. */
 async function answersTo(manager: SessionManager, error: unknown, request: IncomingMessage): Promise<FailureAnswer[]> {
   const failure =
-    error instanceof SessionError ? error : new StoreUnavailableError('The session failed.', { cause: error });
+    error instanceof SessionError
+      ? error
+      : new StoreUnavailableError('The session could not be read or stored.', { cause: error });
   const answers = [defaultAnswer(failure)];
   try {
     const own = await manager.options.failure?.(failure, request);
@@ -194,7 +196,7 @@ export function failureStatus(error: SessionError): number {
 
 function defaultAnswer(error: SessionError): FailureAnswer {
   const status = failureStatus(error);
-  const message = status === 500 ? 'The session could not be kept.' : error.message;
+  const message = status === 500 ? 'The session could not be stored.' : error.message;
   return {
     status,
     headers: { 'Content-Type': 'application/json', ...(status === 503 && { 'Retry-After': '1' }) },

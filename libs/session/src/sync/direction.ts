@@ -44,7 +44,10 @@ export class OneWay implements Direction {
   async write<W extends Write>(write: W): Promise<WriteAnswer<W>> {
     if (!this.follows) return this.writer.perform(write);
     const link = this.membership.reachable.find(({ peer }) => peer?.name === this.leader);
-    if (!link) throw this.copies.unavailable(`Only ${this.leader} writes, and it cannot be reached.`);
+    if (!link)
+      throw this.copies.unavailable(
+        `Only ${this.leader} writes, and it cannot be reached: changes wait until it is back.`,
+      );
     try {
       // It waits for its peers itself.
       const answer = await link.send('write', JSON.stringify(write), this.timings.ackWithin * 2);
@@ -56,7 +59,7 @@ export class OneWay implements Direction {
   }
 
   async accept<W extends Write>(write: W): Promise<WriteAnswer<W>> {
-    if (this.follows) throw this.copies.unavailable(`${this.serverName} follows ${this.leader}: it does not write.`);
+    if (this.follows) throw this.copies.unavailable(`${this.serverName} follows ${this.leader}, so it does not write.`);
     return this.writer.perform(write);
   }
 }

@@ -64,7 +64,9 @@ export class Joining {
       if (behind.length > 0) {
         if (waited > timings.joinWithin) {
           const names = behind.map(({ name, problem }) => `${name} (${problem ?? 'it does not reach this server'})`);
-          throw new StoreUnavailableError(`The sessions could not be taken over from ${names.join(', ')}.`);
+          throw new StoreUnavailableError(
+            `Could not copy the sessions of ${names.join(', ')} within ${timings.joinWithin} ms.`,
+          );
         }
       } else if (this.startsEarly && !reader.hasJoined) {
         if (waited > timings.joinWithin) return this.forgetSnapshot();
@@ -82,7 +84,7 @@ export class Joining {
   /** Nobody can tell which of its sessions have ended since it left: all have, rather than one too few. */
   private forgetSnapshot(): void {
     this.copies.replicas.forgetSessions();
-    const reason = 'Other servers went on after it was written, and none of them is there.';
+    const reason = 'Other servers continued after the snapshot was written, and none of them can be reached.';
     this.options.onEvent?.({ type: 'snapshot-refused', reason });
   }
 }

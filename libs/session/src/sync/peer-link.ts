@@ -224,7 +224,10 @@ export class PeerLink {
     clearTimeout(this.redial);
     this.peer = peer;
     if (peer.instance === hello.instance) return this.rest('self');
-    if (peer.protocol !== PROTOCOL) throw new Error(`It speaks version ${peer.protocol} of the protocol.`);
+    if (peer.protocol !== PROTOCOL)
+      throw new Error(
+        `The peer speaks protocol version ${peer.protocol}, not ${PROTOCOL}: run the same release on all servers.`,
+      );
     if (!this.context.isNew(peer, this)) return this.rest('same');
     this.state = 'up';
     this.isKnownAsOther = false;
@@ -263,7 +266,8 @@ export class PeerLink {
   private receive(message: unknown[]): void {
     const [id, isAnswer, body] = message as [number, boolean, unknown];
     const asked = this.waiting.get(id);
-    if (message.length !== 3 || typeof isAnswer !== 'boolean' || !asked) throw new MalformedError('Not an answer.');
+    if (message.length !== 3 || typeof isAnswer !== 'boolean' || !asked)
+      throw new MalformedError('The peer sent something other than an answer.');
     this.waiting.delete(id);
     this.heardAt = performance.now();
     clearTimeout(asked.timer);

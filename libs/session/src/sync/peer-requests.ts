@@ -37,11 +37,18 @@ export class PeerRequests implements PeerHandlers {
 
   welcome({ protocol, name, instance, writer, serving, now }: Hello): Hello {
     const own = this.hello();
-    if (protocol !== PROTOCOL) throw new Error(`This server speaks version ${PROTOCOL} of the protocol.`);
-    if (writer !== own.writer) throw new Error('The servers must be given the same direction.');
-    if (Math.abs(now - own.now) > MAX_SKEW) throw new Error('The clocks differ by more than an hour.');
+    if (protocol !== PROTOCOL)
+      throw new Error(
+        `This server speaks protocol version ${PROTOCOL}, not ${protocol}: run the same release on all servers.`,
+      );
+    if (writer !== own.writer)
+      throw new Error(
+        `This server has the direction "${own.writer || 'both-ways'}", not "${writer || 'both-ways'}": give all servers the same direction.`,
+      );
+    if (Math.abs(now - own.now) > MAX_SKEW)
+      throw new Error('The clocks of the two servers differ by more than an hour: set them by NTP.');
     if (instance !== own.instance) {
-      if (name === own.name) throw new Error(`Two servers have the name ${name}.`);
+      if (name === own.name) throw new Error(`Two servers have the name ${name}: give each server its own name.`);
       // It did not send its changes here until now.
       const missed = this.membership.links.filter(({ peer }) => !peer || peer.name === name);
       if (serving) for (const link of missed) link.suspect(LONG_DOUBT);
@@ -72,7 +79,7 @@ export class PeerRequests implements PeerHandlers {
         this.assertSuccession().follow(peer, asReplication(body, now()));
         return 'null';
       default:
-        throw new MalformedError('Not a request.');
+        throw new MalformedError('The peer sent an unknown request.');
     }
   }
 
@@ -102,7 +109,8 @@ export class PeerRequests implements PeerHandlers {
   }
 
   private assertSuccession(): Succession {
-    if (!this.succession) throw new MalformedError('There are no successors.');
+    if (!this.succession)
+      throw new MalformedError('The peer sent a request of the succession, but this server has no successors.');
     return this.succession;
   }
 

@@ -40,7 +40,9 @@ export class Reader {
     const copy = replicas.session(id);
     const missing = isEnough(copy) ? [] : this.mayHave(id, mark, answered);
     if (missing.length > 0)
-      throw this.copies.unavailable(`Only ${missing.join(', ')} may have this session as it was seen.`);
+      throw this.copies.unavailable(
+        `Only ${missing.join(', ')} may have the state of this session that the browser has seen, and did not answer.`,
+      );
     return copy;
   }
 
@@ -56,7 +58,7 @@ export class Reader {
         throw error;
       }
       answered.add(link);
-      if (!isEnough()) throw new Error('The next may have it.');
+      if (!isEnough()) throw new Error('This peer does not have it.');
     };
     const enough = Promise.any(this.membership.reachable.map(ask)).catch(() => undefined);
     await Promise.race([enough, sleep(this.timings.read, undefined, { ref: false })]);

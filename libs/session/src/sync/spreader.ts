@@ -100,6 +100,7 @@ export class Spreader {
   /** Asks anew while all peers are silent: what nobody else has must not be acknowledged by a server that was cut off. */
   private async assertNotCutOff(): Promise<void> {
     await this.cutOff.look();
-    if (this.cutOff.isCutOff) throw this.copies.unavailable('This server was cut off from all others.');
+    if (this.cutOff.isCutOff)
+      throw this.copies.unavailable('This server is cut off from all others, so it cannot confirm a change.');
   }
 }

@@ -92,7 +92,9 @@ export class Succession implements Direction {
       const answer = await this.attempt(write);
       if (answer !== undefined) return answer;
       if (performance.now() > end)
-        throw this.copies.unavailable('No server leads: writes wait until a majority of the servers is connected.');
+        throw this.copies.unavailable(
+          'No server leads: changes are possible when a majority of the servers is connected.',
+        );
       await sleep(LOOK_MS);
     }
   }
@@ -195,7 +197,7 @@ export class Succession implements Direction {
       isReady: options.isReady,
       ask: async ({ instance }: Voter, request: LeaseRequest) => {
         const link = this.linkTo(instance);
-        if (!link) throw new Error('It is gone.');
+        if (!link) throw new Error('The peer is not connected.');
         return asLeaseAnswer(await link.send('lease', JSON.stringify(request), options.timings.deadAfter));
       },
       takeOver: (voters: readonly string[]) => this.takeOver(voters),

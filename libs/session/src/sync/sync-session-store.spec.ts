@@ -120,7 +120,7 @@ describe('the memory bound', () => {
     await open(settings);
     for (let i = 0; i < 50; i++) await stores[0].create(aRecord());
     const small = open({ ...second, maxSessions: 10, timings: { joinWithin: 500 } });
-    await expect(small).rejects.toThrow(/taken over from web1 .*Raise maxSessions/);
+    await expect(small).rejects.toThrow(/copy the sessions of web1 .*Raise maxSessions/);
   });
 });
 
@@ -175,7 +175,7 @@ describe('membership', () => {
     await open({ ...second, serverName: 'web1', timings, onEvent: (event) => events.push(event) });
     await until('it is told', () => events.some(({ type }) => type === 'peer-refused'));
     expect(events.find(({ type }) => type === 'peer-refused')).toMatchObject({
-      reason: 'Two servers have the name web1.',
+      reason: 'Two servers have the name web1: give each server its own name.',
     });
   });
 

@@ -81,7 +81,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   private constructor(private readonly options: SyncOptions) {
     assertSecret(options.security);
     if (!isServerName(options.serverName))
-      throw new TypeError(`"${options.serverName}" is no name of a server: up to 100 letters, digits and . : _ -`);
+      throw new TypeError(`serverName "${options.serverName}" is not valid: use 1 to 100 letters, digits and . : _ -`);
     const { counters } = this;
     this.now = options.now ?? Date.now;
     this.timings = { ...defaultTimings, ...options.timings };
