@@ -16,6 +16,7 @@ describe('the flags of the demo', () => {
   it('has the documented defaults', () => {
     expect(parseFlags([])).toEqual({
       method: 'mysql',
+      direction: 'both-ways',
       servers: 3,
       databases: 3,
       topology: 'multi-primary',
@@ -33,6 +34,7 @@ describe('the flags of the demo', () => {
       '--method mysql --servers 5 --databases 4 --topology replicas --port 0 --kill --exit --json r --state s';
     expect(parseFlags(args.split(' '))).toEqual({
       method: 'mysql',
+      direction: 'both-ways',
       servers: 5,
       databases: 4,
       topology: 'replicas',
@@ -51,6 +53,17 @@ describe('the flags of the demo', () => {
     expect(parseFlags(['--method', 'all'])).toMatchObject({ method: 'all', kill: true });
     expect(faultsOf('--method', 'all', '--servers', '1')[0]).toContain('--method all needs at least 2 web servers');
     expect(faultsOf('--method', 'ldap')[0]).toContain('cookie, sync, file, mysql, all');
+  });
+
+  it('takes a direction for sync, and refuses one that cannot work', () => {
+    const oneWay = (direction: string, ...more: string[]) => ['--method', 'sync', '--direction', direction, ...more];
+    for (const direction of ['both-ways', 'one-way:web1', 'one-way:web3,web1'])
+      expect(parseFlags(oneWay(direction))).toMatchObject({ method: 'sync', direction });
+    expect(faultsOf('--direction', 'one-way:web1')[0]).toContain('--method sync');
+    expect(faultsOf(...oneWay('one-way'))[0]).toContain('one-way:NAME');
+    expect(faultsOf(...oneWay('one-way:web4'))[0]).toContain('web1, web2, web3');
+    expect(faultsOf(...oneWay('one-way:web1,web1'))[0]).toContain('twice');
+    expect(faultsOf(...oneWay('one-way:web1,web2', '--servers', '2', '--kill'))[0]).toContain('at least 3 web servers');
   });
 
   it('says all faults at once', () => {

@@ -86,6 +86,8 @@ export function parseFlags(args: readonly string[]): DemoFlags | 'help' {
   const kill = values.kill === true || method === 'all';
   const asking = values.kill ? '--kill' : '--method all';
   if (kill && servers < 2) faults.push(`${asking} needs at least 2 web servers, not ${servers}: raise --servers`);
+  if (kill && servers < 3 && direction.includes(','))
+    faults.push(`${asking} with successors needs at least 3 web servers: a majority must go on`);
   if (kill && databases < survivors)
     faults.push(
       `${asking} needs at least ${survivors} MySQL servers, not ${databases}: ${grouped ? 'raise --databases, because a majority must survive' : 'use --topology replicas with --databases 2 or more'}`,

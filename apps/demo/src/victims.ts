@@ -13,8 +13,8 @@ export interface Victim {
 }
 
 /**
- * One of each: a MySQL server, the web server of this name (or the one that leads) and, where sessions are in files, a
- * mount.
+ * One of each: a MySQL server, the web server of this name (in one-way mode the leader, if it has successors, else a
+ * follower) and, where sessions are in files, a mount.
  */
 export async function victimsOf(stack: Stack, method: string, serverName: string): Promise<Victim[]> {
   const { nodes } = stack.databases;
@@ -22,8 +22,10 @@ export async function victimsOf(stack: Stack, method: string, serverName: string
   // Where only one node takes writes, it is not that one: its failover takes MySQL seconds (see the documentation).
   const replica = nodes.findLast((_node, index) => roles[index] === 'replica');
   const database = replica ?? nodes[0];
-  const name = (await leaderOf(stack)) ?? serverName;
-  const server = stack.servers.find((each) => each.name === name);
+  const leader = await leaderOf(stack);
+  // A leader without successors is not killed: nobody could write.
+  const isVictim = (name: string) => (stack.settings.SYNC_DIRECTION?.includes(',') ? name === leader : name !== leader);
+  const server = stack.servers.find(({ name }) => (leader === undefined ? name === serverName : isVictim(name)));
   const [mount] = stack.sessionDirs;
   return [
     ...(database ? [killed('database', database)] : []),
