@@ -55,7 +55,7 @@ async function cannotTell(store: SyncSessionStore, id: string, mark: string): Pr
   await until('it says who may know', async () => {
     const answer = await answerOf(store, id, mark);
     expect(['found', 'none']).not.toContain(answer);
-    return answer.includes('may have this session');
+    return answer.includes('may have the state of this session');
   });
 }
 
@@ -135,7 +135,7 @@ describe('a server that starts', () => {
     const proxy = await proxyTo(first);
     const onEvent = ({ type }: SyncEvent) => type === 'peer-up' && proxy.cut();
     const joiner = open({ ...second, peers: [at(proxy.port)], onEvent });
-    await expect(joiner).rejects.toThrow('could not be taken over');
+    await expect(joiner).rejects.toThrow('Could not copy the sessions of');
   });
 
   it('goes on when its only source dies before all was taken over', async () => {
