@@ -1,6 +1,7 @@
 // The demo's command line: read, checked, explained.
 import { parseArgs } from 'node:util';
 import type { Topology } from '@roam/local-stack';
+import { serverNames } from './ways.js';
 
 export interface DemoFlags {
   readonly method: string;
@@ -113,7 +114,7 @@ function directionFaults(direction: string, servers: number): string[] {
   if (direction === 'both-ways') return [];
   const names = /^one-way:(.+)$/.exec(direction)?.[1]?.split(',');
   if (!names) return [`--direction must be both-ways or one-way:NAME[,NAME…], not "${direction}"`];
-  const known = Array.from({ length: servers }, (_, i) => `web${i + 1}`);
+  const known = serverNames(servers);
   const strangers = names.filter((name) => !known.includes(name));
   if (strangers.length > 0)
     return [`--direction names ${strangers.join(', ')}, but the web servers are ${known.join(', ')}`];

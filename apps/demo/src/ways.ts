@@ -8,10 +8,14 @@ export interface Way {
   readonly direction?: string;
 }
 
+/** The names of so many web servers. */
+export function serverNames(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `web${i + 1}`);
+}
+
 /** A successor takes over only where a majority goes on: of two web servers, the one that follows is killed. */
 export function waysToShare(servers: number): readonly Way[] {
-  const names = Array.from({ length: servers }, (_, i) => `web${i + 1}`);
-  const direction = `one-way:${servers < 3 ? 'web1' : names.join()}`;
+  const direction = `one-way:${servers < 3 ? 'web1' : serverNames(servers).join()}`;
   return [
     { label: 'cookie', method: 'cookie' },
     { label: 'sync', method: 'sync' },

@@ -1,9 +1,9 @@
 // Which server carries out a write: each one its own, or one for all.
 import type { Copies } from './copies.js';
-import { MalformedError } from './framed-socket.js';
 import type { Membership } from './membership.js';
 import { asWriteAnswer, type Write, type WriteAnswer } from './messages.js';
 import type { SyncTimings } from './options.js';
+import type { PeerLink } from './peer-link.js';
 import type { Writer } from './writer.js';
 
 export interface Direction {
@@ -11,6 +11,22 @@ export interface Direction {
   write<W extends Write>(write: W): Promise<WriteAnswer<W>>;
   /** Carries out a write that a peer has sent. @throws StoreUnavailableError where this server must not */
   accept<W extends Write>(write: W): Promise<WriteAnswer<W>>;
+}
+
+/** Has the leader carry out a write. @throws PeerLostError, PeerRefusalError, MalformedError */
+export async function sendWrite<W extends Write>(
+  link: PeerLink,
+  write: W,
+  { ackWithin }: SyncTimings,
+): Promise<WriteAnswer<W>> {
+  // It waits for its peers itself.
+  const answer = await link.send('write', JSON.stringify(write), ackWithin * 2);
+  try {
+    return asWriteAnswer(write, answer);
+  } catch (error) {
+    link.drop((error as Error).message);
+    throw error;
+  }
 }
 
 /** Every server writes. */
@@ -49,11 +65,8 @@ export class OneWay implements Direction {
         `Only ${this.leader} writes, and it cannot be reached: changes wait until it is back.`,
       );
     try {
-      // It waits for its peers itself.
-      const answer = await link.send('write', JSON.stringify(write), this.timings.ackWithin * 2);
-      return asWriteAnswer(write, answer);
+      return await sendWrite(link, write, this.timings);
     } catch (error) {
-      if (error instanceof MalformedError) link.drop(error.message);
       throw this.copies.unavailable((error as Error).message);
     }
   }

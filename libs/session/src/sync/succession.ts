@@ -3,21 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CatchUp } from './catch-up.js';
 import { Confirmation, NotLeadingError } from './confirmation.js';
 import type { Copies } from './copies.js';
-import type { Direction } from './direction.js';
+import { sendWrite, type Direction } from './direction.js';
 import type { Electorate } from './electorate.js';
-import { MalformedError } from './framed-socket.js';
 import { impatientClock } from './lease.js';
 import { Leadership, type LeaseAnswer, type LeaseRequest, type Voter } from './leadership.js';
 import type { Membership } from './membership.js';
-import {
-  asLeaseAnswer,
-  asWriteAnswer,
-  type Entry,
-  type Hello,
-  type Replication,
-  type Write,
-  type WriteAnswer,
-} from './messages.js';
+import { asLeaseAnswer, type Entry, type Hello, type Replication, type Write, type WriteAnswer } from './messages.js';
 import type { SyncTimings } from './options.js';
 import { PeerRefusalError, type PeerLink } from './peer-link.js';
 import type { Writer } from './writer.js';
@@ -120,10 +111,8 @@ export class Succession implements Direction {
 
   private async forward<W extends Write>(link: PeerLink, write: W): Promise<WriteAnswer<W> | undefined> {
     try {
-      const answer = await link.send('write', JSON.stringify(write), this.options.timings.ackWithin * 2);
-      return asWriteAnswer(write, answer);
+      return await sendWrite(link, write, this.options.timings);
     } catch (error) {
-      if (error instanceof MalformedError) link.drop(error.message);
       const isFinal = error instanceof PeerRefusalError && error.message !== NotLeadingError.text;
       if (isFinal) throw this.copies.unavailable(error.message);
       return undefined;
