@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
-import { FileServer, prepareNetworkMounts } from '../../libs/session/src/file/testing/file-server.js';
+import { FileServer, prepareNetworkMounts } from '../../libs/session/src/methods/file/testing/file-server.js';
 import { expectHarmless } from './expect-outcome.js';
 import { fillMount, hangMount, killDatabases, shiftClocks } from './method-nemeses.js';
 import { freezeServer, killServer, rollingRestart } from './nemeses.js';

@@ -1,11 +1,11 @@
 // The sessions of one server: opens each request's session, and ends, lists and sweeps sessions beside requests.
 import { inspect } from 'node:util';
-import { Codec } from './codec.js';
-import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './options.js';
+import { Codec } from './core/codec.js';
+import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './core/options.js';
 import { ReadOnlyOutage } from './outage/read-only-outage.js';
-import { RequestSession, type SessionContext } from './request-session.js';
-import { SessionUsageError, StoreUnavailableError } from './errors.js';
-import { ownerOf, type Session } from './session.js';
+import { RequestSession, type SessionContext } from './core/request-session.js';
+import { SessionUsageError, StoreUnavailableError } from './core/errors.js';
+import { ownerOf, type Session } from './core/session.js';
 import {
   hasEpochs,
   hasOtherKind,
@@ -18,8 +18,8 @@ import {
   type SessionData,
   type SessionEpochs,
   type SessionIndex,
-} from './store.js';
-import { createdAt, hashSecret, Tokens } from './token.js';
+} from './port/store.js';
+import { createdAt, hashSecret, Tokens } from './core/token.js';
 
 /** One session of a user, for a page that lists them. Times are milliseconds since 1970. */
 export interface SessionSummary {

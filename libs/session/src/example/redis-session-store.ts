@@ -1,6 +1,6 @@
 // A complete small store: sessions in Redis or Valkey, each change one script, so that it is atomic there.
-import { StoreUnavailableError } from '../errors.js';
-import type { Found, SessionCapabilities, SessionRecord, SessionStore, WriteResult } from '../store.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import type { Found, SessionCapabilities, SessionRecord, SessionStore, WriteResult } from '../port/store.js';
 
 /** What the store asks of a client; `createClient` of the package `redis` gives one. */
 export interface RedisClient {

@@ -1,9 +1,9 @@
 // An express-session session as a record's content: its keys, with the cookie's expiry kept as the idle limit.
 import { hash } from 'node:crypto';
-import type { Codec } from '../codec.js';
-import { SessionUsageError } from '../errors.js';
+import type { Codec } from '../core/codec.js';
+import { SessionUsageError } from '../core/errors.js';
 import type { ExpressSession } from './express-session.js';
-import type { Json, SessionData, SessionRecord } from '../store.js';
+import type { Json, SessionData, SessionRecord } from '../port/store.js';
 
 /** Stands for a cookie's `expires` that is the record's `idleEndsAt`: so a touch moves both and writes no content. */
 const IDLE = 'idle';

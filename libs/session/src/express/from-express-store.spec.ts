@@ -1,7 +1,7 @@
 // Stores that were written for express-session keep the contract, as far as `fromExpressStore` says.
 import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { describeSessionStore } from '../testing/index.js';
 import { aRecord, next } from '../testing/store-contract.js';
 import type { ExpressSession, ExpressStore } from './express-session.js';

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startRedis, type RedisServer } from '@roam/local-stack';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { describeSessionStore, startStores, type StoreProcess } from '../testing/index.js';
 import { aRecord, next } from '../testing/store-contract.js';
 

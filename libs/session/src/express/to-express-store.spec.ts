@@ -6,10 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import passport from 'passport';
-import { StoreUnavailableError } from '../errors.js';
-import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
-import type { SessionEvent } from '../options.js';
-import type { SessionStore } from '../store.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
+import type { SessionEvent } from '../core/options.js';
+import type { SessionStore } from '../port/store.js';
 import type { ExpressSession, ExpressStoreBase } from './express-session.js';
 import { toExpressStore, type RoamExpressStore, type ToExpressStoreOptions } from './index.js';
 

@@ -1,11 +1,11 @@
 // roam's stores under express-session: a program written for express-session sees express-session's own behaviour.
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { nextAttempt } from '../attempts.js';
-import { Codec } from '../codec.js';
-import { applyChanges, changesBetween, joinWrites, type Changes } from '../merge.js';
-import type { SessionEvent } from '../options.js';
-import { hasEpochs, isSessionIndex, type SessionData, type SessionRecord, type SessionStore } from '../store.js';
+import { nextAttempt } from '../core/attempts.js';
+import { Codec } from '../core/codec.js';
+import { applyChanges, changesBetween, joinWrites, type Changes } from '../core/merge.js';
+import type { SessionEvent } from '../core/options.js';
+import { hasEpochs, isSessionIndex, type SessionData, type SessionRecord, type SessionStore } from '../port/store.js';
 import { Store, type ExpressSession, type ExpressStore, type ExpressStoreBase } from './express-session.js';
 import { encode, hashOf, idOf, pack, unpack, withExpiry, type Packed, type Unpacked } from './express-content.js';
 

@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
-import { MemorySessionStore } from '../memory/memory-session-store.js';
-import type { SessionEvent } from '../options.js';
-import type { Session } from '../session.js';
-import type { SessionRecord, WriteResult } from '../store.js';
+import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
+import type { SessionEvent } from '../core/options.js';
+import type { Session } from '../core/session.js';
+import type { SessionRecord, WriteResult } from '../port/store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 import type { ServerResponse } from 'node:http';
 

@@ -9,12 +9,12 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import passport from 'passport';
 import { Strategy } from 'passport-local';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
-import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
+import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
-import type { SessionEvent, SessionOptions } from '../options.js';
-import type { SessionRecord, WriteResult } from '../store.js';
+import type { SessionEvent, SessionOptions } from '../core/options.js';
+import type { SessionRecord, WriteResult } from '../port/store.js';
 import { best, patience } from '../testing/patience.js';
 
 type Handler = (request: SessionRequest & Request, response: Response, next: NextFunction) => unknown;

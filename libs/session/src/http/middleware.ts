@@ -1,13 +1,13 @@
 // The request life cycle for Express (and anything with Node's request and response).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseCookie, stringifySetCookie } from 'cookie';
-import { SessionError, StoreUnavailableError } from '../errors.js';
+import { SessionError, StoreUnavailableError } from '../core/errors.js';
 import type { SessionManager } from '../manager.js';
-import type { FailureAnswer } from '../options.js';
+import type { FailureAnswer } from '../core/options.js';
 import { COPY_LIFE_MS } from '../outage/read-only-outage.js';
-import type { RequestSession } from '../request-session.js';
+import type { RequestSession } from '../core/request-session.js';
 import { gateResponse, type AddedHeader, type Gate } from './response-gate.js';
-import type { Session } from '../session.js';
+import type { Session } from '../core/session.js';
 
 /** A request as a handler behind the middleware sees it; `session` is undefined after `session.destroy`. */
 export interface SessionRequest extends IncomingMessage {

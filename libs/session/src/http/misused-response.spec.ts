@@ -5,11 +5,11 @@ import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import express, { type Request, type Response } from 'express';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
-import { MemorySessionStore } from '../memory/memory-session-store.js';
-import type { SessionEvent, SessionOptions } from '../options.js';
-import type { SessionRecord, WriteResult } from '../store.js';
+import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
+import type { SessionEvent, SessionOptions } from '../core/options.js';
+import type { SessionRecord, WriteResult } from '../port/store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 
 type Handler = (request: SessionRequest & Request, response: Response) => unknown;

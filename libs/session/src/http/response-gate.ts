@@ -1,6 +1,6 @@
 // Holds a response's bytes back until its session is committed; a failed commit replaces the whole answer.
 import { OutgoingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
-import type { FailureAnswer } from '../options.js';
+import type { FailureAnswer } from '../core/options.js';
 
 /** A header that joins the handler's. */
 export interface AddedHeader {

@@ -6,7 +6,7 @@ import {
   type AnySessionStore,
   type SessionEpochs,
   type SessionStore,
-} from '../store.js';
+} from '../port/store.js';
 import { BothEpochs } from './both-epochs.js';
 import { Counters, type MigrationPhase, type MigrationProgress } from './progress.js';
 import { KeptKind, SealedKind, type Places } from './two-kinds.js';

@@ -1,7 +1,7 @@
 // A mark of a server in the midst of a migration is read by those before and after it, and by nobody whose it is not.
 import { describe, expect, it } from '@jest/globals';
-import { MemorySessionStore } from '../memory/memory-session-store.js';
-import { ownMark } from '../store.js';
+import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
+import { ownMark } from '../port/store.js';
 import { PlaceMarks } from './mark.js';
 
 const of = (method: string) => ({ ...new MemorySessionStore().capabilities, method });

@@ -1,8 +1,8 @@
 // Both places together keep the contract, in each phase and where servers of neighbouring phases work side by side.
 import { describe, expect, it } from '@jest/globals';
-import { MemorySessionStore, SharedMemory } from '../memory/memory-session-store.js';
-import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../cookie/index.js';
-import { isSealed, type SealedStore, type SessionStore } from '../store.js';
+import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
+import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../methods/cookie/index.js';
+import { isSealed, type SealedStore, type SessionStore } from '../port/store.js';
 import { describeSealedStore, describeSessionStore } from '../testing/index.js';
 import { aRecord, next, payload } from '../testing/store-contract.js';
 import { slowMemory } from '../testing/slow-memory.js';

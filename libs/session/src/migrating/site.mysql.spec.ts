@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
-import { CookieSessionStore, MysqlRevocationList, revocationTables } from '../cookie/index.js';
-import { SharedMemory } from '../memory/memory-session-store.js';
-import { MysqlSessionStore, sessionTables } from '../mysql/index.js';
+import { CookieSessionStore, MysqlRevocationList, revocationTables } from '../methods/cookie/index.js';
+import { SharedMemory } from '../methods/memory/memory-session-store.js';
+import { MysqlSessionStore, sessionTables } from '../methods/mysql/index.js';
 import { describeMovingSite } from '../testing/moving-site.js';
 import { slowMemory } from '../testing/slow-memory.js';
 

@@ -1,6 +1,6 @@
 // Whole sites that move between methods, and back.
-import { CookieSessionStore, MemoryRevocationList } from '../cookie/index.js';
-import { SharedMemory } from '../memory/memory-session-store.js';
+import { CookieSessionStore, MemoryRevocationList } from '../methods/cookie/index.js';
+import { SharedMemory } from '../methods/memory/memory-session-store.js';
 import { describeMovingSite } from '../testing/moving-site.js';
 import { slowMemory } from '../testing/slow-memory.js';
 

@@ -1,7 +1,7 @@
 // A site that moves between sessions in a store and sessions in the token: both kinds of tokens open the same session.
 import { randomBytes } from 'node:crypto';
-import { nextAttempt } from '../attempts.js';
-import { KEPT_WRITES } from '../merge.js';
+import { nextAttempt } from '../core/attempts.js';
+import { KEPT_WRITES } from '../core/merge.js';
 import type {
   AnySessionStore,
   Found,
@@ -14,7 +14,7 @@ import type {
   SessionWriter,
   Unsealed,
   WriteResult,
-} from '../store.js';
+} from '../port/store.js';
 import type { Counters, MigrationProgress } from './progress.js';
 import { weaker } from './two-stores.js';
 

@@ -1,7 +1,7 @@
 // Two stores as one while a site moves from the old to the new: which is read, which decides, and how they stay alike.
-import { nextAttempt } from '../attempts.js';
-import { StoreUnavailableError } from '../errors.js';
-import { joinWrites } from '../merge.js';
+import { nextAttempt } from '../core/attempts.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import { joinWrites } from '../core/merge.js';
 import type {
   AnySessionStore,
   Found,
@@ -12,8 +12,8 @@ import type {
   SessionRecord,
   SessionStore,
   WriteResult,
-} from '../store.js';
-import { createdAt } from '../token.js';
+} from '../port/store.js';
+import { createdAt } from '../core/token.js';
 import { BothEpochs } from './both-epochs.js';
 import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';

@@ -2,8 +2,8 @@
 import { Controller, Get, Module, Session as NestSession, type INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { afterEach, expect, it } from '@jest/globals';
-import { MemorySessionStore } from '../memory/memory-session-store.js';
-import { Session } from '../session.js';
+import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
+import { Session } from '../core/session.js';
 import { SessionManager, SessionModule } from './index.js';
 
 @Controller()

@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import { SessionManager } from '../manager.js';
 import { sessionMiddleware } from '../http/middleware.js';
-import type { SessionOptions } from '../options.js';
+import type { SessionOptions } from '../core/options.js';
 
 const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<SessionOptions>({
   moduleName: 'Session',

@@ -1,5 +1,5 @@
 // Stops asking a store that does not answer, so that nobody waits for it in vain, and looks often whether it is back.
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 
 /** Reads that must have failed one after the other, none answered in between. */
 const FAILURES = 3;

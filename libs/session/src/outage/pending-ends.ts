@@ -1,6 +1,6 @@
 // Logouts that the store could not take: kept until it has taken them.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 
 const RETRY_EVERY_MS = 1000;
 const MAX_ENTRIES = 10_000;

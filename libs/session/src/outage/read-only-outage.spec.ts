@@ -2,11 +2,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CookieSessionStore } from '../cookie/cookie-session-store.js';
-import { MemoryRevocationList } from '../cookie/revocation/memory-revocation-list.js';
-import { StoreUnavailableError } from '../errors.js';
+import { CookieSessionStore } from '../methods/cookie/cookie-session-store.js';
+import { MemoryRevocationList } from '../methods/cookie/revocation/memory-revocation-list.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
-import { MemorySessionStore } from '../memory/memory-session-store.js';
+import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from '../http/middleware.js';
 import { aRecord } from '../testing/store-contract.js';
 import { Visitor } from '../testing/visitor.js';

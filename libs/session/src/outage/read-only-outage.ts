@@ -1,6 +1,6 @@
 // The outage policy `read-only`: while the store cannot answer, sessions are shown as they were a moment ago.
-import { SessionOutageError } from '../errors.js';
-import { isSealed, knowsEnds, type AnySessionStore, type Mark, type SessionRecord } from '../store.js';
+import { SessionOutageError } from '../core/errors.js';
+import { isSealed, knowsEnds, type AnySessionStore, type Mark, type SessionRecord } from '../port/store.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';
 import { PendingEnds } from './pending-ends.js';

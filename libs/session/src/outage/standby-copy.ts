@@ -1,6 +1,6 @@
 // The session as the store had it a moment ago, sealed in a cookie of its own.
-import { Sealer } from '../cookie/sealer.js';
-import type { Mark, SessionRecord } from '../store.js';
+import { Sealer } from '../methods/cookie/sealer.js';
+import type { Mark, SessionRecord } from '../port/store.js';
 
 /** What the outage policy may show of a session. */
 export interface StandbyCopy {

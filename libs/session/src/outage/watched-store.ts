@@ -1,5 +1,5 @@
 // The store with two eyes on it: whether it answers, and what has ended.
-import type { AnySessionStore, Found, SessionRecord, WriteResult } from '../store.js';
+import type { AnySessionStore, Found, SessionRecord, WriteResult } from '../port/store.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 import type { KnownEnds } from './known-ends.js';
 

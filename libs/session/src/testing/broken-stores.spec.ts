@@ -1,7 +1,7 @@
 // The kit is only worth what it catches: each of the broken stores must fail the test that is named.
 import { describe, expect, it } from '@jest/globals';
-import { StoreUnavailableError } from '../errors.js';
-import { SharedMemory } from '../memory/memory-session-store.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import { SharedMemory } from '../methods/memory/memory-session-store.js';
 import { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
 import { describeSessionStore, type StoreUnderTest } from './index.js';
 import { failuresOf } from './runner.js';

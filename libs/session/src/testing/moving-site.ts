@@ -3,8 +3,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { SessionManager } from '../manager.js';
-import type { SessionEvent } from '../options.js';
-import type { AnySessionStore } from '../store.js';
+import type { SessionEvent } from '../core/options.js';
+import type { AnySessionStore } from '../port/store.js';
 import { Visitor } from './visitor.js';
 import { migrating, type MigrationPhase } from '../migrating/index.js';
 

@@ -1,12 +1,12 @@
 // The invariants of sessions while their store cannot answer, for both outage policies and on any store.
 import { expect } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SessionOutageError, StoreUnavailableError } from '../errors.js';
+import { SessionOutageError, StoreUnavailableError } from '../core/errors.js';
 import type { SessionManager } from '../manager.js';
-import type { SessionOptions } from '../options.js';
-import type { Session } from '../session.js';
-import { hasEpochs, isSealed, knowsEnds, type AnySessionStore } from '../store.js';
-import { newId } from '../token.js';
+import type { SessionOptions } from '../core/options.js';
+import type { Session } from '../core/session.js';
+import { hasEpochs, isSealed, knowsEnds, type AnySessionStore } from '../port/store.js';
+import { newId } from '../core/token.js';
 import type { TestRunner } from './runner.js';
 import { Visitor } from './visitor.js';
 

@@ -1,9 +1,9 @@
 // The invariants of sessions (docs/architecture.md, "Invariants"), one test each, through the module on any store.
 import { expect } from '@jest/globals';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
-import type { SessionEvent, SessionLimits, SessionOptions } from '../options.js';
-import type { Session } from '../session.js';
+import type { SessionEvent, SessionLimits, SessionOptions } from '../core/options.js';
+import type { Session } from '../core/session.js';
 import {
   hasEpochs,
   isSealed,
@@ -13,8 +13,8 @@ import {
   type SealedStore,
   type SessionStore,
   type WriteResult,
-} from '../store.js';
-import { newId, REPEATED_WITHIN_MS } from '../token.js';
+} from '../port/store.js';
+import { newId, REPEATED_WITHIN_MS } from '../core/token.js';
 import { describeOutages } from './outage-invariants.js';
 import { jestRunner, type TestRunner } from './runner.js';
 import type { StoreUnderTest } from './store-contract.js';

@@ -1,6 +1,6 @@
 // Stores whose calls take their time, some longer than others, so that servers really overtake each other.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemorySessionStore, type SharedMemory } from '../memory/memory-session-store.js';
+import { MemorySessionStore, type SharedMemory } from '../methods/memory/memory-session-store.js';
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 

@@ -1,6 +1,6 @@
 // The port's promises, one test each: what every store must do, seen from two servers that share it.
 import { expect } from '@jest/globals';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../core/errors.js';
 import {
   isSealed,
   isSessionIndex,
@@ -12,8 +12,8 @@ import {
   type SessionRecord,
   type SessionStore,
   type WriteResult,
-} from '../store.js';
-import { newId } from '../token.js';
+} from '../port/store.js';
+import { newId } from '../core/token.js';
 import { jestRunner, type TestRunner } from './runner.js';
 
 /** A store under test: one instance per server, all sharing their sessions. At least two. */

@@ -1,8 +1,8 @@
 // The contract kit across real processes: each server's store in a process of its own, called over IPC.
 import { fork, type ChildProcess } from 'node:child_process';
 import { builtFile } from '../built-file.js';
-import { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError } from '../errors.js';
-import type { AnySessionStore, Json, SessionCapabilities, SessionStore } from '../store.js';
+import { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError } from '../core/errors.js';
+import type { AnySessionStore, Json, SessionCapabilities, SessionStore } from '../port/store.js';
 
 /** What the module of a store process exports as `openStore`. */
 export type OpenStore = (settings: Json) => Promise<{ store: AnySessionStore; close?: () => Promise<void> }>;

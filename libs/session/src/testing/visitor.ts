@@ -1,7 +1,7 @@
 // A browser as the contract kit needs it: its cookies, and requests to a server of its choice.
 import type { SessionManager } from '../manager.js';
-import type { RequestSession } from '../request-session.js';
-import type { Session } from '../session.js';
+import type { RequestSession } from '../core/request-session.js';
+import type { Session } from '../core/session.js';
 
 export class Visitor {
   token: string | undefined;

@@ -1,0 +1,109 @@
+// A session's content as the string that a store keeps: JSON with a schema version, and nothing that is not JSON.
+import { SessionUsageError } from './errors.js';
+import type { Json, SessionData } from '../port/store.js';
+
+/** Turns the content of the schema version that it stands at into that of the next. */
+export type Upcaster = (data: SessionData) => SessionData;
+
+/** A decoded payload. */
+export interface Content {
+  readonly data: SessionData;
+  /** "Keep me signed in": which pair of limits holds. */
+  readonly remember: boolean;
+  /** The schema version that it was written with. */
+  readonly schema: number;
+}
+
+/** Names that would reach an object's prototype, or hide what `req.session` itself offers. */
+const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
+
+/**
+ * Encodes and decodes payloads. `upcasters[n]` lifts schema version n+1 to n+2, so the current version is their number
+ * plus one. A payload of a later version, written by a server that is already upgraded, is read as it is and keeps its
+ * version, so that a rolling deploy logs nobody out.
+ */
+export class Codec {
+  readonly schema: number;
+
+  constructor(
+    private readonly upcasters: readonly Upcaster[] = [],
+    private readonly maxBytes = 64 * 1024,
+  ) {
+    this.schema = upcasters.length + 1;
+  }
+
+  /** @throws SessionUsageError when the content is too large; the message names the biggest keys. */
+  encode({ data, remember, schema }: Content): string {
+    const payload = JSON.stringify({ v: schema, r: remember ? 1 : 0, d: data });
+    // A UTF-16 unit takes at most three bytes: most payloads need no exact count.
+    if (payload.length * 3 > this.maxBytes && Buffer.byteLength(payload) > this.maxBytes) {
+      throw new SessionUsageError(
+        `The session would take ${Buffer.byteLength(payload)} bytes; the limit is ${this.maxBytes}. ` +
+          `Store less in it. The biggest keys: ${biggestKeys(data)}`,
+      );
+    }
+    return payload;
+  }
+
+  /** The content in the current shape, or undefined when the payload is damaged. */
+  decode(payload: string): Content | undefined {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(payload);
+    } catch {
+      return undefined;
+    }
+    if (!isObject(parsed) || !isObject(parsed.d) || !Number.isInteger(parsed.v)) return undefined;
+    // JSON.parse makes an own property of "__proto__"; it must not travel on.
+    if (payload.includes('"__proto__"') && hasRefusedKey(parsed.d)) return undefined;
+    const written = parsed.v as number;
+    let data = parsed.d as SessionData;
+    for (let version = written; version < this.schema; version++) data = this.upcasters[version - 1](data);
+    return { data, remember: parsed.r === 1, schema: Math.max(written, this.schema) };
+  }
+}
+
+/**
+ * The same value as a store would return it, with its own copy of every object.
+ * @throws SessionUsageError for what JSON cannot carry unchanged (functions, symbols, bigints, cycles, refused keys).
+ */
+export function toJson(key: string, value: unknown): Json | undefined {
+  if (REFUSED.has(key)) throw new SessionUsageError(`A session cannot have a key named "${key}": choose another name.`);
+  if (value === undefined) return undefined;
+  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
+    throw new SessionUsageError(`session.${key} is a ${typeof value}, but a session can hold only JSON values.`);
+  }
+  let copy: Json;
+  try {
+    copy = JSON.parse(JSON.stringify(value)) as Json;
+  } catch (cause) {
+    throw new SessionUsageError(`session.${key} cannot be written as JSON: remove circular references and bigints.`, {
+      cause,
+    });
+  }
+  if (hasRefusedKey(copy)) {
+    throw new SessionUsageError(
+      `session.${key} contains the key "__proto__", which would reach an object's prototype: rename it.`,
+    );
+  }
+  return copy;
+}
+
+function hasRefusedKey(value: Json): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, child]) => key === '__proto__' || hasRefusedKey(child));
+}
+
+/** For the message of an error: the three biggest, with their sizes. */
+export function biggestKeys(data: SessionData): string {
+  return Object.entries(data)
+    .map(([key, value]): [string, number] => [key, Buffer.byteLength(JSON.stringify(value))])
+    .sort((a, b) => b[1] - a[1])
+    .slice(0, 3)
+    .map(([key, bytes]) => `${key} (${bytes} bytes)`)
+    .join(', ');
+}
+
+function isObject(value: unknown): value is Record<string, Json> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

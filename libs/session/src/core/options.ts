@@ -1,0 +1,106 @@
+// What an app sets, every default in one place, and what it is told back.
+import type { IncomingMessage } from 'node:http';
+import type { Upcaster } from './codec.js';
+import type { SessionError } from './errors.js';
+import type { AnySessionStore } from '../port/store.js';
+
+/** How long sessions live. All in milliseconds. */
+export interface SessionLimits {
+  /** Without a request for this long, a session is over (ASVS 7.3.1). */
+  readonly idle: number;
+  /** This long after login, a session is over whatever happens (ASVS 7.3.2). */
+  readonly lifetime: number;
+  /** The same two with "keep me signed in"; the cookie's Max-Age is then `rememberLifetime`. */
+  readonly rememberIdle: number;
+  readonly rememberLifetime: number;
+  /** The idle limit is moved at most this often. */
+  readonly touch: number;
+  /** The token is renewed this often, at the touch that follows. */
+  readonly renew: number;
+  /** For this long after a renewal the old token still works, for the parallel requests of one page. */
+  readonly grace: number;
+}
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+
+export const defaultLimits: SessionLimits = {
+  idle: HOUR / 2,
+  lifetime: 8 * HOUR,
+  rememberIdle: 14 * 24 * HOUR,
+  rememberLifetime: 30 * 24 * HOUR,
+  touch: 60 * SECOND,
+  renew: HOUR / 4,
+  grace: 30 * SECOND,
+};
+
+/**
+ * What holds while the store cannot answer. `deny`: every request that needs its session gets 503. `read-only`: a sealed
+ * copy of the session in a cookie, at most 5 minutes old, lets reading go on; nothing can be changed, and a logout waits.
+ */
+export type OutagePolicy = 'deny' | 'read-only';
+
+/** What the module tells an operator; none of it carries a token or a session's content. */
+export type SessionEvent =
+  /** Changes of another request were merged with this one's. */
+  | { readonly type: 'merged'; readonly id: string }
+  /** A write came after the session's end and was refused. */
+  | { readonly type: 'revival-refused'; readonly id: string }
+  /** A token was used after it had been replaced: somebody else has a copy. The session was ended. */
+  | { readonly type: 'theft'; readonly id: string; readonly userId: string | null }
+  /** The stored content cannot be read; it is kept for inspection. */
+  | { readonly type: 'damaged'; readonly id: string }
+  /** A touch failed; the request did not. */
+  | { readonly type: 'touch-failed'; readonly id: string; readonly error: unknown }
+  /** The store could not answer, and the session was shown from its copy. */
+  | { readonly type: 'shown-from-copy'; readonly id: string }
+  /** The store could not take a logout: this server repeats it until it does. */
+  | { readonly type: 'logout-pending'; readonly id: string }
+  /**
+   * A response was used in a way that Node refuses, a write after its end for example, and nobody listened to its `error`
+   * event; or Node or the app failed to make the answer of `SessionOptions.failure`.
+   */
+  | { readonly type: 'response-error'; readonly error: unknown }
+  /** A session was changed when its response had begun; these keys, or calls, were not kept. */
+  | {
+      readonly type: 'late-change';
+      readonly id: string;
+      readonly keys: readonly string[];
+      readonly error: SessionError;
+    };
+
+/** The answer that replaces the handler's when the session cannot be read or kept. */
+export interface FailureAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface SessionOptions {
+  readonly store: AnySessionStore;
+  /** Each at least 32 characters; the first signs, all verify. */
+  readonly secrets: readonly string[];
+  /** True on https: the cookies are `Secure` with the `__Host-` prefix. */
+  readonly secure: boolean;
+  readonly limits?: Partial<SessionLimits>;
+  /** Default: deny. */
+  readonly outage?: OutagePolicy;
+  /** See `Codec`. */
+  readonly upcasters?: readonly Upcaster[];
+  /**
+   * The request's identity, if it comes from a proxy that repeats a request under the same one: then a repeated
+   * request's writes count once. Must not be taken from a client that is not trusted.
+   */
+  readonly requestId?: (request: IncomingMessage) => string | undefined;
+  /**
+   * Asked just before each write to the store: whether this request may no longer change anything, because it is older
+   * than any client or proxy waits. After a standstill of the process (frozen, its machine suspended) a proxy has long
+   * given the request to another server. Must be cheap. Default: never.
+   */
+  readonly isOver?: (request: IncomingMessage) => boolean;
+  /** Makes the answer to a request whose session could not be read or kept. Default: a short JSON. */
+  readonly failure?: (error: SessionError, request: IncomingMessage) => FailureAnswer | Promise<FailureAnswer>;
+  readonly onEvent?: (event: SessionEvent) => void;
+  /** Milliseconds since 1970; for tests. */
+  readonly now?: () => number;
+}

@@ -1,0 +1,274 @@
+// The `mysql` method: each session in MySQL, read and written on its home node.
+import type { RowDataPacket } from 'mysql2';
+import { StoreUnavailableError } from '../../core/errors.js';
+import {
+  ownMark,
+  type Found,
+  type Mark,
+  type SessionCapabilities,
+  type SessionIndex,
+  type SessionLift,
+  type SessionRecord,
+  type SessionSecrets,
+  type SessionStore,
+  type WriteResult,
+} from '../../port/store.js';
+import { createdAt } from '../../core/token.js';
+import { MysqlEpochs } from './mysql-epochs.js';
+import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
+
+interface Row extends RowDataPacket {
+  id: Buffer;
+  version: number;
+  ended: number;
+  head: string;
+  payload: string;
+  idle_ends_at: number;
+  ends_at: number;
+  user_id: string | null;
+  epoch: number;
+  user_epoch: number | null;
+}
+
+/** What few queries look at, in one column. */
+interface Head {
+  secrets: SessionSecrets;
+  writes: string[];
+}
+
+/**
+ * For this long a row may be missing because it has not arrived yet: on a node, or on all that are left when the one
+ * that took it has died. No sweep has removed it before: that waits for ten minutes after a session's end.
+ */
+const MAY_BE_ON_ITS_WAY_MS = 9 * 60_000;
+/** How often all nodes are then asked. */
+const ROUNDS = 8;
+/** How long a session can live at most, where nothing else is known of it. */
+const LONGEST_LIFE_MS = 30 * 24 * 3_600_000;
+
+const INSERT = `INSERT INTO sessions (id, version, head, payload, idle_ends_at, ends_at, sweep_at, user_id, epoch)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const INSERT_ENDED = `INSERT INTO sessions (id, version, ended, head, payload, idle_ends_at, ends_at, sweep_at)
+  VALUES (?, 1, 1, '{}', '', ?, ?, ?)`;
+const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
+  WHERE id = ? AND ended = 0`;
+const END_VERSION = `${END} AND version = ?`;
+const UPDATE = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
+  sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
+const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_at, s.user_id, s.epoch`;
+
+/**
+ * Sessions in MySQL. Promises its full row of the table: reads and writes of a session meet on its home node, and
+ * whoever is sent to another node for a moment is caught by version, mark and certification.
+ *
+ * Each statement may be repeated by the cluster on another node: `update` and `destroy` name the version that they
+ * expect or are the same the second time, and the caller finds its own write id in the record.
+ */
+export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLift {
+  readonly capabilities: SessionCapabilities = {
+    method: 'mysql',
+    mergesKeys: true,
+    atomicUpdate: true,
+    logoutWithinMs: 0,
+    readsWhatYouSaw: true,
+  };
+
+  private readonly epochs: MysqlEpochs;
+
+  constructor(private readonly database: TransactionalDatabase) {
+    this.epochs = new MysqlEpochs(database);
+  }
+
+  async find(id: string, seen?: Mark): Promise<Found | undefined> {
+    const atLeast = Number(ownMark(seen, this.capabilities) ?? 0) || 0;
+    const row = await this.row(id, atLeast);
+    if (!row || row.ended) return undefined;
+    if (row.version < atLeast) {
+      throw new StoreUnavailableError(
+        `No MySQL node has version ${atLeast} of the session yet; the newest is ${row.version}.`,
+      );
+    }
+    return { record: toRecord(id, row), userEpoch: row.user_epoch ?? 0 };
+  }
+
+  async create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult> {
+    const { id } = record;
+    try {
+      if (instead && (await this.createInstead(record, instead))) return { status: 'done', ended: true };
+      if (!instead) await this.write(id, INSERT, valuesOf(record));
+    } catch (error) {
+      // The id is this record's alone: a row that has it was written by a try whose answer was lost.
+      if (!isDuplicate(error)) throw error;
+      const row = await this.row(id, 0);
+      if (row?.ended) return { status: 'gone' };
+      if (row) return { status: 'done', record: toRecord(id, row) };
+    }
+    return { status: 'done' };
+  }
+
+  /**
+   * One commit for both, on the node where the old session is at home; false when that was not at this version. The new one
+   * is on every node when this has returned, as the end of the old one is.
+   */
+  private createInstead(record: SessionRecord, { id, version }: SessionRecord): Promise<boolean> {
+    const work = this.database.transaction(
+      async (transaction) => {
+        await transaction.write(INSERT, valuesOf(record));
+        const { affectedRows } = await transaction.write(END_VERSION, [bytes(id), version]);
+        return affectedRows > 0;
+      },
+      { key: id, everywhere: true },
+    );
+    return guard(work);
+  }
+
+  async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
+    const { affectedRows } = await this.write(record.id, UPDATE, changesOf(record, base));
+    return affectedRows > 0 ? { status: 'done' } : this.current(record.id, base.version);
+  }
+
+  async updateAbove(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
+    const { id, userId, epoch } = record;
+    const work = this.database.transaction(
+      async (transaction) => {
+        const before = await this.epochs.lockIn(transaction, userId!);
+        if (before !== undefined && before >= epoch) return 'reached';
+        const { affectedRows } = await transaction.write(UPDATE, changesOf(record, base));
+        if (affectedRows === 0) return 'conflict';
+        await this.epochs.setIn(transaction, userId!, before, epoch);
+        return 'done';
+      },
+      { key: id, everywhere: true },
+    );
+    const status = await guard(work).catch((error: unknown) => {
+      // Another was the first to raise this user's epoch.
+      if (isDuplicate(error)) return 'conflict' as const;
+      throw error;
+    });
+    if (status === 'done') return { status };
+    const now = await this.current(id, base.version);
+    if (status === 'conflict' || now.status !== 'conflict') return now;
+    return now.current.epoch >= epoch ? { status: 'done', record: now.current } : { status: 'gone' };
+  }
+
+  async touch(id: string, idleEndsAt: number): Promise<void> {
+    const sql = `UPDATE sessions SET idle_ends_at = ?, sweep_at = LEAST(idle_ends_at, ends_at)
+      WHERE id = ? AND ended = 0 AND idle_ends_at < ?`;
+    await this.write(id, sql, [idleEndsAt, bytes(id), idleEndsAt]);
+  }
+
+  async destroy(id: string, ifVersion?: number): Promise<WriteResult> {
+    const sql = ifVersion === undefined ? END : END_VERSION;
+    const parameters = ifVersion === undefined ? [bytes(id)] : [bytes(id), ifVersion];
+    for (let attempt = 0; attempt < ROUNDS; attempt++) {
+      const { affectedRows } = await this.write(id, sql, parameters, true);
+      if (affectedRows > 0) return { status: 'done' };
+      const row = await this.row(id, 0);
+      if (row?.ended) return { status: 'gone' };
+      if (row && ifVersion !== undefined) return { status: 'conflict', current: toRecord(id, row) };
+      // A row that had not arrived when the write came by is there now: end that one.
+      if (!row && (!mayBeOnItsWay(id) || (await this.endUnseen(id)))) return { status: 'gone' };
+    }
+    throw new StoreUnavailableError(
+      `The MySQL nodes do not agree whether the session exists, after ${ROUNDS} attempts: try again.`,
+    );
+  }
+
+  async sweep(before: number, limit: number): Promise<number> {
+    // The oldest ones have the lowest keys; one common node for all servers, so that they do not work against each other.
+    const sql = `DELETE FROM sessions WHERE sweep_at < ? ORDER BY sweep_at LIMIT ${Math.trunc(limit)}`;
+    return (await this.write('sweep', sql, [before])).affectedRows;
+  }
+
+  async listByUser(userId: string): Promise<SessionRecord[]> {
+    const found = await guard(this.database.readAll<Row>('SELECT id FROM sessions WHERE user_id = ?', [userId]));
+    const ids = [...new Set(found.flat().map(({ id }) => id.toString('hex')))];
+    if (ids.length === 0) return [];
+    // Asked for once more by their ids: a node that is a write behind may still hold one as this user's that is no more.
+    const sql = `SELECT s.id, ${COLUMNS} FROM sessions s WHERE s.id IN (${ids.map(() => '?').join()})`;
+    const newest = new Map<string, Row>();
+    for (const row of (await guard(this.database.readAll<Row>(sql, ids.map(bytes)))).flat()) {
+      const id = row.id.toString('hex');
+      const known = newest.get(id);
+      if (!known || row.version > known.version) newest.set(id, row);
+    }
+    const live = [...newest].filter(([, row]) => !row.ended && row.user_id === userId);
+    return live.map(([id, row]) => toRecord(id, row)).sort((a, b) => createdAt(b.id) - createdAt(a.id));
+  }
+
+  epochOf(userId: string): Promise<number> {
+    return this.epochs.epochOf(userId);
+  }
+
+  raiseEpoch(userId: string): Promise<number> {
+    return this.epochs.raiseEpoch(userId);
+  }
+
+  /** In the place of a row that may be on its way, of which then one is refused; false when that one was faster. */
+  private async endUnseen(id: string): Promise<boolean> {
+    const endsAt = createdAt(id) + LONGEST_LIFE_MS;
+    try {
+      await this.write(id, INSERT_ENDED, [bytes(id), endsAt, endsAt, endsAt], true);
+      return true;
+    } catch (error) {
+      if (isDuplicate(error)) return false;
+      throw error;
+    }
+  }
+
+  private async current(id: string, atLeast: number): Promise<WriteResult> {
+    // A node that took over a moment ago may be a write behind what the caller has read.
+    const row = await this.row(id, atLeast);
+    return row && !row.ended ? { status: 'conflict', current: toRecord(id, row) } : { status: 'gone' };
+  }
+
+  /** @throws StoreUnavailableError when no node has a row of which a version was seen, and which may be on its way */
+  private async row(id: string, atLeast: number): Promise<Row | undefined> {
+    const sql = `SELECT ${COLUMNS}, e.epoch AS user_epoch FROM sessions s
+      LEFT JOIN session_epochs e ON e.user_id = s.user_id WHERE s.id = ?`;
+    const acceptable = ([row]: readonly Row[]) => row !== undefined && (row.ended === 1 || row.version >= atLeast);
+    const isYoung = mayBeOnItsWay(id);
+    const rounds = atLeast > 1 || isYoung ? ROUNDS : 1;
+    const rows = await guard(this.database.read<Row>(sql, [bytes(id)], { key: id, acceptable, rounds }));
+    if (rows.length === 0 && atLeast > 0 && isYoung)
+      throw new StoreUnavailableError(
+        `No reachable MySQL node has the session, although the browser has seen version ${atLeast}: try again.`,
+      );
+    return rows[0];
+  }
+
+  private write(key: string, sql: string, parameters: readonly Parameter[], everywhere = false) {
+    return guard(this.database.write(sql, parameters, { key, everywhere }));
+  }
+}
+
+function mayBeOnItsWay(id: string): boolean {
+  return Date.now() - createdAt(id) < MAY_BE_ON_ITS_WAY_MS;
+}
+
+function toRecord(id: string, row: Row): SessionRecord {
+  const { secrets, writes } = JSON.parse(row.head) as Head;
+  const { version, payload, idle_ends_at: idleEndsAt, ends_at: endsAt, user_id: userId, epoch } = row;
+  return { id, version, secrets, payload, idleEndsAt, endsAt, userId, epoch, writes };
+}
+
+/** The values of `INSERT`. */
+function valuesOf(record: SessionRecord): Parameter[] {
+  const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
+  const sweepAt = Math.min(idleEndsAt, endsAt);
+  return [bytes(id), version, head(record), payload, idleEndsAt, endsAt, sweepAt, userId, epoch];
+}
+
+/** The values of `UPDATE`. */
+function changesOf(record: SessionRecord, base: SessionRecord): Parameter[] {
+  const { id, version, payload, idleEndsAt, userId, epoch } = record;
+  return [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), base.version];
+}
+
+function head({ secrets, writes }: SessionRecord): string {
+  return JSON.stringify({ secrets, writes });
+}
+
+function bytes(id: string): Buffer {
+  return Buffer.from(id, 'hex');
+}

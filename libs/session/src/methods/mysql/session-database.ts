@@ -1,0 +1,51 @@
+// MySQL as the stores need it, and what its errors mean to them.
+import type { RowDataPacket } from 'mysql2';
+import { StoreUnavailableError } from '../../core/errors.js';
+
+/** What the stores ask of the cluster; `MysqlCluster` of @roam/mysql-cluster is one. */
+export interface SessionDatabase {
+  /** See `Cluster.read` there. */
+  read<T extends RowDataPacket>(
+    sql: string,
+    parameters: readonly Parameter[],
+    options: { key: string; acceptable?: (rows: readonly T[]) => boolean; rounds?: number },
+  ): Promise<T[]>;
+  /** See `Cluster.write` there. */
+  write(
+    sql: string,
+    parameters: readonly Parameter[],
+    options: { key: string; everywhere?: boolean },
+  ): Promise<{ affectedRows: number }>;
+  /** See `Cluster.readAll` there. */
+  readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
+}
+
+/** The same for who changes several rows or none. */
+export interface TransactionalDatabase extends SessionDatabase {
+  /** See `MysqlCluster.transaction` there. */
+  transaction<T>(
+    work: (transaction: DatabaseTransaction) => Promise<T>,
+    options: { key: string; everywhere?: boolean },
+  ): Promise<T>;
+}
+
+export interface DatabaseTransaction {
+  read<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[]>;
+  write(sql: string, parameters: readonly Parameter[]): Promise<{ affectedRows: number }>;
+}
+
+export type Parameter = string | number | boolean | null | Buffer;
+
+/** A duplicate key is an answer; whatever else MySQL or the cluster throws means that it could not answer. */
+export async function guard<T>(query: Promise<T>): Promise<T> {
+  try {
+    return await query;
+  } catch (error) {
+    if (isDuplicate(error)) throw error;
+    throw new StoreUnavailableError(`MySQL could not answer: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export function isDuplicate(error: unknown): boolean {
+  return (error as { code?: string }).code === 'ER_DUP_ENTRY';
+}
