@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from '@jest/globals';
 import { StoreUnavailableError } from '../core/errors.js';
 import { describeSessionStore } from '../testing/index.js';
-import { aRecord, next } from '../testing/store-contract.js';
+import { aRecord, next } from '../testing/a-record.js';
 import type { ExpressSession, ExpressStore } from './express-session.js';
 import { fromExpressStore } from './index.js';
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startRedis, type RedisServer } from '@roam/local-stack';
 import { StoreUnavailableError } from '../core/errors.js';
 import { describeSessionStore, startStores, type StoreProcess } from '../testing/index.js';
-import { aRecord, next } from '../testing/store-contract.js';
+import { aRecord, next } from '../testing/a-record.js';
 
 jest.setTimeout(60_000);
 

@@ -4,7 +4,7 @@ import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-sessi
 import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../methods/cookie/index.js';
 import { isSealed, type SealedStore, type SessionStore } from '../port/store.js';
 import { describeSealedStore, describeSessionStore } from '../testing/index.js';
-import { aRecord, next, payload } from '../testing/store-contract.js';
+import { aRecord, next, payload } from '../testing/a-record.js';
 import { slowMemory } from '../testing/slow-memory.js';
 import { migrating, type MigrationPhase } from './index.js';
 

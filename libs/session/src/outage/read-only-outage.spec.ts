@@ -8,7 +8,7 @@ import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from '../http/middleware.js';
-import { aRecord } from '../testing/store-contract.js';
+import { aRecord } from '../testing/a-record.js';
 import { Visitor } from '../testing/visitor.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';

@@ -1,7 +1,8 @@
 // @roam/session/testing: the contract kit. Call both with a store of yours: `describeSessionStore('mine', open)`.
 import { describeSessionContract } from './session-contract.js';
 import type { TestRunner } from './runner.js';
-import { describeStoreContract, type StoreUnderTest } from './store-contract.js';
+import { describeStoreContract } from './store-contract.js';
+import type { StoreUnderTest } from './store-under-test.js';
 
 export type { StoreUnderTest };
 export { slowed } from './slow-memory.js';

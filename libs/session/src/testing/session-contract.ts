@@ -17,7 +17,7 @@ import {
 import { newId, REPEATED_WITHIN_MS } from '../core/token.js';
 import { describeOutages } from './outage-invariants.js';
 import { jestRunner, type TestRunner } from './runner.js';
-import type { StoreUnderTest } from './store-contract.js';
+import type { StoreUnderTest } from './store-under-test.js';
 import { Visitor } from './visitor.js';
 
 const SECRETS = ['the contract kit signs with this one secret'];

@@ -5,65 +5,16 @@ import {
   isSealed,
   isSessionIndex,
   liftsSessions,
-  type AnySessionStore,
   type Json,
   type Mark,
-  type SealedStore,
   type SessionRecord,
   type SessionStore,
   type WriteResult,
 } from '../port/store.js';
 import { newId } from '../core/token.js';
+import { aRecord, HOUR, next, payload } from './a-record.js';
 import { jestRunner, type TestRunner } from './runner.js';
-
-/** A store under test: one instance per server, all sharing their sessions. At least two. */
-export interface StoreUnderTest {
-  readonly servers: readonly AnySessionStore[];
-  /** Makes what keeps the sessions unable to answer the first server, if a test can do that; the result heals it. */
-  cut?(): Promise<() => Promise<void>>;
-  /** A sealed store's other keys. Required with one, for nothing but a sealed store's own keys can open its tokens. */
-  readonly sealed?: {
-    /** The second server after its keys were rotated: a new one seals, the old one still opens. */
-    readonly rotated: SealedStore;
-    /** Stores whose tokens must be worth nothing here: one with other keys, one with the same keys for another site. */
-    readonly foreign: readonly SealedStore[];
-  };
-  close?(): Promise<void>;
-}
-
-const HOUR = 3_600_000;
-
-/** A session's content as the module encodes it. */
-export function payload(data: Json): string {
-  return JSON.stringify({ v: 1, r: 0, d: data });
-}
-
-/** A record as the module would write it. */
-export function aRecord(fields: Partial<SessionRecord> = {}): SessionRecord {
-  const now = Date.now();
-  return {
-    id: newId(now),
-    version: 1,
-    secrets: { current: 'A'.repeat(43), since: now },
-    payload: payload({ cart: { apple: 1 } }),
-    idleEndsAt: now + HOUR / 2,
-    endsAt: now + 8 * HOUR,
-    userId: null,
-    epoch: 0,
-    writes: ['create-0000'],
-    ...fields,
-  };
-}
-
-/** The record's next version. */
-export function next(record: SessionRecord, fields: Partial<SessionRecord> = {}): SessionRecord {
-  return {
-    ...record,
-    version: record.version + 1,
-    writes: [...record.writes, `w${record.version}-${fields.payload ?? ''}`],
-    ...fields,
-  };
-}
+import type { StoreUnderTest } from './store-under-test.js';
 
 /** Asserts that a store keeps the promises of `SessionStore` and, where it is one, `SessionIndex`. */
 export function describeStoreContract(

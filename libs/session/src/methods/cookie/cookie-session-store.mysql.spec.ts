@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
 import type { SealedStore } from '../../port/store.js';
 import { describeSealedStore, startStores, type StoreProcess } from '../../testing/index.js';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import { CookieSessionStore } from './cookie-session-store.js';
 import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 import { revocationTables } from './revocation/schema.js';

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { stringifySetCookie } from 'cookie';
 import { SessionUsageError, StoreUnavailableError } from '../../core/errors.js';
 import { createdAt } from '../../core/token.js';
-import { aRecord, payload } from '../../testing/store-contract.js';
+import { aRecord, payload } from '../../testing/a-record.js';
 import { describeSealedStore } from '../../testing/index.js';
 import { CookieSessionStore, type CookieSessionOptions } from './cookie-session-store.js';
 import { KnownRevocations } from './revocation/known-revocations.js';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
 import type { SessionRecord } from '../../port/store.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import { keyOf } from './documents.js';
 import { FileSessionStore, type FileSessionStoreOptions } from './file-session-store.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';

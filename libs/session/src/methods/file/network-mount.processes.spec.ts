@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeSessionStore, startStores } from '../../testing/index.js';
 import type { SessionIndex, SessionRecord } from '../../port/store.js';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import { newId } from '../../core/token.js';
 import { keyOf, type Kind } from './documents.js';
 import { FileServer, prepareNetworkMounts } from './testing/file-server.js';

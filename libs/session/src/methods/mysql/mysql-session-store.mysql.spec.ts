@@ -4,7 +4,7 @@ import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../../core/errors.js';
-import { aRecord, next } from '../../testing/store-contract.js';
+import { aRecord, next } from '../../testing/a-record.js';
 import { describeSessionStore, startStores, type StoreProcess } from '../../testing/index.js';
 import { MysqlSessionStore } from './mysql-session-store.js';
 import { newId } from '../../core/token.js';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { HybridClock } from '../../replica/hybrid-clock.js';
 import { createReplica, endReplica, updateReplica } from '../../replica/replica.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import { answerBucket, compare } from './anti-entropy.js';
 import { MalformedError } from './framed-socket.js';
 import type { BucketQuestion, Entry } from './messages.js';

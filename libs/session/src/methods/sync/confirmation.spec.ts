@@ -1,7 +1,7 @@
 // A leader's changes between being kept and being confirmed, with a network that the tests answer for.
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { endReplica, createReplica, updateReplica, type Replica } from '../../replica/replica.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import { Confirmation, NotLeadingError } from './confirmation.js';
 import { Copies } from './copies.js';
 import type { Leadership } from './leadership.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CookieSessionStore, type CookieSessionOptions } from '../cookie/cookie-session-store.js';
 import { SyncRevocationList } from '../cookie/revocation/sync-revocation-list.js';
 import { describeSealedStore } from '../../testing/index.js';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { freePorts, site } from './testing.js';
 

@@ -1,7 +1,7 @@
 // A server whose own network is gone hears errors at once, not silence: it must not take its peers for dead.
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../../core/errors.js';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { freePorts, site, until } from './testing.js';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
 import { isSessionIndex, type SessionRecord } from '../../port/store.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { StoreProcess } from '../../testing/store-processes.js';
 import { freePorts, patient, site, startServers, statsOf, until } from './testing.js';
 import { patience } from '../../testing/patience.js';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { HybridClock } from '../../replica/hybrid-clock.js';
 import { createReplica, endReplica, tombstoneOf, updateReplica } from '../../replica/replica.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import { MalformedError } from './framed-socket.js';
 import { asBucketQuestion, asEntry, asHello, asKey, asWrite, asWriteAnswer, PROTOCOL } from './messages.js';
 

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { SessionRecord } from '../../port/store.js';
 import { StoreUnavailableError } from '../../core/errors.js';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import { createdAt } from '../../core/token.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';

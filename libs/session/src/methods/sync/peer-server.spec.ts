@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import { PROTOCOL } from './messages.js';
 import type { SyncOptions } from './options.js';
 import { clientSecurity } from './security.js';

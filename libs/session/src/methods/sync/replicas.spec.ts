@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { HybridClock } from '../../replica/hybrid-clock.js';
 import { createReplica, endReplica } from '../../replica/replica.js';
-import { aRecord } from '../../testing/store-contract.js';
+import { aRecord } from '../../testing/a-record.js';
 import type { Entry } from './messages.js';
 import { Replicas } from './replicas.js';
 

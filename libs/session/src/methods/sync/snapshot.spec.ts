@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HybridClock } from '../../replica/hybrid-clock.js';
 import { createReplica } from '../../replica/replica.js';
-import { aRecord, payload } from '../../testing/store-contract.js';
+import { aRecord, payload } from '../../testing/a-record.js';
 import { loadSnapshot, saveSnapshot } from './snapshot.js';
 
 const key = randomBytes(32);

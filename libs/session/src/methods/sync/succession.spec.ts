@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../../core/errors.js';
 import type { Json, SessionRecord } from '../../port/store.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { freePorts, site, until } from './testing.js';

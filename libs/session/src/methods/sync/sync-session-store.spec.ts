@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreUnavailableError } from '../../core/errors.js';
-import { aRecord, next, payload } from '../../testing/store-contract.js';
+import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { freePorts, site, until } from './testing.js';

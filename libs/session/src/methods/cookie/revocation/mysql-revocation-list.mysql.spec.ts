@@ -5,7 +5,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import { createConnection, type Connection } from 'mysql2/promise';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../../core/errors.js';
-import { aRecord } from '../../../testing/store-contract.js';
+import { aRecord } from '../../../testing/a-record.js';
 import { CookieSessionStore } from '../cookie-session-store.js';
 import { MysqlRevocationList } from './mysql-revocation-list.js';
 import { revocationTables } from './schema.js';

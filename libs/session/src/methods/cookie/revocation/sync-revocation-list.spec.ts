@@ -1,7 +1,7 @@
 // The cookie store keeps its contract on tombstones that servers hold together.
 import { StoreUnavailableError } from '../../../core/errors.js';
 import { describe, expect, it } from '@jest/globals';
-import { aRecord } from '../../../testing/store-contract.js';
+import { aRecord } from '../../../testing/a-record.js';
 import { describeSealedStore } from '../../../testing/index.js';
 import { CookieSessionStore, type CookieSessionOptions } from '../cookie-session-store.js';
 import { SyncRevocationList, type ReplicatedTombstones } from './sync-revocation-list.js';
