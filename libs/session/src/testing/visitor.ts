@@ -47,6 +47,11 @@ export class Visitor {
     });
   }
 
+  /** One request that changes these keys. */
+  async put(server: SessionManager, content: Record<string, unknown>): Promise<void> {
+    await this.visit(server, (session) => void Object.assign(session, content));
+  }
+
   /** The same cookies in another hand. */
   copy(): Visitor {
     return Object.assign(new Visitor(), { token: this.token, mark: this.mark, standby: this.standby });
