@@ -73,7 +73,7 @@ function routesOf(accounts: Map<string, Account>): Record<string, (exchange: Exc
     Object.fromEntries(Object.entries(session).filter(([key]) => key !== 'user')) as Record<string, number>;
   const user = (session: Session) => session.user as string | undefined;
   const signIn = async ({ manager, request, session }: Exchange, { email }: Account) => {
-    const epoch = await manager.epochOf(email);
+    const epoch = await manager.users.epochOf(email);
     const items = itemsOf(session);
     await session.regenerate();
     Object.assign(request.session!, items);
@@ -105,17 +105,17 @@ function routesOf(accounts: Map<string, Account>): Record<string, (exchange: Exc
     },
     'GET sessions': async ({ manager, session }) => {
       if (user(session) === undefined) return unknown;
-      const all = await manager.sessionsOf(user(session)!);
+      const all = await manager.users.list(user(session)!);
       return { status: 200, body: all.map(({ id }) => ({ handle: id, current: id === session.id })) };
     },
     'DELETE sessions/': async ({ manager, session, rest }) => {
       if (user(session) === undefined) return unknown;
-      await manager.end(user(session)!, rest);
+      await manager.users.end(user(session)!, rest);
       return { status: 204 };
     },
     'DELETE sessions': async ({ manager, session }) => {
       if (user(session) === undefined) return unknown;
-      await manager.endAll(user(session)!, session);
+      await manager.users.endAll(user(session)!, session);
       return { status: 204 };
     },
   };

@@ -33,23 +33,23 @@ const commands: Record<string, (tools: Tools) => Promise<string>> = {
     if (user.roles.includes('admin')) return `${user.email} is already an administrator.`;
     await save({ ...user, roles: [...user.roles, 'admin'] });
     // A session keeps its user's roles: a new role needs a new one (ASVS 7.2.4).
-    await sessions.endAll(user.id);
+    await sessions.users.endAll(user.id);
     return `${user.email} is now an administrator. All sessions of this user were ended; the role applies from the next sign-in.`;
   },
   async revoke({ user, save, sessions }) {
     if (!user.roles.includes('admin')) return `${user.email} is not an administrator.`;
     await save({ ...user, roles: user.roles.filter((role) => role !== 'admin') });
-    await sessions.endAll(user.id);
+    await sessions.users.endAll(user.id);
     return `${user.email} is no longer an administrator. All sessions of this user were ended.`;
   },
   async sessions({ user, sessions }) {
-    const list = await sessions.sessionsOf(user.id);
+    const list = await sessions.users.list(user.id);
     const time = (ms: number) => new Date(ms).toISOString();
     const lines = list.map((one) => `${one.id}  started ${time(one.createdAt)}  last seen ${time(one.lastSeenAt)}`);
     return [`${list.length === 1 ? '1 session' : `${list.length} sessions`} of ${user.email}`, ...lines].join('\n');
   },
   async 'end-all'({ user, sessions }) {
-    await sessions.endAll(user.id);
+    await sessions.users.endAll(user.id);
     return `All sessions of ${user.email} were ended.`;
   },
 };

@@ -2,7 +2,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MysqlCluster } from '@roam/mysql-cluster';
-import type { AnySessionStore } from '@roam/session';
+import type { AnySessions } from '@roam/session';
 import { SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
@@ -37,7 +37,7 @@ export class AppModule {
   static forRoot(
     config: Config,
     cluster: MysqlCluster,
-    store: AnySessionStore,
+    store: AnySessions,
     logger: Logger,
     metrics: Metrics,
     heartbeat: Heartbeat,

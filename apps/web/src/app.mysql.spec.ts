@@ -5,7 +5,7 @@ import { hash } from '@node-rs/argon2';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -584,7 +584,7 @@ describe('a new password', () => {
     const [here, there] = [browser(), browser()];
     await here.agent.post('/api/register').send(someone);
     await there.agent.post('/api/login').send(someone);
-    jest.spyOn(app.get(SessionManager), 'endAll').mockRejectedValueOnce(new Error('cut off'));
+    jest.spyOn(app.get(UserSessions), 'endAll').mockRejectedValueOnce(new Error('cut off'));
     const id = randomUUID();
     const change = { currentPassword: someone.password, password };
     const send = () => here.agent.put('/api/password').set('X-Request-Id', id).send(change);
@@ -599,7 +599,7 @@ describe('a new password', () => {
     const { agent } = browser();
     const registered = await agent.post('/api/register').send(someone);
     const { id } = (registered.body as { user: { id: string } }).user;
-    const [users, sessions] = [app.get(UsersService), app.get(SessionManager)];
+    const [users, sessions] = [app.get(UsersService), app.get(UserSessions)];
     const byMail = await hash('set by mail meanwhile', { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
     const replace = users.replaceHash.bind(users);
     jest.spyOn(users, 'replaceHash').mockImplementationOnce(async (user, passwordHash) => {
@@ -773,7 +773,7 @@ describe('a second factor', () => {
     const key = { credentialId: randomBytes(16), publicKey: randomBytes(32), counter: 0, transports: [], name: 'His' };
     const late = { ...key, credentialId: randomBytes(16) };
     await passkeys.add(id, key);
-    const sessions = app.get(SessionManager);
+    const sessions = app.get(UserSessions);
     const endAll = sessions.endAll.bind(sessions);
     // By a session that is about to end.
     jest.spyOn(sessions, 'endAll').mockImplementationOnce(async (...who) => {

@@ -2,7 +2,7 @@
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
-import type { AnySessionStore } from '@roam/session';
+import type { AnySessions } from '@roam/session';
 import express from 'express';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Logger } from 'pino';
@@ -29,7 +29,7 @@ import { BreachedPasswords } from './users/breached-passwords.js';
 export async function createApp(
   config: Config,
   cluster: MysqlCluster,
-  store: AnySessionStore,
+  store: AnySessions,
   logger: Logger,
   readiness: Readiness,
   metrics: Metrics,

@@ -1,10 +1,17 @@
 // @roam/session: pluggable sessions for several servers.
 export * from './core/errors.js';
 export { MemorySessionStore, SharedMemory } from './methods/memory/memory-session-store.js';
-export { SessionManager, type SessionSummary } from './manager.js';
-export { failureStatus, sessionMiddleware, type SessionRequest } from './http/middleware.js';
+export { SessionManager } from './manager.js';
+export { UserSessions, type SessionSummary } from './user-sessions.js';
+export { failureStatus, type FailureAnswer } from './http/failure.js';
+export { sessionMiddleware, type SessionRequest } from './http/middleware.js';
 export * from './core/options.js';
-export type { Bearer, SessionInfo } from './core/request-session.js';
-export { Session, type SessionCookie } from './core/session.js';
+export { Session, type Bearer, type SessionCookie, type SessionInfo } from './core/session.js';
+export * from './port/records.js';
 export * from './port/store.js';
+export * from './port/abilities.js';
+export * from './carriers/carrier.js';
+export { DecoratedCarried } from './carriers/decorated.js';
+export { KeptCarrier } from './carriers/kept.js';
+export { SealedCarrier, type SealedSessions, type Unsealed } from './carriers/sealed.js';
 export type { Upcaster } from './core/codec.js';

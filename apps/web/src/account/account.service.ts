@@ -1,6 +1,6 @@
 // Changes of an account: its address proved or changed, its password changed or set anew by mail.
 import { Injectable } from '@nestjs/common';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditService } from '../audit/audit.service.js';
@@ -40,7 +40,7 @@ export class AccountService {
     private readonly codes: RecoveryCodesService,
     private readonly mails: MailService,
     private readonly throttle: ThrottleService,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly audit: AuditService,
     private readonly logger: PinoLogger,

@@ -1,6 +1,6 @@
 // What people may take with them, and how they leave: the export of their data, and the end of their account.
 import { Injectable } from '@nestjs/common';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -36,7 +36,7 @@ export class LeavingService {
     private readonly codes: RecoveryCodesService,
     private readonly passkeys: PasskeyStore,
     private readonly devices: SessionsService,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly events: AuditReader,
     private readonly mails: MailService,
     private readonly audit: AuditService,

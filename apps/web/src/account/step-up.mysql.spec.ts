@@ -1,6 +1,6 @@
 // Proving once more who one is, before what a thief of a session must not do.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
 import { totpCode } from '../factors/totp.js';
 import { decoded, outcome, Site } from '../testing/site.js';
@@ -93,7 +93,7 @@ describe('a proof of identity that is older than five minutes', () => {
 
   it('and that is given while all sessions are ended brings none back', async () => {
     const { agent, someone, id } = await site.registered();
-    const [users, sessions] = [site.app.get(UsersService), site.app.get(SessionManager)];
+    const [users, sessions] = [site.app.get(UsersService), site.app.get(UserSessions)];
     const find = users.findById.bind(users);
     jest.spyOn(users, 'findById').mockImplementation(async (userId) => {
       const user = await find(userId);

@@ -1,6 +1,6 @@
 // What administrators see and do: users, their sessions, roles, accounts switched off and on, the audit log.
 import { Injectable } from '@nestjs/common';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { letters } from '../account/letters.js';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
@@ -29,7 +29,7 @@ export class AdminService {
   constructor(
     private readonly users: UsersService,
     private readonly devices: SessionsService,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly events: AuditReader,
     private readonly mails: MailService,
     private readonly audit: AuditService,

@@ -1,7 +1,7 @@
 // passport-local: e-mail address and password.
 import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Strategy } from 'passport-local';
@@ -22,7 +22,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   constructor(
     private readonly users: UsersService,
     private readonly passwords: PasswordsService,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly throttle: ThrottleService,
     private readonly audit: AuditService,
     private readonly logger: PinoLogger,

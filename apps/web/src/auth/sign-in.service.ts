@@ -1,6 +1,6 @@
 // Starts and ends signed-in sessions, by Passport's own login sessions.
 import { Injectable } from '@nestjs/common';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import type { Request, Response } from 'express';
 import passport from 'passport';
 import { AuditService } from '../audit/audit.service.js';
@@ -24,7 +24,7 @@ export type SignInBy = 'password' | 'password and code' | 'passkey';
 export class SignInService {
   constructor(
     private readonly config: Config,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly audit: AuditService,
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once and knows its user.

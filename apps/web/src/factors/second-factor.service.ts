@@ -1,6 +1,6 @@
 // The second step of signing in: an authenticator app's code, or a recovery code.
 import { Injectable } from '@nestjs/common';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { AccountService } from '../account/account.service.js';
@@ -54,7 +54,7 @@ export class SecondFactorService {
     private readonly codes: RecoveryCodesService,
     private readonly passkeys: PasskeyStore,
     private readonly throttle: ThrottleService,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly mails: MailService,
     private readonly audit: AuditService,

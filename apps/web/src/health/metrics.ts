@@ -1,6 +1,6 @@
 // What is measured, in Prometheus' format.
 import type { MysqlCluster } from '@roam/mysql-cluster';
-import type { AnySessionStore, SessionEvent } from '@roam/session';
+import type { AnySessions, SessionEvent } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AuditEventName } from '../audit/audit-event.js';
@@ -196,7 +196,7 @@ export class Metrics {
   }
 
   /** The store with each call counted, by operation. */
-  counted<T extends AnySessionStore>(store: T): T {
+  counted<T extends AnySessions>(store: T): T {
     const methods = new Map<PropertyKey, unknown>();
     return new Proxy(store, {
       get: (target, name) => {

@@ -5,7 +5,7 @@ import type {
   PublicKeyCredentialCreationOptionsJSON,
   PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
 import { totpCode } from '../factors/totp.js';
@@ -182,7 +182,7 @@ describe('a passkey', () => {
 
   it('that is removed while all sessions are ended brings none back', async () => {
     const { agent, id, passkey } = await holder();
-    const [users, sessions] = [site.app.get(UsersService), site.app.get(SessionManager)];
+    const [users, sessions] = [site.app.get(UsersService), site.app.get(UserSessions)];
     const find = users.findById.bind(users);
     jest.spyOn(users, 'findById').mockImplementation(async (userId) => {
       await sessions.endAll(id);

@@ -1,6 +1,6 @@
 // Passkeys (WebAuthn, by @simplewebauthn/server): adding and removing them, and proving by one who one is.
 import { Injectable } from '@nestjs/common';
-import { SessionManager } from '@roam/session/nest';
+import { UserSessions } from '@roam/session/nest';
 import {
   generateAuthenticationOptions,
   generateRegistrationOptions,
@@ -51,7 +51,7 @@ export class PasskeysService {
     private readonly store: PasskeyStore,
     private readonly users: UsersService,
     private readonly accounts: AccountService,
-    private readonly sessions: SessionManager,
+    private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly mails: MailService,
     private readonly audit: AuditService,

@@ -1,6 +1,6 @@
 // The place that keeps the sessions, opened by the settings: one method, or two while sessions move from one to the other.
-import { MemorySessionStore, type AnySessionStore } from '@roam/session';
-import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
+import { MemorySessionStore, type AnySessions } from '@roam/session';
+import { CookieSessions, MysqlRevocationList } from '@roam/session/cookie';
 import { FileSessionStore } from '@roam/session/file';
 import { migrating, type MigrationProgress } from '@roam/session/migrating';
 import { MysqlSessionStore } from '@roam/session/mysql';
@@ -22,7 +22,7 @@ export interface SessionPlace {
 
 /** An open method. */
 export interface SessionStorage {
-  readonly store: AnySessionStore;
+  readonly store: AnySessions;
   /** Whether it serves without MySQL. */
   readonly withoutMysql: boolean;
   /** Where it keeps the sessions beside this server and MySQL. */
@@ -91,7 +91,7 @@ async function openCookies(
     database: cluster,
     onFault: (error) => logger.warn({ err: error }, 'could not read the revocation list from MySQL: trying again'),
   });
-  const store = new CookieSessionStore({
+  const store = new CookieSessions({
     secrets: session.secrets,
     audience: server.publicUrl.origin,
     revocations,

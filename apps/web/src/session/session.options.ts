@@ -1,5 +1,5 @@
 // How this app sets the session module up.
-import type { AnySessionStore, Session, SessionEvent, SessionOptions } from '@roam/session';
+import type { AnySessions, Session, SessionEvent, SessionOptions } from '@roam/session';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
@@ -22,7 +22,7 @@ declare global {
 
 export function sessionOptions(
   config: Config,
-  store: AnySessionStore,
+  store: AnySessions,
   answers: ErrorAnswers,
   logger: PinoLogger,
   audit: AuditService,

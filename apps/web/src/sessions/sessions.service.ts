@@ -33,7 +33,7 @@ export class SessionsService {
 
   /** Somebody's, for administrators; `current` is the one that asks. */
   async listOf(request: Request, userId: string): Promise<Device[]> {
-    const summaries = await supported(this.sessions.sessionsOf(userId));
+    const summaries = await supported(this.sessions.users.list(userId));
     return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
       const { user } = (data.passport ?? {}) as { user?: Partial<SignedIn> };
       return {
@@ -54,7 +54,7 @@ export class SessionsService {
 
   /** Whether `list` and `end` work. */
   get canList(): boolean {
-    return this.sessions.listsSessions;
+    return this.sessions.users.canList;
   }
 
   /** @throws {NotFoundError} when the user has no such session */
@@ -70,12 +70,12 @@ export class SessionsService {
 
   /** False when the user has no such session. For administrators, and for `end`. */
   endOf(userId: string, handle: string): Promise<boolean> {
-    return supported(this.sessions.end(userId, handle));
+    return supported(this.sessions.users.end(userId, handle));
   }
 
   async endOthers(request: Request): Promise<void> {
     assertFresh(request);
-    await supported(this.sessions.endAll(request.user!.id, request.session));
+    await supported(this.sessions.users.endAll(request.user!.id, request.session));
     this.audit.note('other-sessions-ended', request);
   }
 }

@@ -1,12 +1,12 @@
 // What the session method in use cannot do, in words for the people who use the site.
-import type { SessionManager } from '@roam/session';
+import type { SessionManager, UserSessions } from '@roam/session';
 
 /** Empty for a method that keeps every promise. */
-export function shortcomings({ capabilities, listsSessions, endsAllSessions, noticesTheft }: Abilities): string[] {
+export function shortcomings({ capabilities, noticesTheft, users }: Abilities): string[] {
   const { atomicUpdate, mergesKeys, logoutWithinMs, readsWhatYouSaw } = capabilities;
   return [
-    !listsSessions && 'Your devices cannot be listed, and you cannot sign them out one by one.',
-    !endsAllSessions && 'You cannot sign out your other devices from here.',
+    !users.canList && 'Your devices cannot be listed, and you cannot sign them out one by one.',
+    !users.canEndAll && 'You cannot sign out your other devices from here.',
     !noticesTheft && 'A stolen copy of your session cookie is not detected. It works until the session ends.',
     logoutWithinMs > 0 && `After you sign out, it takes up to ${logoutWithinMs / 1000} s until every server knows.`,
     !mergesKeys && 'If you make two changes at the same moment, for example in two tabs, one may be lost.',
@@ -17,4 +17,6 @@ export function shortcomings({ capabilities, listsSessions, endsAllSessions, not
   ].filter((sentence) => sentence !== false);
 }
 
-type Abilities = Pick<SessionManager, 'capabilities' | 'listsSessions' | 'endsAllSessions' | 'noticesTheft'>;
+type Abilities = Pick<SessionManager, 'capabilities' | 'noticesTheft'> & {
+  readonly users: Pick<UserSessions, 'canList' | 'canEndAll'>;
+};

@@ -1,6 +1,7 @@
 // A session's content as the string that a store keeps: JSON with a schema version, and nothing that is not JSON.
 import { SessionUsageError } from './errors.js';
-import type { Json, SessionData } from '../port/store.js';
+import type { Stored } from './stored.js';
+import type { Json, SessionData } from '../port/records.js';
 
 /** Turns the content of the schema version that it stands at into that of the next. */
 export type Upcaster = (data: SessionData) => SessionData;
@@ -43,6 +44,18 @@ export class Codec {
       );
     }
     return payload;
+  }
+
+  /** Whether the record holds just this content. One comparison of strings: most requests change nothing. */
+  isIn({ record, remember, schema }: Stored, content: object): boolean {
+    for (const value of Object.values(content) as unknown[]) {
+      if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
+    }
+    try {
+      return this.encode({ data: content as SessionData, remember, schema }) === record.payload;
+    } catch {
+      return false;
+    }
   }
 
   /** The content in the current shape, or undefined when the payload is damaged. */

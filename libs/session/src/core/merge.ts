@@ -1,5 +1,6 @@
 // The merge: what a request changed, per top-level key, laid over what others changed meanwhile.
-import type { Json, SessionData } from '../port/store.js';
+import type { Json, SessionData } from '../port/records.js';
+import { toJson } from './codec.js';
 
 /** New values by key; undefined deletes the key. */
 export type Changes = ReadonlyMap<string, Json | undefined>;
@@ -35,4 +36,18 @@ export function joinWrites(earlier: readonly string[], later: readonly string[])
 
 export function sameJson(a: Json, b: Json): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The keys of `now` that are not as they were; a value that cannot be written as JSON is a change. */
+export function changedKeys(before: SessionData, now: object): Set<string> {
+  const values = now as Readonly<Record<string, unknown>>;
+  const isSame = (key: string) => {
+    try {
+      if (Object.hasOwn(before, key)) return sameJson(before[key], values[key] as Json);
+      return toJson(key, values[key]) === undefined;
+    } catch {
+      return false;
+    }
+  };
+  return new Set([...Object.keys(before), ...Object.keys(now)].filter((key) => !isSame(key)));
 }

@@ -1,8 +1,9 @@
 // What an app sets, every default in one place, and what it is told back.
 import type { IncomingMessage } from 'node:http';
+import type { AnySessions } from '../carriers/carrier.js';
+import type { FailureAnswer } from '../http/failure.js';
 import type { Upcaster } from './codec.js';
 import type { SessionError } from './errors.js';
-import type { AnySessionStore } from '../port/store.js';
 
 /** How long sessions live. All in milliseconds. */
 export interface SessionLimits {
@@ -69,15 +70,8 @@ export type SessionEvent =
       readonly error: SessionError;
     };
 
-/** The answer that replaces the handler's when the session cannot be read or kept. */
-export interface FailureAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
 export interface SessionOptions {
-  readonly store: AnySessionStore;
+  readonly store: AnySessions;
   /** Each at least 32 characters; the first signs, all verify. */
   readonly secrets: readonly string[];
   /** True on https: the cookies are `Secure` with the `__Host-` prefix. */

@@ -1,5 +1,29 @@
 // `req.session`: express-session's surface, so that Passport and what people know work unchanged.
-import type { Bearer, RequestSession, SessionInfo } from './request-session.js';
+import type { RequestSession } from './request-session.js';
+
+/** Whose session it is. */
+export interface Bearer {
+  readonly userId: string;
+  /** The user's epoch, read before the proof of identity was checked: "end all sessions" then beats this login. */
+  readonly epoch: number;
+  /** "Keep me signed in". */
+  readonly remember?: boolean;
+}
+
+/** Milliseconds since 1970. */
+export interface SessionInfo {
+  readonly method: string;
+  readonly createdAt: number;
+  readonly idleExpiresAt: number;
+  readonly expiresAt: number;
+  /**
+   * Set while the store cannot answer, by the outage policy `read-only`: the session is shown as it was at this moment.
+   * Any change throws `SessionOutageError`; an identity that is only remembered is not enough for acts of power.
+   */
+  readonly asOf?: number;
+  /** Set after `destroy` when the store could not take it: the browser is logged out, all servers follow later. */
+  readonly endIsPending?: true;
+}
 
 type Callback = (error?: unknown) => void;
 
@@ -99,10 +123,7 @@ export class Session {
       done.catch(() => undefined);
       return done;
     }
-    done.then(
-      () => callback(),
-      (error: unknown) => callback(error),
-    );
+    done.then(() => callback(), callback);
     return this;
   }
 }

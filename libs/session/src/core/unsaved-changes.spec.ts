@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
-import type { SessionRecord, WriteResult } from '../port/store.js';
+import type { SessionRecord, WriteResult } from '../port/records.js';
 
 it.each(['save', 'update'])(
   'a change that comes while %s runs is kept, and committed with the next one',
@@ -15,7 +15,7 @@ it.each(['save', 'update'])(
       }
     })();
     const manager = new SessionManager({ store, secrets: ['k'.repeat(32)], secure: false });
-    const request = await manager.open(undefined, undefined);
+    const request = await manager.open({ cookies: {} });
     const session = request.session!;
     session.cart = { apple: 1 };
     await session.save();

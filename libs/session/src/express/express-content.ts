@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { Codec } from '../core/codec.js';
 import { SessionUsageError } from '../core/errors.js';
 import type { ExpressSession } from './express-session.js';
-import type { Json, SessionData, SessionRecord } from '../port/store.js';
+import type { Json, SessionData, SessionRecord } from '../port/records.js';
 
 /** Stands for a cookie's `expires` that is the record's `idleEndsAt`: so a touch moves both and writes no content. */
 const IDLE = 'idle';

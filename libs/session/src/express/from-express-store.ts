@@ -1,6 +1,7 @@
 // Any express-session store (Redis, Valkey, Memcached, DynamoDB, …) as a place for roam's sessions.
 import { StoreUnavailableError } from '../core/errors.js';
-import type { Found, SessionCapabilities, SessionRecord, SessionStore, WriteResult } from '../port/store.js';
+import type { Found, SessionRecord, WriteResult } from '../port/records.js';
+import type { SessionCapabilities, SessionStore } from '../port/store.js';
 import type { ExpressSession, ExpressStore } from './express-session.js';
 
 export interface FromExpressStoreOptions {

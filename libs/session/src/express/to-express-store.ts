@@ -5,7 +5,9 @@ import { nextAttempt } from '../core/attempts.js';
 import { Codec } from '../core/codec.js';
 import { applyChanges, changesBetween, joinWrites, type Changes } from '../core/merge.js';
 import type { SessionEvent } from '../core/options.js';
-import { hasEpochs, isSessionIndex, type SessionData, type SessionRecord, type SessionStore } from '../port/store.js';
+import { hasEpochs, isSessionIndex } from '../port/abilities.js';
+import type { SessionData, SessionRecord } from '../port/records.js';
+import type { SessionStore } from '../port/store.js';
 import { Store, type ExpressSession, type ExpressStore, type ExpressStoreBase } from './express-session.js';
 import { encode, hashOf, idOf, pack, unpack, withExpiry, type Packed, type Unpacked } from './express-content.js';
 

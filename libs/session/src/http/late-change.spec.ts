@@ -8,7 +8,7 @@ import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import type { SessionEvent } from '../core/options.js';
 import type { Session } from '../core/session.js';
-import type { SessionRecord, WriteResult } from '../port/store.js';
+import type { SessionRecord, WriteResult } from '../port/records.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 import type { ServerResponse } from 'node:http';
 

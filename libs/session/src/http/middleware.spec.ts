@@ -14,7 +14,7 @@ import { SessionManager } from '../manager.js';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 import type { SessionEvent, SessionOptions } from '../core/options.js';
-import type { SessionRecord, WriteResult } from '../port/store.js';
+import type { SessionRecord, WriteResult } from '../port/records.js';
 import { best, patience } from '../testing/patience.js';
 
 type Handler = (request: SessionRequest & Request, response: Response, next: NextFunction) => unknown;
@@ -413,7 +413,7 @@ it('a write that loses to others again and again is kept in the end', async () =
     }
   })();
   const manager = new SessionManager({ store, secrets: ['k'.repeat(32)], secure: false });
-  const request = await manager.open(undefined, undefined);
+  const request = await manager.open({ cookies: {} });
   request.session!.apple = 1;
   await request.persist();
   request.session!.apple = 2;

@@ -9,7 +9,7 @@ import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import type { SessionEvent, SessionOptions } from '../core/options.js';
-import type { SessionRecord, WriteResult } from '../port/store.js';
+import type { SessionRecord, WriteResult } from '../port/records.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
 
 type Handler = (request: SessionRequest & Request, response: Response) => unknown;

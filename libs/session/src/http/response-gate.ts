@@ -1,14 +1,7 @@
 // Holds a response's bytes back until its session is committed; a failed commit replaces the whole answer.
 import { OutgoingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
-import type { FailureAnswer } from '../core/options.js';
-
-/** A header that joins the handler's. */
-export interface AddedHeader {
-  readonly name: string;
-  readonly value: string;
-  /** Leaves the handler's own header of this name as it is. */
-  readonly ifMissing?: true;
-}
+import type { AddedHeader } from '../carriers/carrier.js';
+import type { FailureAnswer } from './failure.js';
 
 /** What the gate asks and tells. */
 export interface Gate {

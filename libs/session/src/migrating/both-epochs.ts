@@ -1,5 +1,5 @@
 // The epochs of both places, kept equal, so that servers that know only one of them end the same sessions.
-import type { SessionEpochs } from '../port/store.js';
+import type { SessionEpochs } from '../port/abilities.js';
 
 /**
  * In every phase: the old place counts, the new one follows. So two servers that end a user's sessions at once never

@@ -1,12 +1,8 @@
 // @roam/session/migrating: a live site moves from one method to another, and back, with nobody logged out.
-import {
-  hasEpochs,
-  isSealed,
-  isSessionIndex,
-  type AnySessionStore,
-  type SessionEpochs,
-  type SessionStore,
-} from '../port/store.js';
+import { hasEpochs, isSessionIndex, type SessionEpochs } from '../port/abilities.js';
+import type { SessionStore } from '../port/store.js';
+import type { AnySessions } from '../carriers/carrier.js';
+import { isSealed } from '../carriers/sealed.js';
 import { BothEpochs } from './both-epochs.js';
 import { Counters, type MigrationPhase, type MigrationProgress } from './progress.js';
 import { KeptKind, SealedKind, type Places } from './two-kinds.js';
@@ -25,7 +21,7 @@ export interface MigratingOptions {
 }
 
 /** A store that also tells how far the migration is. */
-export type Migrating = AnySessionStore & { progress(): MigrationProgress };
+export type Migrating = AnySessions & { progress(): MigrationProgress };
 
 /**
  * `from` and `to` as one store. Give it to every server in turn, one phase after the other:
@@ -37,25 +33,28 @@ export type Migrating = AnySessionStore & { progress(): MigrationProgress };
  * Who has gone all the way back to `from` alone must empty `to` before the next attempt: the copies there have not heard
  * of what was changed and ended since.
  *
- * @throws TypeError when both leave the session in the token
+ * @throws TypeError when both leave the session in the token, or one has a carrier of its own beside these two
  */
-export function migrating(
-  from: AnySessionStore,
-  to: AnySessionStore,
-  { phase, now = Date.now }: MigratingOptions,
-): Migrating {
+export function migrating(from: AnySessions, to: AnySessions, { phase, now = Date.now }: MigratingOptions): Migrating {
   const counters = new Counters(phase);
   if (isSealed(from)) {
     if (isSealed(to))
       throw new TypeError(
         'Sessions cannot be migrated between two stores that keep them in the cookie: one of the stores must be on the server.',
       );
-    return twoKinds({ kept: to, sealed: from, isKeptOld: false, counters, now, epochs: bothEpochs(from, to) });
+    return twoKinds({ kept: storeOf(to), sealed: from, isKeptOld: false, counters, now, epochs: bothEpochs(from, to) });
   }
   if (isSealed(to)) {
-    return twoKinds({ kept: from, sealed: to, isKeptOld: true, counters, now, epochs: bothEpochs(from, to) });
+    return twoKinds({ kept: storeOf(from), sealed: to, isKeptOld: true, counters, now, epochs: bothEpochs(from, to) });
   }
-  return twoStores(from, to, counters);
+  return twoStores(storeOf(from), storeOf(to), counters);
+}
+
+function storeOf(sessions: AnySessions): SessionStore {
+  if ('find' in sessions && !('carrier' in sessions)) return sessions;
+  throw new TypeError(
+    `Sessions of "${sessions.capabilities.method}" travel by a carrier of their own, so they cannot be migrated.`,
+  );
 }
 
 function twoStores(from: SessionStore, to: SessionStore, counters: Counters): Migrating {
@@ -64,11 +63,10 @@ function twoStores(from: SessionStore, to: SessionStore, counters: Counters): Mi
   return new TwoStores(from, to, counters);
 }
 
-/** The store of this server's own kind of token, which knows the other. */
+/** The sessions of this server's own kind of token, whose carrier opens the other kind too. */
 function twoKinds(places: Places): Migrating {
-  const [kept, sealed] = [new KeptKind(places), new SealedKind(places)];
   const isOwnKept = places.isKeptOld === (places.counters.phase === 'prepare');
-  const own = isOwnKept ? Object.assign(kept, { other: sealed }) : Object.assign(sealed, { other: kept });
+  const own = isOwnKept ? new KeptKind(places) : new SealedKind(places);
   const { epochs } = places;
   if (!epochs) return own;
   return Object.assign(own, {
@@ -77,6 +75,6 @@ function twoKinds(places: Places): Migrating {
   });
 }
 
-function bothEpochs(from: AnySessionStore, to: AnySessionStore): SessionEpochs | undefined {
+function bothEpochs(from: AnySessions, to: AnySessions): SessionEpochs | undefined {
   return hasEpochs(from) && hasEpochs(to) ? new BothEpochs(from, to, true) : undefined;
 }

@@ -1,5 +1,6 @@
 // A mark that says of which place it is: `file_…` is the old one's if that keeps files.
-import type { Mark, SessionCapabilities } from '../port/store.js';
+import type { Mark } from '../port/records.js';
+import type { SessionCapabilities } from '../port/store.js';
 
 /** What was seen of a session, by place. One of the two: a write that is in the new place is in the old one too. */
 export interface Marks {

@@ -1,9 +1,10 @@
 // Both places together keep the contract, in each phase and where servers of neighbouring phases work side by side.
 import { describe, expect, it } from '@jest/globals';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
-import { CookieSessionStore, MemoryRevocationList, type CookieSessionOptions } from '../methods/cookie/index.js';
-import { isSealed, type SealedStore, type SessionStore } from '../port/store.js';
-import { describeSealedStore, describeSessionStore } from '../testing/index.js';
+import { CookieSessions, MemoryRevocationList, type CookieSessionOptions } from '../methods/cookie/index.js';
+import { isSealed, type SealedSessions } from '../carriers/sealed.js';
+import type { SessionStore } from '../port/store.js';
+import { describeSealedSessions, describeSessionStore } from '../testing/index.js';
 import { aRecord, next, payload } from '../testing/a-record.js';
 import { slowMemory } from '../testing/slow-memory.js';
 import { migrating, type MigrationPhase } from './index.js';
@@ -41,10 +42,10 @@ for (const phase of ['prepare', 'switch', 'finish'] as const) {
       const server = (options: Partial<CookieSessionOptions> = {}) => {
         const kept = slowMemory(memory);
         const common = { secrets: [KEY], audience: 'https://roam.example', revocations, lifetimeMs: 30 * DAY };
-        const sealed = new CookieSessionStore({ ...common, ...options });
+        const sealed = new CookieSessions({ ...common, ...options });
         return direction === 'from the token' ? migrating(sealed, kept, { phase }) : migrating(kept, sealed, { phase });
       };
-      const other = (options: Partial<CookieSessionOptions>) => server(options) as unknown as SealedStore;
+      const other = (options: Partial<CookieSessionOptions>) => server(options) as unknown as SealedSessions;
       return {
         servers: [server(), server()],
         sealed: {
@@ -54,7 +55,7 @@ for (const phase of ['prepare', 'switch', 'finish'] as const) {
       };
     };
     const isOwnSealed = (direction === 'from the token') === (phase === 'prepare');
-    const contract = isOwnSealed ? describeSealedStore : describeSessionStore;
+    const contract = isOwnSealed ? describeSealedSessions : describeSessionStore;
     contract(`migrating ${direction}, ${phase}`, async () => {
       const opened = await open();
       if (isSealed(opened.servers[0]) !== isOwnSealed) throw new Error('The browser gets the wrong kind of token.');

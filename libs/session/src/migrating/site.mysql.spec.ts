@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
-import { CookieSessionStore, MysqlRevocationList, revocationTables } from '../methods/cookie/index.js';
+import { CookieSessions, MysqlRevocationList, revocationTables } from '../methods/cookie/index.js';
 import { SharedMemory } from '../methods/memory/memory-session-store.js';
 import { MysqlSessionStore, sessionTables } from '../methods/mysql/index.js';
 import { describeMovingSite } from '../testing/moving-site.js';
@@ -32,7 +32,7 @@ afterAll(async () => {
 
 const mysql = () => new MysqlSessionStore(cluster);
 const cookie = () =>
-  new CookieSessionStore({
+  new CookieSessions({
     secrets: ['s'.repeat(32)],
     audience: 'https://roam.example',
     lifetimeMs: LIFETIME_MS,

@@ -1,5 +1,5 @@
 // Whole sites that move between methods, and back.
-import { CookieSessionStore, MemoryRevocationList } from '../methods/cookie/index.js';
+import { CookieSessions, MemoryRevocationList } from '../methods/cookie/index.js';
 import { SharedMemory } from '../methods/memory/memory-session-store.js';
 import { describeMovingSite } from '../testing/moving-site.js';
 import { slowMemory } from '../testing/slow-memory.js';
@@ -13,7 +13,7 @@ const memory = () => {
 const cookie = () => {
   const common = { secrets: ['s'.repeat(32)], audience: 'https://roam.example', lifetimeMs: LIFETIME_MS };
   const revocations = new MemoryRevocationList();
-  return () => new CookieSessionStore({ ...common, revocations });
+  return () => new CookieSessions({ ...common, revocations });
 };
 
 describeMovingSite('memory to memory', () => ({ from: memory(), to: memory() }));

@@ -2,19 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { nextAttempt } from '../core/attempts.js';
 import { KEPT_WRITES } from '../core/merge.js';
-import type {
-  AnySessionStore,
-  Found,
-  Mark,
-  SealedStore,
-  SessionCapabilities,
-  SessionEpochs,
-  SessionRecord,
-  SessionStore,
-  SessionWriter,
-  Unsealed,
-  WriteResult,
-} from '../port/store.js';
+import type { SessionEpochs } from '../port/abilities.js';
+import type { Found, Mark, SessionRecord, WriteResult } from '../port/records.js';
+import type { SessionCapabilities, SessionStore, SessionWriter } from '../port/store.js';
+import { KeptBesideSealed, SealedBesideKept, type Lending } from '../carriers/two-carriers.js';
+import type { CarriedSessions, Carrier, CarrierContext } from '../carriers/carrier.js';
+import type { SealedSessions, Unsealed } from '../carriers/sealed.js';
 import type { Counters, MigrationProgress } from './progress.js';
 import { weaker } from './two-stores.js';
 
@@ -35,7 +28,7 @@ const GRACE_MS = 30_000;
  */
 export interface Places {
   readonly kept: SessionStore;
-  readonly sealed: SealedStore;
+  readonly sealed: SealedSessions;
   readonly isKeptOld: boolean;
   readonly counters: Counters;
   readonly epochs: SessionEpochs | undefined;
@@ -52,7 +45,7 @@ abstract class EitherKind implements SessionWriter {
 
   get capabilities(): SessionCapabilities {
     const { kept, sealed, isKeptOld, counters } = this.places;
-    const shown: AnySessionStore = isKeptOld === (counters.phase === 'prepare') ? kept : sealed;
+    const shown: SessionWriter = isKeptOld === (counters.phase === 'prepare') ? kept : sealed;
     return weaker(kept, sealed, shown);
   }
 
@@ -85,7 +78,11 @@ abstract class EitherKind implements SessionWriter {
 }
 
 /** Sessions whose token opens the copy in the store. */
-export class KeptKind extends EitherKind implements SessionStore {
+export class KeptKind extends EitherKind implements Lending, CarriedSessions {
+  carrier(sessions: Lending, context: CarrierContext): Carrier {
+    return new KeptBesideSealed(sessions, new SealedKind(this.places), context);
+  }
+
   async find(id: string, atLeast?: Mark): Promise<Found | undefined> {
     const { kept, sealed } = this.places;
     const found = await kept.find(id, atLeast);
@@ -164,7 +161,16 @@ export class KeptKind extends EitherKind implements SessionStore {
 }
 
 /** Sessions whose token holds them. */
-export class SealedKind extends EitherKind implements SealedStore {
+export class SealedKind extends EitherKind implements SealedSessions {
+  carrier(sessions: SealedSessions, context: CarrierContext): Carrier {
+    return new SealedBesideKept(sessions, new KeptKind(this.places), context);
+  }
+
+  /** The store would have to be asked. */
+  isKnownToHaveEnded(): boolean {
+    return true;
+  }
+
   seal(record: SessionRecord): string {
     return this.places.sealed.seal(record);
   }

@@ -2,18 +2,10 @@
 import { nextAttempt } from '../core/attempts.js';
 import { StoreUnavailableError } from '../core/errors.js';
 import { joinWrites } from '../core/merge.js';
-import type {
-  AnySessionStore,
-  Found,
-  Mark,
-  SessionCapabilities,
-  SessionIndex,
-  SessionEpochs,
-  SessionRecord,
-  SessionStore,
-  WriteResult,
-} from '../port/store.js';
-import { createdAt } from '../core/token.js';
+import type { SessionIndex, SessionEpochs } from '../port/abilities.js';
+import type { Found, Mark, SessionRecord, WriteResult } from '../port/records.js';
+import type { SessionCapabilities, SessionStore, SessionWriter } from '../port/store.js';
+import { createdAt } from '../core/identity.js';
 import { BothEpochs } from './both-epochs.js';
 import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
@@ -321,7 +313,7 @@ export class TwoIndexes extends TwoStoresWithEpochs implements SessionIndex {
 }
 
 /** A promise that one of the two cannot keep is not made. */
-export function weaker(old: AnySessionStore, young: AnySessionStore, shown: AnySessionStore): SessionCapabilities {
+export function weaker(old: SessionWriter, young: SessionWriter, shown: SessionWriter): SessionCapabilities {
   const [a, b] = [old.capabilities, young.capabilities];
   return {
     method: shown.capabilities.method,

@@ -1,4 +1,4 @@
-// The session module for Nest: installs the middleware on every route and offers the SessionManager for injection.
+// The session module for Nest: installs the middleware on every route and offers SessionManager and UserSessions for injection.
 import {
   ConfigurableModuleBuilder,
   Global,
@@ -9,6 +9,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { SessionManager } from '../manager.js';
+import { UserSessions } from '../user-sessions.js';
 import { sessionMiddleware } from '../http/middleware.js';
 import type { SessionOptions } from '../core/options.js';
 
@@ -30,8 +31,9 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
       inject: [MODULE_OPTIONS_TOKEN],
       useFactory: (options: SessionOptions) => new SessionManager(options),
     },
+    { provide: UserSessions, inject: [SessionManager], useFactory: ({ users }: SessionManager) => users },
   ],
-  exports: [SessionManager],
+  exports: [SessionManager, UserSessions],
 })
 export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
   constructor(@Inject(SessionManager) private readonly manager: SessionManager) {

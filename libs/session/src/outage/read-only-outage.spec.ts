@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CookieSessionStore } from '../methods/cookie/cookie-session-store.js';
+import { CookieSessions } from '../methods/cookie/cookie-sessions.js';
 import { MemoryRevocationList } from '../methods/cookie/revocation/memory-revocation-list.js';
 import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
@@ -100,13 +100,13 @@ describe('a copy', () => {
 describe('a session in the token', () => {
   it('is not shown to a user whose sessions another server has ended, as far as the list is known', async () => {
     const revocations = new MemoryRevocationList();
-    const store = new CookieSessionStore({ secrets: [SECRET], audience: '', revocations, lifetimeMs: 30 * 86_400_000 });
+    const store = new CookieSessions({ secrets: [SECRET], audience: '', revocations, lifetimeMs: 30 * 86_400_000 });
     const manager = () => new SessionManager({ store, secrets: [SECRET], secure: false, outage: 'read-only' });
     const [here, elsewhere] = [manager(), manager()];
     const [visitor, other] = [new Visitor(), new Visitor()];
     await visitor.logIn(here, 'user');
     await other.logIn(here, 'other user');
-    await elsewhere.endAll('user');
+    await elsewhere.users.endAll('user');
     revocations.ensureFresh = down;
     expect(await other.see(here)).toBeDefined();
     await expect(visitor.see(here)).rejects.toThrow(StoreUnavailableError);

@@ -1,10 +1,9 @@
 // The outage policy `read-only`: while the store cannot answer, sessions are shown as they were a moment ago.
-import { SessionOutageError } from '../core/errors.js';
-import { isSealed, knowsEnds, type AnySessionStore, type Mark, type SessionRecord } from '../port/store.js';
+import type { AnySessions, Copy } from '../carriers/carrier.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';
 import { PendingEnds } from './pending-ends.js';
-import { StandbyCopies, type StandbyCopy } from './standby-copy.js';
+import { StandbyCopies } from './standby-copy.js';
 import { watchedStore } from './watched-store.js';
 
 /** No copy is shown that is older. */
@@ -15,7 +14,7 @@ const COPY_RENEW_MS = 60_000;
 const SLACK_MS = 10 * 60_000;
 
 export interface ReadOnlyOutageOptions {
-  readonly store: AnySessionStore;
+  readonly store: AnySessions;
   readonly secrets: readonly string[];
   readonly now: () => number;
   /** The touch interval: a copy is given out as often, so that its idle limit is right. */
@@ -29,7 +28,7 @@ export interface ReadOnlyOutageOptions {
  */
 export class ReadOnlyOutage {
   /** To be used in the place of the store that was given. */
-  readonly store: AnySessionStore;
+  readonly store: AnySessions;
   private readonly breaker = new CircuitBreaker();
   private readonly copies: StandbyCopies;
   private readonly ends: KnownEnds;
@@ -49,7 +48,7 @@ export class ReadOnlyOutage {
   }
 
   /** The copy to set in the browser, which holds `held`; undefined when that one serves, null when none can be made. */
-  renew(copy: StandbyCopy, held: string | undefined): string | null | undefined {
+  renew(copy: Copy, held: string | undefined): string | null | undefined {
     const { now, touchMs } = this.options;
     const known = this.copies.open(held);
     const serves =
@@ -61,22 +60,12 @@ export class ReadOnlyOutage {
     return sealed === null && held === undefined ? undefined : sealed;
   }
 
-  /** The copy of this session, if it may be shown. `seen` is what the browser has seen of the session. */
-  copyOf(id: string, seen: Mark | undefined, held: string | undefined): StandbyCopy | undefined {
-    const copy = this.copies.open(held);
-    if (copy?.record.id !== id || (seen !== undefined && seen !== copy.mark)) return undefined;
-    return this.mayShow(copy) ? copy : undefined;
+  /** The copy that the browser holds, whatever its age; undefined for what is not exactly ours. */
+  open(held: string | undefined): Copy | undefined {
+    return this.copies.open(held);
   }
 
-  /** The same where the token is the session: it is its own copy, from when it was sealed. */
-  copyOfSealed(record: SessionRecord, sealedAt: number): StandbyCopy | undefined {
-    const { store } = this.options;
-    if (!isSealed(store) || !knowsEnds(store) || store.isKnownToHaveEnded(record)) return undefined;
-    const copy = { record, mark: String(record.version), takenAt: sealedAt };
-    return this.mayShow(copy) ? copy : undefined;
-  }
-
-  mayShow({ record, takenAt }: StandbyCopy): boolean {
+  mayShow({ record, takenAt }: Copy): boolean {
     const now = this.options.now();
     const { id, userId, epoch, idleEndsAt, endsAt } = record;
     // Neither too old nor, beyond what clocks differ, from the future.
@@ -93,9 +82,5 @@ export class ReadOnlyOutage {
   /** Tries the ends that wait. */
   settle(): Promise<void> {
     return this.pending.flush();
-  }
-
-  refusal(): SessionOutageError {
-    return new SessionOutageError('The session store cannot be reached, so sessions are read-only: try again later.');
   }
 }

@@ -1,15 +1,7 @@
 // The session as the store had it a moment ago, sealed in a cookie of its own.
 import { Sealer } from '../methods/cookie/sealer.js';
-import type { Mark, SessionRecord } from '../port/store.js';
-
-/** What the outage policy may show of a session. */
-export interface StandbyCopy {
-  readonly record: SessionRecord;
-  /** How new it is, in the store's words. */
-  readonly mark: Mark;
-  /** When the store was asked, in milliseconds since 1970. */
-  readonly takenAt: number;
-}
+import type { Copy } from '../carriers/carrier.js';
+import type { Mark } from '../port/records.js';
 
 type Head = [
   id: string,
@@ -35,7 +27,7 @@ export class StandbyCopies {
   }
 
   /** Null when a browser would not keep so large a cookie: half a session would show as if the rest were gone. */
-  seal({ record, mark, takenAt }: StandbyCopy): string | null {
+  seal({ record, mark, takenAt }: Copy): string | null {
     const { id, version, idleEndsAt, endsAt, epoch, userId, payload } = record;
     const head: Head = [id, version, takenAt, idleEndsAt, endsAt, epoch, userId, mark];
     const plain = Buffer.from(`${JSON.stringify(head)}\n${payload}`);
@@ -43,7 +35,7 @@ export class StandbyCopies {
   }
 
   /** The copy, whatever its age; undefined for what is not exactly ours. */
-  open(value: string | undefined): StandbyCopy | undefined {
+  open(value: string | undefined): Copy | undefined {
     if (value === undefined || value.length > COOKIE_BYTES) return undefined;
     const text = this.sealer.open(value)?.plain.toString();
     if (text === undefined) return undefined;

@@ -1,5 +1,6 @@
 // The store with two eyes on it: whether it answers, and what has ended.
-import type { AnySessionStore, Found, SessionRecord, WriteResult } from '../port/store.js';
+import type { AnySessions } from '../carriers/carrier.js';
+import type { Found, SessionRecord, WriteResult } from '../port/records.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 import type { KnownEnds } from './known-ends.js';
 
@@ -15,7 +16,7 @@ const CALLS: ReadonlySet<PropertyKey> = new Set([
  * The same store, of the same kind, each call through the breaker. Every end that an answer tells of is noted, and what
  * `isPending` names counts as ended already.
  */
-export function watchedStore<T extends AnySessionStore>(
+export function watchedStore<T extends AnySessions>(
   store: T,
   breaker: CircuitBreaker,
   ends: KnownEnds,

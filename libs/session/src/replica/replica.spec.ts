@@ -1,7 +1,7 @@
 // Copies join to the same session in any order, and what was written knowingly later wins whatever the clocks say.
 import { describe, expect, it } from '@jest/globals';
 import { aRecord, next, payload } from '../testing/a-record.js';
-import type { Json, SessionRecord } from '../port/store.js';
+import type { Json, SessionRecord } from '../port/records.js';
 import { HybridClock, type Stamp } from './hybrid-clock.js';
 import {
   covers,

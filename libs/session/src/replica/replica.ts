@@ -1,7 +1,7 @@
 // A session of which several copies are written at once: every key carries the stamp of its last write, and two copies
 // are joined key by key, in any order and any number of times, with the same outcome everywhere.
 import { changesBetween, joinWrites } from '../core/merge.js';
-import type { Json, Mark, SessionData, SessionRecord, SessionSecrets } from '../port/store.js';
+import type { Json, Mark, SessionData, SessionRecord, SessionSecrets } from '../port/records.js';
 import { MOMENT_LENGTH, momentOf, ORIGIN_LENGTH, originOf, type Moment, type Stamp } from './hybrid-clock.js';
 
 /** A value and when it was written; without `value` the key was deleted then. */

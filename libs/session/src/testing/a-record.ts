@@ -1,6 +1,6 @@
 // Records for tests of stores, as the module would write them.
-import type { Json, SessionRecord } from '../port/store.js';
-import { newId } from '../core/token.js';
+import type { Json, SessionRecord } from '../port/records.js';
+import { newId } from '../core/identity.js';
 
 export const HOUR = 3_600_000;
 

@@ -1,7 +1,7 @@
 // Stores that each break one promise on purpose: what finds faults in stores is only worth what it finds in these.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
-import type { Found, SessionRecord, WriteResult } from '../port/store.js';
+import type { Found, SessionRecord, WriteResult } from '../port/records.js';
 
 const memory = new MemorySessionStore().capabilities;
 

@@ -15,5 +15,5 @@ export function describeSessionStore(name: string, open: () => Promise<StoreUnde
   describeSessionContract(name, open, runner);
 }
 
-/** The second half alone, for a store that leaves the session with the browser (`SealedStore`). */
-export { describeSessionContract as describeSealedStore };
+/** The second half alone, for a store that leaves the session with the browser (`SealedSessions`). */
+export { describeSessionContract as describeSealedSessions };

@@ -4,12 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { SessionManager } from '../manager.js';
 import type { SessionEvent } from '../core/options.js';
-import type { AnySessionStore } from '../port/store.js';
+import type { AnySessions } from '../carriers/carrier.js';
 import { Visitor } from './visitor.js';
 import { migrating, type MigrationPhase } from '../migrating/index.js';
 
 /** Makes one server's store; all that one of these makes share their sessions. */
-type Make = () => AnySessionStore;
+type Make = () => AnySessions;
 
 const SERVERS = 3;
 const PEOPLE = 12;

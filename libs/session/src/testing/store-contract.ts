@@ -1,5 +1,5 @@
 // The port's promises, one test each: what every store must do, seen from two servers that share it.
-import { isSealed } from '../port/store.js';
+import { isSealed } from '../carriers/sealed.js';
 import { bothOrNeither } from './contract/store/both-or-neither.js';
 import { compareAndSet } from './contract/store/compare-and-set.js';
 import { faultsAreNotAbsences } from './contract/store/faults-are-not-absences.js';

@@ -1,5 +1,5 @@
 // A process of its own that holds one store and answers calls on it over its IPC channel; started by `startStores`.
-import type { Json } from '../port/store.js';
+import type { Json } from '../port/records.js';
 import { serialize, type Answer, type Call, type OpenStore } from './store-processes.js';
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;

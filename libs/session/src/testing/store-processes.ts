@@ -2,10 +2,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { builtFile } from '../built-file.js';
 import { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError } from '../core/errors.js';
-import type { AnySessionStore, Json, SessionCapabilities, SessionStore } from '../port/store.js';
+import type { AnySessions } from '../carriers/carrier.js';
+import type { Json } from '../port/records.js';
+import type { SessionCapabilities, SessionStore } from '../port/store.js';
 
 /** What the module of a store process exports as `openStore`. */
-export type OpenStore = (settings: Json) => Promise<{ store: AnySessionStore; close?: () => Promise<void> }>;
+export type OpenStore = (settings: Json) => Promise<{ store: AnySessions; close?: () => Promise<void> }>;
 
 export interface Call {
   readonly id: number;
@@ -32,7 +34,8 @@ export interface StoreProcess {
 }
 
 const ERRORS = { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError };
-const NOT_METHODS = ['constructor', 'then'];
+/** A carrier works where the requests are. */
+const NOT_METHODS = ['constructor', 'then', 'carrier'];
 
 /**
  * Starts a process per entry of `settings`, each with the store that `openStore(settings[i])` of this module makes.

@@ -1,7 +1,9 @@
 // A browser as the contract kit needs it: its cookies, and requests to a server of its choice.
-import type { SessionManager } from '../manager.js';
+import { parseSetCookie } from 'cookie';
+import type { AddedHeader, Incoming } from '../carriers/carrier.js';
 import type { RequestSession } from '../core/request-session.js';
 import type { Session } from '../core/session.js';
+import type { SessionManager } from '../manager.js';
 
 export class Visitor {
   token: string | undefined;
@@ -18,17 +20,14 @@ export class Visitor {
 
   /** The first half of a request, for those that overlap. */
   begin(server: SessionManager, requestId?: string): Promise<RequestSession> {
-    return server.open(this.token, this.mark, requestId, this.standby);
+    return server.open(this.sends(), requestId);
   }
 
   /** The second half. */
   async end(server: SessionManager, request: RequestSession): Promise<void> {
     await request.finish();
     await server.settled();
-    const { token, mark, standby } = request.cookieChanges();
-    if (token !== undefined) this.token = token ?? undefined;
-    if (mark !== undefined) this.mark = mark ?? undefined;
-    if (standby !== undefined) this.standby = standby ?? undefined;
+    for (const header of request.headers()) this.take(header);
   }
 
   /** The content as this server shows it; undefined when it knows no session of this browser. */
@@ -38,7 +37,7 @@ export class Visitor {
 
   /** Logs in as an app should: the epoch first, then a new session that keeps the cart. */
   async logIn(server: SessionManager, userId: string, remember = false): Promise<void> {
-    const epoch = await server.epochOf(userId);
+    const epoch = await server.users.epochOf(userId);
     await this.visit(server, async (session, request) => {
       const cart = session.cart;
       await session.regenerate();
@@ -52,9 +51,26 @@ export class Visitor {
     await this.visit(server, (session) => void Object.assign(session, content));
   }
 
+  /** The same browser with these cookies in the place of its own. */
+  with(cookies: { readonly token?: string | undefined; readonly mark?: string | undefined }): this {
+    return Object.assign(this.copy(), cookies);
+  }
+
   /** The same cookies in another hand. */
-  copy(): Visitor {
-    return Object.assign(new Visitor(), { token: this.token, mark: this.mark, standby: this.standby });
+  copy(): this {
+    return Object.assign(Object.create(Object.getPrototypeOf(this) as object) as this, this);
+  }
+
+  protected sends(): Incoming {
+    return { cookies: { sid: this.token, mark: this.mark, standby: this.standby } };
+  }
+
+  protected take({ value: header }: AddedHeader): void {
+    const { name, value, maxAge } = parseSetCookie(header);
+    const kept = maxAge === 0 ? undefined : value;
+    if (name === 'sid') this.token = kept;
+    else if (name === 'mark' || name === 'standby') this[name] = kept;
+    else throw new Error(`A server set a cookie named ${name}, which this browser does not know.`);
   }
 }
 

@@ -1,5 +1,5 @@
 // @roam/session/cookie: sessions sealed in the browser's cookie.
-export { CookieSessionStore, type CookieSessionOptions } from './cookie-session-store.js';
+export { CookieSessions, type CookieSessionOptions } from './cookie-sessions.js';
 export { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 export { MysqlRevocationList, type MysqlRevocationOptions } from './revocation/mysql-revocation-list.js';
 export type { RevocationList } from './revocation/revocation-list.js';

@@ -1,6 +1,6 @@
 // Seals bytes into a cookie's value so that only a server with one of the secrets can read, change or make one.
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { checkSecrets } from '../../core/token.js';
+import { checkSecrets } from '../../core/secrets.js';
 import { NONCE_BYTES, TAG_BYTES, Xaes256Gcm } from './xaes-256-gcm.js';
 
 const FORMAT = 1;

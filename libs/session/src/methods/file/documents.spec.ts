@@ -1,6 +1,6 @@
 // What is kept of a user, and how two copies of it become one.
 import { describe, expect, it } from '@jest/globals';
-import { newId } from '../../core/token.js';
+import { newId } from '../../core/identity.js';
 import { join, unended, type UserDocument } from './documents.js';
 
 const later = Date.now() + 3_600_000;

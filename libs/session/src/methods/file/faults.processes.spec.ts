@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
-import type { SessionRecord } from '../../port/store.js';
+import type { SessionRecord } from '../../port/records.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import { keyOf } from './documents.js';
 import { FileSessionStore, type FileSessionStoreOptions } from './file-session-store.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
 import { sealKeys } from './sealed-file.js';
 import { best, patience } from '../../testing/patience.js';
-import { newId } from '../../core/token.js';
+import { newId } from '../../core/identity.js';
 
 jest.setTimeout(30_000);
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Json } from '../../port/store.js';
+import type { Json } from '../../port/records.js';
 import { describeSessionStore, startStores } from '../../testing/index.js';
 
 jest.setTimeout(60_000);

@@ -14,17 +14,10 @@ import {
   type Replica,
 } from '../../replica/replica.js';
 import { HybridClock, type Stamp } from '../../replica/hybrid-clock.js';
-import {
-  ownMark,
-  type Found,
-  type Mark,
-  type SessionCapabilities,
-  type SessionIndex,
-  type SessionRecord,
-  type SessionStore,
-  type WriteResult,
-} from '../../port/store.js';
-import { createdAt } from '../../core/token.js';
+import type { SessionIndex } from '../../port/abilities.js';
+import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
+import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
+import { createdAt } from '../../core/identity.js';
 import { keyOf, unended, type Documents, type Key, type Kind, type UserDocument } from './documents.js';
 import { inBatches } from './in-batches.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';

@@ -5,9 +5,10 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeSessionStore, startStores } from '../../testing/index.js';
-import type { SessionIndex, SessionRecord } from '../../port/store.js';
+import type { SessionIndex } from '../../port/abilities.js';
+import type { SessionRecord } from '../../port/records.js';
 import { aRecord } from '../../testing/a-record.js';
-import { newId } from '../../core/token.js';
+import { newId } from '../../core/identity.js';
 import { keyOf, type Kind } from './documents.js';
 import { FileServer, prepareNetworkMounts } from './testing/file-server.js';
 

@@ -1,6 +1,6 @@
 // A file's authenticated contents: one line with the format, a nonce and a signature over all and the name, then JSON.
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { checkSecrets } from '../../core/token.js';
+import { checkSecrets } from '../../core/secrets.js';
 
 const FORMAT = 'roam-session-file 1';
 /** Two writers of the same JSON still write different files: each can tell its own. */

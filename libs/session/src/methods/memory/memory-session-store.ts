@@ -1,13 +1,8 @@
 // Sessions in this process: for tests and for one server. The smallest complete store: read it before you write one.
 import { StoreUnavailableError } from '../../core/errors.js';
-import type {
-  Found,
-  SessionCapabilities,
-  SessionIndex,
-  SessionRecord,
-  SessionStore,
-  WriteResult,
-} from '../../port/store.js';
+import type { SessionIndex } from '../../port/abilities.js';
+import type { Found, SessionRecord, WriteResult } from '../../port/records.js';
+import type { SessionCapabilities, SessionStore } from '../../port/store.js';
 
 /** What several `MemorySessionStore`s of one process share, as servers share a database. */
 export class SharedMemory {

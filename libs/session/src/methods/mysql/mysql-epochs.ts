@@ -1,6 +1,6 @@
 // Users' epochs in MySQL, each on its home node.
 import type { RowDataPacket } from 'mysql2';
-import type { SessionEpochs } from '../../port/store.js';
+import type { SessionEpochs } from '../../port/abilities.js';
 import { guard, type DatabaseTransaction, type Parameter, type SessionDatabase } from './session-database.js';
 
 interface Epoch extends RowDataPacket {

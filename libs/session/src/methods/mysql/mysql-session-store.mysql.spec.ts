@@ -7,7 +7,7 @@ import { StoreUnavailableError } from '../../core/errors.js';
 import { aRecord, next } from '../../testing/a-record.js';
 import { describeSessionStore, startStores, type StoreProcess } from '../../testing/index.js';
 import { MysqlSessionStore } from './mysql-session-store.js';
-import { newId } from '../../core/token.js';
+import { newId } from '../../core/identity.js';
 import { sessionTables } from './schema.js';
 
 jest.setTimeout(60_000);

@@ -1,19 +1,10 @@
 // The `mysql` method: each session in MySQL, read and written on its home node.
 import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../../core/errors.js';
-import {
-  ownMark,
-  type Found,
-  type Mark,
-  type SessionCapabilities,
-  type SessionIndex,
-  type SessionLift,
-  type SessionRecord,
-  type SessionSecrets,
-  type SessionStore,
-  type WriteResult,
-} from '../../port/store.js';
-import { createdAt } from '../../core/token.js';
+import type { SessionIndex, SessionLift } from '../../port/abilities.js';
+import type { Found, Mark, SessionRecord, SessionSecrets, WriteResult } from '../../port/records.js';
+import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
+import { createdAt } from '../../core/identity.js';
 import { MysqlEpochs } from './mysql-epochs.js';
 import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
 

@@ -1,8 +1,8 @@
 // The cookie method's revocation list on the `sync` method: three servers that share tombstones and epochs in memory.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CookieSessionStore, type CookieSessionOptions } from '../cookie/cookie-session-store.js';
+import { CookieSessions, type CookieSessionOptions } from '../cookie/cookie-sessions.js';
 import { SyncRevocationList } from '../cookie/revocation/sync-revocation-list.js';
-import { describeSealedStore } from '../../testing/index.js';
+import { describeSealedSessions } from '../../testing/index.js';
 import { aRecord } from '../../testing/a-record.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { freePorts, site } from './testing.js';
@@ -11,7 +11,7 @@ const [KEY, NEW_KEY] = ['k'.repeat(32), 'n'.repeat(32)];
 const MONTH_MS = 30 * 24 * 3_600_000;
 
 const cookiesOn = (server: SyncSessionStore, more: Partial<CookieSessionOptions> = {}) =>
-  new CookieSessionStore({
+  new CookieSessions({
     secrets: [KEY],
     audience: 'https://roam.example',
     lifetimeMs: MONTH_MS,
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(servers.map((server) => server.close())));
 
-describeSealedStore('cookie, ended by a list on sync', async () => ({
+describeSealedSessions('cookie, ended by a list on sync', async () => ({
   servers: servers.map((server) => cookiesOn(server)),
   sealed: {
     rotated: cookiesOn(servers[1], { secrets: [NEW_KEY, KEY] }),

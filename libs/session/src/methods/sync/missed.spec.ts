@@ -1,9 +1,9 @@
 // A server that has not caught up with a peer must not say "not logged in" where that peer may know better.
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import type { SessionRecord } from '../../port/store.js';
+import type { SessionRecord } from '../../port/records.js';
 import { StoreUnavailableError } from '../../core/errors.js';
 import { aRecord } from '../../testing/a-record.js';
-import { createdAt } from '../../core/token.js';
+import { createdAt } from '../../core/identity.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { freePorts, site, until } from './testing.js';

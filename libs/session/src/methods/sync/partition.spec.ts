@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
-import type { Json, SessionRecord, SessionStore } from '../../port/store.js';
+import type { Json, SessionRecord } from '../../port/records.js';
+import type { SessionStore } from '../../port/store.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';

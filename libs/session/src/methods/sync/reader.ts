@@ -1,8 +1,8 @@
 // Finds a session's copy as the browser has seen it: here, or with the peers, or says which of them may have it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { covers, type Replica } from '../../replica/replica.js';
-import type { Mark } from '../../port/store.js';
-import { createdAt } from '../../core/token.js';
+import type { Mark } from '../../port/records.js';
+import { createdAt } from '../../core/identity.js';
 import type { Copies } from './copies.js';
 import { MalformedError } from './framed-socket.js';
 import type { Membership } from './membership.js';

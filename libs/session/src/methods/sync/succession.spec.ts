@@ -1,7 +1,7 @@
 // One server leads, and the next in order when it is gone: on real sockets, through a network that can be cut.
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../../core/errors.js';
-import type { Json, SessionRecord } from '../../port/store.js';
+import type { Json, SessionRecord } from '../../port/records.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';

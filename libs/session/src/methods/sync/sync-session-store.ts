@@ -3,16 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
 import { markOf, toRecord } from '../../replica/replica.js';
-import {
-  ownMark,
-  type Found,
-  type Mark,
-  type SessionCapabilities,
-  type SessionIndex,
-  type SessionRecord,
-  type SessionStore,
-  type WriteResult,
-} from '../../port/store.js';
+import type { SessionIndex } from '../../port/abilities.js';
+import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
+import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
 import { CatchUp } from './catch-up.js';
 import { chooseDirection, orderOf } from './choose-direction.js';
 import { Copies } from './copies.js';

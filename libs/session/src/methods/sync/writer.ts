@@ -10,8 +10,8 @@ import {
   touchReplica,
   updateReplica,
 } from '../../replica/replica.js';
-import type { SessionRecord, WriteResult } from '../../port/store.js';
-import { createdAt } from '../../core/token.js';
+import type { SessionRecord, WriteResult } from '../../port/records.js';
+import { createdAt } from '../../core/identity.js';
 import type { Copies } from './copies.js';
 import type { Membership } from './membership.js';
 import type { Entry, Write, WriteAnswer } from './messages.js';

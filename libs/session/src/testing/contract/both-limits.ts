@@ -1,6 +1,5 @@
 // A session ends after its idle limit and after its absolute limit, by the server's clock.
 import { expect } from '@jest/globals';
-import { Visitor } from '../visitor.js';
 import { limits, newUser, type Kit } from './kit.js';
 
 export function bothLimits({ it }: Kit): void {
@@ -24,8 +23,8 @@ export function bothLimits({ it }: Kit): void {
     expect(await visitor.see(b)).toBeUndefined();
   });
 
-  it('gives "keep me signed in" its own two limits and a Max-Age', async ({ a, b, advance }) => {
-    const visitor = new Visitor();
+  it('gives "keep me signed in" its own two limits and a Max-Age', async ({ a, b, advance, newVisitor }) => {
+    const visitor = newVisitor();
     await visitor.logIn(a, newUser(), true);
     advance(limits.rememberIdle - 1);
     expect(await visitor.copy().see(b)).toBeDefined();

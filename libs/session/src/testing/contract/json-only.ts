@@ -1,13 +1,17 @@
 // A session's content is JSON: what cannot be kept is an error that names the key, and what is damaged is no session.
 import { expect } from '@jest/globals';
-import { isSealed, type SessionStore } from '../../port/store.js';
-import { Visitor } from '../visitor.js';
+import { isSealed } from '../../carriers/sealed.js';
+import type { SessionStore } from '../../port/store.js';
+import type { Visitor } from '../visitor.js';
 import type { Kit } from './kit.js';
 
 export function jsonOnly({ it }: Kit): void {
-  it('refuses what is not JSON, what reaches a prototype and what is too large, and says which key', async ({ a }) => {
+  it('refuses what is not JSON, what reaches a prototype and what is too large, and says which key', async ({
+    a,
+    newVisitor,
+  }) => {
     const attempt = (value: unknown, key = 'bad') =>
-      new Visitor().visit(a, (session) => {
+      newVisitor().visit(a, (session) => {
         Object.defineProperty(session, key, { value, enumerable: true, configurable: true, writable: true });
       });
     await expect(attempt(() => 1)).rejects.toThrow('session.bad is a function');
@@ -49,6 +53,6 @@ async function replacePayload({ store, a }: Kit, visitor: Visitor, change: (payl
     return;
   }
   const { id } = await visitor.begin(a);
-  const { record } = (await store.find(id))!;
+  const { record } = (await (store as SessionStore).find(id))!;
   await store.update({ ...record, version: record.version + 1, payload: change(record.payload) }, record);
 }

@@ -3,16 +3,13 @@ import { expect } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
 import type { SessionEvent, SessionLimits, SessionOptions } from '../../core/options.js';
-import { newId } from '../../core/token.js';
+import { newId } from '../../core/identity.js';
 import { SessionManager } from '../../manager.js';
-import {
-  isSealed,
-  type AnySessionStore,
-  type SealedStore,
-  type SessionLift,
-  type SessionStore,
-  type WriteResult,
-} from '../../port/store.js';
+import type { AnySessions } from '../../carriers/carrier.js';
+import { isSealed, type SealedSessions } from '../../carriers/sealed.js';
+import type { SessionLift } from '../../port/abilities.js';
+import type { WriteResult } from '../../port/records.js';
+import type { SessionStore } from '../../port/store.js';
 import type { TestRunner } from '../runner.js';
 import type { StoreUnderTest } from '../store-under-test.js';
 import { Visitor } from '../visitor.js';
@@ -60,12 +57,12 @@ export class Kit {
     [this.a, this.b] = this.all as [SessionManager, SessionManager];
   }
 
-  get stores(): readonly AnySessionStore[] {
+  get stores(): readonly AnySessions[] {
     return this.opened.servers;
   }
 
   /** The first server's. */
-  get store(): AnySessionStore {
+  get store(): AnySessions {
     return this.stores[0];
   }
 
@@ -79,7 +76,7 @@ export class Kit {
     return this.sealed ? 'admit' : 'find';
   }
 
-  readonly server = (store: AnySessionStore, options: Partial<SessionOptions> = {}) =>
+  readonly server = (store: AnySessions, options: Partial<SessionOptions> = {}) =>
     new SessionManager({
       store: counted(store, this.calls),
       secrets: SECRETS,
@@ -92,9 +89,12 @@ export class Kit {
 
   /** A server whose store has these methods in place of its own. */
   readonly serverWith = (
-    methods: Partial<SessionStore & SealedStore & SessionLift>,
+    methods: Partial<SessionStore & SealedSessions & SessionLift>,
     { store = this.store, ...options }: Partial<SessionOptions> = {},
   ) => this.server({ ...methodsOf(store), ...methods }, options);
+
+  /** A browser that has not been here yet. */
+  readonly newVisitor = () => this.opened.visitor?.() ?? new Visitor();
 
   readonly advance = (by: number) => void (this.clock += by);
 
@@ -109,14 +109,14 @@ export class Kit {
 
   /** A browser with a session that holds a cart. */
   readonly shopper = async () => {
-    const visitor = new Visitor();
+    const visitor = this.newVisitor();
     await visitor.put(this.a, { cart: { apple: 1 } });
     return visitor;
   };
 }
 
 /** The store with each call noted, so that "one read and no write" can be counted. */
-function counted(store: AnySessionStore, calls: string[]): AnySessionStore {
+function counted(store: AnySessions, calls: string[]): AnySessions {
   const methods = methodsOf(store) as unknown as Record<string, (...args: unknown[]) => unknown>;
   for (const name of ['find', 'admit', 'create', 'update', 'touch', 'destroy'].filter((name) => name in methods)) {
     const method = methods[name].bind(methods);
@@ -131,12 +131,12 @@ function counted(store: AnySessionStore, calls: string[]): AnySessionStore {
     if (result.status === 'done' && result.ended) calls[calls.indexOf('create')] = 'create, which ended another';
     return result;
   };
-  return methods as unknown as AnySessionStore;
+  return methods as unknown as AnySessions;
 }
 
 /** A plain object with the store's methods, to replace single ones of. */
-function methodsOf(store: AnySessionStore): SessionStore & Partial<SealedStore> {
-  const sealed = ['seal', 'unseal', 'admit', 'isKnownToHaveEnded'];
+function methodsOf(store: AnySessions): SessionStore & Partial<SealedSessions> {
+  const sealed = ['carrier', 'seal', 'unseal', 'admit', 'isKnownToHaveEnded'];
   const kept = ['find', 'listByUser', 'epochOf', 'raiseEpoch', 'updateAbove'];
   const names = [...sealed, ...kept, 'create', 'update', 'touch', 'destroy', 'sweep'];
   const source = store as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;

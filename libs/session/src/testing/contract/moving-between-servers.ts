@@ -1,6 +1,5 @@
 // A session is the same on every server, costs a visitor without one nothing, and is read once per request.
 import { expect } from '@jest/globals';
-import { Visitor } from '../visitor.js';
 import type { Kit } from './kit.js';
 
 export function movingBetweenServers({ it }: Kit): void {
@@ -16,10 +15,10 @@ export function movingBetweenServers({ it }: Kit): void {
     expect(await visitor.see(a)).toEqual({ cart: { apple: 1 }, hops: 20 });
   });
 
-  it('gives a visitor no session and no cookie until something is put into it', async ({ a, calls }) => {
-    const visitor = new Visitor();
+  it('gives a visitor no session and no cookie until something is put into it', async ({ a, calls, newVisitor }) => {
+    const visitor = newVisitor();
     expect(await visitor.see(a)).toBeUndefined();
-    expect(visitor).toEqual(new Visitor());
+    expect(visitor).toEqual(newVisitor());
     expect(calls).toEqual([]);
   });
 

@@ -1,14 +1,13 @@
 // After an acknowledged sign-out nothing brings the session back, on any server.
 import { expect } from '@jest/globals';
-import { Visitor } from '../visitor.js';
 import { MINUTE, type Kit } from './kit.js';
 
 export function noRevival({ it }: Kit): void {
-  it('is dead on every server once a logout is acknowledged', async ({ b, shopper, expectDead }) => {
+  it('is dead on every server once a logout is acknowledged', async ({ b, shopper, expectDead, newVisitor }) => {
     const visitor = await shopper();
     const copy = visitor.copy();
     await visitor.visit(b, (session) => session.destroy());
-    expect(visitor).toEqual(new Visitor());
+    expect(visitor).toEqual(newVisitor());
     await expectDead(copy);
   });
 

@@ -1,10 +1,9 @@
 // A store gets no secret that could stand in for a token, and a token does not show what is sealed in it.
 import { expect } from '@jest/globals';
-import { Visitor } from '../visitor.js';
 import type { Kit } from './kit.js';
 
 export function nothingSecretAtRest({ it }: Kit): void {
-  it('keeps nothing secret in the store', async ({ sealed, store, serverWith }) => {
+  it('keeps nothing secret in the store', async ({ sealed, store, serverWith, newVisitor }) => {
     const records: unknown[] = [];
     const spying = serverWith({
       create: (record) => {
@@ -12,7 +11,7 @@ export function nothingSecretAtRest({ it }: Kit): void {
         return store.create(record);
       },
     });
-    const visitor = new Visitor();
+    const visitor = newVisitor();
     await visitor.put(spying, { a: 'private' });
     const bytes = Buffer.from(visitor.token!, 'base64url');
     if (sealed) {

@@ -1,23 +1,22 @@
 // A token that these servers did not issue, or issued too long ago, is "no session", without a read and never an error.
 import { expect } from '@jest/globals';
 import { SessionManager } from '../../manager.js';
-import { Visitor } from '../visitor.js';
 import { limits, SECRETS, type Kit } from './kit.js';
 
 export function onlyWhatWeIssued({ it }: Kit): void {
   it('refuses without a read whatever we did not issue', async (kit) => {
-    const { a, calls, sealed, store, shopper } = kit;
+    const { a, calls, sealed, store, shopper, newVisitor } = kit;
     const { token } = await shopper();
     const stores = sealed ? otherKeys(kit).foreign : [store];
     const others = stores.map(async (store) => {
-      const other = new Visitor();
+      const other = newVisitor();
       await other.put(new SessionManager({ store, secrets: ['x'.repeat(32)], secure: false }), { a: 1 });
       return other.token!;
     });
     const foreign = await Promise.all(others);
     calls.length = 0;
     for (const bad of [...foreign, '', 'x', ...mutations(token!)]) {
-      const request = await a.open(bad, undefined);
+      const request = await newVisitor().with({ token: bad }).begin(a);
       expect(request.isStored).toBe(false);
     }
     expect(calls).toEqual([]);
@@ -43,7 +42,7 @@ export function onlyWhatWeIssued({ it }: Kit): void {
     if (!sealed) advance(limits.renew);
     await visitor.see(rotated);
     await visitor.see(rotated);
-    expect((await a.open(visitor.token, visitor.mark)).isStored).toBe(false);
+    expect((await visitor.begin(a)).isStored).toBe(false);
     expect(await visitor.see(rotated)).toBeDefined();
   });
 }

@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { SessionOutageError, StoreUnavailableError } from '../../core/errors.js';
 import type { Session } from '../../core/session.js';
-import { isSealed } from '../../port/store.js';
+import { isSealed } from '../../carriers/sealed.js';
 import { canShow, cuttable, signedIn, until } from './cuttable.js';
 import { MINUTE, type Kit } from './kit.js';
 
@@ -65,7 +65,7 @@ function howLongItIsShown({ it }: Kit): void {
   it('read-only: shows nothing after five minutes, beyond a limit, or with the copy of another session', async (kit) => {
     if (!canShow(kit.store)) return;
     const { way, web, visitor } = await cuttable(kit, 'read-only');
-    const { visitor: other } = await signedIn(web);
+    const { visitor: other } = await signedIn(kit, web);
     way.isCut = true;
     if (!isSealed(kit.store)) {
       for (const standby of [other.standby, undefined, '', `${visitor.standby}A`, visitor.standby!.slice(1)]) {

@@ -1,7 +1,8 @@
 // A request never sees an older session than the newest response whose cookies the browser has stored.
 import { expect } from '@jest/globals';
 import type { SessionManager } from '../../manager.js';
-import type { AnySessionStore, SessionStore } from '../../port/store.js';
+import type { AnySessions } from '../../carriers/carrier.js';
+import type { SessionStore } from '../../port/store.js';
 import type { Kit } from './kit.js';
 
 export function readWhatYouSaw({ it }: Kit): void {
@@ -28,20 +29,20 @@ export function readWhatYouSaw({ it }: Kit): void {
     const { a, sealed, stores, shopper } = kit;
     const [visitor, other] = [await shopper(), await shopper()];
     if (sealed) {
-      expect((await a.open(visitor.token, '999.AAAAAAAAAAAAAAAA')).isStored).toBe(true);
+      expect((await visitor.with({ mark: '999.AAAAAAAAAAAAAAAA' }).begin(a)).isStored).toBe(true);
       return;
     }
     await other.put(a, { pear: 1 });
     const { spying, atLeast } = spyOnMarks(kit, stores[1]);
     for (const mark of [`999.${visitor.mark!.split('.')[1]}`, other.mark, '2', '2.', 'x', undefined]) {
-      expect((await spying.open(visitor.token, mark)).isStored).toBe(true);
+      expect((await visitor.with({ mark }).begin(spying)).isStored).toBe(true);
     }
     expect(atLeast).toEqual(Array(6).fill(undefined));
   });
 }
 
 /** A server on this store, and the marks that it has asked the store for. */
-function spyOnMarks({ serverWith }: Kit, store: AnySessionStore): { spying: SessionManager; atLeast: unknown[] } {
+function spyOnMarks({ serverWith }: Kit, store: AnySessions): { spying: SessionManager; atLeast: unknown[] } {
   const atLeast: unknown[] = [];
   const find: SessionStore['find'] = (id, mark) => {
     atLeast.push(mark);

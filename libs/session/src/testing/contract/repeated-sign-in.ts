@@ -1,8 +1,9 @@
 // A sign-in that a proxy repeats on another server counts once, and nobody else profits from that.
 import { expect } from '@jest/globals';
-import { newId, REPEATED_WITHIN_MS as STEP } from '../../core/token.js';
+import { newId } from '../../core/identity.js';
+import { REPEATED_WITHIN_MS as STEP } from '../../core/repeat-safety.js';
 import type { SessionManager } from '../../manager.js';
-import { isSessionIndex } from '../../port/store.js';
+import { isSessionIndex } from '../../port/abilities.js';
 import type { Visitor } from '../visitor.js';
 import { down, newUser, type Kit } from './kit.js';
 
@@ -82,7 +83,7 @@ const newRequest = () => `request-${newId(Date.now())}`;
 
 /** As an app does it, with a count of the logins; on the second server as on the first. */
 async function logIn(who: Visitor, where: SessionManager, userId: string, requestId?: string): Promise<void> {
-  const epoch = await where.epochOf(userId);
+  const epoch = await where.users.epochOf(userId);
   await who.visit(
     where,
     async (session, request) => {
@@ -96,5 +97,5 @@ async function logIn(who: Visitor, where: SessionManager, userId: string, reques
 }
 
 async function expectOneSession({ store, a }: Kit, userId: string): Promise<void> {
-  if (isSessionIndex(store)) expect(await a.sessionsOf(userId)).toHaveLength(1);
+  if (isSessionIndex(store)) expect(await a.users.list(userId)).toHaveLength(1);
 }

@@ -1,7 +1,6 @@
 // A session that is in the token fits into the cookie, and a slow response gives it to nobody again.
 import { expect } from '@jest/globals';
 import type { Session } from '../../core/session.js';
-import { Visitor } from '../visitor.js';
 import { MINUTE, newUser, type Kit } from './kit.js';
 
 export function sealedInTheToken({ it }: Kit): void {
@@ -32,7 +31,7 @@ export function sealedInTheToken({ it }: Kit): void {
   it('may log the browser out when a slow response overtakes a login, and never in', async (kit) => {
     const { a, b, sealed, expectDead, advance } = kit;
     if (!sealed) return;
-    const bystander = new Visitor();
+    const bystander = kit.newVisitor();
     const first = newUser();
     await bystander.logIn(a, first);
     const slow = [await bystander.begin(a), await bystander.begin(b)];

@@ -1,7 +1,7 @@
 // While the store cannot answer, a session that has ended is not shown, and a sign-out is taken and done afterwards.
 import { expect } from '@jest/globals';
 import { StoreUnavailableError } from '../../core/errors.js';
-import { hasEpochs } from '../../port/store.js';
+import { hasEpochs } from '../../port/abilities.js';
 import { canShow, cuttable, signedIn, until } from './cuttable.js';
 import type { Kit } from './kit.js';
 
@@ -11,11 +11,11 @@ export function signOutInAnOutage({ it }: Kit): void {
     const copy = visitor.copy();
     await visitor.visit(web, (session) => session.destroy());
     expect([visitor.token, visitor.standby]).toEqual([undefined, undefined]);
-    const second = await signedIn(web);
+    const second = await signedIn(kit, web);
     const copyOfSecond = second.visitor.copy();
-    if (hasEpochs(kit.store)) await web.endAll(second.userId);
+    if (hasEpochs(kit.store)) await web.users.endAll(second.userId);
     // One that another server ended, and that this one has been asked for since.
-    const third = await signedIn(web);
+    const third = await signedIn(kit, web);
     await third.visitor.copy().visit(kit.server(kit.store, {}), (session) => session.destroy());
     expect(await third.visitor.see(web)).toBeUndefined();
     way.isCut = true;

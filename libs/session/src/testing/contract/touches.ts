@@ -1,6 +1,6 @@
 // Activity costs one touch per interval, and a failed touch never fails a request.
 import { expect } from '@jest/globals';
-import { isSealed } from '../../port/store.js';
+import { isSealed } from '../../carriers/sealed.js';
 import { down, MINUTE, type Kit } from './kit.js';
 
 export function touches({ it }: Kit): void {

@@ -6,7 +6,7 @@ import { createConnection, type Connection } from 'mysql2/promise';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../../core/errors.js';
 import { aRecord } from '../../../testing/a-record.js';
-import { CookieSessionStore } from '../cookie-session-store.js';
+import { CookieSessions } from '../cookie-sessions.js';
 import { MysqlRevocationList } from './mysql-revocation-list.js';
 import { revocationTables } from './schema.js';
 import { patience } from '../../../testing/patience.js';
@@ -107,7 +107,7 @@ describe('the revocation list in MySQL', () => {
 
   it('lets nobody in while it cannot be heard, whatever was known, and everybody again afterwards', async () => {
     const list = await openList();
-    const store = new CookieSessionStore({
+    const store = new CookieSessions({
       secrets: ['k'.repeat(32)],
       audience: 'https://roam.example',
       lifetimeMs: 8 * HOUR,

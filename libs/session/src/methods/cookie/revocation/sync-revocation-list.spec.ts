@@ -2,8 +2,8 @@
 import { StoreUnavailableError } from '../../../core/errors.js';
 import { describe, expect, it } from '@jest/globals';
 import { aRecord } from '../../../testing/a-record.js';
-import { describeSealedStore } from '../../../testing/index.js';
-import { CookieSessionStore, type CookieSessionOptions } from '../cookie-session-store.js';
+import { describeSealedSessions } from '../../../testing/index.js';
+import { CookieSessions, type CookieSessionOptions } from '../cookie-sessions.js';
 import { SyncRevocationList, type ReplicatedTombstones } from './sync-revocation-list.js';
 
 const [KEY, NEW_KEY] = ['k'.repeat(32), 'n'.repeat(32)];
@@ -40,8 +40,8 @@ class Tombstones implements ReplicatedTombstones {
   }
 }
 
-function storeOn(tombstones: Tombstones, options: Partial<CookieSessionOptions> = {}): CookieSessionStore {
-  return new CookieSessionStore({
+function storeOn(tombstones: Tombstones, options: Partial<CookieSessionOptions> = {}): CookieSessions {
+  return new CookieSessions({
     secrets: [KEY],
     audience: 'https://roam.example',
     lifetimeMs: 30 * 24 * 3_600_000,
@@ -50,7 +50,7 @@ function storeOn(tombstones: Tombstones, options: Partial<CookieSessionOptions> 
   });
 }
 
-describeSealedStore('cookie on tombstones', async () => {
+describeSealedSessions('cookie on tombstones', async () => {
   const tombstones = new Tombstones();
   return {
     servers: [storeOn(tombstones), storeOn(tombstones)],

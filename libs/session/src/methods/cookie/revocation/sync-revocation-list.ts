@@ -1,5 +1,5 @@
 // The revocation list in the memory of all servers, on what the `sync` method already sends between them.
-import type { SessionEpochs } from '../../../port/store.js';
+import type { SessionEpochs } from '../../../port/abilities.js';
 import type { RevocationList } from './revocation-list.js';
 
 /** What servers that hold copies of each other's sessions offer for it: tombstones that reach all of them, and epochs. */

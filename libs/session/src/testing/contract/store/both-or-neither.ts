@@ -1,7 +1,7 @@
 // Two changes that are one: a create that ends another session, and the end of all sessions of a user but one.
 import { expect } from '@jest/globals';
-import { newId } from '../../../core/token.js';
-import { liftsSessions } from '../../../port/store.js';
+import { newId } from '../../../core/identity.js';
+import { liftsSessions } from '../../../port/abilities.js';
 import { aRecord, next } from '../../a-record.js';
 import { markOf, type StoreKit } from './store-kit.js';
 

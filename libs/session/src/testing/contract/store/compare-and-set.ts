@@ -1,7 +1,7 @@
 // An update or destroy changes the version that it names and nothing else; of several at once none is lost unnoticed.
 import { expect } from '@jest/globals';
-import { newId } from '../../../core/token.js';
-import type { Json } from '../../../port/store.js';
+import { newId } from '../../../core/identity.js';
+import type { Json } from '../../../port/records.js';
 import { aRecord, HOUR, next, payload } from '../../a-record.js';
 import { markOf, type StoreKit } from './store-kit.js';
 

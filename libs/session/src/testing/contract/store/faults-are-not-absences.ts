@@ -1,7 +1,7 @@
 // A store that cannot answer throws.
 import { expect } from '@jest/globals';
 import { StoreUnavailableError } from '../../../core/errors.js';
-import { newId } from '../../../core/token.js';
+import { newId } from '../../../core/identity.js';
 import { aRecord, next } from '../../a-record.js';
 import { markOf, type StoreKit } from './store-kit.js';
 

@@ -1,6 +1,6 @@
 // What was created on one server is there on every other one as it was, and only once.
 import { expect } from '@jest/globals';
-import { newId } from '../../../core/token.js';
+import { newId } from '../../../core/identity.js';
 import { aRecord, next, payload } from '../../a-record.js';
 import { markOf, type StoreKit } from './store-kit.js';
 

@@ -1,7 +1,8 @@
 // What the tests of the store contract share: two servers' stores, and what is to be seen from all of them.
 import { expect } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Mark, SessionRecord, SessionStore, WriteResult } from '../../../port/store.js';
+import type { Mark, SessionRecord, WriteResult } from '../../../port/records.js';
+import type { SessionStore } from '../../../port/store.js';
 import { aRecord } from '../../a-record.js';
 import type { TestRunner } from '../../runner.js';
 import type { StoreUnderTest } from '../../store-under-test.js';

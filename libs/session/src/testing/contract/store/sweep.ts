@@ -1,6 +1,6 @@
 // The sweep removes what has ended, keeps what lives and each tombstone until its session would have ended.
 import { expect } from '@jest/globals';
-import { newId } from '../../../core/token.js';
+import { newId } from '../../../core/identity.js';
 import { aRecord, HOUR } from '../../a-record.js';
 import type { StoreKit } from './store-kit.js';
 

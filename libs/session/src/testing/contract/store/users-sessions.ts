@@ -1,7 +1,7 @@
 // A store that is an index knows each user's sessions and epoch as they are now.
 import { expect } from '@jest/globals';
-import { newId } from '../../../core/token.js';
-import { isSessionIndex } from '../../../port/store.js';
+import { newId } from '../../../core/identity.js';
+import { isSessionIndex } from '../../../port/abilities.js';
 import { aRecord, next, payload } from '../../a-record.js';
 import type { StoreKit } from './store-kit.js';
 

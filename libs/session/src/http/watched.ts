@@ -1,29 +1,4 @@
-// Changes of a session that come after its commit: which keys they are, and the error that names them.
-import { toJson } from './codec.js';
-import { SessionUsageError } from './errors.js';
-import { sameJson } from './merge.js';
-import type { Json, SessionData } from '../port/store.js';
-
-/** The keys of `now` that are not as they were; a value that cannot be written as JSON is a change. */
-export function changedKeys(before: SessionData, now: object): Set<string> {
-  const values = now as Readonly<Record<string, unknown>>;
-  const isSame = (key: string) => {
-    try {
-      if (Object.hasOwn(before, key)) return sameJson(before[key], values[key] as Json);
-      return toJson(key, values[key]) === undefined;
-    } catch {
-      return false;
-    }
-  };
-  return new Set([...Object.keys(before), ...Object.keys(now)].filter((key) => !isSame(key)));
-}
-
-export function tooLate(keys: readonly string[]): SessionUsageError {
-  return new SessionUsageError(
-    `The session was changed after the response had begun, which is not kept: ${keys.join(', ')}. ` +
-      'Change it before the first byte of the response.',
-  );
-}
+// A view of an object that tells of each change made through it.
 
 /** A view of `target` that tells of each change made through it; the change takes effect in `target`. */
 export function watched<T extends object>(target: T, onChange: (key: string) => void): T {

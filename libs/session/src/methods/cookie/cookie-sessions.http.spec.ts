@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SessionManager } from '../../manager.js';
 import { sessionMiddleware, type SessionRequest } from '../../http/middleware.js';
-import { CookieSessionStore } from './cookie-session-store.js';
+import { CookieSessions } from './cookie-sessions.js';
 import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 import { best, patience } from '../../testing/patience.js';
 
@@ -14,7 +14,7 @@ describe('a sealed session over HTTP', () => {
   let now = Date.now();
 
   beforeAll(async () => {
-    const store = new CookieSessionStore({
+    const store = new CookieSessions({
       secrets: ['k'.repeat(32)],
       audience: 'http://localhost',
       revocations: new MemoryRevocationList(),

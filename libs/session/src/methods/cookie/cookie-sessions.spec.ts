@@ -2,10 +2,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { stringifySetCookie } from 'cookie';
 import { SessionUsageError, StoreUnavailableError } from '../../core/errors.js';
-import { createdAt } from '../../core/token.js';
+import { createdAt } from '../../core/identity.js';
 import { aRecord, payload } from '../../testing/a-record.js';
-import { describeSealedStore } from '../../testing/index.js';
-import { CookieSessionStore, type CookieSessionOptions } from './cookie-session-store.js';
+import { describeSealedSessions } from '../../testing/index.js';
+import { CookieSessions, type CookieSessionOptions } from './cookie-sessions.js';
 import { KnownRevocations } from './revocation/known-revocations.js';
 import { MemoryRevocationList } from './revocation/memory-revocation-list.js';
 import { Sealer } from './sealer.js';
@@ -13,8 +13,8 @@ import { Sealer } from './sealer.js';
 const DAY = 24 * 3_600_000;
 const [KEY, NEW_KEY] = ['k'.repeat(32), 'n'.repeat(32)];
 
-function storeWith(options: Partial<CookieSessionOptions> = {}): CookieSessionStore {
-  return new CookieSessionStore({
+function storeWith(options: Partial<CookieSessionOptions> = {}): CookieSessions {
+  return new CookieSessions({
     secrets: [KEY],
     audience: 'https://roam.example',
     revocations: new MemoryRevocationList(),
@@ -23,7 +23,7 @@ function storeWith(options: Partial<CookieSessionOptions> = {}): CookieSessionSt
   });
 }
 
-describeSealedStore('cookie', async () => {
+describeSealedSessions('cookie', async () => {
   const revocations = new MemoryRevocationList();
   return {
     servers: [storeWith({ revocations }), storeWith({ revocations })],

@@ -1,18 +1,12 @@
 // The `cookie` method: the whole session sealed in the browser's cookie; servers share only what was ended early.
 import { biggestKeys } from '../../core/codec.js';
 import { SessionUsageError } from '../../core/errors.js';
-import type {
-  EndsKnownByHeart,
-  Found,
-  SealedStore,
-  SessionCapabilities,
-  SessionData,
-  SessionEpochs,
-  SessionRecord,
-  Unsealed,
-  WriteResult,
-} from '../../port/store.js';
-import { createdAt } from '../../core/token.js';
+import type { SessionEpochs } from '../../port/abilities.js';
+import type { Found, SessionData, SessionRecord, WriteResult } from '../../port/records.js';
+import type { SessionCapabilities } from '../../port/store.js';
+import type { Carrier, CarrierContext } from '../../carriers/carrier.js';
+import { SealedCarrier, type SealedSessions, type Unsealed } from '../../carriers/sealed.js';
+import { createdAt } from '../../core/identity.js';
 import type { RevocationList } from './revocation/revocation-list.js';
 import { Sealer } from './sealer.js';
 
@@ -49,7 +43,7 @@ type Head = [id: string, version: number, idleEndsAt: number, endsAt: number, ep
  * Whoever holds the cookie can go back to an earlier state of the same session, so what must not be taken back (a
  * role, a count of attempts) belongs in a new session (`regenerate`) or elsewhere.
  */
-export class CookieSessionStore implements SealedStore, SessionEpochs, EndsKnownByHeart {
+export class CookieSessions implements SealedSessions, SessionEpochs {
   readonly capabilities: SessionCapabilities = {
     method: 'cookie',
     mergesKeys: false,
@@ -63,6 +57,10 @@ export class CookieSessionStore implements SealedStore, SessionEpochs, EndsKnown
   constructor(private readonly options: CookieSessionOptions) {
     this.sealer = new Sealer(options.secrets, 'session', options.audience);
     this.now = options.now ?? Date.now;
+  }
+
+  carrier(sessions: SealedSessions, context: CarrierContext): Carrier {
+    return new SealedCarrier(sessions, context);
   }
 
   seal(record: SessionRecord): string {

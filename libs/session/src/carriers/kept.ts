@@ -1,0 +1,174 @@
+// Sessions that a store keeps: the browser holds a token, which opens its session, and a mark, which tells how new it is.
+import type { Found, Mark, SessionRecord, SessionSecrets } from '../port/records.js';
+import type { SessionStore } from '../port/store.js';
+import { StoreUnavailableError } from '../core/errors.js';
+import { hashSecret, type Identity } from '../core/identity.js';
+import {
+  Carried,
+  type AddedHeader,
+  type Carrier,
+  type CarrierContext,
+  type Committed,
+  type Incoming,
+  type Recalled,
+} from './carrier.js';
+import { cookieNames, expiredCookies, setCookie } from './cookies.js';
+import { equal } from './token.js';
+
+/**
+ * The token cookie is set only when a session is created, at login, at renewal and at the end, so that a late response
+ * never puts an old token back. The mark tells any server whether the copy that it reads is new enough.
+ */
+export class KeptCarrier implements Carrier {
+  readonly holdsContent = false;
+
+  constructor(
+    private readonly sessions: SessionStore,
+    private readonly context: CarrierContext,
+  ) {}
+
+  async open(incoming: Incoming): Promise<KeptCarried> {
+    const token = this.tokenOf(incoming);
+    return token ? this.openToken(token, this.markOf(incoming, token)) : this.carried();
+  }
+
+  recall(incoming: Incoming): Recalled | undefined {
+    const token = this.tokenOf(incoming);
+    return token && { id: token.id, seen: this.markOf(incoming, token) };
+  }
+
+  /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
+  async openToken(token: Identity, seen: Mark | undefined, isForeign = false): Promise<KeptCarried> {
+    const found = await this.sessions.find(token.id, seen);
+    if (!found) return this.carried(undefined, token.id);
+    const hash = hashSecret(token.secret);
+    const mayUse = this.context.rules.isLive(found) && this.isOurs(found.record, hash);
+    return this.carried(mayUse ? { token, hash, seen, found, isForeign } : undefined);
+  }
+
+  private carried(browser?: Browser, lostId?: string): KeptCarried {
+    return new KeptCarried(this.sessions, this.context, browser, lostId);
+  }
+
+  /** Only we issue tokens for this id: one that opens nothing was ours and has been replaced, so somebody kept a copy. */
+  private isOurs({ id, userId, secrets }: SessionRecord, hash: string): boolean {
+    const { current, next, previous, previousUntil = 0 } = secrets;
+    const inGrace = previous !== undefined && equal(hash, previous) && this.context.rules.now() <= previousUntil;
+    if (equal(hash, current) || (next && equal(hash, next)) || inGrace) return true;
+    this.context.rules.emit({ type: 'theft', id, userId });
+    this.context.background(this.sessions.destroy(id).then(() => undefined));
+    return false;
+  }
+
+  private tokenOf({ cookies }: Incoming): Identity | undefined {
+    const { tokens, rules } = this.context;
+    const sealed = cookies[cookieNames(rules.secure).token];
+    const token = sealed === undefined ? undefined : tokens.open(sealed);
+    return token && !rules.isForgotten(token.id) ? token : undefined;
+  }
+
+  private markOf({ cookies }: Incoming, { id }: Identity): Mark | undefined {
+    const { tokens, rules } = this.context;
+    return tokens.openMark(cookies[cookieNames(rules.secure).mark], id);
+  }
+}
+
+/** What the browser has sent, and the session that it opens. */
+interface Browser {
+  readonly token: Identity;
+  /** Of the token's secret. */
+  readonly hash: string;
+  readonly seen: Mark | undefined;
+  readonly found: Found;
+  readonly isForeign: boolean;
+}
+
+class KeptCarried extends Carried {
+  constructor(
+    private readonly store: SessionStore,
+    private readonly context: CarrierContext,
+    private readonly browser: Browser | undefined,
+    private readonly lost: string | undefined,
+  ) {
+    super(store, browser?.found);
+  }
+
+  override get lostId(): string | undefined {
+    return this.lost;
+  }
+
+  look({ id }: SessionRecord, mark?: Mark): Promise<Found | undefined> {
+    return this.store.find(id, mark);
+  }
+
+  override async wasMade(id: string): Promise<boolean> {
+    try {
+      return (await this.store.find(id)) !== undefined;
+    } catch (error) {
+      // A login need not fail for what is hardly ever there.
+      if (error instanceof StoreUnavailableError) return false;
+      throw error;
+    }
+  }
+
+  /** Nobody waits for it, and a failed one never fails a request. */
+  touch(record: SessionRecord, idleEndsAt: number): SessionRecord {
+    const { background, rules } = this.context;
+    const failed = (error: unknown) => rules.emit({ type: 'touch-failed', id: record.id, error });
+    background(this.store.touch(record.id, idleEndsAt).catch(failed));
+    return { ...record, idleEndsAt };
+  }
+
+  /**
+   * A renewal has two steps: the successor is handed out, and takes over when the browser comes back with it; so an
+   * answer that is lost logs nobody out.
+   */
+  override renewed(record: SessionRecord, isTouchDue: boolean): SessionSecrets | undefined {
+    const browser = this.browserOf(record);
+    if (!browser) return undefined;
+    const { tokens, rules } = this.context;
+    const { secrets } = record;
+    if (secrets.next !== undefined) {
+      if (!equal(browser.hash, secrets.next)) return undefined;
+      const previousUntil = rules.now() + rules.limits.grace;
+      return { current: secrets.next, since: secrets.since, previous: secrets.current, previousUntil };
+    }
+    const isDue = rules.now() >= secrets.since + rules.limits.renew && isTouchDue;
+    if (!isDue || !equal(browser.hash, secrets.current)) return undefined;
+    return { ...secrets, since: rules.now(), next: hashSecret(tokens.successors(browser.token)[0]) };
+  }
+
+  carry(committed: Committed | undefined): readonly AddedHeader[] {
+    const { tokens, rules } = this.context;
+    const { secure } = rules;
+    if (!committed) return expiredCookies(secure);
+    const names = cookieNames(secure);
+    const { record, mark, maxAge } = committed;
+    const headers: AddedHeader[] = [];
+    const secret = this.secretFor(committed);
+    if (secret) headers.push(setCookie(names.token, tokens.seal(record.id, secret), { secure, maxAge }));
+    // The browser of a new token has seen nothing of the session yet.
+    if (mark !== this.browserOf(record)?.seen)
+      headers.push(setCookie(names.mark, tokens.sealMark(record.id, mark), { secure, maxAge }));
+    return headers;
+  }
+
+  /** What the browser must be given: undefined while it keeps what it has. */
+  private secretFor({ record, secret }: Committed): Buffer | undefined {
+    const browser = this.browserOf(record);
+    if (!browser) return secret;
+    const { current, next } = record.secrets;
+    // Also once more while the browser has not come back with it.
+    if (next !== undefined && equal(browser.hash, current)) {
+      const successors = this.context.tokens.successors(browser.token);
+      const successor = successors.find((candidate) => hashSecret(candidate) === next);
+      if (successor) return successor;
+    }
+    return browser.isForeign ? browser.token.secret : undefined;
+  }
+
+  /** Undefined where this request has begun another session than the browser's. */
+  private browserOf({ id }: SessionRecord): Browser | undefined {
+    return this.browser?.token.id === id ? this.browser : undefined;
+  }
+}

@@ -1,0 +1,143 @@
+// Sessions that the browser holds: the token is the session, sealed.
+import type { Found, SessionRecord, WriteResult } from '../port/records.js';
+import { hasEpochs } from '../port/abilities.js';
+import type { RepeatSafety } from '../core/repeat-safety.js';
+import {
+  Carried,
+  type AddedHeader,
+  type AnySessions,
+  type CarriedSessions,
+  type Carrier,
+  type CarrierContext,
+  type Committed,
+  type Incoming,
+  type Recalled,
+} from './carrier.js';
+import { cookieNames, expiredCookies, setCookie } from './cookies.js';
+
+/**
+ * Nobody stores them; what is stored is which of them have ended. A new token is sealed after each `create` and `update`,
+ * and instead of a touch. Older tokens of a session stay usable until their own idle limit, so that of parallel writes the
+ * one wins whose response the browser takes last. `destroy` ends them all.
+ */
+export interface SealedSessions extends CarriedSessions {
+  /** As everywhere, and refuses what `seal` would. @throws SessionUsageError */
+  create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult>;
+  update(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
+  /** @throws SessionUsageError when a browser would not keep so large a cookie. */
+  seal(record: SessionRecord): string;
+  /** The record in the token, whether or not it has ended; undefined for what is not exactly ours. */
+  unseal(token: string): Unsealed | undefined;
+  /** As `SessionStore.find`, of a record that the browser brought: undefined when it was ended. */
+  admit(record: SessionRecord): Promise<Found | undefined>;
+  /** Whether this server knows without asking that the session, or all of its user's, ended early, or cannot know. */
+  isKnownToHaveEnded(record: SessionRecord): boolean;
+}
+
+export interface Unsealed {
+  readonly record: SessionRecord;
+  /** Sealed with an older key: must be sealed again. */
+  readonly outdated: boolean;
+}
+
+/** For who puts two methods together. */
+export function isSealed(sessions: AnySessions): sessions is SealedSessions {
+  return 'unseal' in sessions;
+}
+
+export class SealedCarrier implements Carrier {
+  readonly holdsContent = true;
+
+  constructor(
+    private readonly sessions: SealedSessions,
+    private readonly context: CarrierContext,
+  ) {}
+
+  async open({ cookies }: Incoming, repeats: RepeatSafety): Promise<Carried> {
+    return this.openToken(cookies[cookieNames(this.context.rules.secure).token], repeats);
+  }
+
+  recall({ cookies }: Incoming): Recalled | undefined {
+    const token = cookies[cookieNames(this.context.rules.secure).token];
+    const record = token === undefined ? undefined : this.sessions.unseal(token)?.record;
+    if (!record || this.sessions.isKnownToHaveEnded(record)) return undefined;
+    const mark = String(record.version);
+    const content = this.context.rules.decode(record);
+    if (!content) return undefined;
+    // Sealed when its idle limit began.
+    const takenAt = record.idleEndsAt - this.context.rules.idleLimit(content.remember);
+    return { id: record.id, seen: mark, copy: { record, mark, takenAt } };
+  }
+
+  /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
+  async openToken(token: string | undefined, repeats: RepeatSafety, isForeign = false): Promise<Carried> {
+    const { sessions, context } = this;
+    const unsealed = token === undefined ? undefined : sessions.unseal(token);
+    const carried = (found?: Found, mustTouch = false) =>
+      new SealedCarried(sessions, context, repeats, found, mustTouch);
+    if (!unsealed || !context.rules.isWithinLimits(unsealed.record)) return carried();
+    const { record, outdated } = unsealed;
+    const found = (await sessions.admit(record)) ?? (await this.leftByEarlierTry(record, repeats));
+    return found && context.rules.isLive(found) ? carried(found, outdated || isForeign) : carried();
+  }
+
+  /** The session that an earlier try of this request has left for a new one: this try begins where that one did. */
+  private async leftByEarlierTry(record: SessionRecord, repeats: RepeatSafety): Promise<Found | undefined> {
+    const { sessions } = this;
+    const trace = repeats.traceOf(record.id);
+    if (trace === undefined || (await sessions.admit({ ...record, id: trace }))) return undefined;
+    const { userId } = record;
+    return { record, userEpoch: userId !== null && hasEpochs(sessions) ? await sessions.epochOf(userId) : 0 };
+  }
+}
+
+class SealedCarried extends Carried {
+  constructor(
+    private readonly sealed: SealedSessions,
+    private readonly context: CarrierContext,
+    private readonly repeats: RepeatSafety,
+    found: Found | undefined,
+    private readonly isOutdated: boolean,
+  ) {
+    super(sealed, found);
+  }
+
+  override get mustTouch(): boolean {
+    return this.isOutdated;
+  }
+
+  look(record: SessionRecord): Promise<Found | undefined> {
+    return this.sealed.admit(record);
+  }
+
+  /**
+   * Looks once more whether the session has ended since the request began: the token of a session that a login has left
+   * would take the place of the new one's.
+   */
+  async touch(record: SessionRecord, idleEndsAt: number): Promise<SessionRecord> {
+    try {
+      const found = await this.sealed.admit(record);
+      if (found && this.context.rules.isLive(found)) return { ...record, idleEndsAt };
+    } catch (error) {
+      this.context.rules.emit({ type: 'touch-failed', id: record.id, error });
+    }
+    return record;
+  }
+
+  override async leave(record: SessionRecord, ifVersion?: number): Promise<WriteResult> {
+    // Nobody else knows who has left it.
+    const trace = this.repeats.traceOf(record.id);
+    if (trace !== undefined) await this.sealed.destroy(trace);
+    return this.sealed.destroy(record.id, ifVersion);
+  }
+
+  carry(committed: Committed | undefined): readonly AddedHeader[] {
+    const { secure } = this.context.rules;
+    if (!committed) return expiredCookies(secure);
+    // The browser holds the record that was found, and no other.
+    if (committed.record === this.found?.record) return [];
+    return [
+      setCookie(cookieNames(secure).token, this.sealed.seal(committed.record), { secure, maxAge: committed.maxAge }),
+    ];
+  }
+}

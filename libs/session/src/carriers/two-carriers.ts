@@ -1,0 +1,97 @@
+// A site that moves between sessions in a store and sessions in the token: each server opens the tokens of both kinds.
+import type { SessionRecord } from '../port/records.js';
+import type { SessionStore } from '../port/store.js';
+import { SessionUsageError } from '../core/errors.js';
+import type { RepeatSafety } from '../core/repeat-safety.js';
+import { hashSecret } from '../core/identity.js';
+import type { Carried, Carrier, CarrierContext, Incoming, Recalled } from './carrier.js';
+import { cookieNames } from './cookies.js';
+import { KeptCarrier } from './kept.js';
+import { SealedCarrier, type SealedSessions } from './sealed.js';
+
+/** A store that can take over the session in a token. */
+export interface Lending extends SessionStore {
+  /**
+   * Has the copy of this unsealed session opened by a secret of this hash; makes the copy where there is none.
+   * @returns false when the session is over
+   */
+  lend(token: SessionRecord, secretHash: string): Promise<boolean>;
+}
+
+/** Opens `own` sessions, then those of the other kind, which the response hands over to its own. */
+abstract class TwoCarriers implements Carrier {
+  constructor(
+    protected readonly own: Carrier,
+    protected readonly context: CarrierContext,
+  ) {}
+
+  get holdsContent(): boolean {
+    return this.own.holdsContent;
+  }
+
+  async open(incoming: Incoming, repeats: RepeatSafety): Promise<Carried> {
+    const carried = await this.own.open(incoming, repeats);
+    const token = incoming.cookies[cookieNames(this.context.rules.secure).token];
+    if (carried.found || token === undefined) return carried;
+    return (await this.takeOver(token, incoming, repeats)) ?? carried;
+  }
+
+  recall(incoming: Incoming): Recalled | undefined {
+    return this.own.recall(incoming);
+  }
+
+  protected abstract takeOver(token: string, incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined>;
+}
+
+/** Of a server whose sessions are kept. */
+export class KeptBesideSealed extends TwoCarriers {
+  private readonly kept: KeptCarrier;
+
+  constructor(
+    private readonly store: Lending,
+    private readonly sealed: SealedSessions,
+    context: CarrierContext,
+  ) {
+    const kept = new KeptCarrier(store, context);
+    super(kept, context);
+    this.kept = kept;
+  }
+
+  protected async takeOver(token: string): Promise<Carried | undefined> {
+    const { tokens, rules } = this.context;
+    const record = this.sealed.unseal(token)?.record;
+    if (!record || !rules.isWithinLimits(record)) return undefined;
+    const opened = { id: record.id, secret: tokens.secretOf(record.id) };
+    if (!(await this.store.lend(record, hashSecret(opened.secret)))) return undefined;
+    return this.kept.openToken(opened, undefined, true);
+  }
+}
+
+/** Of a server whose sessions are sealed. */
+export class SealedBesideKept extends TwoCarriers {
+  private readonly sealed: SealedCarrier;
+  private readonly kept: KeptCarrier;
+
+  constructor(
+    private readonly sessions: SealedSessions,
+    store: SessionStore,
+    context: CarrierContext,
+  ) {
+    const sealed = new SealedCarrier(sessions, context);
+    super(sealed, context);
+    this.sealed = sealed;
+    this.kept = new KeptCarrier(store, context);
+  }
+
+  protected async takeOver(_token: string, incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined> {
+    const kept = await this.kept.open(incoming);
+    if (!kept.found) return undefined;
+    try {
+      return await this.sealed.openToken(this.sessions.seal(kept.found.record), repeats, true);
+    } catch (error) {
+      // Too large for a cookie: it stays where it is.
+      if (error instanceof SessionUsageError) return kept;
+      throw error;
+    }
+  }
+}

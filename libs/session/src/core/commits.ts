@@ -1,0 +1,234 @@
+// Changes and their commit: compare-and-set of one session against whoever writes it at the same time.
+import type { Found, Json, Mark, SessionData, SessionRecord } from '../port/records.js';
+import type { SessionWriter } from '../port/store.js';
+import { nextAttempt } from './attempts.js';
+import { toJson } from './codec.js';
+import type { Carried } from '../carriers/carrier.js';
+import type { SessionRules } from './rules.js';
+import { RequestOverError, SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
+import { hashSecret, type Identity } from './identity.js';
+import { applyChanges, changesBetween, joinWrites, type Changes } from './merge.js';
+import type { RepeatSafety } from './repeat-safety.js';
+import type { Shown } from './shown.js';
+import type { Stored } from './stored.js';
+
+const NOTHING: Changes = new Map();
+
+/** The stored form of one request's session. */
+export class Commits {
+  stored: Stored | undefined;
+  /** Whose session it is from the next write on. */
+  bearer: { readonly userId: string; readonly epoch: number } | undefined;
+  /** "Keep me signed in". */
+  remember = false;
+  /** What opens the session, where this request makes it. */
+  fresh: Identity | undefined;
+
+  /** Asks for a touch though the touch interval is not over. */
+  wantsTouch: boolean;
+
+  constructor(
+    private readonly rules: SessionRules,
+    private readonly carried: Carried,
+    private readonly repeats: RepeatSafety,
+    private readonly shown: Shown,
+    private readonly isOver: () => boolean,
+  ) {
+    this.wantsTouch = carried.mustTouch;
+  }
+
+  /** What opens the session that `create` makes. */
+  get identity(): Identity {
+    return (this.fresh ??= this.repeats.identity());
+  }
+
+  /** Goes on with a session that is not stored yet. */
+  restart(identity: Identity | undefined): void {
+    this.stored = this.bearer = undefined;
+    this.fresh = identity;
+    this.remember = false;
+  }
+
+  /**
+   * @param instead what a login has left for this one
+   * @returns whether that has ended in the same step
+   */
+  async create(data: SessionData, instead: Stored | undefined): Promise<boolean> {
+    const { rules } = this;
+    const { id, secret } = this.identity;
+    const start = rules.now();
+    const content = { data, remember: this.remember, schema: rules.codec.schema };
+    const record: SessionRecord = {
+      id,
+      version: 1,
+      secrets: { current: hashSecret(secret), since: start },
+      payload: rules.codec.encode(content),
+      ...rules.lifeFrom(start, this.remember),
+      userId: this.bearer?.userId ?? null,
+      epoch: this.bearer?.epoch ?? 0,
+      writes: [this.repeats.nextWriteId()],
+    };
+    this.assertAwaited();
+    const result = await this.carried.sessions.create(record, instead?.record);
+    if (result.status !== 'done') throw ended();
+    const stored = this.written(rules.keep(record, content), result);
+    if (result.record) await this.goOnWith(stored, record, data, instead);
+    else this.stored = stored;
+    this.bearer = undefined;
+    return result.ended === true;
+  }
+
+  /**
+   * A proxy repeats this request, and its first try had made this session: it counts once. Where that one did not get
+   * to end the old session, others may have changed that meanwhile, so what this try carries over is newer.
+   */
+  private async goOnWith(first: Stored, { userId }: SessionRecord, data: SessionData, old?: Stored): Promise<void> {
+    if (first.record.userId !== userId)
+      throw new SessionConflictError('The same request id was used for two users: use a new id for each request.');
+    this.stored = first;
+    const changes = old ? changesBetween(first.data, data) : NOTHING;
+    if (changes.size > 0) await this.write(() => changes, data);
+    else this.shown.follow(first.data, data);
+  }
+
+  /**
+   * Compare-and-set: lays the changes over the newest record until nobody was faster. What the session then holds that is
+   * not as in `seen` was changed by the handler beside them, and stays in the session.
+   */
+  async write(
+    changesTo: (data: SessionData) => Changes | Promise<Changes>,
+    seen: SessionData = this.stored!.data,
+    put: SessionWriter['update'] = (next, base) => this.carried.sessions.update(next, base),
+  ): Promise<void> {
+    const { rules } = this;
+    this.carried.assertWritable();
+    const writeId = this.repeats.nextWriteId();
+    let base = this.stored!;
+    // A proxy repeated this request elsewhere and the first try had committed: it counts once.
+    if (base.record.writes.includes(writeId)) return;
+    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
+      const changes = await changesTo(base.data);
+      const next = this.successor(base, changes, writeId);
+      this.assertAwaited();
+      const result = await put(next.record, base.record);
+      if (result.status === 'done') {
+        if (result.record) rules.emit({ type: 'merged', id: result.record.id });
+        return this.adopt(this.written(next, result), seen);
+      }
+      const current = result.status === 'conflict' ? rules.stored(result.current) : undefined;
+      if (!current) {
+        rules.emit({ type: 'revival-refused', id: next.record.id });
+        throw ended();
+      }
+      base = current;
+      // The answer to our own write was lost.
+      if (base.record.writes.includes(writeId)) return this.adopt(base, seen);
+      rules.emit({ type: 'merged', id: base.record.id });
+    }
+  }
+
+  /** Changes one key; `change` is called again on the newer value when another request was faster. */
+  async update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
+    const session = this.shown.session!;
+    // What this call has made of it, also when others have changed it again before their writes were merged.
+    let own: { value: Json | undefined } | undefined;
+    const seen = { ...this.stored!.data };
+    await this.write(async (data) => {
+      const value = toJson(key, await change(structuredClone(data[key]) as T | undefined));
+      own = { value };
+      session[key] = structuredClone(value);
+      if (value === undefined) delete seen[key];
+      else seen[key] = value;
+      return new Map([[key, value]]);
+    }, seen);
+    return (own ? structuredClone(own.value) : session[key]) as T;
+  }
+
+  /** Moves the session to another epoch by `put`. @throws SessionEndedError when another request was faster */
+  async lift(bearer: Commits['bearer'], put: SessionWriter['update']): Promise<void> {
+    this.bearer = bearer;
+    try {
+      await this.write(() => NOTHING, undefined, put);
+    } finally {
+      // A commit that comes later must not lift it alone: the next end of all sessions would pass it by.
+      this.bearer = undefined;
+    }
+  }
+
+  /** Renewal alone is not worth failing or repeating a request for: the next one tries again. */
+  async renew(): Promise<void> {
+    const base = this.stored!;
+    const next = this.successor(base, NOTHING, this.repeats.nextWriteId());
+    try {
+      this.assertAwaited();
+      const result = await this.carried.sessions.update(next.record, base.record);
+      if (result.status === 'done') this.adopt(this.written(next, result), base.data);
+    } catch (error) {
+      this.rules.emit({ type: 'touch-failed', id: next.record.id, error });
+    }
+  }
+
+  isTouchDue(stored: Stored): boolean {
+    return this.wantsTouch || this.rules.isTouchDue(stored);
+  }
+
+  /** The session as it is now; undefined when it has ended. @throws StoreUnavailableError when nobody can tell */
+  async look(): Promise<Found | undefined> {
+    const { record, mark } = this.stored!;
+    const found = await this.carried.look(record, mark);
+    return found && this.rules.isLive(found) ? found : undefined;
+  }
+
+  /** Reads the session again. @throws SessionEndedError */
+  async reload(): Promise<void> {
+    if (!this.stored)
+      throw new SessionUsageError('This session has not been saved yet, so it cannot be reloaded: save it first.');
+    const found = await this.look();
+    const stored = found && this.rules.stored(found.record, found.mark);
+    if (!stored) throw new SessionEndedError('The session has ended, so it cannot be reloaded.');
+    this.stored = stored;
+    this.shown.show(stored.data);
+  }
+
+  /** @throws RequestOverError when nobody waits for this request any more; asked before each write */
+  assertAwaited(): void {
+    if (this.isOver())
+      throw new RequestOverError(
+        'The request took too long: its client no longer waits, so its changes were not kept.',
+      );
+  }
+
+  private successor(base: Stored, changes: Changes, writeId: string): Stored {
+    const { rules } = this;
+    const { record, remember, schema, data } = base;
+    const content = { data: applyChanges(data, changes), remember, schema };
+    const next = {
+      ...record,
+      ...this.bearer,
+      version: record.version + 1,
+      secrets: this.carried.renewed(record, this.isTouchDue(base)) ?? record.secrets,
+      payload: rules.codec.encode(content),
+      idleEndsAt: Math.max(record.idleEndsAt, rules.now() + rules.idleLimit(remember)),
+      writes: joinWrites(record.writes, [writeId]),
+    };
+    return rules.keep(next, content, undefined, content.data);
+  }
+
+  /** What the store has made of a write. */
+  private written(next: Stored, { record, mark }: { record?: SessionRecord; mark?: Mark }): Stored {
+    const { rules } = this;
+    const stored = record && rules.stored(record, mark);
+    if (stored) return stored;
+    return mark === undefined ? next : rules.keep(next.record, next, mark, next.data);
+  }
+
+  private adopt(stored: Stored, seen: SessionData): void {
+    this.stored = stored;
+    this.bearer = undefined;
+    this.shown.follow(stored.data, seen);
+  }
+}
+
+function ended(): SessionEndedError {
+  return new SessionEndedError('The session ended while this request ran; its changes were not kept.');
+}

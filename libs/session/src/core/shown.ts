@@ -1,0 +1,84 @@
+// `req.session` as the handler has it: what of it is to be stored, and what is put into it.
+import type { Json, SessionData } from '../port/records.js';
+import { toJson, type Codec } from './codec.js';
+import { SessionUsageError } from './errors.js';
+import { changedKeys, sameJson } from './merge.js';
+import type { Session } from './session.js';
+import type { Stored } from './stored.js';
+
+/** One request's `req.session`, whichever it is at the moment. */
+export class Shown {
+  /** Called when `regenerate` or `destroy` puts another one there. */
+  onReplace: (session: Session | undefined) => void = () => undefined;
+  /** What was changed too late and has been reported. */
+  private readonly late = new Set<string>();
+
+  /** @param session undefined after `destroy` */
+  constructor(
+    public session: Session | undefined,
+    private readonly codec: Codec,
+    private readonly onLate: (keys: readonly string[]) => void,
+  ) {}
+
+  replace(session: Session | undefined): void {
+    this.session = session;
+    this.onReplace(session);
+  }
+
+  get isEmpty(): boolean {
+    return Object.keys(this.session!).length === 0;
+  }
+
+  /** @throws SessionUsageError for what cannot be stored; it names the key */
+  data(): SessionData {
+    const data: Record<string, Json> = {};
+    for (const [key, value] of Object.entries(this.session!)) {
+      const json = toJson(key, value);
+      if (json !== undefined) data[key] = json;
+    }
+    return data;
+  }
+
+  /** Puts this content into the session, apart from these keys; values that are the same keep their identity. */
+  show(data: SessionData, except?: ReadonlySet<string>): void {
+    const { session } = this;
+    if (!session) return;
+    for (const key of Object.keys(session)) if (!Object.hasOwn(data, key) && !except?.has(key)) delete session[key];
+    for (const [key, value] of Object.entries(data)) {
+      if (except?.has(key)) continue;
+      if (!Object.hasOwn(session, key) || !sameJson(session[key] as Json, value)) session[key] = structuredClone(value);
+    }
+  }
+
+  /** The same for what another request has stored; what the handler has changed since `seen` stays as the handler has it. */
+  follow(data: SessionData, seen: SessionData): void {
+    if (this.session) this.show(data, changedKeys(seen, this.session));
+  }
+
+  // --- what comes after the commit
+
+  /** Reports what was changed after the commit, each key once. */
+  reportChangesSince(stored: Stored | undefined): void {
+    if (this.session && (stored ? !this.codec.isIn(stored, this.session) : !this.isEmpty))
+      this.reportLate(changedKeys(stored?.data ?? {}, this.session));
+  }
+
+  reportLate(keys: Iterable<string>): void {
+    const fresh = [...keys].filter((key) => !this.late.has(key));
+    if (fresh.length === 0) return;
+    for (const key of fresh) this.late.add(key);
+    this.onLate(fresh);
+  }
+
+  /** @throws SessionUsageError when something was changed too late */
+  assertNothingLate(): void {
+    if (this.late.size > 0) throw tooLate([...this.late]);
+  }
+}
+
+export function tooLate(keys: readonly string[]): SessionUsageError {
+  return new SessionUsageError(
+    `The session was changed after the response had begun, which is not kept: ${keys.join(', ')}. ` +
+      'Change it before the first byte of the response.',
+  );
+}

@@ -1,0 +1,59 @@
+// The answer to a request whose session could not be read or kept.
+import type { IncomingMessage } from 'node:http';
+import { SessionError, StoreUnavailableError } from '../core/errors.js';
+import type { SessionManager } from '../manager.js';
+
+/** The answer that replaces the handler's when the session cannot be read or kept. */
+export interface FailureAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The app's own answer, and a short one where that fails or Node refuses it. Never rejects. */
+export async function answersTo(
+  manager: SessionManager,
+  error: unknown,
+  request: IncomingMessage,
+): Promise<FailureAnswer[]> {
+  const failure =
+    error instanceof SessionError
+      ? error
+      : new StoreUnavailableError('The session could not be read or stored.', { cause: error });
+  const answers = [defaultAnswer(failure)];
+  try {
+    const own = await manager.options.failure?.(failure, request);
+    if (own) answers.unshift(own);
+  } catch (error) {
+    manager.report({ type: 'response-error', error });
+  }
+  return answers.map((answer) => {
+    const length = String(Buffer.byteLength(answer.body));
+    return { ...answer, headers: { 'Cache-Control': 'no-store', ...answer.headers, 'Content-Length': length } };
+  });
+}
+
+/** 503 asks to come again; a session that ended meanwhile asks to log in. */
+const STATUS: Record<string, number> = {
+  session_store_unavailable: 503,
+  session_outage: 503,
+  session_conflict: 503,
+  request_over: 503,
+  session_ended: 401,
+  session_usage: 500,
+};
+
+/** The status that fits this error. */
+export function failureStatus(error: SessionError): number {
+  return STATUS[error.code] ?? 500;
+}
+
+function defaultAnswer(error: SessionError): FailureAnswer {
+  const status = failureStatus(error);
+  const message = status === 500 ? 'The session could not be stored.' : error.message;
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json', ...(status === 503 && { 'Retry-After': '1' }) },
+    body: JSON.stringify({ error: { code: error.code, message } }),
+  };
+}

@@ -1,0 +1,42 @@
+// What a store may be able to do beyond the port, and the guards that tell.
+import type { SessionRecord, WriteResult } from './records.js';
+import type { SessionWriter } from './store.js';
+
+/** Can end all sessions of a user at once. Optional: `hasEpochs` tells. */
+export interface SessionEpochs {
+  /** The user's epoch now; 0 when never raised. */
+  epochOf(userId: string): Promise<number>;
+  /** Ends every session of the user that began under an earlier epoch, also one that is being created just now. */
+  raiseEpoch(userId: string): Promise<number>;
+}
+
+export function hasEpochs<T extends SessionWriter>(store: T): store is T & SessionEpochs {
+  return 'epochOf' in store && 'raiseEpoch' in store;
+}
+
+/**
+ * Can end all of a user's sessions but one in the step that lifts this one above them. Optional: `liftsSessions` tells. Without
+ * it two steps do, of which a fault may leave the second undone: the next end of all goes above what that has lifted.
+ */
+export interface SessionLift extends SessionEpochs {
+  /**
+   * As `update`, and raises the epoch of `record.userId` to `record.epoch` in the same step: both or neither. Where that epoch
+   * is reached already it is `done` if this session was lifted to it by another request, or by a try whose answer was lost, and
+   * brings the record; else `gone`: somebody else has ended all sessions, this one too. `record` changes nothing else.
+   */
+  updateAbove(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
+}
+
+export function liftsSessions<T extends SessionWriter>(store: T): store is T & SessionLift {
+  return 'updateAbove' in store;
+}
+
+/** A store that knows which sessions a user has. Optional: `isSessionIndex` tells. */
+export interface SessionIndex extends SessionEpochs {
+  /** The user's live records, newest first, none that was created before this call missing. */
+  listByUser(userId: string): Promise<SessionRecord[]>;
+}
+
+export function isSessionIndex<T extends SessionWriter>(store: T): store is T & SessionIndex {
+  return 'listByUser' in store && hasEpochs(store);
+}
