@@ -337,8 +337,8 @@ export class MysqlCluster implements Cluster {
   }
 
   /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a sixth of their time. */
-  get isGathering(): boolean {
-    return this.nodeSet.isGathering;
+  get isRecovering(): boolean {
+    return this.nodeSet.isRecovering;
   }
 
   /** The name of the node that statements of this key go to now, to be shown; undefined while none can be used. */

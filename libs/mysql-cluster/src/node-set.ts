@@ -15,7 +15,7 @@ import { Watch } from './watch.js';
 export type NodeSetOptions = Required<Omit<ClusterOptions, 'startTimeoutMs' | 'ca'>> & Pick<ClusterOptions, 'ca'>;
 
 /** Milliseconds after an outage for which nodes that are not back yet make a difference. */
-const GATHERING_MS = 10_000;
+const RECOVERING_MS = 10_000;
 
 interface Member extends ClusterNode {
   hash: number;
@@ -48,7 +48,7 @@ export class NodeSet {
   private hasBeenReadable = false;
   /** That no node can be read now is because this process stood still. */
   private isOwnFault = false;
-  private gatheringUntil = -Infinity;
+  private recoveringUntil = -Infinity;
   private closed = false;
   private closing: Promise<void> | undefined;
 
@@ -85,13 +85,13 @@ export class NodeSet {
    * True just after an outage, while the nodes come back one after the other. Each that joins its group holds up the writes of
    * all, just when everybody comes again who was told to.
    */
-  get isGathering(): boolean {
-    return this.clock.now() < this.gatheringUntil && this.known.some(({ state }) => state !== 'online');
+  get isRecovering(): boolean {
+    return this.clock.now() < this.recoveringUntil && this.known.some(({ state }) => state !== 'online');
   }
 
-  /** Milliseconds that a write may take in all: less while nodes gather, so that it is soon told to come again. */
+  /** Milliseconds that a write may take in all: less while nodes recover, so that it is soon told to come again. */
   get writeTimeoutMs(): number {
-    return this.options.writeTimeoutMs / (this.isGathering ? 6 : 1);
+    return this.options.writeTimeoutMs / (this.isRecovering ? 6 : 1);
   }
 
   /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */
@@ -296,7 +296,7 @@ export class NodeSet {
     const isReadable = this.readable.length > 0;
     const outageMs = now - (this.unreadableSince ?? now);
     if (isReadable && this.hasBeenReadable && !this.isOwnFault && outageMs > this.options.readTimeoutMs)
-      this.gatheringUntil = now + GATHERING_MS;
+      this.recoveringUntil = now + RECOVERING_MS;
     this.hasBeenReadable ||= isReadable;
     if (isReadable || this.members.every(({ index }) => !this.health.of(index).reachable)) this.isOwnFault = false;
     this.unusableSince = this.usable.length > 0 ? undefined : (this.unusableSince ?? now);
