@@ -428,6 +428,14 @@ describe('more statements than connections', () => {
   });
 });
 
+describe('a read that takes every node too long', () => {
+  it('fails in time, though one of the nodes has not been asked', async () => {
+    await allOnline();
+    const reading = cluster.read('SELECT SLEEP(5)', []).catch((error: unknown) => error);
+    expect(await Promise.race([reading, sleep(4000)])).toBeInstanceOf(ClusterUnavailableError);
+  });
+});
+
 describe('close', () => {
   it('ends what waits and leaves no connection behind', async () => {
     const brief = await MysqlCluster.connect({ urls: databases.urls, ...patience });

@@ -102,15 +102,15 @@ export class MysqlCluster implements Cluster {
     let rows: T[] | undefined;
     let cause: unknown;
     for (let round = 1; ;) {
-      const node = nodeSet.readHome(keyHash, asked);
-      if (node && budget.left > 0) {
+      const node = budget.left > 0 ? nodeSet.readHome(keyHash, asked) : undefined;
+      if (node) {
         asked.add(node);
         attempts.begin(node, async (onSlow) => {
           const deadline = this.attempt(budget, asked, node, onSlow);
           return rowsOf<T>(await this.on(node, node.reads.run(sql, parameters, deadline)));
         });
       }
-      if (node || attempts.isRunning) {
+      if (attempts.isRunning) {
         const ended = await attempts.next();
         if (!ended) continue;
         if ('error' in ended) {
