@@ -1,7 +1,7 @@
 // The nodes of a cluster together: who may be used now, and what happens to one that fails.
 import { firstAttemptMs } from './budget.js';
 import { DeadlineClock, pause } from './deadline-clock.js';
-import type { ClusterNode, NodeAddress } from './node.js';
+import type { Access, ClusterNode, NodeAddress } from './node.js';
 import { parseUrl } from './node.js';
 import { DeadlineError, failureOf, NoConnectionError, reasonOf, UnsupportedServerError } from './errors.js';
 import { GtidSet } from './gtid.js';
@@ -60,22 +60,17 @@ export class NodeSet {
     this.known = this.statuses();
   }
 
-  /** The home of a key, given by its hash, among the usable nodes that are not in `except`. */
-  home(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
-    return highestRanked(this.usable, keyHash, except);
-  }
-
-  /** The same among the nodes that may be read. */
-  readHome(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
-    return highestRanked(this.readable, keyHash, except);
+  /** The home of a key, given by its hash, among the nodes that give this access and are not in `except`. */
+  home(keyHash: number, access: Access, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
+    return highestRanked(access === 'reads' ? this.readable : this.usable, keyHash, except);
   }
 
   /**
    * True when there has been no node for a while: nobody needs to wait for one any more, it shows by itself. The while is
    * shorter when every node refuses to be asked, and none is merely slow.
    */
-  isOut(nodes: readonly ClusterNode[]): boolean {
-    const since = nodes === this.usable ? this.unusableSince : this.unreadableSince;
+  isOut(access: Access): boolean {
+    const since = access === 'reads' ? this.unreadableSince : this.unusableSince;
     if (since === undefined) return false;
     const areDown = this.known.every(({ state }) => state === 'down');
     return this.clock.now() - since > this.options.readTimeoutMs / (areDown ? 3 : 1);
