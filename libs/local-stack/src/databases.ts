@@ -13,7 +13,7 @@ import { IsolatedNetwork } from './network/isolation.js';
 import { findMysql } from './programs/find.js';
 import { PortReservation } from './system/ports.js';
 import { makeRunDir } from './system/run-dir.js';
-import type { Databases, DatabasesOptions } from './types.js';
+import type { Databases, DatabasesOptions, Topology } from './types.js';
 
 /**
  * Starts `count` real MySQL servers on loopback, with random passwords, and resolves when they replicate as `topology`
@@ -54,16 +54,10 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
   try {
     const accounts = makeAccounts();
     const groupName = randomUUID();
-    const places: ServerPlace[] = [];
     const isolated = options.isolated ? await IsolatedNetwork.open(count, runDir.path) : undefined;
     network = isolated?.network;
-    for (let i = 0; i < count; i++)
-      places.push({
-        dir: join(runDir.path, `mysql${i + 1}`),
-        host: isolated?.places[i]?.host ?? HOST,
-        port: await ports.next(),
-        groupPorts: isGroup(topology) ? [await ports.next(), await ports.next(), await ports.next()] : undefined,
-      });
+    const hosts = isolated?.places.map(({ host }) => host) ?? Array.from({ length: count }, () => HOST);
+    const places = await reservePlaces(hosts, topology, runDir.path, ports);
     const groupSeeds = places.map(({ host, groupPorts }) => `${host}:${groupPorts?.[0]}`);
     // Any two servers that ever meet must differ, also those of two runs.
     const firstServerId = randomInt(1, 2 ** 31);
@@ -86,6 +80,24 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     throw error;
   }
   return { topology, nodes, urls: nodes.map((node) => node.url), stop };
+}
+
+/** A folder and free ports for each server. */
+async function reservePlaces(
+  hosts: readonly string[],
+  topology: Topology,
+  dir: string,
+  ports: PortReservation,
+): Promise<ServerPlace[]> {
+  const places: ServerPlace[] = [];
+  for (const [i, host] of hosts.entries())
+    places.push({
+      dir: join(dir, `mysql${i + 1}`),
+      host,
+      port: await ports.next(),
+      groupPorts: isGroup(topology) ? [await ports.next(), await ports.next(), await ports.next()] : undefined,
+    });
+  return places;
 }
 
 function checkOptions({ count, topology, ownDisks }: DatabasesOptions): void {

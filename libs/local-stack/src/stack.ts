@@ -34,13 +34,8 @@ interface Place {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { servers: serverCount = 3, topology = 'multi-primary', onProgress = () => undefined } = options;
   const count = options.databases ?? (topology === 'single' ? 1 : 3);
-  if (!Number.isInteger(serverCount) || serverCount < 1 || serverCount > 20)
-    throw new StackError('bad_options', `The number of web servers must be from 1 to 20, not ${serverCount}`);
   const app = options.app ?? join(projectDir, 'apps/web/dist');
-  for (const script of ['main.js', 'migrate.js'])
-    if (!existsSync(join(app, script)))
-      throw new StackError('start_failed', `${join(app, script)} is missing: run "npm run build" first`);
-  if (options.port) await checkPort(options.port);
+  await checkOptions(serverCount, app, options.port);
   // Both at once: at a first run each is fetched. The databases find theirs again, in the cache.
   const [nginxProgram] = await Promise.all([findNginx(onProgress), findMysql(onProgress)]);
 
@@ -63,15 +58,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     databases = await startDatabases({ count, topology, isolated, ownDisks, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
-    const places: Place[] = [];
-    for (let i = 1; i <= serverCount; i++)
-      places.push({
-        name: `web${i}`,
-        port: await ports.next(),
-        metricsPort: await ports.next(),
-        standbyPort: await ports.next(),
-        syncPort: await ports.next(),
-      });
+    const places = await reservePlaces(serverCount, ports);
     const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
     for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
     const peers = places.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
@@ -86,18 +73,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
+    const { preload } = options;
+    const shared = { script: join(app, 'main.js'), dir: runDir.path, ...(preload !== undefined && { preload }) };
     for (const place of places) {
-      const { name, port, metricsPort, standbyPort, syncPort } = place;
-      const own = {
-        STANDBY_PORT: String(standbyPort),
-        SYNC_LISTEN: `127.0.0.1:${syncPort}`,
-        SYNC_SNAPSHOT: join(runDir.path, `${name}.sessions`),
-        ...(options.links && (await linked(links, place, databases, places))),
-      };
-      const script = join(app, 'main.js');
-      const { preload } = options;
-      const shared = { script, dir: runDir.path, ...(preload !== undefined && { preload }) };
-      servers.push(new NodeWebServer({ name, port, metricsPort, env: { ...env, ...own }, ...shared }));
+      const linkSettings = options.links && (await linked(links, place, databases, places));
+      const own = { ...settingsOf(place, runDir.path), ...linkSettings };
+      servers.push(new NodeWebServer({ ...place, env: { ...env, ...own }, ...shared }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
@@ -109,6 +90,38 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await stop();
     throw error;
   }
+}
+
+async function checkOptions(serverCount: number, app: string, port: number | undefined): Promise<void> {
+  if (!Number.isInteger(serverCount) || serverCount < 1 || serverCount > 20)
+    throw new StackError('bad_options', `The number of web servers must be from 1 to 20, not ${serverCount}`);
+  for (const script of ['main.js', 'migrate.js'])
+    if (!existsSync(join(app, script)))
+      throw new StackError('start_failed', `${join(app, script)} is missing: run "npm run build" first`);
+  if (port && !(await isFree(port)))
+    throw new StackError('port_in_use', `Port ${port} is in use by another program; choose another one`);
+}
+
+async function reservePlaces(count: number, ports: PortReservation): Promise<Place[]> {
+  const places: Place[] = [];
+  for (let i = 1; i <= count; i++)
+    places.push({
+      name: `web${i}`,
+      port: await ports.next(),
+      metricsPort: await ports.next(),
+      standbyPort: await ports.next(),
+      syncPort: await ports.next(),
+    });
+  return places;
+}
+
+/** The settings that no other web server has. */
+function settingsOf({ name, standbyPort, syncPort }: Place, dir: string): Record<string, string> {
+  return {
+    STANDBY_PORT: String(standbyPort),
+    SYNC_LISTEN: `127.0.0.1:${syncPort}`,
+    SYNC_SNAPSHOT: join(dir, `${name}.sessions`),
+  };
 }
 
 /** Leads a web server's ways to databases and other servers through links; returns the settings that say so. */
@@ -125,9 +138,4 @@ async function linked(links: StackLinks, { name }: Place, { nodes }: Databases, 
     peers.push(`127.0.0.1:${way}`);
   }
   return { DATABASE_URLS: urls.join(','), SYNC_PEERS: peers.join(',') };
-}
-
-async function checkPort(port: number): Promise<void> {
-  if (!(await isFree(port)))
-    throw new StackError('port_in_use', `Port ${port} is in use by another program; choose another one`);
 }
