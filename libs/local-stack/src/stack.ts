@@ -16,7 +16,7 @@ import { shareSettings, webSettings } from './web/settings.js';
 import { NodeWebServer } from './web/web-server.js';
 
 /** A web server's name and ports. */
-interface Place {
+interface WebServerAddress {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
@@ -58,10 +58,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     databases = await startDatabases({ count, topology, isolated, ownDisks, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
-    const places = await reservePlaces(serverCount, ports);
+    const addresses = await reserveAddresses(serverCount, ports);
     const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
     for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
-    const peers = places.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
+    const peers = addresses.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
     const settings: Record<string, string> = {
       ...webSettings(databases, url),
       ...shareSettings(sessionDirs, peers),
@@ -75,15 +75,15 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     onProgress(`starting ${serverCount} web servers`);
     const { preload } = options;
     const shared = { script: join(app, 'main.js'), dir: runDir.path, ...(preload !== undefined && { preload }) };
-    for (const place of places) {
-      const linkSettings = options.links && (await linked(links, place, databases, places));
-      const own = { ...settingsOf(place, runDir.path), ...linkSettings };
-      servers.push(new NodeWebServer({ ...place, env: { ...env, ...own }, ...shared }));
+    for (const address of addresses) {
+      const linkSettings = options.links && (await linked(links, address, databases, addresses));
+      const own = { ...settingsOf(address, runDir.path), ...linkSettings };
+      servers.push(new NodeWebServer({ ...address, env: { ...env, ...own }, ...shared }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places, hasStandby });
+    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: addresses, hasStandby });
     await nginx.start();
     return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {
@@ -102,21 +102,21 @@ async function checkOptions(serverCount: number, app: string, port: number | und
     throw new StackError('port_in_use', `Port ${port} is in use by another program; choose another one`);
 }
 
-async function reservePlaces(count: number, ports: PortReservation): Promise<Place[]> {
-  const places: Place[] = [];
+async function reserveAddresses(count: number, ports: PortReservation): Promise<WebServerAddress[]> {
+  const addresses: WebServerAddress[] = [];
   for (let i = 1; i <= count; i++)
-    places.push({
+    addresses.push({
       name: `web${i}`,
       port: await ports.next(),
       metricsPort: await ports.next(),
       standbyPort: await ports.next(),
       syncPort: await ports.next(),
     });
-  return places;
+  return addresses;
 }
 
 /** The settings that no other web server has. */
-function settingsOf({ name, standbyPort, syncPort }: Place, dir: string): Record<string, string> {
+function settingsOf({ name, standbyPort, syncPort }: WebServerAddress, dir: string): Record<string, string> {
   return {
     STANDBY_PORT: String(standbyPort),
     SYNC_LISTEN: `127.0.0.1:${syncPort}`,
@@ -124,8 +124,13 @@ function settingsOf({ name, standbyPort, syncPort }: Place, dir: string): Record
   };
 }
 
-/** Leads a web server's ways to databases and other servers through links; returns the settings that say so. */
-async function linked(links: StackLinks, { name }: Place, { nodes }: Databases, places: readonly Place[]) {
+/** Opens links from a web server to the databases and its peers; returns the settings that use them. */
+async function linked(
+  links: StackLinks,
+  { name }: WebServerAddress,
+  { nodes }: Databases,
+  addresses: readonly WebServerAddress[],
+) {
   const urls: string[] = [];
   for (const node of nodes) {
     const url = new URL(node.url);
@@ -133,9 +138,9 @@ async function linked(links: StackLinks, { name }: Place, { nodes }: Databases, 
     urls.push(url.href);
   }
   const peers: string[] = [];
-  for (const { name: peer, syncPort: port } of places) {
-    const way = peer === name ? port : await links.open(name, peer, { host: '127.0.0.1', port });
-    peers.push(`127.0.0.1:${way}`);
+  for (const { name: peer, syncPort: port } of addresses) {
+    const through = peer === name ? port : await links.open(name, peer, { host: '127.0.0.1', port });
+    peers.push(`127.0.0.1:${through}`);
   }
   return { DATABASE_URLS: urls.join(','), SYNC_PEERS: peers.join(',') };
 }
