@@ -15,7 +15,7 @@ export interface SoakOptions {
   readonly minutes: number;
   /** Makes two soaks do the same faults to the same parts in the same order. */
   readonly seed: number;
-  readonly people?: number;
+  readonly users?: number;
   readonly perSecond?: number;
   /** Receives one line a minute. */
   readonly onProgress: (line: string) => void;
@@ -25,7 +25,7 @@ export interface SoakOutcome {
   readonly method: MethodName;
   readonly minutes: number;
   readonly seed: number;
-  readonly people: number;
+  readonly users: number;
   /** Requests through nginx. */
   readonly requests: number;
   readonly failed: number;
@@ -61,9 +61,9 @@ interface Struck {
 }
 
 export async function soak(options: SoakOptions): Promise<SoakOutcome> {
-  const { stack, method, faults, minutes, seed, people = 24, perSecond = 80, onProgress } = options;
+  const { stack, method, faults, minutes, seed, users = 24, perSecond = 80, onProgress } = options;
   const scene = new Scene({ stack, method });
-  const crowd = scene.crowd({ people, perSecond, seed });
+  const crowd = scene.crowd({ users, perSecond, seed });
   const begun = performance.now();
   const end = begun + minutes * 60_000;
 
@@ -157,7 +157,7 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     method,
     minutes,
     seed,
-    people,
+    users,
     ...sum,
     faults: done,
     wholeAfter,
