@@ -144,10 +144,10 @@ describe("a user's devices", () => {
   });
 });
 
-// The short form of `npm run test:faults`: few people, so that it holds on any machine.
+// The short form of `npm run test:faults`: few users, so that it holds on any machine.
 describe.each([killServer, killDatabase])('$name', (fault) => {
   it('loses and undoes nothing, logs nobody out, and at most asks to come again', async () => {
-    const scene = new Scene({ stack, method: 'mysql', people: 12, perSecond: 50 });
+    const scene = new Scene({ stack, method: 'mysql', users: 12, perSecond: 50 });
     const { broken, failures } = await scene.run(fault);
     expect(broken).toBeUndefined();
     expect(failures.filter((failure) => !failure.includes('unknown 503'))).toEqual([]);

@@ -164,7 +164,7 @@ async function brokenOn(StoreClass: StoreOnMemory, inPieces = false): Promise<Vi
       servers: () => places,
     },
     method: { together: 'same key', hasHome: true, lists: true, promises: strict },
-    people: 8,
+    users: 8,
     perSecond: 600,
   });
   try {

@@ -1,4 +1,4 @@
-// What a fault cost, counted from the history: in failed requests, in waiting, in people logged out.
+// What a fault cost, counted from the history: in failed requests, in waiting, in users logged out.
 import { describeOperation, isRefusal, type Operation } from './history.js';
 
 export interface Figures {

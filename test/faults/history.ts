@@ -25,8 +25,6 @@ export interface Operation {
   readonly value?: number;
   /** Where it was sent: `nginx`, or a web server's name. */
   readonly via: string;
-  /** The answer 401 is the right one. */
-  readonly isGhost?: boolean;
   /**
    * Sent together with another write of the same browser, which may keep the other one's answer: where a method has no
    * home for a session, its effect is promised to be seen when all is quiet only.

@@ -1,4 +1,4 @@
-// What each session method lets people do and what it promises them (docs/architecture.md, "Invariants"), for the crowd.
+// What each session method lets users do and what it promises them (docs/architecture.md, "Invariants"), for the crowd.
 import type { MethodTraits } from './crowd.js';
 import { strict } from './check.js';
 

@@ -35,6 +35,6 @@ describe.each(stacks)('mysql, $title', ({ faults, env, topology }) => {
   afterAll(() => stack?.stop());
 
   // A copy that was stolen before its logout is a matter of minutes with `read-only`, see docs/outage.md.
-  const thieves = env?.SESSION_OUTAGE !== 'read-only';
-  it.each([...faults])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', thieves }), fault));
+  const replays = env?.SESSION_OUTAGE !== 'read-only';
+  it.each([...faults])('$name', (fault) => expectHarmless(new Scene({ stack, method: 'mysql', replays }), fault));
 });

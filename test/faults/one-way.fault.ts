@@ -25,5 +25,5 @@ describe('sync, one way', () => {
 
   // A server on the smaller side shows what it has: what ended on the other side, it hears of when they meet again.
   it(`${cutBetweenServers.name}, the leader on the smaller side too`, () =>
-    expectHarmless(new Scene({ stack, method: 'sync one-way', thieves: false, ends: false }), cutBetweenServers));
+    expectHarmless(new Scene({ stack, method: 'sync one-way', replays: false, ends: false }), cutBetweenServers));
 });

@@ -1,4 +1,4 @@
-// A thousand requests whose handlers fail where nobody catches it, among many people: each costs itself, once, and no other one.
+// A thousand requests whose handlers fail where nobody catches it, among many users: each costs itself, once, and no other one.
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -35,10 +35,10 @@ export interface Outcome extends Figures {
   readonly wholeAfter: number;
 }
 
-export interface SceneOptions extends Pick<CrowdOptions, 'thieves' | 'ends'> {
+export interface SceneOptions extends Pick<CrowdOptions, 'replays' | 'ends'> {
   readonly stack: Stack;
   readonly method: MethodName;
-  readonly people?: number;
+  readonly users?: number;
   readonly perSecond?: number;
 }
 
@@ -49,7 +49,7 @@ const WARM_UP_MS = 8_000;
 
 export class Scene {
   readonly stack: Stack;
-  /** Web servers that are meant to be down: people do not go there past nginx. */
+  /** Web servers that are meant to be down: users do not go there past nginx. */
   readonly down = new Set<string>();
 
   constructor(private readonly options: SceneOptions) {
@@ -58,8 +58,8 @@ export class Scene {
 
   /** Runs the fault as often as the settings say, under one crowd. */
   async run(fault: Fault): Promise<Outcome> {
-    const { method, people = 64, perSecond = settings.perSecond } = this.options;
-    const crowd = this.crowd({ people, perSecond });
+    const { method, users = 64, perSecond = settings.perSecond } = this.options;
+    const crowd = this.crowd({ users, perSecond });
     const each: (Figures & { wholeAfter: number })[] = [];
     const failures: string[] = [];
     const slowest: string[] = [];
@@ -111,21 +111,21 @@ export class Scene {
   }
 
   /** People for its stack; they keep away from servers that are meant to be down. */
-  crowd(size: { readonly people: number; readonly perSecond: number; readonly seed?: number }): Crowd {
-    const { stack, method, thieves, ends } = this.options;
+  crowd(size: { readonly users: number; readonly perSecond: number; readonly seed?: number }): Crowd {
+    const { stack, method, replays, ends } = this.options;
     const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
-    return new Crowd({ site: { url: stack.url, servers }, method: methods[method], thieves, ends, ...size });
+    return new Crowd({ site: { url: stack.url, servers }, method: methods[method], replays, ends, ...size });
   }
 
-  /** What is broken, in words; all that its people did is kept in a file. */
+  /** What is broken, in words; all that its users did is kept in a file. */
   private judge(history: readonly Operation[], promises: Promises): string | undefined {
     const violations = check(history, promises);
     if (violations.length === 0) return undefined;
-    const people = new Set(violations.map(({ operations }) => operations[0].user));
+    const users = new Set(violations.map(({ operations }) => operations[0].user));
     const file = join(roamDir(), 'broken-history.txt');
-    const lines = history.filter(({ user }) => people.has(user)).map((each) => describeOperation(each));
+    const lines = history.filter(({ user }) => users.has(user)).map((each) => describeOperation(each));
     writeFileSync(file, `${violations.map((each) => explain([each])).join('\n')}\n\n${lines.join('\n')}\n`);
-    return `${explain(violations)}\nAll that these people did: ${file}`;
+    return `${explain(violations)}\nAll that these users did: ${file}`;
   }
 
   /** Resolves when every web server takes traffic, and sees every database, mount and peer as one that can be used. */

@@ -29,7 +29,7 @@ describe('sync', () => {
 
   // What ended on one side, the other hears of when they have met again: see docs/sync.md.
   it(cutBetweenServers.name, () =>
-    expectHarmless(new Scene({ stack, method: 'sync', thieves: false, ends: false }), cutBetweenServers),
+    expectHarmless(new Scene({ stack, method: 'sync', replays: false, ends: false }), cutBetweenServers),
   );
 
   it('keeps a login whose server is killed 50 ms after its answer', async () => {

@@ -911,7 +911,7 @@ describe('when MySQL is gone', () => {
     const { agent } = browser();
     const guess = { email: person().email, password: 'a wrong password' };
     expect((await agent.post('/api/login').send(guess)).status).toBe(401);
-    readiness.isGathering = () => true;
+    readiness.isRecovering = () => true;
     try {
       // The next guess cannot be counted meanwhile: for longer than a request may take now, and less long than it may otherwise.
       const answer = await cluster.transaction(async (tx) => {
@@ -920,7 +920,7 @@ describe('when MySQL is gone', () => {
       });
       expect(answer && codeOf(answer)).toBe('timeout');
     } finally {
-      readiness.isGathering = () => false;
+      readiness.isRecovering = () => false;
     }
   });
 

@@ -32,7 +32,7 @@ await exitOnFailure(logger, async (survive) => {
   const cluster = await connectCluster(config, logger);
   readiness.nodes = () => cluster.nodes();
   readiness.isOut = () => cluster.isOut;
-  readiness.isGathering = () => cluster.isGathering;
+  readiness.isRecovering = () => cluster.isRecovering;
   readiness.waitingFor = 'the database tables, which the migrations (migrate.js) create';
   await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);
   readiness.waitingFor = `the session store (method ${config.session.method})`;

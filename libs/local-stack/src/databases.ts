@@ -5,15 +5,15 @@ import { basename, join } from 'node:path';
 import { StackError } from './errors.js';
 import { makeAccounts } from './mysql/accounts.js';
 import { baseData } from './mysql/base-data.js';
-import { HOST, type ServerPlace } from './mysql/arguments.js';
+import { HOST, type ServerLocation } from './mysql/arguments.js';
 import { MysqlNode } from './mysql/node.js';
 import { canOwnDisks, OwnDisk } from './mysql/own-disk.js';
-import { arrangementOf, isGroup } from './mysql/topologies.js';
+import { replicationOf, isGroup } from './mysql/topologies.js';
 import { IsolatedNetwork } from './network/isolation.js';
 import { findMysql } from './programs/find.js';
 import { PortReservation } from './system/ports.js';
 import { makeRunDir } from './system/run-dir.js';
-import type { Databases, DatabasesOptions } from './types.js';
+import type { Databases, DatabasesOptions, Topology } from './types.js';
 
 /**
  * Starts `count` real MySQL servers on loopback, with random passwords, and resolves when they replicate as `topology`
@@ -39,7 +39,7 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
   const runDir = makeRunDir();
   const ports = new PortReservation();
   const nodes: MysqlNode[] = [];
-  let network: IsolatedNetwork | undefined;
+  let isolated: Awaited<ReturnType<typeof IsolatedNetwork.open>> | undefined;
   const over = new AbortController();
   let keeping: Promise<void> | undefined;
   const stop = async () => {
@@ -47,45 +47,56 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     // The data is thrown away: leaving the group in order would take 8 s for nothing.
     await Promise.all(nodes.map((node) => node.kill()));
     await keeping;
-    await network?.close();
+    await isolated?.network.close();
     ports.release();
     runDir.remove();
   };
   try {
     const accounts = makeAccounts();
     const groupName = randomUUID();
-    const places: ServerPlace[] = [];
-    const isolated = options.isolated ? await IsolatedNetwork.open(count, runDir.path) : undefined;
-    network = isolated?.network;
-    for (let i = 0; i < count; i++)
-      places.push({
-        dir: join(runDir.path, `mysql${i + 1}`),
-        host: isolated?.places[i]?.host ?? HOST,
-        port: await ports.next(),
-        groupPorts: isGroup(topology) ? [await ports.next(), await ports.next(), await ports.next()] : undefined,
-      });
-    const groupSeeds = places.map(({ host, groupPorts }) => `${host}:${groupPorts?.[0]}`);
+    if (options.isolated) isolated = await IsolatedNetwork.open(count, runDir.path);
+    const hosts = isolated?.namespaces.map(({ host }) => host) ?? Array.from({ length: count }, () => HOST);
+    const locations = await reserveLocations(hosts, topology, runDir.path, ports);
+    const groupSeeds = locations.map(({ host, groupPorts }) => `${host}:${groupPorts?.[0]}`);
     // Any two servers that ever meet must differ, also those of two runs.
     const firstServerId = randomInt(1, 2 ** 31);
-    const arrangement = arrangementOf(topology, nodes, accounts, onProgress);
-    for (const [i, place] of places.entries()) {
-      const name = basename(place.dir);
-      mkdirSync(place.dir);
-      const args = { place, serverId: firstServerId + i, topology, groupName, groupSeeds, durable };
+    const replication = replicationOf(topology, nodes, accounts, onProgress);
+    for (const [i, location] of locations.entries()) {
+      const name = basename(location.dir);
+      mkdirSync(location.dir);
+      const args = { location, serverId: firstServerId + i, topology, groupName, groupSeeds, durable };
       const container = program.container ? `roam-${basename(runDir.path)}-${name}` : undefined;
-      const rejoin = (node: MysqlNode) => arrangement.rejoin(node);
-      const disk = options.ownDisks ? new OwnDisk(join(place.dir, 'data')) : undefined;
-      const isolation = isolated?.places[i];
-      nodes.push(new MysqlNode({ name, program, container, accounts, args, isolation, disk, rejoin }));
+      const rejoin = (node: MysqlNode) => replication.rejoin(node);
+      const disk = options.ownDisks ? new OwnDisk(join(location.dir, 'data')) : undefined;
+      const network = isolated?.namespaces[i];
+      nodes.push(new MysqlNode({ name, program, container, accounts, args, network, disk, rejoin }));
     }
     await Promise.all(nodes.map((node) => node.create(base)));
-    await arrangement.arrange();
-    if (kept) keeping = arrangement.keep(over.signal);
+    await replication.start();
+    if (kept) keeping = replication.keep(over.signal);
   } catch (error) {
     await stop();
     throw error;
   }
   return { topology, nodes, urls: nodes.map((node) => node.url), stop };
+}
+
+/** A folder and free ports for each server. */
+async function reserveLocations(
+  hosts: readonly string[],
+  topology: Topology,
+  dir: string,
+  ports: PortReservation,
+): Promise<ServerLocation[]> {
+  const locations: ServerLocation[] = [];
+  for (const [i, host] of hosts.entries())
+    locations.push({
+      dir: join(dir, `mysql${i + 1}`),
+      host,
+      port: await ports.next(),
+      groupPorts: isGroup(topology) ? [await ports.next(), await ports.next(), await ports.next()] : undefined,
+    });
+  return locations;
 }
 
 function checkOptions({ count, topology, ownDisks }: DatabasesOptions): void {

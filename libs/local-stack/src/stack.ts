@@ -16,7 +16,7 @@ import { shareSettings, webSettings } from './web/settings.js';
 import { NodeWebServer } from './web/web-server.js';
 
 /** A web server's name and ports. */
-interface Place {
+interface WebServerAddress {
   readonly name: string;
   readonly port: number;
   readonly metricsPort: number;
@@ -34,13 +34,8 @@ interface Place {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { servers: serverCount = 3, topology = 'multi-primary', onProgress = () => undefined } = options;
   const count = options.databases ?? (topology === 'single' ? 1 : 3);
-  if (!Number.isInteger(serverCount) || serverCount < 1 || serverCount > 20)
-    throw new StackError('bad_options', `The number of web servers must be from 1 to 20, not ${serverCount}`);
   const app = options.app ?? join(projectDir, 'apps/web/dist');
-  for (const script of ['main.js', 'migrate.js'])
-    if (!existsSync(join(app, script)))
-      throw new StackError('start_failed', `${join(app, script)} is missing: run "npm run build" first`);
-  if (options.port) await checkPort(options.port);
+  await checkOptions(serverCount, app, options.port);
   // Both at once: at a first run each is fetched. The databases find theirs again, in the cache.
   const [nginxProgram] = await Promise.all([findNginx(onProgress), findMysql(onProgress)]);
 
@@ -63,18 +58,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     databases = await startDatabases({ count, topology, isolated, ownDisks, onProgress });
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
-    const places: Place[] = [];
-    for (let i = 1; i <= serverCount; i++)
-      places.push({
-        name: `web${i}`,
-        port: await ports.next(),
-        metricsPort: await ports.next(),
-        standbyPort: await ports.next(),
-        syncPort: await ports.next(),
-      });
+    const addresses = await reserveAddresses(serverCount, ports);
     const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
     for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
-    const peers = places.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
+    const peers = addresses.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
     const settings: Record<string, string> = {
       ...webSettings(databases, url),
       ...shareSettings(sessionDirs, peers),
@@ -86,23 +73,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
-    for (const place of places) {
-      const { name, port, metricsPort, standbyPort, syncPort } = place;
-      const own = {
-        STANDBY_PORT: String(standbyPort),
-        SYNC_LISTEN: `127.0.0.1:${syncPort}`,
-        SYNC_SNAPSHOT: join(runDir.path, `${name}.sessions`),
-        ...(options.links && (await linked(links, place, databases, places))),
-      };
-      const script = join(app, 'main.js');
-      const { preload } = options;
-      const shared = { script, dir: runDir.path, ...(preload !== undefined && { preload }) };
-      servers.push(new NodeWebServer({ name, port, metricsPort, env: { ...env, ...own }, ...shared }));
+    const { preload } = options;
+    const shared = { script: join(app, 'main.js'), dir: runDir.path, ...(preload !== undefined && { preload }) };
+    for (const address of addresses) {
+      const linkSettings = options.links && (await linked(links, address, databases, addresses));
+      const own = { ...settingsOf(address, runDir.path), ...linkSettings };
+      servers.push(new NodeWebServer({ ...address, env: { ...env, ...own }, ...shared }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: places, hasStandby });
+    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: addresses, hasStandby });
     await nginx.start();
     return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {
@@ -111,8 +92,45 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
-/** Leads a web server's ways to databases and other servers through links; returns the settings that say so. */
-async function linked(links: StackLinks, { name }: Place, { nodes }: Databases, places: readonly Place[]) {
+async function checkOptions(serverCount: number, app: string, port: number | undefined): Promise<void> {
+  if (!Number.isInteger(serverCount) || serverCount < 1 || serverCount > 20)
+    throw new StackError('bad_options', `The number of web servers must be from 1 to 20, not ${serverCount}`);
+  for (const script of ['main.js', 'migrate.js'])
+    if (!existsSync(join(app, script)))
+      throw new StackError('start_failed', `${join(app, script)} is missing: run "npm run build" first`);
+  if (port && !(await isFree(port)))
+    throw new StackError('port_in_use', `Port ${port} is in use by another program; choose another one`);
+}
+
+async function reserveAddresses(count: number, ports: PortReservation): Promise<WebServerAddress[]> {
+  const addresses: WebServerAddress[] = [];
+  for (let i = 1; i <= count; i++)
+    addresses.push({
+      name: `web${i}`,
+      port: await ports.next(),
+      metricsPort: await ports.next(),
+      standbyPort: await ports.next(),
+      syncPort: await ports.next(),
+    });
+  return addresses;
+}
+
+/** The settings that no other web server has. */
+function settingsOf({ name, standbyPort, syncPort }: WebServerAddress, dir: string): Record<string, string> {
+  return {
+    STANDBY_PORT: String(standbyPort),
+    SYNC_LISTEN: `127.0.0.1:${syncPort}`,
+    SYNC_SNAPSHOT: join(dir, `${name}.sessions`),
+  };
+}
+
+/** Opens links from a web server to the databases and its peers; returns the settings that use them. */
+async function linked(
+  links: StackLinks,
+  { name }: WebServerAddress,
+  { nodes }: Databases,
+  addresses: readonly WebServerAddress[],
+) {
   const urls: string[] = [];
   for (const node of nodes) {
     const url = new URL(node.url);
@@ -120,14 +138,9 @@ async function linked(links: StackLinks, { name }: Place, { nodes }: Databases, 
     urls.push(url.href);
   }
   const peers: string[] = [];
-  for (const { name: peer, syncPort: port } of places) {
-    const way = peer === name ? port : await links.open(name, peer, { host: '127.0.0.1', port });
-    peers.push(`127.0.0.1:${way}`);
+  for (const { name: peer, syncPort: port } of addresses) {
+    const through = peer === name ? port : await links.open(name, peer, { host: '127.0.0.1', port });
+    peers.push(`127.0.0.1:${through}`);
   }
   return { DATABASE_URLS: urls.join(','), SYNC_PEERS: peers.join(',') };
-}
-
-async function checkPort(port: number): Promise<void> {
-  if (!(await isFree(port)))
-    throw new StackError('port_in_use', `Port ${port} is in use by another program; choose another one`);
 }

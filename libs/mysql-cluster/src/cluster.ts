@@ -1,17 +1,14 @@
 // Several MySQL servers as one: statements find their node, survive its failure, and end in time.
-import type { ResultSetHeader, RowDataPacket } from 'mysql2';
-import { AsyncLocalStorage } from 'node:async_hooks';
+import type { RowDataPacket } from 'mysql2';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Attempts } from './attempts.js';
-import type { AttemptDeadline } from './budget.js';
-import { Budget } from './budget.js';
-import type { NodeConnection, WriteHeader } from './connection.js';
+import { awaitEverywhere } from './await-everywhere.js';
+import type { StatementResult, WriteHeader } from './connection.js';
 import { rowsOf } from './connection.js';
-import { ClusterUnavailableError, DeadlineError, failureOf, isOutcomeUnknown, NoConnectionError } from './errors.js';
-import type { ClusterNode } from './node.js';
-import type { NodePool } from './node-pool.js';
+import { failureOf, isOutcomeUnknown } from './errors.js';
+import { Failover } from './failover.js';
 import { NodeSet } from './node-set.js';
-import { hashOf } from './rendezvous.js';
+import { hashOf, keyHashOf } from './rendezvous.js';
+import { runTransaction } from './run-transaction.js';
 import type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
 import { createTypeormDriver } from './typeorm-driver.js';
 import type {
@@ -27,21 +24,11 @@ import type {
   WriteOptions,
   WriteSummary,
 } from './types.js';
+import { untilUsable } from './until-usable.js';
 
-/** The key of all that has no home of its own (accounts, counters, leases, migrations): one node for all of it. */
-const COMMON = hashOf('common');
 /** Milliseconds between two rounds of a read whose answer was not acceptable: time for replication. */
 const ROUND_PAUSE_MS = 25;
-/** Milliseconds after which a statement is tried again when nobody says that a node's state has changed. */
-const RETRY_PAUSE_MS = 20;
 const RETRY_ATTEMPTS = 6;
-
-/** Counts up; see `ClusterStats`. */
-interface Counters {
-  fallbacks: number;
-  retries: number;
-  unknownOutcomes: number;
-}
 
 /**
  * The cluster of docs/architecture.md. Statements are prepared and kept prepared, so pass values as parameters and
@@ -54,11 +41,7 @@ interface Counters {
  * ```
  */
 export class MysqlCluster implements Cluster {
-  private readonly counters: Counters = { fallbacks: 0, retries: 0, unknownOutcomes: 0 };
-  /** How often this process had been frozen when the work of `unlessFrozen` began. */
-  private readonly freezesBefore = new AsyncLocalStorage<number>();
-
-  private constructor(private readonly nodeSet: NodeSet) {}
+  private constructor(private readonly failover: Failover) {}
 
   /**
    * Resolves when at least one node can be used; logs what it waits for. Rejects with `ClusterUnavailableError` after
@@ -66,7 +49,6 @@ export class MysqlCluster implements Cluster {
    */
   static async connect(options: ClusterOptions): Promise<MysqlCluster> {
     if (options.urls.length === 0) throw new TypeError('no database URLs: give at least one');
-    const log = options.log ?? (() => undefined);
     const nodes = new NodeSet({
       urls: options.urls,
       ...(options.ca !== undefined && { ca: options.ca }),
@@ -77,15 +59,15 @@ export class MysqlCluster implements Cluster {
       watchIntervalMs: options.watchIntervalMs ?? 250,
       maxLagMs: options.maxLagMs ?? 500,
       frozenMs: options.frozenMs ?? 2000,
-      log,
+      log: options.log ?? (() => undefined),
     });
     try {
-      await untilUsable(nodes, options.startTimeoutMs ?? 60_000, log);
+      await untilUsable(nodes, options.startTimeoutMs ?? 60_000);
     } catch (error) {
       await nodes.close();
       throw error;
     }
-    return new MysqlCluster(nodes);
+    return new MysqlCluster(new Failover(nodes));
   }
 
   async read<T extends RowDataPacket>(
@@ -93,131 +75,96 @@ export class MysqlCluster implements Cluster {
     parameters: readonly Parameter[],
     options: ReadOptions<T> = {},
   ): Promise<T[]> {
-    const { nodeSet } = this;
-    const { key, acceptable, rounds = 1 } = options;
-    const budget = this.budget(nodeSet.options.readTimeoutMs);
-    const keyHash = key === undefined ? COMMON : hashOf(key);
-    const attempts = new Attempts<T[]>();
-    let asked = new Set<ClusterNode>();
+    const { failover } = this;
+    const { nodeSet, counters } = failover;
+    const { acceptable, rounds = 1 } = options;
+    const { readTimeoutMs } = nodeSet.options;
+    const keyHash = keyHashOf(options.key);
+    const budget = failover.budget(readTimeoutMs);
     let rows: T[] | undefined;
-    let cause: unknown;
-    for (let round = 1; ;) {
-      const node = nodeSet.readHome(keyHash, asked);
-      if (node && budget.left > 0) {
-        asked.add(node);
-        attempts.begin(node, async (onSlow) => {
-          const deadline = this.attempt(budget, asked, node, onSlow);
-          return rowsOf<T>(await this.on(node, node.reads.run(sql, parameters, deadline)));
-        });
-      }
-      if (node || attempts.isRunning) {
-        const ended = await attempts.next();
-        if (!ended) continue;
-        if ('error' in ended) {
-          this.judge(ended.error);
-          cause = ended.error;
-        } else {
-          rows = ended.value;
-          if (!acceptable || acceptable(rows)) {
-            if (ended.node !== nodeSet.readHome(keyHash)) this.counters.fallbacks++;
-            return rows;
-          }
-        }
-        continue;
-      }
-
-      if (rows && acceptable && budget.left > 0) {
+    let round = 1;
+    return failover.run<StatementResult, T[]>({
+      access: 'reads',
+      keyHash,
+      budget,
+      attempt: (node, deadline) => node.reads.run(sql, parameters, deadline),
+      answered: (node, answer) => {
+        rows = rowsOf<T>(answer);
+        if (acceptable && !acceptable(rows)) return undefined;
+        if (node !== nodeSet.home(keyHash, 'reads')) counters.fallbacks++;
+        return rows;
+      },
+      exhausted: async () => {
+        if (!rows || !acceptable) return undefined;
         // The healthy have answered, with less than the reader has seen: one that is passed over may have the row.
         const soon = Math.min(budget.left, 2 * ROUND_PAUSE_MS);
-        const spares = nodeSet.passedOver().map((spare) => this.ask<T>(spare, sql, parameters, soon));
+        const spares = nodeSet.passedOver().map((spare) => failover.ask<T>(spare, sql, parameters, soon));
         const found = (await Promise.all(spares)).find((each) => each && acceptable(each));
-        if (found) {
-          this.counters.fallbacks++;
-          return found;
-        }
-        if (round >= rounds) return rows;
-        round++;
-      }
-      const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.readable)) {
+        if (found) counters.fallbacks++;
+        return found ?? (round++ >= rounds ? rows : undefined);
+      },
+      pauseMs: () => (rows ? ROUND_PAUSE_MS : undefined),
+      giveUp: (cause) => {
         if (rows) return rows;
-        throw this.unavailable(`no MySQL node answered the read (limit ${nodeSet.options.readTimeoutMs} ms)`, {
-          cause,
-        });
-      }
-      await nodeSet.changed(Math.min(left, rows ? ROUND_PAUSE_MS : RETRY_PAUSE_MS));
-      asked = new Set();
-    }
+        throw failover.unavailable(`no MySQL node answered the read (limit ${readTimeoutMs} ms)`, { cause });
+      },
+    });
   }
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
-    const { nodeSet } = this;
-    const budget = this.budget(nodeSet.writeTimeoutMs);
-    const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
-    const attempts = new Attempts<WriteHeader>();
-    let tried = new Set<ClusterNode>();
+    const { failover } = this;
+    const { nodeSet, counters } = failover;
     let repeated = false;
-    let cause: unknown;
-    for (let attempt = 1; ; attempt++) {
-      const node = nodeSet.home(keyHash, tried);
-      if (node) {
-        tried.add(node);
-        // Beside one that is slow: both may take effect.
-        if (attempts.isRunning) repeated = true;
-        const begun = nodeSet.clock.now();
-        attempts.begin(node, async (onSlow) => {
-          const slow = () => void this.untilStuck(node, begun, budget).then(onSlow);
-          const deadline = this.attempt(budget, tried, node, slow);
-          return (await this.on(node, node.writes.run(sql, parameters, deadline))) as WriteHeader;
-        });
-      }
-      const ended = await attempts.next(node ? undefined : nodeSet.changed(Math.min(budget.left, RETRY_PAUSE_MS)));
-      if (ended && 'value' in ended) {
-        nodeSet.wrote(ended.node);
-        if (tried.size > 1) this.counters.fallbacks++;
-        if (!options.everywhere || (await this.awaitEverywhere(ended.node, ended.value)))
-          return { affectedRows: ended.value.affectedRows, repeated };
-        this.counters.retries++;
+    let conflicts = 0;
+    return failover.run<WriteHeader, WriteSummary>({
+      access: 'writes',
+      keyHash: keyHashOf(options.key),
+      budget: failover.budget(nodeSet.writeTimeoutMs),
+      attempt: async (node, deadline, isBeside) => {
+        // Both may take effect.
+        repeated ||= isBeside;
+        return (await node.writes.run(sql, parameters, deadline)) as WriteHeader;
+      },
+      answered: async (node, header, tried) => {
+        nodeSet.wrote(node);
+        if (tried.size > 1) counters.fallbacks++;
+        if (!options.everywhere || (await awaitEverywhere(failover, node, header)))
+          return { affectedRows: header.affectedRows, repeated };
+        counters.retries++;
         repeated = true;
-      }
-      if (ended && 'error' in ended) {
-        const failure = this.judge(ended.error);
-        cause = ended.error;
-        if (isOutcomeUnknown(ended.error)) {
-          if (failure === 'lost') this.counters.unknownOutcomes++;
+        return undefined;
+      },
+      failed: async (error, failure) => {
+        counters.retries++;
+        if (isOutcomeUnknown(error)) {
+          if (failure === 'lost') counters.unknownOutcomes++;
           repeated = true;
         }
-        this.counters.retries++;
+        if (failure !== 'conflict') return false;
         // The winner of a conflict is on its way to this node too: let it arrive.
-        if (failure === 'conflict') {
-          tried.delete(ended.node);
-          await sleep(jitter(attempt));
-        }
-      }
-      const isOut = !attempts.isRunning && nodeSet.isOut(nodeSet.usable);
-      if (budget.left <= 0 || nodeSet.isClosed || isOut)
-        throw this.unavailable(`no MySQL node completed the write (limit ${nodeSet.writeTimeoutMs} ms)`, {
+        await sleep(jitter(++conflicts));
+        return true;
+      },
+      giveUp: (cause) => {
+        throw failover.unavailable(`no MySQL node completed the write (limit ${nodeSet.writeTimeoutMs} ms)`, {
           cause,
           outcomeUnknown: repeated,
         });
-      if (!node) tried = new Set(attempts.nodes);
-    }
+      },
+    });
   }
 
   async readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
-    const { nodeSet } = this;
-    const budget = this.budget(nodeSet.options.readTimeoutMs);
-    for (;;) {
-      const answers = await Promise.all(
-        nodeSet.readable.map((node) => this.ask<T>(node, sql, parameters, budget.left)),
-      );
-      const answered = answers.filter((rows) => rows !== undefined);
+    const { failover } = this;
+    const { nodeSet } = failover;
+    const { readTimeoutMs } = nodeSet.options;
+    const budget = failover.budget(readTimeoutMs);
+    do {
+      const asked = nodeSet.readable.map((node) => failover.ask<T>(node, sql, parameters, budget.left));
+      const answered = (await Promise.all(asked)).filter((rows) => rows !== undefined);
       if (answered.length > 0) return answered;
-      const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.readable))
-        throw this.unavailable(`no MySQL node answered the read (limit ${nodeSet.options.readTimeoutMs} ms)`);
-      await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
-    }
+    } while (await failover.pause(budget, 'reads'));
+    throw failover.unavailable(`no MySQL node answered the read (limit ${readTimeoutMs} ms)`);
   }
 
   /**
@@ -226,7 +173,7 @@ export class MysqlCluster implements Cluster {
    * through TypeORM, for example. `fn` must be repeatable: an earlier run may have taken effect.
    */
   async retrying<T>(fn: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
-    const budget = this.budget(options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
+    const budget = this.failover.budget(options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
     for (let attempt = 1; ; attempt++) {
       try {
         return await fn(attempt);
@@ -234,7 +181,7 @@ export class MysqlCluster implements Cluster {
         const wait = jitter(attempt);
         const again = failureOf(error) !== 'statement' && attempt < (options.attempts ?? RETRY_ATTEMPTS);
         if (!again || budget.left <= wait || this.nodeSet.isClosed) throw error;
-        this.counters.retries++;
+        this.failover.counters.retries++;
         await sleep(wait);
       }
     }
@@ -252,48 +199,8 @@ export class MysqlCluster implements Cluster {
    * ```
    */
   async transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const { nodeSet } = this;
-    const budget = this.budget(options.timeoutMs ?? nodeSet.writeTimeoutMs);
-    const keyHash = options.key === undefined ? COMMON : hashOf(options.key);
-    return this.retrying(async () => {
-      const { node, connection } = await this.lease(({ writes }) => writes, budget.left, keyHash);
-      const begun = nodeSet.clock.now();
-      let isOver = false;
-      let watching: Promise<void> | undefined;
-      // Waits with its group, but not for a node that alone stands still: then it is run again on another one.
-      const slow = () => {
-        watching ??= this.untilStuck(node, begun, budget).then(() => {
-          if (!isOver) connection.destroy(new DeadlineError('the transaction', nodeSet.clock.now() - begun));
-        });
-      };
-      const deadline = this.attempt(budget, new Set([node]), node, slow);
-      let result: T;
-      let committed: WriteHeader;
-      try {
-        await connection.query('START TRANSACTION', deadline);
-        result = await fn({
-          read: async <R extends RowDataPacket>(sql: string, parameters: readonly Parameter[] = []) =>
-            rowsOf<R>(await connection.execute(sql, parameters, deadline)),
-          write: async (sql, parameters = []) => {
-            const { affectedRows, insertId } = (await connection.execute(sql, parameters, deadline)) as ResultSetHeader;
-            return { affectedRows, insertId };
-          },
-        });
-        committed = (await connection.query('COMMIT', deadline)) as WriteHeader;
-        nodeSet.wrote(node);
-      } catch (error) {
-        nodeSet.failed(node, error);
-        // The time for the work may be over; a connection that cannot roll back now is destroyed, which rolls back.
-        await connection.query('ROLLBACK', nodeSet.clock.now() + ROUND_PAUSE_MS).catch(() => connection.destroy());
-        throw error;
-      } finally {
-        isOver = true;
-        node.writes.release(connection);
-      }
-      if (options.everywhere && !(await this.awaitEverywhere(node, committed)))
-        throw new DeadlineError('reading the executed transactions after a commit', nodeSet.clock.now() - begun);
-      return result;
-    }, options);
+    const budget = this.failover.budget(options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
+    return this.retrying(() => runTransaction(this.failover, fn, budget, options), options);
   }
 
   /**
@@ -307,9 +214,7 @@ export class MysqlCluster implements Cluster {
    * ```
    */
   unlessFrozen<T>(work: () => T): T {
-    const { clock } = this.nodeSet;
-    clock.now();
-    return this.freezesBefore.run(clock.freezes, work);
+    return this.failover.unlessFrozen(work);
   }
 
   /**
@@ -322,7 +227,7 @@ export class MysqlCluster implements Cluster {
    * ```
    */
   typeormDriver(options: TypeormDriverOptions = {}): MysqlDriver {
-    return createTypeormDriver(this.nodeSet, (poolOf, timeoutMs) => this.lease(poolOf, timeoutMs), options);
+    return createTypeormDriver(this.failover, options);
   }
 
   nodes(): readonly NodeStatus[] {
@@ -333,17 +238,17 @@ export class MysqlCluster implements Cluster {
 
   /** True when there has been no node to read for so long that statements fail without waiting for one. */
   get isOut(): boolean {
-    return this.nodeSet.isOut(this.nodeSet.readable);
+    return this.nodeSet.isOut('reads');
   }
 
   /** True just after an outage, for ten seconds at most, while not all nodes are back: writes have a sixth of their time. */
-  get isGathering(): boolean {
-    return this.nodeSet.isGathering;
+  get isRecovering(): boolean {
+    return this.nodeSet.isRecovering;
   }
 
   /** The name of the node that statements of this key go to now, to be shown; undefined while none can be used. */
   homeOf(key: string): string | undefined {
-    return this.nodeSet.home(hashOf(key))?.name;
+    return this.nodeSet.home(hashOf(key), 'writes')?.name;
   }
 
   /** Calls back after each change of a node's state; returns how to stop that. */
@@ -353,7 +258,7 @@ export class MysqlCluster implements Cluster {
 
   stats(): ClusterStats {
     const { fenced, stalls } = this.nodeSet;
-    return { fenced, stalls, ...this.counters };
+    return { fenced, stalls, ...this.failover.counters };
   }
 
   /** Ends all connections, TypeORM's too; what still waits fails. Resolves when nothing is left running. */
@@ -361,191 +266,12 @@ export class MysqlCluster implements Cluster {
     return this.nodeSet.close();
   }
 
-  /** For one statement or more. @throws ClusterUnavailableError when it is a part of what was frozen */
-  private budget(ms: number): Budget {
-    const budget = new Budget(this.nodeSet.clock, ms, this.freezesBefore.getStore());
-    if (budget.isVoid)
-      throw this.unavailable('the process was paused after this request began; the statement was not sent');
-    return budget;
-  }
-
-  /** A connection to the home node, or to the next when that gives none. */
-  private async lease(
-    poolOf: (node: ClusterNode) => NodePool,
-    timeoutMs: number,
-    keyHash: number = COMMON,
-  ): Promise<Lease> {
-    const { nodeSet } = this;
-    const budget = this.budget(timeoutMs);
-    const asked = new Set<ClusterNode>();
-    let cause: unknown;
-    for (;;) {
-      const node = nodeSet.home(keyHash, asked);
-      if (node && budget.left > 0) {
-        asked.add(node);
-        try {
-          const { soft } = this.attempt(budget, asked, node);
-          return { node, connection: await this.on(node, poolOf(node).lease(soft)) };
-        } catch (error) {
-          this.judge(error);
-          cause = error;
-        }
-        continue;
-      }
-      const { left } = budget;
-      if (left <= 0 || nodeSet.isClosed || nodeSet.isOut(nodeSet.usable))
-        throw this.unavailable(`no MySQL node gave a connection (limit ${timeoutMs} ms)`, { cause });
-      await nodeSet.changed(Math.min(left, RETRY_PAUSE_MS));
-      asked.clear();
-    }
-  }
-
-  /** The rows of one node, undefined when it fails; a fault of the statement itself is thrown. */
-  private async ask<T extends RowDataPacket>(
-    node: ClusterNode,
-    sql: string,
-    parameters: readonly Parameter[],
-    timeoutMs: number,
-  ): Promise<T[] | undefined> {
-    const end = this.nodeSet.clock.now() + timeoutMs;
-    try {
-      return rowsOf<T>(await this.on(node, node.reads.run(sql, parameters, { soft: end, hard: end })));
-    } catch (error) {
-      this.judge(error);
-      return undefined;
-    }
-  }
-
-  private attempt(
-    budget: Budget,
-    asked: ReadonlySet<ClusterNode>,
-    node: ClusterNode,
-    onSlow?: () => void,
-  ): AttemptDeadline {
-    const { nodeSet } = this;
-    const doubt = () => {
-      nodeSet.doubt(node);
-      onSlow!();
-    };
-    return budget.attempt(
-      nodeSet.usable.some((other) => !asked.has(other)),
-      onSlow && doubt,
-    );
-  }
-
-  /** Two nodes that take the same write work against each other, so the second is asked only when that can help. */
-  private async untilStuck(node: ClusterNode, since: number, budget: Budget): Promise<void> {
-    while (budget.left > 0 && !this.nodeSet.isStuck(node, since)) await this.nodeSet.changed(RETRY_PAUSE_MS);
-  }
-
-  /** What is done on a node speaks against it when it fails, also when nobody waits for it any more. */
-  private async on<T>(node: ClusterNode, work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      this.nodeSet.failed(node, error);
-      throw error;
-    }
-  }
-
-  /** Throws what another node would not do better. */
-  private judge(error: unknown) {
-    const failure = failureOf(error);
-    if (failure === 'statement') throw error;
-    if (error instanceof NoConnectionError && error.isOverload)
-      throw this.unavailable('too many statements wait for a MySQL connection; this one was not sent', {
-        cause: error,
-      });
-    return failure;
-  }
-
-  /**
-   * Waits until every other healthy node has applied what this one has; fences those that do not say in time that they
-   * have. False when the node itself does not say what that is.
-   */
-  private async awaitEverywhere(written: ClusterNode, header: WriteHeader): Promise<boolean> {
-    const { nodeSet } = this;
-    const { maxLagMs, urls } = nodeSet.options;
-    if (urls.length === 1) return true;
-    let gtids = header.stateChanges?.gtids?.join(',');
-    if (gtids === undefined) {
-      // It changed nothing, perhaps because another had just done the same: wait for all that this node has.
-      const rows = await this.ask<GtidRow>(written, 'SELECT @@global.gtid_executed AS gtids', [], maxLagMs);
-      gtids = rows?.[0]?.gtids;
-    }
-    if (gtids === undefined) return false;
-    if (gtids === '') return true;
-    // Those that come back while we wait, or later, must have it by themselves.
-    nodeSet.executed(written, gtids);
-    const others = nodeSet.usable.filter((node) => node !== written);
-    const parameters = [gtids, maxLagMs / 1000];
-    await Promise.all(
-      others.map(async (node) => {
-        // A little more than MySQL waits itself, so that it can say that it was too slow.
-        const rows = await this.ask<AppliedRow>(node, WAIT_APPLIED, parameters, maxLagMs * 1.2);
-        if (Number(rows?.[0]?.timedOut) !== 0)
-          nodeSet.passOver(node, `it did not confirm within ${maxLagMs} ms that it has applied a write`);
-      }),
-    );
-    return true;
-  }
-
-  private unavailable(message: string, options: { cause?: unknown; outcomeUnknown?: boolean } = {}) {
-    if (this.nodeSet.isClosed)
-      return new ClusterUnavailableError(
-        'the MySQL cluster is closed: no statement is sent after close()',
-        [],
-        options,
-      );
-    return new ClusterUnavailableError(message, this.nodeSet.reasons(), options);
+  private get nodeSet(): NodeSet {
+    return this.failover.nodeSet;
   }
 }
-
-/** A connection for one caller, and whose it is. */
-export interface Lease {
-  readonly node: ClusterNode;
-  readonly connection: NodeConnection;
-}
-
-interface GtidRow extends RowDataPacket {
-  readonly gtids: string;
-}
-interface AppliedRow extends RowDataPacket {
-  readonly timedOut: number;
-}
-const WAIT_APPLIED = 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS timedOut';
 
 /** Milliseconds before the next attempt: longer each time, and different for everybody. */
 function jitter(attempt: number): number {
   return Math.random() * Math.min(50, 4 * 2 ** attempt);
-}
-
-async function untilUsable(nodes: NodeSet, timeoutMs: number, log: NonNullable<ClusterOptions['log']>): Promise<void> {
-  const { clock } = nodes;
-  const until = clock.now() + timeoutMs;
-  /** Milliseconds that the other nodes get to come into use too, so that the first requests find their homes. */
-  const GATHER_MS = 1000;
-  const LOG_EVERY_MS = 2000;
-  let usableSince: number | undefined;
-  let loggedAt = clock.now() - LOG_EVERY_MS / 2;
-  for (;;) {
-    const now = clock.now();
-    if (nodes.usable.length > 0) {
-      usableSince ??= now;
-      if (nodes.isSettled || now - usableSince > GATHER_MS) return;
-    } else {
-      usableSince = undefined;
-      if (nodes.isHopeless) throw new ClusterUnavailableError('none of the MySQL servers can be used', nodes.reasons());
-      if (now >= until)
-        throw new ClusterUnavailableError(
-          `timed out after ${timeoutMs / 1000} s waiting for a usable MySQL node`,
-          nodes.reasons(),
-        );
-      if (now - loggedAt >= LOG_EVERY_MS) {
-        loggedAt = now;
-        for (const reason of nodes.reasons()) log('info', `waiting for MySQL at ${reason}`);
-      }
-    }
-    await nodes.changed(RETRY_PAUSE_MS);
-  }
 }

@@ -6,7 +6,7 @@ import { createConnection, type Connection } from 'mysql2/promise';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MysqlCluster } from './index.js';
 import { until } from './spec-support/until.js';
-import { startWorkload, WORKLOAD_TABLE, type WorkloadReport } from './spec-support/workload.js';
+import { Workload, WORKLOAD_TABLE, type WorkloadReport } from './spec-support/workload.js';
 
 jest.setTimeout(120_000);
 
@@ -16,7 +16,7 @@ const WRITE_MS = 2400;
 
 let databases: Databases;
 let clusters: MysqlCluster[];
-let workload: ReturnType<typeof startWorkload> | undefined;
+let workload: Workload | undefined;
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 3, topology: 'multi-primary' });
@@ -43,7 +43,7 @@ describe('a node under continuous reads and writes', () => {
   it('is killed and comes back: no error, short stalls, nothing lost or stale', async () => {
     const [victim] = databases.nodes;
     await allOnline();
-    workload = startWorkload(clusters, 12);
+    workload = new Workload(clusters, 12);
     await sleep(1000);
     await victim.kill();
     await until('the kill is noticed', () => clusters.every((each) => statusOf(each, victim)?.state === 'down'));
@@ -57,7 +57,7 @@ describe('a node under continuous reads and writes', () => {
   it('freezes and thaws: no error, and it is not read until it has caught up', async () => {
     const [, victim] = databases.nodes;
     await allOnline();
-    workload = startWorkload(clusters, 12);
+    workload = new Workload(clusters, 12);
     await sleep(1000);
     const direct = await createConnection(victim.url);
     const frozenAt = await sumOn(direct);

@@ -1,29 +1,19 @@
 // The nodes of a cluster together: who may be used now, and what happens to one that fails.
 import { firstAttemptMs } from './budget.js';
 import { DeadlineClock, pause } from './deadline-clock.js';
-import type { ClusterNode, NodeAddress } from './node.js';
-import { parseUrl } from './node.js';
-import { DeadlineError, failureOf, NoConnectionError, reasonOf, UnsupportedServerError } from './errors.js';
+import { DeadlineError, failureOf, NoConnectionError, reasonOf } from './errors.js';
 import { GtidSet } from './gtid.js';
 import { Health } from './health.js';
-import { NodePool } from './node-pool.js';
-import { hashOf, highestRanked } from './rendezvous.js';
+import type { Access, ClusterNode } from './node.js';
+import { parseUrl } from './node.js';
+import { Outage } from './outage.js';
+import { highestRanked } from './rendezvous.js';
 import type { ClusterOptions, NodeStatus } from './types.js';
-import { Watch } from './watch.js';
+import type { NodeEvents } from './watched-node.js';
+import { WatchedNode } from './watched-node.js';
 
 /** The options with every default filled in. */
 export type NodeSetOptions = Required<Omit<ClusterOptions, 'startTimeoutMs' | 'ca'>> & Pick<ClusterOptions, 'ca'>;
-
-/** Milliseconds after an outage for which nodes that are not back yet make a difference. */
-const GATHERING_MS = 10_000;
-
-interface Member extends ClusterNode {
-  hash: number;
-  watch: Watch;
-  uuid: string | undefined;
-  /** True while its server is one that can never be a node. */
-  unsupported: boolean;
-}
 
 export class NodeSet {
   readonly clock: DeadlineClock;
@@ -37,61 +27,53 @@ export class NodeSet {
   stalls = 0;
 
   private readonly health: Health;
-  private readonly members: Member[] = [];
+  private readonly members: readonly WatchedNode[];
+  private readonly outage: Outage;
   private readonly listeners = new Set<(nodes: readonly NodeStatus[]) => void>();
   private readonly wakeUps = new Set<() => void>();
   private known: readonly NodeStatus[] = [];
   /** When each node last took a write of this server's, by its index. */
   private readonly wroteAt: number[] = [];
-  private unusableSince: number | undefined;
-  private unreadableSince: number | undefined;
-  private hasBeenReadable = false;
-  /** That no node can be read now is because this process stood still. */
-  private isOwnFault = false;
-  private gatheringUntil = -Infinity;
   private closed = false;
   private closing: Promise<void> | undefined;
 
   constructor(readonly options: NodeSetOptions) {
     const addresses = options.urls.map((url, index) => parseUrl(url, index, options.ca));
     this.health = new Health(addresses.length, options.maxLagMs);
+    this.outage = new Outage(options.readTimeoutMs);
     this.clock = new DeadlineClock(options.maxLagMs, (ms) => this.stalled(ms), options.frozenMs);
-    addresses.forEach((address, index) => this.members.push(this.addMember(address, index)));
+    const events: NodeEvents = {
+      onConnectFailure: (node, error) => this.passOver(node, reasonOf(error)),
+      onLook: () => this.refresh(),
+    };
+    this.members = addresses.map(
+      (address, index) => new WatchedNode(index, address, this.health, this.clock, options, events),
+    );
     this.known = this.statuses();
   }
 
-  /** The home of a key, given by its hash, among the usable nodes that are not in `except`. */
-  home(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
-    return highestRanked(this.usable, keyHash, except);
+  /** The home of a key, given by its hash, among the nodes that give this access and are not in `except`. */
+  home(keyHash: number, access: Access, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
+    return highestRanked(access === 'reads' ? this.readable : this.usable, keyHash, except);
   }
 
-  /** The same among the nodes that may be read. */
-  readHome(keyHash: number, except?: ReadonlySet<ClusterNode>): ClusterNode | undefined {
-    return highestRanked(this.readable, keyHash, except);
-  }
-
-  /**
-   * True when there has been no node for a while: nobody needs to wait for one any more, it shows by itself. The while is
-   * shorter when every node refuses to be asked, and none is merely slow.
-   */
-  isOut(nodes: readonly ClusterNode[]): boolean {
-    const since = nodes === this.usable ? this.unusableSince : this.unreadableSince;
-    if (since === undefined) return false;
+  /** True when there has been no node for a while: a statement need not wait for one any more, it fails at once. */
+  isOut(access: Access): boolean {
     const areDown = this.known.every(({ state }) => state === 'down');
-    return this.clock.now() - since > this.options.readTimeoutMs / (areDown ? 3 : 1);
+    return this.outage.isOut(this.clock.now(), access, areDown);
   }
 
   /**
-   * True just after an outage, while the nodes come back one after the other. Each that joins its group holds up the writes of
-   * all, just when everybody comes again who was told to.
+   * True just after an outage, while the nodes come back one after the other. A node that joins its group holds up all
+   * writes, and just then all clients repeat the requests that the outage failed.
    */
-  get isGathering(): boolean {
-    return this.clock.now() < this.gatheringUntil && this.known.some(({ state }) => state !== 'online');
+  get isRecovering(): boolean {
+    return this.outage.isRecovering(this.clock.now()) && this.known.some(({ state }) => state !== 'online');
   }
 
-  /** Milliseconds that a write may take in all: less while nodes gather, so that it is soon told to come again. */
+  /** Milliseconds that a write may take in all: less while nodes recover, so that it is soon told to come again. */
   get writeTimeoutMs(): number {
-    return this.options.writeTimeoutMs / (this.isGathering ? 6 : 1);
+    return this.options.writeTimeoutMs / (this.isRecovering ? 6 : 1);
   }
 
   /** Nodes that answer and accept writes, but are passed over: their rows may be good, to be judged by the reader. */
@@ -180,12 +162,12 @@ export class NodeSet {
 
   /** True when waiting cannot help: no server is one that can be a node. */
   get isHopeless(): boolean {
-    return this.members.every(({ unsupported }) => unsupported);
+    return this.members.every(({ isUnsupported }) => isUnsupported);
   }
 
   /** True when every node has been looked at and none is about to come into use. */
   get isSettled(): boolean {
-    return this.members.every(({ index }) => !this.isSettling(index) && this.health.of(index).concluded >= 0);
+    return this.members.every(({ index, isSettling }) => !isSettling && this.health.of(index).concluded >= 0);
   }
 
   get isClosed(): boolean {
@@ -218,68 +200,11 @@ export class NodeSet {
     this.clock.close();
   }
 
-  private addMember({ name, connection }: NodeAddress, index: number): Member {
-    const { connectionsPerNode, queueLimit, readTimeoutMs, writeTimeoutMs, watchIntervalMs } = this.options;
-    const newPool = (limit: number) =>
-      new NodePool(this.clock, {
-        connection,
-        setup: SETUP,
-        limit,
-        queueLimit,
-        connectTimeoutMs: writeTimeoutMs,
-        hasAnsweredSince: (moment) => this.hasAnsweredSince(member, moment),
-        onConnectFailure: (error) => this.passOver(member, reasonOf(error)),
-      });
-    const member: Member = {
-      index,
-      name,
-      connection,
-      reads: newPool(connectionsPerNode),
-      writes: newPool(2 * connectionsPerNode),
-      uuid: undefined,
-      unsupported: false,
-      hash: hashOf(name),
-      watch: new Watch(this.clock, {
-        connection,
-        intervalMs: watchIntervalMs,
-        connectTimeoutMs: writeTimeoutMs,
-        timeoutMs: readTimeoutMs,
-        isSettling: () => this.isSettling(index),
-        onReport: (begunAt, at, report) => {
-          member.unsupported = false;
-          // The identity that all web servers agree on, by whatever name they reach the node.
-          if (member.uuid !== report.uuid) {
-            member.uuid = report.uuid;
-            member.hash = hashOf(report.uuid);
-          }
-          this.health.probed(index, begunAt, at, report);
-          this.refresh();
-        },
-        onFailure: (begunAt, at, error, unreachable) => {
-          member.unsupported = error instanceof UnsupportedServerError;
-          this.health.probeFailed(index, begunAt, at, reasonOf(error), unreachable);
-          if (unreachable) {
-            member.reads.dropIdle();
-            member.writes.dropIdle();
-          }
-          this.refresh();
-        },
-      }),
-    };
-    return member;
-  }
-
-  /** It answers well, but has not proved yet that it may be used. */
-  private isSettling(index: number): boolean {
-    const { reachable, fencedSince } = this.health.of(index);
-    return reachable && fencedSince !== undefined;
-  }
-
   private stalled(ms: number): void {
     if (this.closed) return;
     this.stalls++;
     this.options.log('warn', `this process was paused for ${Math.round(ms)} ms: checking all MySQL nodes again`);
-    this.isOwnFault ||= this.readable.length > 0;
+    this.outage.stalled(this.readable.length > 0);
     this.health.stalled(this.clock.now());
     const { fenced } = this;
     this.refresh();
@@ -292,15 +217,10 @@ export class NodeSet {
     if (this.closed) return;
     this.usable = this.health.usable().map((index) => this.members[index]);
     this.readable = this.usable.length > 0 ? this.usable : this.health.readable().map((index) => this.members[index]);
+    // The clock comes first: when it finds that this process stood still, no node is left to read.
     const now = this.clock.now();
-    const isReadable = this.readable.length > 0;
-    const outageMs = now - (this.unreadableSince ?? now);
-    if (isReadable && this.hasBeenReadable && !this.isOwnFault && outageMs > this.options.readTimeoutMs)
-      this.gatheringUntil = now + GATHERING_MS;
-    this.hasBeenReadable ||= isReadable;
-    if (isReadable || this.members.every(({ index }) => !this.health.of(index).reachable)) this.isOwnFault = false;
-    this.unusableSince = this.usable.length > 0 ? undefined : (this.unusableSince ?? now);
-    this.unreadableSince = isReadable ? undefined : (this.unreadableSince ?? now);
+    const isReachable = this.members.some(({ index }) => this.health.of(index).reachable);
+    this.outage.update(now, this.readable.length > 0, this.usable.length > 0, isReachable);
     const before = this.known;
     const after = this.statuses();
     this.known = after;
@@ -336,7 +256,7 @@ export class NodeSet {
     for (const wake of [...this.wakeUps]) wake();
   }
 
-  private statusOf({ index, name, uuid }: Member): NodeStatus {
+  private statusOf({ index, name, uuid }: WatchedNode): NodeStatus {
     const { reachable, fencedSince, lagMs, reason, ...known } = this.health.of(index);
     // What one that is down has said of itself holds no more.
     const report = reachable ? known.report : undefined;
@@ -356,11 +276,6 @@ export class NodeSet {
     };
   }
 }
-
-// Reads see what is committed when they run; a write that waits for a lock gives up soon after we have.
-const SETUP =
-  "SET SESSION session_track_gtids = 'OWN_GTID', transaction_isolation = 'READ-COMMITTED', " +
-  "time_zone = '+00:00', innodb_lock_wait_timeout = 1";
 
 /** A reason without its figures. */
 function causeOf(reason: string | undefined): string | undefined {

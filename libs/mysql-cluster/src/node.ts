@@ -12,6 +12,9 @@ export interface ClusterNode extends NodeAddress {
   readonly writes: NodePool;
 }
 
+/** What a statement needs of a node, and which of its connections it takes. */
+export type Access = 'reads' | 'writes';
+
 export interface NodeAddress {
   /** `host:port`. */
   readonly name: string;

@@ -7,6 +7,14 @@ export function hashOf(text: string): number {
   return hash >>> 0;
 }
 
+/** The key of all that has no home of its own (accounts, counters, leases, migrations): one node for all of it. */
+const COMMON = hashOf('common');
+
+/** The hash of a statement's key, to find its home by. */
+export function keyHashOf(key?: string): number {
+  return key === undefined ? COMMON : hashOf(key);
+}
+
 /** The weight of a node for a key: the node with the greatest is the key's home, the next its stand-in, and so on. */
 function weightOf(nodeHash: number, keyHash: number): number {
   // MurmurHash3's finalizer mixes every bit of both into every bit of the weight.

@@ -199,13 +199,13 @@ describe('a single server', () => {
         return write;
       };
       expect(await writeHeld()).toMatchObject({ affectedRows: 1 });
-      expect(cluster.isGathering).toBe(false);
+      expect(cluster.isRecovering).toBe(false);
       await server.kill();
       await until('it is down', () => statusOf(cluster, server).state === 'down');
       await expect(cluster.read('SELECT 1', [])).rejects.toBeInstanceOf(ClusterUnavailableError);
       await server.start();
       await until('it is online', () => statusOf(cluster, server).state === 'online');
-      expect(cluster.isGathering).toBe(true);
+      expect(cluster.isRecovering).toBe(true);
       await expect(writeHeld()).rejects.toBeInstanceOf(ClusterUnavailableError);
     } finally {
       await cluster.close();
@@ -221,7 +221,7 @@ describe('a single server', () => {
       await until('there has been no node for a while', () => cluster.isOut);
       server.thaw();
       await until('it is online', () => statusOf(cluster, server).state === 'online');
-      expect(cluster.isGathering).toBe(false);
+      expect(cluster.isRecovering).toBe(false);
     } finally {
       server.thaw();
       await cluster.close();

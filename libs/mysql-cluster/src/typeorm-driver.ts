@@ -1,9 +1,9 @@
 // mysql2's shape for TypeORM's `driver` option, with connections from whichever node accepts writes now.
 import type { Connection, ConnectionOptions, QueryError } from 'mysql2';
 import { firstAttemptMs } from './budget.js';
-import type { Lease } from './cluster.js';
 import type { NodeConnection } from './connection.js';
 import { NoConnectionError } from './errors.js';
+import type { Failover, Lease } from './failover.js';
 import type { ClusterNode } from './node.js';
 import { NodePool } from './node-pool.js';
 import type { NodeSet } from './node-set.js';
@@ -26,7 +26,6 @@ interface MysqlPool {
 /** mysql2's own connection; `release` gives it back. */
 type LeasedConnection = Connection & { release(): void };
 
-type FindLease = (poolOf: (node: ClusterNode) => NodePool, timeoutMs: number) => Promise<Lease>;
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
 
 /** A statement that waits for a lock gives up soon after we have, or it would take effect when nobody waits for it any more. */
@@ -34,11 +33,8 @@ const setupFor = (statementTimeoutMs: number) =>
   "SET SESSION transaction_isolation = 'READ-COMMITTED', time_zone = '+00:00', " +
   `innodb_lock_wait_timeout = ${Math.ceil(statementTimeoutMs / 1000)}`;
 
-export function createTypeormDriver(
-  nodes: NodeSet,
-  findLease: FindLease,
-  options: TypeormDriverOptions = {},
-): MysqlDriver {
+export function createTypeormDriver(failover: Failover, options: TypeormDriverOptions): MysqlDriver {
+  const nodes = failover.nodeSet;
   const statementTimeoutMs = () => options.statementTimeoutMs ?? nodes.writeTimeoutMs / 2;
   const acquireTimeoutMs = () => options.acquireTimeoutMs ?? nodes.writeTimeoutMs / 2;
   return {
@@ -79,7 +75,7 @@ export function createTypeormDriver(
 
       return {
         getConnection(callback) {
-          findLease(poolOf, acquireTimeoutMs()).then(
+          failover.lease(poolOf, acquireTimeoutMs()).then(
             (lease) => callback(null, hand(lease)),
             (error: Error) => callback(error),
           );

@@ -11,7 +11,7 @@ export interface ClusterOptions {
   readonly ca?: string;
   /** Milliseconds after which a read has failed in all (default 300): all attempts on all nodes together. */
   readonly readTimeoutMs?: number;
-  /** Milliseconds after which a write has failed in all (default 800); a sixth of it just after an outage, see `isGathering`. */
+  /** Milliseconds after which a write has failed in all (default 800); a sixth of it just after an outage, see `isRecovering`. */
   readonly writeTimeoutMs?: number;
   /** Connections per node for reads (default 10), and twice as many for writes, which a group may hold up for a while. */
   readonly connectionsPerNode?: number;

@@ -9,16 +9,16 @@ export const limits = {
   /** A request that takes longer is answered 503; nginx waits 1.9 s. */
   requestMs: 1_800,
   /**
-   * The same while databases gather after an outage, up to its commit, which then has a sixth of `writeMs`: to say soon when
+   * The same while databases recover from an outage, up to its commit, which then has a sixth of `writeMs`: to say soon when
    * to come again is better than a queue of those who do.
    */
-  gatheringRequestMs: 400,
+  recoveringRequestMs: 400,
   /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
   frozenMs: 2_000,
   /** A request whose store does not answer is given to another server if there is that much time left for it. */
   handOverMs: 700,
-  /** The same while databases gather, with `deny`, and only by a server that knows of no database. */
-  gatheringHandOverMs: 200,
+  /** The same while databases recover, with `deny`, and only by a server that knows of no database. */
+  recoveringHandOverMs: 200,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
   /** How long a client may take to send a request. */

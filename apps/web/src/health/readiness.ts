@@ -37,7 +37,7 @@ export class Readiness {
   /** Likewise: whether MySQL is known to be out of reach, so that nothing that needs it has to wait. */
   isOut: () => boolean = () => false;
   /** Likewise: whether databases come back from an outage, one after the other. */
-  isGathering: () => boolean = () => false;
+  isRecovering: () => boolean = () => false;
 
   /** Set when the server serves: whether an error that nobody caught has marked it for replacement. */
   isMarked: () => boolean = () => false;

@@ -21,7 +21,7 @@ interface Case {
   readonly storeFailed?: boolean;
   readonly onStandby?: boolean;
   readonly afterMs?: number;
-  readonly isGathering?: boolean;
+  readonly isRecovering?: boolean;
   readonly isOut?: boolean;
   readonly outage?: 'deny' | 'read-only';
   readonly cookie?: string;
@@ -34,13 +34,13 @@ async function answer({
   storeFailed = true,
   onStandby = false,
   afterMs = 0,
-  isGathering = false,
+  isRecovering = false,
   isOut = false,
   outage = 'deny',
   cookie = 'theme=dark; __Host-sid=a-token',
 }: Case): Promise<number> {
   const app = express();
-  const readiness = { missing: () => missing, isGathering: () => isGathering, isOut: () => isOut } as Readiness;
+  const readiness = { missing: () => missing, isRecovering: () => isRecovering, isOut: () => isOut } as Readiness;
   const server = createServer(app).listen(0, '127.0.0.1');
   servers.push(server);
   await once(server, 'listening');
@@ -68,9 +68,9 @@ it('is handed over by a server that has lost its store, or does not know that ye
   expect(await answer(cutOff)).toBe(504);
   expect(await answer({ ...cutOff, afterMs: limits.handOverMs + 50 })).toBe(504);
   expect(await answer({ ...cutOff, missing: undefined })).toBe(504);
-  expect(await answer({ ...cutOff, isGathering: true })).toBe(504);
-  const waited = limits.gatheringHandOverMs + 50;
-  expect(await answer({ ...cutOff, isGathering: true, outage: 'read-only', afterMs: waited })).toBe(504);
+  expect(await answer({ ...cutOff, isRecovering: true })).toBe(504);
+  const waited = limits.recoveringHandOverMs + 50;
+  expect(await answer({ ...cutOff, isRecovering: true, outage: 'read-only', afterMs: waited })).toBe(504);
   // The time limit has answered, before the store's error came.
   expect(await answer({ ...cutOff, storeFailed: false })).toBe(504);
 });
@@ -93,8 +93,11 @@ it.each([
     'the store has kept it waiting, here as it would elsewhere',
     { ...cutOff, missing: undefined, afterMs: limits.handOverMs + 50 },
   ],
-  ['databases come back from an outage, for all servers', { ...cutOff, missing: undefined, isGathering: true }],
-  ['they do, and it has been kept waiting', { ...cutOff, isGathering: true, afterMs: limits.gatheringHandOverMs + 50 }],
+  ['databases come back from an outage, for all servers', { ...cutOff, missing: undefined, isRecovering: true }],
+  [
+    'they do, and it has been kept waiting',
+    { ...cutOff, isRecovering: true, afterMs: limits.recoveringHandOverMs + 50 },
+  ],
   ['nobody would send it on', { ...cutOff, trustedId: undefined }],
   ['this is the last port to be asked', { ...cutOff, onStandby: true }],
 ] satisfies [string, Case][])('is answered when %s', async (_when, given) => {

@@ -39,7 +39,7 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       const waited = performance.now() - begunAt;
       const isCutOff = readiness.missing() !== undefined;
       // While databases come back, whoever has waited here would wait elsewhere as well.
-      if (readiness.isGathering()) return isCutOff && !(isShownByNobody && waited > limits.gatheringHandOverMs);
+      if (readiness.isRecovering()) return isCutOff && !(isShownByNobody && waited > limits.recoveringHandOverMs);
       // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
       return isCutOff || (request.storeFailed === true && waited < limits.handOverMs);
     };

@@ -41,7 +41,7 @@ export class HttpModule implements NestModule {
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    const limitMs = () => (this.readiness.isGathering() ? limits.gatheringRequestMs : limits.requestMs);
+    const limitMs = () => (this.readiness.isRecovering() ? limits.recoveringRequestMs : limits.requestMs);
     // What this server has in hand when it stands still is another's by then: from here on nothing of it is written late.
     const unlessFrozen = (_request: Request, _response: Response, next: NextFunction) =>
       this.cluster.unlessFrozen(next);

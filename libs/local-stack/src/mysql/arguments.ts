@@ -1,7 +1,7 @@
 // The arguments of a mysqld of the stack.
 import type { Topology } from '../types.js';
 
-export interface ServerPlace {
+export interface ServerLocation {
   /** The node's own folder. */
   readonly dir: string;
   /** Its address. */
@@ -12,7 +12,7 @@ export interface ServerPlace {
 }
 
 export interface ServerArguments {
-  readonly place: ServerPlace;
+  readonly location: ServerLocation;
   readonly serverId: number;
   readonly topology: Topology;
   /** Names the group. */
@@ -26,8 +26,8 @@ export interface ServerArguments {
 export const HOST = '127.0.0.1';
 
 /** Small, on its own address only, everything below the node's folder, in UTC, errors in plain English. */
-export function serverArguments({ place, serverId, durable, ...rest }: ServerArguments): string[] {
-  const { dir, host, port } = place;
+export function serverArguments({ location, serverId, durable, ...rest }: ServerArguments): string[] {
+  const { dir, host, port } = location;
   return [
     `--datadir=${dir}/data`,
     `--tmpdir=${dir}/tmp`,
@@ -65,12 +65,12 @@ export function serverArguments({ place, serverId, durable, ...rest }: ServerArg
     '--gtid-mode=ON',
     '--enforce-gtid-consistency=ON',
     '--replica-parallel-workers=4',
-    ...groupArguments(place, rest),
+    ...groupArguments(location, rest),
   ];
 }
 
 function groupArguments(
-  { host, groupPorts }: ServerPlace,
+  { host, groupPorts }: ServerLocation,
   { topology, groupName, groupSeeds }: Pick<ServerArguments, 'topology' | 'groupName' | 'groupSeeds'>,
 ): string[] {
   if (groupPorts === undefined) return [];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { withConnection, type Credentials } from '@roam/mysql-cluster/group';
 import { StackError } from '../errors.js';
-import type { Isolated } from '../network/isolation.js';
+import type { NetworkNamespace } from '../network/isolation.js';
 import { commandLine, type Program } from '../programs/program.js';
 import type { CommandLine } from '../system/guard.js';
 import { ManagedProcess } from '../system/managed-process.js';
@@ -22,10 +22,10 @@ export interface NodeOptions {
   readonly accounts: RunAccounts;
   readonly args: ServerArguments;
   /** Where the node has a network of its own. */
-  readonly isolation: Isolated | undefined;
+  readonly network: NetworkNamespace | undefined;
   /** Where its data folder is a disk of its own. */
   readonly disk: OwnDisk | undefined;
-  /** Brings a restarted server back to its place: into the group, behind its source, or just writable. */
+  /** Lets a restarted server replicate again: into the group, behind its source, or just writable. */
   readonly rejoin: (node: MysqlNode) => Promise<void>;
 }
 
@@ -38,9 +38,9 @@ export class MysqlNode implements Database {
   private startedBefore = false;
 
   constructor(private readonly options: NodeOptions) {
-    const { place } = options.args;
-    this.host = place.host;
-    this.port = place.port;
+    const { location } = options.args;
+    this.host = location.host;
+    this.port = location.port;
     this.server = new ManagedProcess({
       name: options.name,
       container: options.container,
@@ -48,7 +48,7 @@ export class MysqlNode implements Database {
       // By this name mysqld knows that somebody starts it again after a clone.
       env: () => ({ ...process.env, MYSQLD_PARENT_PID: String(process.pid) }),
       restartCode: 16,
-      logFile: join(place.dir, 'mysqld.log'),
+      logFile: join(location.dir, 'mysqld.log'),
       isReady: () =>
         this.query('SELECT 1').then(
           () => true,
@@ -64,7 +64,7 @@ export class MysqlNode implements Database {
   }
 
   get groupPorts(): readonly number[] | undefined {
-    return this.options.args.place.groupPorts;
+    return this.options.args.location.groupPorts;
   }
 
   get pid(): number | null {
@@ -95,7 +95,7 @@ export class MysqlNode implements Database {
 
   /** Makes the data folder from `base` and starts; the server answers and is read-only then. */
   async create(base: string): Promise<void> {
-    const { dir } = this.options.args.place;
+    const { dir } = this.options.args.location;
     mkdirSync(join(dir, 'tmp'), { recursive: true });
     if (this.options.disk) await this.options.disk.create(base);
     else copyBaseData(base, join(dir, 'data'));
@@ -127,11 +127,11 @@ export class MysqlNode implements Database {
   }
 
   async cut({ clients = false } = {}): Promise<void> {
-    await this.isolation.cut(clients);
+    await this.network.cut(clients);
   }
 
   async heal(): Promise<void> {
-    await this.isolation.heal();
+    await this.network.heal();
   }
 
   async fillDisk(): Promise<void> {
@@ -159,8 +159,8 @@ export class MysqlNode implements Database {
     return this.server.logTail();
   }
 
-  private get isolation(): Isolated {
-    if (this.options.isolation) return this.options.isolation;
+  private get network(): NetworkNamespace {
+    if (this.options.network) return this.options.network;
     throw new StackError(
       'bad_options',
       `${this.name} has no network of its own: start the databases with the option "isolated"`,
@@ -176,17 +176,17 @@ export class MysqlNode implements Database {
   }
 
   private command(): CommandLine {
-    const { program, container, args, isolation, disk } = this.options;
+    const { program, container, args, network, disk } = this.options;
     let command = commandLine(program, [...serverArguments(args), this.startArgument()], container);
     if (disk) command = disk.inside(command);
-    return isolation ? isolation.inside(command) : command;
+    return network ? network.inside(command) : command;
   }
 
   private get firstStartFile(): string {
-    return join(this.options.args.place.dir, 'first-start.sql');
+    return join(this.options.args.location.dir, 'first-start.sql');
   }
 
-  /** Restarted servers refuse writes until they are back in their place. */
+  /** Restarted servers refuse writes until they replicate again. */
   private startArgument(): string {
     return this.startedBefore ? '--super-read-only=ON' : `--init-file=${this.firstStartFile}`;
   }

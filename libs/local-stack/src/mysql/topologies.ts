@@ -1,4 +1,4 @@
-// How the servers of each topology are brought to work together, at the first start and after a restart.
+// How the servers of each topology replicate, from the first start on and after a restart.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RowDataPacket } from 'mysql2/promise';
 import { GroupKeeper } from '@roam/mysql-cluster/group';
@@ -7,9 +7,10 @@ import type { Progress, Topology } from '../types.js';
 import type { RunAccounts } from './accounts.js';
 import type { MysqlNode } from './node.js';
 
-/** Knows how nodes that have just started, read-only, take their places. */
-export interface Arrangement {
-  arrange(): Promise<void>;
+/** Sets up nodes that have just started, read-only. */
+export interface Replication {
+  /** Resolves when all nodes replicate, for the first time. */
+  start(): Promise<void>;
   rejoin(node: MysqlNode): Promise<void>;
   /** Takes nodes back that are up and left, until `signal` aborts. */
   keep(signal: AbortSignal): Promise<void>;
@@ -22,19 +23,19 @@ export function isGroup(topology: Topology): boolean {
   return topology === 'multi-primary' || topology === 'single-primary';
 }
 
-export function arrangementOf(
+export function replicationOf(
   topology: Topology,
   nodes: readonly MysqlNode[],
   accounts: RunAccounts,
   progress: Progress,
-): Arrangement {
+): Replication {
   return isGroup(topology)
-    ? new GroupArrangement(nodes, accounts, progress)
+    ? new GroupReplication(nodes, accounts, progress)
     : new SourceAndReplicas(nodes, accounts, progress);
 }
 
 /** A group, of either kind. */
-class GroupArrangement implements Arrangement {
+class GroupReplication implements Replication {
   private readonly keeper: GroupKeeper;
 
   constructor(
@@ -45,7 +46,7 @@ class GroupArrangement implements Arrangement {
     this.keeper = new GroupKeeper({ nodes, admin: accounts.admin, accounts, log: progress });
   }
 
-  async arrange(): Promise<void> {
+  async start(): Promise<void> {
     await this.keeper.until(
       ({ online }) => online.length === this.nodes.length,
       'the MySQL group to form',
@@ -73,25 +74,25 @@ class GroupArrangement implements Arrangement {
 }
 
 /** The first node is the source, all others copy it; with one node alone, just that. */
-class SourceAndReplicas implements Arrangement {
+class SourceAndReplicas implements Replication {
   constructor(
     private readonly nodes: readonly MysqlNode[],
     private readonly accounts: RunAccounts,
     private readonly progress: Progress,
   ) {}
 
-  async arrange(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => this.place(node, true)));
+  async start(): Promise<void> {
+    await Promise.all(this.nodes.map((node) => this.setUp(node, true)));
   }
 
   async rejoin(node: MysqlNode): Promise<void> {
-    await this.place(node, false);
+    await this.setUp(node, false);
   }
 
   /** A replica comes back by itself. */
   async keep(): Promise<void> {}
 
-  private async place(node: MysqlNode, first: boolean): Promise<void> {
+  private async setUp(node: MysqlNode, first: boolean): Promise<void> {
     const source = this.nodes[0];
     if (source === undefined || node === source) {
       await node.query('SET GLOBAL super_read_only = OFF');
@@ -109,7 +110,7 @@ class SourceAndReplicas implements Arrangement {
       );
     }
     await node.query('START REPLICA');
-    // A replica whose source is down just now is in its place all the same.
+    // A replica whose source is down just now counts as set up all the same.
     if (first || source.isRunning) await this.untilReplicating(node);
     this.progress(`${node.name}: replicating from ${source.name}`);
   }

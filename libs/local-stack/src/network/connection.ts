@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 
 /** The state of a link, as all its connections see it. */
-export interface Line {
+export interface LinkState {
   isCut: boolean;
   /** What each direction adds. */
   oneWayMs: number;
@@ -18,24 +18,24 @@ export class Connection {
   constructor(
     private readonly client: Socket,
     private readonly server: Socket,
-    private readonly line: Line,
+    private readonly link: LinkState,
     gone: () => void,
   ) {
-    this.flows = [new Flow(client, server, line), new Flow(server, client, line)];
+    this.flows = [new Flow(client, server, link), new Flow(server, client, link)];
     for (const socket of [client, server]) {
       socket.on('error', () => undefined);
       socket.once('close', () => {
-        this.spreadEnd();
+        this.spreadAbort();
         if (--this.open === 0) gone();
       });
     }
     this.update();
   }
 
-  /** Carries on what the line lets through: at first, and when it has been healed. */
+  /** Forwards what the link lets through: at first, and when the link has been healed. */
   update(): void {
     for (const flow of this.flows) flow.move();
-    this.spreadEnd();
+    this.spreadAbort();
   }
 
   reset(): void {
@@ -43,24 +43,24 @@ export class Connection {
     for (const socket of [this.client, this.server]) reset(socket);
   }
 
-  /** A side that broke off breaks the other, who hears of it only while the line is whole. */
-  private spreadEnd(): void {
-    if (this.line.isCut) return;
-    if ([this.client, this.server].some(brokeOff)) this.reset();
+  /** When one side was aborted, the other is reset, as soon as the link is not cut. */
+  private spreadAbort(): void {
+    if (this.link.isCut) return;
+    if ([this.client, this.server].some(wasAborted)) this.reset();
   }
 }
 
 /** One direction. */
 class Flow {
   /** In order; undefined is the end. */
-  private readonly onItsWay: { readonly chunk: Buffer | undefined; readonly due: number }[] = [];
+  private readonly inFlight: { readonly chunk: Buffer | undefined; readonly due: number }[] = [];
   private bytes = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly from: Socket,
     private readonly to: Socket,
-    private readonly line: Line,
+    private readonly link: LinkState,
   ) {
     from.on('data', (chunk: Buffer) => this.take(chunk));
     from.once('end', () => this.take(undefined));
@@ -70,13 +70,13 @@ class Flow {
   /** Hands on what has arrived by now, and reads on when there is room. */
   move(): void {
     clearTimeout(this.timer);
-    for (let next; !this.line.isCut && !this.to.writableNeedDrain && (next = this.onItsWay[0]);) {
+    for (let next; !this.link.isCut && !this.to.writableNeedDrain && (next = this.inFlight[0]);) {
       const wait = next.due - performance.now();
       if (wait > 0) {
         this.timer = setTimeout(() => this.move(), wait);
         break;
       }
-      this.onItsWay.shift();
+      this.inFlight.shift();
       this.bytes -= next.chunk?.length ?? 0;
       if (next.chunk) this.to.write(next.chunk);
       else this.to.end();
@@ -87,17 +87,17 @@ class Flow {
 
   stop(): void {
     clearTimeout(this.timer);
-    this.onItsWay.length = 0;
+    this.inFlight.length = 0;
   }
 
   private take(chunk: Buffer | undefined): void {
-    this.onItsWay.push({ chunk, due: performance.now() + this.line.oneWayMs });
+    this.inFlight.push({ chunk, due: performance.now() + this.link.oneWayMs });
     this.bytes += chunk?.length ?? 0;
     this.move();
   }
 }
 
-function brokeOff({ destroyed, readableEnded, writableFinished }: Socket): boolean {
+function wasAborted({ destroyed, readableEnded, writableFinished }: Socket): boolean {
   return destroyed && !(readableEnded && writableFinished);
 }
 

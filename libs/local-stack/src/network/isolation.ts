@@ -25,10 +25,10 @@ export function canIsolate(): string | undefined {
   return status === 0 ? undefined : `this machine does not allow network namespaces: ${stderr.trim()}`;
 }
 
-/** A place in the network. */
-export interface Isolated {
+/** The network of one database, and what can happen to it. */
+export interface NetworkNamespace {
   readonly host: string;
-  /** The command that runs the program there; it stays one process. */
+  /** The command that runs the program in it; it stays one process. */
   inside(command: CommandLine): CommandLine;
   /** Packets to and from the other databases vanish; with `clients` also those from everybody else. */
   cut(clients: boolean): Promise<void>;
@@ -43,13 +43,16 @@ export class IsolatedNetwork {
   private readonly holders: ManagedProcess[] = [];
 
   /** `dir` receives what the namespaces' processes print. Throws `StackError` bad_options where it is not possible. */
-  static async open(count: number, dir: string): Promise<{ network: IsolatedNetwork; places: readonly Isolated[] }> {
+  static async open(
+    count: number,
+    dir: string,
+  ): Promise<{ network: IsolatedNetwork; namespaces: readonly NetworkNamespace[] }> {
     const reason = canIsolate();
     if (reason !== undefined)
       throw new StackError('bad_options', `MySQL servers cannot have networks of their own here: ${reason}`);
     const network = new IsolatedNetwork();
     try {
-      return { network, places: await network.build(count, dir) };
+      return { network, namespaces: await network.build(count, dir) };
     } catch (error) {
       await network.close();
       throw error;
@@ -60,7 +63,7 @@ export class IsolatedNetwork {
     await Promise.all(this.holders.map((holder) => holder.kill()));
   }
 
-  private async build(count: number, dir: string): Promise<Isolated[]> {
+  private async build(count: number, dir: string): Promise<NetworkNamespace[]> {
     const subnet = freeSubnet();
     const gateway = `${subnet}.1`;
     const hosts = Array.from({ length: count }, (_, i) => `${subnet}.${11 + i}`);
@@ -75,7 +78,7 @@ export class IsolatedNetwork {
        ip link set ${cable} up`,
     ]);
     await within(hub, 'ip link add hub type bridge; ip link set hub up; ip link set port master hub up');
-    const places = nodes.map(async (pid, i) => {
+    const namespaces = nodes.map(async (pid, i) => {
       const host = hosts[i] ?? '';
       await within(hub, `ip link add n${i} type veth peer name port netns ${pid}; ip link set n${i} master hub up`);
       await within(pid, `ip address add ${host}/24 dev port; ip link set port up; ip link set lo up`);
@@ -93,7 +96,7 @@ export class IsolatedNetwork {
         heal: () => within(pid, 'iptables -w -F'),
       };
     });
-    return Promise.all(places);
+    return Promise.all(namespaces);
   }
 
   /** Makes a namespace; resolves with the id of the process that holds it. */

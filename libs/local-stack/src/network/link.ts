@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Link } from '../types.js';
-import { Connection, type Line } from './connection.js';
+import { Connection, type LinkState } from './connection.js';
 
 export interface LinkOptions {
   /** Where the link leads. */
@@ -21,7 +21,7 @@ export async function openLink({ host, port, listen = 0 }: LinkOptions): Promise
 
 class TcpLink implements Link {
   port = 0;
-  private readonly line: Line = { isCut: false, oneWayMs: 0 };
+  private readonly state: LinkState = { isCut: false, oneWayMs: 0 };
   private readonly connections = new Set<Connection>();
   /** Dialled during a cut: nobody has answered them. */
   private readonly unanswered = new Set<Socket>();
@@ -38,11 +38,11 @@ class TcpLink implements Link {
   }
 
   cut(): void {
-    this.line.isCut = true;
+    this.state.isCut = true;
   }
 
   delay(ms: number): void {
-    this.line.oneWayMs = ms / 2;
+    this.state.oneWayMs = ms / 2;
   }
 
   async refuse(): Promise<void> {
@@ -54,8 +54,8 @@ class TcpLink implements Link {
   }
 
   async heal(): Promise<void> {
-    this.line.isCut = false;
-    this.line.oneWayMs = 0;
+    this.state.isCut = false;
+    this.state.oneWayMs = 0;
     for (const socket of this.unanswered) socket.resetAndDestroy();
     for (const connection of this.connections) connection.update();
     if (!this.server.listening) await this.listen(this.port);
@@ -66,13 +66,13 @@ class TcpLink implements Link {
   }
 
   private accept(client: Socket): void {
-    if (this.line.isCut) {
+    if (this.state.isCut) {
       this.unanswered.add(client);
       client.on('error', () => undefined);
       client.once('close', () => this.unanswered.delete(client));
       return;
     }
-    const connection = new Connection(client, this.dial(), this.line, () => this.connections.delete(connection));
+    const connection = new Connection(client, this.dial(), this.state, () => this.connections.delete(connection));
     this.connections.add(connection);
   }
 

@@ -2,12 +2,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { nginxConfig } from './config.js';
 
-const place = {
+const options = {
   dir: '/run dir',
   port: 8080,
   upstreams: [1, 2, 3].map((n) => ({ name: `web${n}`, port: 3000 + n, standbyPort: 4000 + n })),
 };
-const config = nginxConfig(place);
+const config = nginxConfig(options);
 
 describe("nginx's configuration", () => {
   it('names every server in the upstream, and each alone', () => {
@@ -26,7 +26,7 @@ describe("nginx's configuration", () => {
   });
 
   it('asks the standby ports when no server listens, and comes as far as them in one request', () => {
-    const withStandby = nginxConfig({ ...place, hasStandby: true });
+    const withStandby = nginxConfig({ ...options, hasStandby: true });
     for (const n of [1, 2, 3]) expect(withStandby).toContain(`server 127.0.0.1:400${n} backup;`);
     expect(withStandby).toContain('proxy_next_upstream_tries 9;');
     expect(config).not.toMatch(/400\d backup/);

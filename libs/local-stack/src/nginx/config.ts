@@ -1,6 +1,6 @@
 // nginx's configuration for the web servers of one stack.
 
-export interface NginxPlace {
+export interface NginxOptions {
   /** Its own folder: everything it writes is below. */
   readonly dir: string;
   readonly port: number;
@@ -9,11 +9,10 @@ export interface NginxPlace {
   readonly hasStandby?: boolean;
 }
 
+type Upstream = NginxOptions['upstreams'][number];
+
 /** One process, so that a signal to it hits nginx; passive failover within the time budget of a request. */
-export function nginxConfig({ dir, port, upstreams, hasStandby = false }: NginxPlace): string {
-  // Asked when no server listens on its port: none of them has a store, and each can show sessions to be read only.
-  const backup = ({ standbyPort }: { readonly standbyPort?: number }) =>
-    hasStandby ? ` server 127.0.0.1:${standbyPort} backup;` : '';
+export function nginxConfig({ dir, port, upstreams, hasStandby = false }: NginxOptions): string {
   return `# Written by local-stack at each start.
 daemon off;
 master_process off;
@@ -34,7 +33,34 @@ http {
   # Room for the cookies of the cookie method, and for the web servers to say themselves that they are too many.
   large_client_header_buffers 4 32k;
 
-  upstream web {
+${upstreamBlocks(upstreams, hasStandby)}
+${PROXY_HEADERS}
+${failover(hasStandby ? 3 * upstreams.length : 5)}
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+
+    location / { proxy_pass http://web; }
+
+    # Streams and exports: passed on as they come, as long as they last, never tried again.
+    location ~ ^/api/(streams|exports)(/|$) {
+      proxy_pass http://web;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_read_timeout 1h;
+      proxy_next_upstream off;
+    }
+${upstreams.map(({ name }) => serverLocation(name)).join('\n')}
+
+${UNAVAILABLE}
+  }
+}
+`;
+}
+
+function upstreamBlocks(upstreams: readonly Upstream[], hasStandby: boolean): string {
+  // Asked when no server listens on its port: none of them has a store, and each can show sessions to be read only.
+  const backup = ({ standbyPort }: Upstream) => (hasStandby ? ` server 127.0.0.1:${standbyPort} backup;` : '');
+  return `  upstream web {
     # A server that has just started is slow at first, one that stands still answers nothing: neither gets as many as the others.
     least_conn;
 ${upstreams.map((server) => `    server 127.0.0.1:${server.port} max_fails=1 fail_timeout=2s;`).join('\n')}
@@ -50,8 +76,10 @@ ${upstreams
       `  upstream ${server.name} { server 127.0.0.1:${server.port} max_fails=0;${backup(server)} keepalive 16; }`,
   )
   .join('\n')}
+`;
+}
 
-  map $http_upgrade $connection_header { default upgrade; '' ''; }
+const PROXY_HEADERS = `  map $http_upgrade $connection_header { default upgrade; '' ''; }
   # /_server/NAME, which the pages' links must keep, and the address behind it as the client wrote it: nothing decoded.
   map $request_uri $prefix { '~^(?<server>/_server/[^/]+)/' $server; default ''; }
   map $request_uri $behind_prefix { '~^/_server/[^/]+(?<rest>/.*)$' $rest; default /; }
@@ -69,15 +97,18 @@ ${upstreams
   proxy_set_header X-Forwarded-Prefix $prefix;
   # The same in every try of one request, which therefore counts once.
   proxy_set_header X-Request-Id $request_id;
+`;
 
-  # A web server answers within 1.8 s, or says 503 itself, which is final.
+/** @param tries how many servers one request is sent to, at most */
+function failover(tries: number): string {
+  return `  # A web server answers within 1.8 s, or says 503 itself, which is final.
   proxy_connect_timeout 300ms;
   proxy_send_timeout 1900ms;
   proxy_read_timeout 1900ms;
   # 504: a server whose store does not answer; another one's may.
   proxy_next_upstream error timeout non_idempotent http_504;
   # A server that is down refuses at once; one that is frozen costs 1.9 s, and no third try begins after 3 s.
-  proxy_next_upstream_tries ${hasStandby ? 3 * upstreams.length : 5};
+  proxy_next_upstream_tries ${tries};
   proxy_next_upstream_timeout 3s;
   proxy_redirect off;
   # Room for an answer whose cookie is the session.
@@ -85,23 +116,17 @@ ${upstreams
   proxy_buffers 8 16k;
   proxy_intercept_errors on;
   error_page 502 504 =503 $unavailable;
+`;
+}
 
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
+/** The whole site answered by one server. */
+function serverLocation(name: string): string {
+  return `
+    location = /_server/${name} { return 308 /_server/${name}/; }
+    location /_server/${name}/ { proxy_pass http://${name}$behind_prefix; }`;
+}
 
-    location / { proxy_pass http://web; }
-
-    # Streams and exports: passed on as they come, as long as they last, never tried again.
-    location ~ ^/api/(streams|exports)(/|$) {
-      proxy_pass http://web;
-      proxy_buffering off;
-      proxy_request_buffering off;
-      proxy_read_timeout 1h;
-      proxy_next_upstream off;
-    }
-${upstreams.map(({ name }) => serverLocation(name)).join('\n')}
-
-    location = /unavailable.json {
+const UNAVAILABLE = `    location = /unavailable.json {
       internal;
       default_type application/json;
       add_header Retry-After 1 always;
@@ -114,15 +139,4 @@ ${upstreams.map(({ name }) => serverLocation(name)).join('\n')}
       add_header Retry-After 1 always;
       add_header Cache-Control no-store always;
       return 503 '<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Temporarily unavailable</title><h1>Temporarily unavailable</h1><p>The service is temporarily unavailable. Wait a moment, then reload the page.</p></html>';
-    }
-  }
-}
-`;
-}
-
-/** The whole site answered by one server. */
-function serverLocation(name: string): string {
-  return `
-    location = /_server/${name} { return 308 /_server/${name}/; }
-    location /_server/${name}/ { proxy_pass http://${name}$behind_prefix; }`;
-}
+    }`;

@@ -27,10 +27,10 @@ export const WORKLOAD_TABLE = 'CREATE TABLE counter (id VARCHAR(32) PRIMARY KEY,
 
 /**
  * Each of `keys` counters is raised by one and read in turn, without pause, by whichever cluster comes next: as web
- * servers do behind a proxy. Call `stop` for the report.
+ * servers do behind a proxy. Begins at once; `stop` returns the report.
  */
-export function startWorkload(clusters: readonly MysqlCluster[], keys: number): { stop(): Promise<WorkloadReport> } {
-  const report = {
+export class Workload {
+  private readonly report = {
     reads: 0,
     writes: 0,
     errors: [] as string[],
@@ -39,74 +39,86 @@ export function startWorkload(clusters: readonly MysqlCluster[], keys: number): 
     staleWithMark: 0,
     stalestMs: 0,
   };
-  let running = true;
-  const clock = new DeadlineClock(Infinity, () => undefined);
+  private running = true;
+  private readonly clock = new DeadlineClock(Infinity, () => undefined);
+  private readonly visits: Promise<void>[];
 
-  async function visit(key: string): Promise<void> {
+  constructor(
+    private readonly clusters: readonly MysqlCluster[],
+    keys: number,
+  ) {
+    const prefix = Math.random().toString(36).slice(2, 8);
+    this.visits = Array.from({ length: keys }, (_, i) => this.visit(`${prefix}-${i}`));
+  }
+
+  async stop(): Promise<WorkloadReport> {
+    this.running = false;
+    await Promise.all(this.visits);
+    this.clock.close();
+    return this.report;
+  }
+
+  private async visit(key: string): Promise<void> {
     let turn = 0;
-    const next = () => clusters[turn++ % clusters.length];
+    const next = () => this.clusters[turn++ % this.clusters.length];
     /** When each value was acknowledged. */
     const acknowledgedAt: number[] = [];
-    const read = (mark: number) => {
-      const acceptable = ([row]: readonly CounterRow[]) => row !== undefined && row.n >= mark;
-      return next().read<CounterRow>('SELECT n FROM counter WHERE id = ?', [key], { key, acceptable, rounds: 8 });
-    };
-    await timed('longestWriteMs', () => next().write('INSERT INTO counter VALUES (?, -1)', [key], { key }));
-    for (let n = 0; running; n++) {
-      // A compare-and-set that finds no row may have met a node that the last write had not reached yet: look, then again.
-      for (let done = false; !done && running;) {
-        await timed('longestWriteMs', async () => {
-          const sql = 'UPDATE counter SET n = ? WHERE id = ? AND n = ?';
-          done = (await next().write(sql, [n, key, n - 1], { key })).affectedRows === 1;
-          report.writes++;
-        });
-        if (done) break;
-        await sleep(PAUSE_MS);
-        const [row] = (await timed('longestReadMs', () => read(n - 1))) ?? [];
-        done = row?.n === n;
-        if (row !== undefined && row.n > n) report.errors.push(`${key} went from ${n - 1} to ${row.n}`);
-      }
-      acknowledgedAt[n] = clock.now();
-      await timed('longestReadMs', async () => {
-        const startedAt = clock.now();
-        const [row] = await next().read<CounterRow>('SELECT n FROM counter WHERE id = ?', [key], { key });
-        report.reads++;
-        const seen = row?.n ?? -1;
-        const missed = acknowledgedAt[seen + 1];
-        if (seen < n && missed !== undefined) report.stalestMs = Math.max(report.stalestMs, startedAt - missed);
-      });
-      await timed('longestReadMs', async () => {
-        const [row] = await read(n);
-        report.reads++;
-        if (row === undefined || row.n < n) report.staleWithMark++;
+    await this.timed('longestWriteMs', () => next().write('INSERT INTO counter VALUES (?, -1)', [key], { key }));
+    for (let n = 0; this.running; n++) {
+      await this.raise(next, key, n);
+      acknowledgedAt[n] = this.clock.now();
+      await this.timed('longestReadMs', () => this.readWithoutMark(next(), key, acknowledgedAt));
+      await this.timed('longestReadMs', async () => {
+        const [row] = await this.read(next(), key, n);
+        this.report.reads++;
+        if (row === undefined || row.n < n) this.report.staleWithMark++;
       });
       await sleep(PAUSE_MS);
     }
   }
 
-  async function timed<T>(
-    which: 'longestReadMs' | 'longestWriteMs',
-    statement: () => Promise<T>,
-  ): Promise<T | undefined> {
-    const startedAt = clock.now();
-    try {
-      return await statement();
-    } catch (error) {
-      report.errors.push(String(error));
-      return undefined;
-    } finally {
-      report[which] = Math.max(report[which], clock.now() - startedAt);
+  /** A compare-and-set that finds no row may have met a node that the last write had not reached yet: look, then again. */
+  private async raise(next: () => MysqlCluster, key: string, n: number): Promise<void> {
+    for (let done = false; !done && this.running;) {
+      await this.timed('longestWriteMs', async () => {
+        const sql = 'UPDATE counter SET n = ? WHERE id = ? AND n = ?';
+        done = (await next().write(sql, [n, key, n - 1], { key })).affectedRows === 1;
+        this.report.writes++;
+      });
+      if (done) break;
+      await sleep(PAUSE_MS);
+      const [row] = (await this.timed('longestReadMs', () => this.read(next(), key, n - 1))) ?? [];
+      done = row?.n === n;
+      if (row !== undefined && row.n > n) this.report.errors.push(`${key} went from ${n - 1} to ${row.n}`);
     }
   }
 
-  const prefix = Math.random().toString(36).slice(2, 8);
-  const visits = Array.from({ length: keys }, (_, i) => visit(`${prefix}-${i}`));
-  return {
-    async stop() {
-      running = false;
-      await Promise.all(visits);
-      clock.close();
-      return report;
-    },
-  };
+  private read(cluster: MysqlCluster, key: string, mark: number): Promise<CounterRow[]> {
+    const acceptable = ([row]: readonly CounterRow[]) => row !== undefined && row.n >= mark;
+    return cluster.read<CounterRow>('SELECT n FROM counter WHERE id = ?', [key], { key, acceptable, rounds: 8 });
+  }
+
+  private async readWithoutMark(cluster: MysqlCluster, key: string, acknowledgedAt: readonly number[]): Promise<void> {
+    const { report } = this;
+    const startedAt = this.clock.now();
+    const [row] = await cluster.read<CounterRow>('SELECT n FROM counter WHERE id = ?', [key], { key });
+    report.reads++;
+    const missed = acknowledgedAt[(row?.n ?? -1) + 1];
+    if (missed !== undefined) report.stalestMs = Math.max(report.stalestMs, startedAt - missed);
+  }
+
+  private async timed<T>(
+    which: 'longestReadMs' | 'longestWriteMs',
+    statement: () => Promise<T>,
+  ): Promise<T | undefined> {
+    const startedAt = this.clock.now();
+    try {
+      return await statement();
+    } catch (error) {
+      this.report.errors.push(String(error));
+      return undefined;
+    } finally {
+      this.report[which] = Math.max(this.report[which], this.clock.now() - startedAt);
+    }
+  }
 }

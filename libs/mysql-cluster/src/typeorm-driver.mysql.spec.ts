@@ -1,0 +1,104 @@
+// TypeORM over the cluster: three real servers that all accept writes, one of which freezes or dies.
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { startDatabases, type Databases } from '@roam/local-stack';
+import { createConnection } from 'mysql2/promise';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, EntitySchema } from 'typeorm';
+import { MysqlCluster } from './index.js';
+import { until } from './spec-support/until.js';
+
+jest.setTimeout(90_000);
+
+// Three times the defaults: on a shared machine three servers and their client may have to wait for a processor.
+const patience = { readTimeoutMs: 900, writeTimeoutMs: 2400 };
+
+let databases: Databases;
+let cluster: MysqlCluster;
+
+beforeAll(async () => {
+  databases = await startDatabases({ count: 3, topology: 'multi-primary' });
+  cluster = await MysqlCluster.connect({ urls: databases.urls, ...patience });
+});
+afterAll(async () => {
+  await cluster?.close();
+  await databases?.stop();
+});
+
+const allOnline = () => until('all nodes online', () => cluster.nodes().every(({ state }) => state === 'online'));
+/** The node that TypeORM's statements go to. */
+const commonNode = () => databases.nodes.find(({ host, port }) => `${host}:${port}` === cluster.homeOf('common'))!;
+
+describe('TypeORM over the cluster', () => {
+  interface Account {
+    id: number;
+    email: string;
+    logins: number;
+  }
+  const accounts = new EntitySchema<Account>({
+    name: 'account',
+    columns: {
+      id: { type: 'int', primary: true, generated: true },
+      email: { type: 'varchar', length: 100, unique: true },
+      logins: { type: 'int', default: 0 },
+    },
+  });
+
+  it('a statement that waited for a lock has no effect when its sender has long given up', async () => {
+    await allOnline();
+    const source = new DataSource({ type: 'mysql', driver: cluster.typeormDriver({ statementTimeoutMs: 500 }) });
+    await source.initialize();
+    await source.query('CREATE TABLE item (id VARCHAR(40) PRIMARY KEY, n BIGINT NOT NULL)');
+    await cluster.write("INSERT INTO item VALUES ('locked', 1)", [], { everywhere: true });
+    const holder = await createConnection(commonNode().url);
+    await holder.beginTransaction();
+    await holder.query("SELECT n FROM item WHERE id = 'locked' FOR UPDATE");
+    await expect(source.query("UPDATE item SET n = 9 WHERE id = 'locked'")).rejects.toThrow(
+      'no answer from MySQL within',
+    );
+    // MySQL looks once a second for those that have waited for too long.
+    await sleep(2500);
+    await holder.end();
+    await sleep(500);
+    expect(await cluster.read('SELECT n FROM item WHERE id = ?', ['locked'])).toEqual([{ n: 1 }]);
+    await source.destroy();
+  });
+
+  it('creates, queries, runs transactions, and survives the death of its node', async () => {
+    await allOnline();
+    const source = new DataSource({
+      type: 'mysql',
+      driver: cluster.typeormDriver(),
+      entities: [accounts],
+      synchronize: true,
+    });
+    await source.initialize();
+    const repository = source.getRepository(accounts);
+    await repository.save({ email: 'ann@example.org', logins: 0 });
+    const login = () =>
+      cluster.retrying(() =>
+        source.transaction(async (manager) => {
+          const account = await manager.findOneByOrFail(accounts, { email: 'ann@example.org' });
+          await manager.update(accounts, account.id, { logins: account.logins + 1 });
+        }),
+      );
+    await login();
+    await expect(repository.save({ email: 'ann@example.org', logins: 0 })).rejects.toMatchObject({ errno: 1062 });
+
+    // Frozen, it takes the statement and never answers.
+    const frozen = commonNode();
+    frozen.freeze();
+    const startedAt = performance.now();
+    await cluster.retrying(() => repository.findOneByOrFail({ email: 'ann@example.org' }));
+    expect(performance.now() - startedAt).toBeLessThan(patience.writeTimeoutMs);
+    frozen.thaw();
+    await allOnline();
+
+    const victim = commonNode();
+    await victim.kill();
+    await login();
+    const { logins } = await cluster.retrying(() => repository.findOneByOrFail({ email: 'ann@example.org' }));
+    expect(logins).toBe(2);
+    expect(commonNode()).not.toBe(victim);
+    await source.destroy();
+  });
+});
