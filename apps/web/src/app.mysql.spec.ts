@@ -15,7 +15,7 @@ import type { RowDataPacket } from 'mysql2';
 import { pino, type Logger } from 'pino';
 import supertest from 'supertest';
 import { createApp } from './app.js';
-import { parseSettings } from './config/settings.js';
+import { parseSettings } from './config/parse-settings.js';
 import { migrate } from './database/migrate.js';
 import { Metrics } from './health/metrics.js';
 import { totpCode } from './factors/totp.js';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NodeStatus } from '@roam/mysql-cluster';
 import express from 'express';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import type { SessionPlace } from '../session/session-storage.js';
 import { clusterStream, type ClusterMoment } from './cluster-stream.js';
 

@@ -1,6 +1,6 @@
 // The one reader of the process's environment.
 import type { Config } from './config.js';
-import { InvalidSettingsError, parseSettings } from './settings.js';
+import { InvalidSettingsError, parseSettings } from './parse-settings.js';
 
 /** The configuration of this process; prints every fault and exits with 1 when there is one. */
 export function loadConfig(): Config {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import express from 'express';
 import supertest from 'supertest';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { nonceOf, securityHeaders } from './security-headers.js';
 
 function answer(publicUrl: string) {

@@ -6,7 +6,7 @@ import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
 import { ServersService } from './servers.service.js';

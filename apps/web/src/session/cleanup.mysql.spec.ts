@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
 import type { Config } from '../config/config.js';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
 import { CleanupService } from './cleanup.service.js';

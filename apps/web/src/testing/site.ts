@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../app.js';
 import type { Config } from '../config/config.js';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { migrate } from '../database/migrate.js';
 import { Metrics } from '../health/metrics.js';
 import { Readiness } from '../health/readiness.js';

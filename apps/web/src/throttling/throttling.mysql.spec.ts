@@ -5,7 +5,7 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import { randomUUID } from 'node:crypto';
 import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { HousekeepingService } from '../database/housekeeping.service.js';
 import { migrate } from '../database/migrate.js';
