@@ -6,7 +6,7 @@ import { RateLimiterRes } from 'rate-limiter-flexible';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { TooManyAttemptsError } from '../http/app.errors.js';
-import { Lines } from '../http/line.js';
+import { KeyedSemaphore } from '../http/keyed-semaphore.js';
 import { delayAfter, type GrowingDelay } from './growing-delay.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
 import { accountKey, addressKey } from './subjects.js';
@@ -35,8 +35,8 @@ interface Slowed {
  * bounded per quarter of an hour. Only failures count: a login that is right the first time writes nothing.
  *
  * Attempts at the same time are no way around it: those of an account from one address wait for each other, so that
- * each sees what became of the one before. Each server has lines of its own, so a guesser may have one try more for
- * each further server, which then count like all others.
+ * each sees what became of the one before. Each server has semaphores of its own, so a guesser may have one try
+ * more for each further server, which then counts like all others.
  */
 @Injectable()
 export class ThrottleService {
@@ -51,13 +51,17 @@ export class ThrottleService {
   private readonly mailsToAccount: MysqlRateLimiter;
   private readonly mailsFromAddress: MysqlRateLimiter;
   /** Fewer than all requests that run at once: a flood of logins leaves room for others. */
-  private readonly pairLines = new Lines({ places: 1, maxWaiting: 32, capacity: 0.75 * limits.runningRequests });
-  private readonly registrationLines = new Lines({
-    places: REGISTRATION_ROWS,
+  private readonly pairSemaphore = new KeyedSemaphore({
+    permits: 1,
+    maxWaiting: 32,
+    capacity: 0.75 * limits.runningRequests,
+  });
+  private readonly registrationSemaphore = new KeyedSemaphore({
+    permits: REGISTRATION_ROWS,
     maxWaiting: limits.waitingRequests,
     capacity: Infinity,
   });
-  private readonly accountLines = new Lines({ places: 5, maxWaiting: 32, capacity: Infinity });
+  private readonly accountSemaphore = new KeyedSemaphore({ permits: 5, maxWaiting: 32, capacity: Infinity });
 
   constructor(
     private readonly config: Config,
@@ -99,12 +103,12 @@ export class ThrottleService {
   attempt<T>({ account, ip }: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
     const [name, address] = [accountKey(account), addressKey(ip)];
     const pair = pairKey(name, address);
-    return this.pairLines.inTurn(pair, () =>
-      this.accountLines.inTurn(name, () => this.attemptInTurn({ name, address, pair }, prove)),
+    return this.pairSemaphore.run(pair, () =>
+      this.accountSemaphore.run(name, () => this.attemptNow({ name, address, pair }, prove)),
     );
   }
 
-  private async attemptInTurn<T>(
+  private async attemptNow<T>(
     { name, address, pair }: { name: string; address: string; pair: string },
     prove: () => Promise<T | false>,
   ): Promise<T | false> {
@@ -138,7 +142,7 @@ export class ThrottleService {
    */
   registration<T>(ip: string | undefined, open: () => Promise<T>): Promise<T> {
     const address = addressKey(ip);
-    return this.registrationLines.inTurn(address, async () => {
+    return this.registrationSemaphore.run(address, async () => {
       refuseAtEnd(this.registrations, await this.registrations.get(address));
       const counted = this.registrations.penalty(address);
       const opened = open();

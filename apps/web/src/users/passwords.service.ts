@@ -4,7 +4,8 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { limits } from '../config/limits.js';
 import { InvalidInputError } from '../http/app.errors.js';
-import { Line, unlessFrozen } from '../http/line.js';
+import { rejectIfLate } from '../http/reject-if-late.js';
+import { Semaphore } from '../http/semaphore.js';
 import { inTime } from '../lifecycle/in-time.js';
 import { BreachedPasswords } from './breached-passwords.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
@@ -14,8 +15,8 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 /** How every hash with these parameters begins. */
 const current = `$argon2id$v=19$m=${parameters.memoryCost},t=${parameters.timeCost},p=${parameters.parallelism}$`;
 
-/** At once: more would only wait for each other's memory. */
-const places = Math.min(2, availableParallelism());
+/** Hashes that run at once: more would only wait for each other's memory. */
+const threadCount = Math.min(2, availableParallelism());
 
 @Injectable()
 export class PasswordsService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -25,12 +26,12 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
    */
   private readonly threads = new Piscina({
     filename: new URL('hashing.js', import.meta.url).href,
-    minThreads: places,
-    maxThreads: places,
+    minThreads: threadCount,
+    maxThreads: threadCount,
     niceIncrement: 5,
   });
   /** More than 64 could not have their turn in time: they are refused at once, and leave room for other requests. */
-  private readonly line = new Line(places, 64);
+  private readonly semaphore = new Semaphore(threadCount, 64);
   private dummy: Promise<string> | undefined;
 
   constructor(private readonly breached: BreachedPasswords) {}
@@ -42,7 +43,7 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
    */
   async hashNew(password: string): Promise<string> {
     // At the same time: a service that does not answer takes most of the time that a request has.
-    const [passwordHash, isBreached] = await unlessFrozen(() =>
+    const [passwordHash, isBreached] = await rejectIfLate(() =>
       Promise.all([this.hash(password), this.breached.has(normalizedPassword(password))]),
     );
     if (isBreached)
@@ -54,7 +55,7 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
 
   /** @throws {OverloadedError} when too many are waiting */
   hash(password: string): Promise<string> {
-    return this.line.inTurn(() => this.hashNow(normalizedPassword(password)));
+    return this.semaphore.run(() => this.hashNow(normalizedPassword(password)));
   }
 
   /** Whether the hash was made with other parameters than are in use now: hash again, at the next login. */
@@ -72,13 +73,13 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
     this.dummy ??= this.hashNow('nobody has this password');
     const against = passwordHash ?? (await this.dummy);
     const task = { passwordHash: against, password: normalizedPassword(password) };
-    const matches = await this.line.inTurn<boolean>(() => this.threads.run(task, { name: 'verify' }));
+    const matches = await this.semaphore.run<boolean>(() => this.threads.run(task, { name: 'verify' }));
     return matches && passwordHash !== undefined;
   }
 
   /** So that the first logins wait neither for the threads nor for the hash that stands for unknown users. */
   async onApplicationBootstrap(): Promise<void> {
-    const tries = Array.from({ length: places }, () => this.verify(undefined, 'a password of nobody'));
+    const tries = Array.from({ length: threadCount }, () => this.verify(undefined, 'a password of nobody'));
     // On a machine that is too busy for it they wait. Threads that never come would leave a server that signs nobody in.
     await inTime(limits.startMs / 2, 'the threads that hash passwords', Promise.allSettled(tries));
   }
