@@ -9,7 +9,7 @@ import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
-import { claimantOf } from '../http/claimant.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import {
   EmailTakenError,
@@ -90,9 +90,12 @@ export class AccountService {
   /** Whether the link of a mail still works. */
   async works(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
-    if (purpose === 'reset-password') return (await this.tokens.look(purpose, token)) !== undefined;
-    const looks = await Promise.all([this.tokens.look('verify-email', token), this.tokens.look('change-email', token)]);
-    return looks.some((grant) => grant !== undefined);
+    if (purpose === 'reset-password') return (await this.tokens.find(purpose, token)) !== undefined;
+    const grants = await Promise.all([
+      this.tokens.find('verify-email', token),
+      this.tokens.find('change-email', token),
+    ]);
+    return grants.some((grant) => grant !== undefined);
   }
 
   /**
@@ -102,13 +105,13 @@ export class AccountService {
    * @throws {InvalidInputError} when the password is not good enough; the token can be used again
    */
   async reset(request: Request, { token, password }: Reset): Promise<void> {
-    const claimant = claimantOf(request);
-    const grant = await this.tokens.look('reset-password', token, claimant);
+    const idempotencyKey = idempotencyKeyOf(request);
+    const grant = await this.tokens.find('reset-password', token, idempotencyKey);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
     assertGood(password, user);
     const passwordHash = await this.passwords.hashNew(password);
-    if (!(await this.tokens.claim('reset-password', token, claimant))) throw new InvalidTokenError();
+    if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
     // Before the sessions end: else a passkey would begin another one.
     if (unproved) await this.passkeys.removeAll(user.id);
@@ -173,13 +176,13 @@ export class AccountService {
    */
   async confirmEmail(request: Request, token: string): Promise<void> {
     if (!request.user) throw new NotSignedInError();
-    const claimant = claimantOf(request);
+    const idempotencyKey = idempotencyKeyOf(request);
     const grant =
-      (await this.tokens.look('verify-email', token, claimant)) ??
-      (await this.tokens.look('change-email', token, claimant));
+      (await this.tokens.find('verify-email', token, idempotencyKey)) ??
+      (await this.tokens.find('change-email', token, idempotencyKey));
     if (!grant) throw new InvalidTokenError();
     if (grant.userId !== request.user.id) throw new OtherAccountError();
-    if (!(await this.tokens.claim(grant.purpose, token, claimant))) throw new InvalidTokenError();
+    if (!(await this.tokens.use(grant.purpose, token, idempotencyKey))) throw new InvalidTokenError();
     await (grant.purpose === 'verify-email' ? this.verified(request, grant) : this.changed(request, grant));
   }
 

@@ -147,7 +147,7 @@ describe('an app that is being set up', () => {
     await jumpTo(Date.now() + 30_000);
     const there = site.browser().agent;
     await there.post('/api/login').send(someone);
-    await site.app.get(UsersService).takeTotpStep(id, step + 1, requestId);
+    await site.app.get(UsersService).useTotpStep(id, step + 1, requestId);
     expect((await sendCode(there, '/api/login/second', randomUUID())).status).toBe(422);
     expect((await sendCode(there, '/api/login/second', requestId)).status).toBe(200);
   });

@@ -23,11 +23,14 @@ export class RecoveryCodesService {
     return codes.map((code) => code.match(/.{5}/g)!.join('-'));
   }
 
-  /** Uses a code up, however it is spaced; false when it is none of this user's, or used. `claimant` may repeat that. */
-  async claim(userId: string, code: string, claimant: string): Promise<boolean> {
+  /**
+   * Uses a code up, however it is spaced; false when this user has no such code, or when it was used before. A repetition with
+   * the same idempotency key succeeds again.
+   */
+  async use(userId: string, code: string, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE recovery_codes SET used_by = ? WHERE hash = ? AND user_id = ? AND (used_by = '' OR used_by = ?)`,
-      [claimant, hashOf(code.replace(/[\s-]/g, '').toUpperCase()), userId, claimant],
+      [idempotencyKey, hashOf(code.replace(/[\s-]/g, '').toUpperCase()), userId, idempotencyKey],
     );
     return affectedRows > 0;
   }

@@ -12,7 +12,7 @@ import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
-import { claimantOf } from '../http/claimant.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { letters } from '../account/letters.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
@@ -148,7 +148,8 @@ export class SecondFactorService {
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
-    if (!(await this.users.addTotp(user.id, this.box.seal(user.id, secret), step, claimantOf(request)))) throw wrong;
+    if (!(await this.users.addTotp(user.id, this.box.seal(user.id, secret), step, idempotencyKeyOf(request))))
+      throw wrong;
     const recoveryCodes = await this.codes.renew(user.id);
     delete request.session![enrolmentKey];
     await this.signIns.renew(request, { user }, { enrolled: true });
@@ -183,8 +184,8 @@ export class SecondFactorService {
   private async check(request: Request, user: User, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
     if (user.totpSecret && /^\d{6}$/.test(compact)) {
-      if (await this.checkTotp(user, user.totpSecret, compact, claimantOf(request))) return true;
-    } else if (await this.codes.claim(user.id, code, claimantOf(request))) {
+      if (await this.checkTotp(user, user.totpSecret, compact, idempotencyKeyOf(request))) return true;
+    } else if (await this.codes.use(user.id, code, idempotencyKeyOf(request))) {
       this.audit.note('recovery-code-used', request, { userId: user.id });
       return true;
     }
@@ -192,10 +193,10 @@ export class SecondFactorService {
     return false;
   }
 
-  private async checkTotp(user: User, sealed: Buffer, code: string, claimant: string): Promise<boolean> {
+  private async checkTotp(user: User, sealed: Buffer, code: string, idempotencyKey: string): Promise<boolean> {
     const { secret, isOld } = this.box.open(user.id, sealed);
     const step = stepOf(secret, code, Date.now());
-    if (step === undefined || !(await this.users.takeTotpStep(user.id, step, claimant))) return false;
+    if (step === undefined || !(await this.users.useTotpStep(user.id, step, idempotencyKey))) return false;
     if (isOld) await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret) });
     return true;
   }

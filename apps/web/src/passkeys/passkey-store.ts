@@ -28,7 +28,7 @@ export interface Use {
   readonly counter: number;
   /** When the browser was asked for it, in milliseconds since 1970. */
   readonly askedAt: number;
-  readonly claimant: string;
+  readonly idempotencyKey: string;
 }
 
 const columns = `hash, user_id AS userId, credential_id AS credentialId, public_key AS publicKey, counter, transports,
@@ -70,26 +70,26 @@ export class PasskeyStore {
   }
 
   /**
-   * Notes a use, so that what a browser was asked counts once; false when that, or what was asked later, was answered
-   * before, or the passkey is removed. `claimant` may repeat that. The counter only ever grows.
+   * Records a use, so that each challenge counts once; false when this challenge or a later one was answered before, or
+   * when the passkey is removed. A repetition with the same idempotency key succeeds again. The counter never decreases.
    */
-  async use({ credentialId }: Passkey, { counter, askedAt, claimant }: Use): Promise<boolean> {
+  async use({ credentialId }: Passkey, { counter, askedAt, idempotencyKey }: Use): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE passkeys SET counter = GREATEST(counter, ?), used_at = ?, asked_at = ?, used_by = ?
        WHERE hash = ? AND removed_by = '' AND (asked_at < ? OR (asked_at = ? AND used_by = ?))`,
-      [counter, now(), askedAt, claimant, hashOf(credentialId), askedAt, askedAt, claimant],
+      [counter, now(), askedAt, idempotencyKey, hashOf(credentialId), askedAt, askedAt, idempotencyKey],
     );
     return affectedRows > 0;
   }
 
   /**
-   * From now on it lets nobody in; `remove` then takes it away. False when the user has no such passkey. `claimant` may
-   * repeat that.
+   * From now on nobody can sign in with the passkey; `remove` then deletes it. False when the user has no such passkey. A
+   * repetition with the same idempotency key succeeds again.
    */
-  async switchOff(userId: string, id: string, claimant: string): Promise<boolean> {
+  async disable(userId: string, id: string, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE passkeys SET removed_by = ? WHERE hash = ? AND user_id = ? AND removed_by IN ('', ?)`,
-      [claimant, Buffer.from(id, 'base64url'), userId, claimant],
+      [idempotencyKey, Buffer.from(id, 'base64url'), userId, idempotencyKey],
     );
     return affectedRows > 0;
   }

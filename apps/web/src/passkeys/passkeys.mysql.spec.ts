@@ -161,7 +161,7 @@ describe('a passkey', () => {
     const { agent, id, key, passkey, someone } = await holder();
     const requestId = randomUUID();
     // As far as the first try got.
-    await site.app.get(PasskeyStore).switchOff(id, passkey.id, requestId);
+    await site.app.get(PasskeyStore).disable(id, passkey.id, requestId);
     expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
     const remove = (by: string) => agent.delete(`/api/passkeys/${passkey.id}`).set('X-Request-Id', by);
     expect((await remove(randomUUID())).status).toBe(404);

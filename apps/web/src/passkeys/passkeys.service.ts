@@ -21,7 +21,7 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { siteName } from '../config/site.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
-import { claimantOf } from '../http/claimant.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -114,8 +114,8 @@ export class PasskeysService {
       throw new InvalidInputError({
         body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
       });
-    const isOff = await this.store.switchOff(user.id, id, claimantOf(request));
-    if (!isOff) throw new NotFoundError('This passkey does not exist or has already been removed.');
+    const isDisabled = await this.store.disable(user.id, id, idempotencyKeyOf(request));
+    if (!isDisabled) throw new NotFoundError('This passkey does not exist or has already been removed.');
     await this.changed(request, user, endOtherSessions, false);
     // Last, so that whoever repeats this request finds it as long as anything is left to do.
     await this.store.remove(user.id, id);
@@ -157,9 +157,9 @@ export class PasskeysService {
     const handle = response.response.userHandle;
     if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
     const { credentialId, publicKey } = passkey;
-    const claimant = claimantOf(request);
+    const idempotencyKey = idempotencyKeyOf(request);
     // What a proxy repeats may have been counted at its first try.
-    const isRepeated = passkey.askedAt === askedAt && passkey.usedBy === claimant;
+    const isRepeated = passkey.askedAt === askedAt && passkey.usedBy === idempotencyKey;
     const counter = isRepeated ? 0 : passkey.counter;
     const credential = { id: credentialId.toString('base64url'), publicKey: bytes(publicKey), counter };
     const result = await this.checked(() =>
@@ -172,7 +172,7 @@ export class PasskeysService {
       }),
     ).catch(refuse);
     const { newCounter } = result.authenticationInfo;
-    const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, claimant }));
+    const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, idempotencyKey }));
     return counts ? { user, epoch } : refuse();
   }
 

@@ -56,27 +56,27 @@ export class UsersService {
   }
 
   /**
-   * Switches signing in with an app's code on, and takes the time step of the code that has shown that the app works;
-   * false when there is an app already. `claimant` may repeat that.
+   * Turns on signing in with an app's code, and uses up the time step of the code that confirmed the app; false when the
+   * user has an app already. A repetition with the same idempotency key succeeds again.
    */
-  async addTotp(id: string, sealed: Buffer, step: number, claimant: string): Promise<boolean> {
+  async addTotp(id: string, sealed: Buffer, step: number, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE users SET totp_secret = ?, totp_since = UTC_TIMESTAMP(3), totp_step = ?, totp_used_by = ?
        WHERE id = ? AND (totp_since IS NULL OR (totp_step = ? AND totp_used_by = ?))`,
-      [sealed, step, claimant, id, step, claimant],
+      [sealed, step, idempotencyKey, id, step, idempotencyKey],
     );
     return affectedRows > 0;
   }
 
   /**
-   * Takes a time step of the user's app, so that its code counts once; false when it or a later one was taken.
-   * `claimant` may repeat that.
+   * Uses up a time step of the user's app, so that its code counts once; false when it or a later one was used before. A
+   * repetition with the same idempotency key succeeds again.
    */
-  async takeTotpStep(id: string, step: number, claimant: string): Promise<boolean> {
+  async useTotpStep(id: string, step: number, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE users SET totp_step = ?, totp_used_by = ?
        WHERE id = ? AND totp_since IS NOT NULL AND (totp_step < ? OR (totp_step = ? AND totp_used_by = ?))`,
-      [step, claimant, id, step, step, claimant],
+      [step, idempotencyKey, id, step, step, idempotencyKey],
     );
     return affectedRows > 0;
   }
