@@ -130,10 +130,10 @@ export class PagesController {
   @Get('account')
   account(@Req() request: Request, @Res() response: Response): void {
     if (!request.user) return this.pages.toLogin(request, response);
-    const { shortcomings } = this.sessions;
+    const { limitations } = this.sessions;
     const { info } = request.session!;
     const done = messages.get(request.query.done);
-    this.pages.show(request, response, 'account', { title: 'Your account', info, shortcomings, done });
+    this.pages.show(request, response, 'account', { title: 'Your account', info, limitations, done });
   }
 
   @Get('account/sessions')

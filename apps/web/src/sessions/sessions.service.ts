@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import type { SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError } from '../http/app.errors.js';
-import { shortcomings } from './shortcomings.js';
+import { limitations } from './limitations.js';
 import { deviceName } from './user-agent.js';
 
 /** A device as the API and the page show it. Times are milliseconds since 1970. */
@@ -47,9 +47,9 @@ export class SessionsService {
     });
   }
 
-  /** What the method in use cannot do, in words. */
-  get shortcomings(): string[] {
-    return shortcomings(this.sessions);
+  /** The limitations of the session method in use, in words for users. */
+  get limitations(): string[] {
+    return limitations(this.sessions);
   }
 
   /** Whether `list` and `end` work. */
