@@ -3,7 +3,7 @@ import { createApp, secondServer } from './app.js';
 import { loadConfig } from './config/load.js';
 import { limits } from './config/limits.js';
 import { connectCluster, untilItWorks } from './database/connect.js';
-import { assertTables } from './database/tables.js';
+import { assertMigrated } from './database/migrate.js';
 import { Metrics } from './health/metrics.js';
 import { startMetricsServer } from './health/metrics-server.js';
 import { Readiness } from './health/readiness.js';
@@ -34,7 +34,7 @@ await exitOnFailure(logger, async (survive) => {
   readiness.isOut = () => cluster.isOut;
   readiness.isGathering = () => cluster.isGathering;
   readiness.waitingFor = 'the database tables, which the migrations (migrate.js) create';
-  await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);
+  await untilItWorks(readiness.waitingFor, () => assertMigrated(cluster), logger);
   readiness.waitingFor = `the session store (method ${config.session.method})`;
   const storage = await openSessionStorage(config, cluster, logger);
   readiness.storage = storage;

@@ -40,8 +40,7 @@ export class Site {
     this.settings = { ...settings, MAIL_URL: await this.mailCatcher.start() };
     this.databases = await startDatabases({ count: 1, topology: 'single' });
     this.cluster = await MysqlCluster.connect({ urls: this.databases.urls, ...timeouts });
-    // Three at once, as three servers' start scripts may do it.
-    await Promise.all([1, 2, 3].map(() => migrate(this.config(), silent)));
+    await migrate(this.config(), silent);
     this.app = await this.server();
   }
 
