@@ -3,7 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
-import { SessionModule } from '@roam/session/nest';
+import { SessionManager, SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { AccountModule } from './account/account.module.js';
@@ -16,7 +16,6 @@ import { CartModule } from './cart/cart.module.js';
 import { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
-import { HousekeepingService } from './database/housekeeping.service.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { ErrorAnswers } from './http/error-answers.js';
@@ -25,10 +24,12 @@ import { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
-import { CleanupService } from './session/cleanup.service.js';
 import { OutageGuard } from './session/outage.guard.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { expiredRows } from './tasks/expired-rows.js';
+import { sessionCleanup } from './tasks/session-cleanup.js';
+import { TaskRunner } from './tasks/task-runner.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -73,8 +74,12 @@ export class AppModule {
       ],
       providers: [
         NestLogger,
-        CleanupService,
-        HousekeepingService,
+        {
+          provide: TaskRunner,
+          inject: [SessionManager, PinoLogger],
+          useFactory: (sessions: SessionManager, log: PinoLogger) =>
+            new TaskRunner(cluster, config.server.name, log, [sessionCleanup(config, sessions), expiredRows(cluster)]),
+        },
         { provide: APP_GUARD, useClass: OutageGuard },
         { provide: APP_GUARD, useClass: EnrolmentGuard },
       ],

@@ -7,9 +7,10 @@ import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
 import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
-import { HousekeepingService } from '../database/housekeeping.service.js';
 import { migrate } from '../database/migrate.js';
 import { TooManyAttemptsError } from '../http/app.errors.js';
+import { expiredRows } from '../tasks/expired-rows.js';
+import { TaskRunner } from '../tasks/task-runner.js';
 import { until } from '../testing/time.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
 import { accountKey } from './subjects.js';
@@ -268,14 +269,12 @@ it('counts the parallel points of all servers, and loses none that it acknowledg
 });
 
 it('is tidied up by one server', async () => {
-  const cleaners = clusters.map(
-    (cluster, i) =>
-      new HousekeepingService(config({ SERVER_NAME: `web${i}` }), cluster, logger as unknown as PinoLogger),
-  );
+  const tidyUp = (i: number) =>
+    new TaskRunner(clusters[i], `web${i}`, { warn }, []).run(expiredRows(clusters[i], () => now));
   later(48 * 3_600_000);
-  expect(await cleaners[0].run(now)).toBeGreaterThan(0);
-  expect(await cleaners[1].run()).toBeUndefined();
-  expect(await cleaners[0].run(now)).toBe(0);
+  expect(await tidyUp(0)).toBeGreaterThan(0);
+  expect(await tidyUp(1)).toBeUndefined();
+  expect(await tidyUp(0)).toBe(0);
 });
 
 it('lets nobody in unchecked while the counters cannot be reached', async () => {
