@@ -1,7 +1,7 @@
 // The whole app: which modules it has and in which order requests pass them.
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { MysqlCluster } from '@roam/mysql-cluster';
+import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore } from '@roam/session';
 import { SessionManager, SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
@@ -13,14 +13,14 @@ import { AuditService } from './audit/audit.service.js';
 import { AuthModule } from './auth/auth.module.js';
 import { EnrolmentGuard } from './auth/enrolment.guard.js';
 import { CartModule } from './cart/cart.module.js';
-import { Config } from './config/config.js';
+import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
-import { Heartbeat } from './lifecycle/heartbeat.js';
+import type { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
@@ -53,14 +53,9 @@ export class AppModule {
         AuditModule,
         HttpModule.forRoot(heartbeat, readiness),
         SessionModule.forRootAsync({
-          inject: [Config, ErrorAnswers, PinoLogger, AuditService, Heartbeat],
-          useFactory: (
-            config: Config,
-            answers: ErrorAnswers,
-            log: PinoLogger,
-            audit: AuditService,
-            heartbeat: Heartbeat,
-          ) => sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
+          inject: [ErrorAnswers, PinoLogger, AuditService],
+          useFactory: (answers: ErrorAnswers, log: PinoLogger, audit: AuditService) =>
+            sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
         }),
         DatabaseModule.forRoot(cluster),
         ThrottlingModule,

@@ -12,7 +12,6 @@ import { WithoutSecondFactor } from './enrolment.guard.js';
 import { PasswordGuard } from './password.guard.js';
 import { SignInService } from './sign-in.service.js';
 import { SignedInGuard } from './signed-in.guard.js';
-import { publicPart } from './signed-in.js';
 
 @Controller('api')
 export class AuthController {
@@ -61,7 +60,7 @@ export class AuthController {
   @UseGuards(SignedInGuard)
   me(@Req() request: Request): object {
     return {
-      user: publicPart(request.user!),
+      user: publicUser(request.user!),
       server: this.config.server.name,
       session: request.session!.info,
     };

@@ -24,8 +24,3 @@ declare global {
     }
   }
 }
-
-/** What of it the API shows. */
-export function publicPart({ id, email, name, roles }: PublicUser): PublicUser {
-  return { id, email, name, roles };
-}

@@ -104,12 +104,6 @@ export class Config {
   }
 
   constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'accounts' | 'mail' | 'sync'>) {
-    this.server = settings.server;
-    this.database = settings.database;
-    this.session = settings.session;
-    this.throttle = settings.throttle;
-    this.accounts = settings.accounts;
-    this.mail = settings.mail;
-    if (settings.sync) this.sync = settings.sync;
+    Object.assign(this, settings);
   }
 }

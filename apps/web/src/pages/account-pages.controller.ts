@@ -99,7 +99,8 @@ export class AccountPagesController {
   @Get('account/email')
   async emailForm(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    await this.showEmail(request, response);
+    const { emailVerifiedAt } = await this.accounts.current(request);
+    this.show(request, response, 'email', 'Change your e-mail address', { verified: emailVerifiedAt !== null });
   }
 
   @Post('account/email')
@@ -187,11 +188,6 @@ export class AccountPagesController {
       (form) => this.accounts.confirmEmail(request, parsed(confirmation, form).token),
       { token },
     );
-  }
-
-  private async showEmail(request: Request, response: Response): Promise<void> {
-    const { emailVerifiedAt } = await this.accounts.current(request);
-    this.show(request, response, 'email', 'Change your e-mail address', { verified: emailVerifiedAt !== null });
   }
 
   /** Does what a form asks for and leads on; what is wrong with it is shown in the form. */

@@ -12,7 +12,6 @@ import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
 const twoStep = { title: 'Two-step verification', fields: {} };
-const second = { title: 'Two-step verification', fields: {} };
 
 @Controller()
 export class FactorPagesController {
@@ -26,7 +25,7 @@ export class FactorPagesController {
   @WithoutSecondFactor(true)
   secondStepForm(@Req() request: Request, @Res() response: Response): void {
     if (!this.factors.isPending(request)) return this.pages.seeOther(request, response, '/login');
-    this.pages.show(request, response, 'second-step', second);
+    this.pages.show(request, response, 'second-step', twoStep);
   }
 
   @Post('login/second')
@@ -39,7 +38,7 @@ export class FactorPagesController {
       this.pages.seeOther(request, response, returnTo);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
-      this.pages.show(request, response, 'second-step', { ...second, fields: error.fields }, error.status);
+      this.pages.show(request, response, 'second-step', { ...twoStep, fields: error.fields }, error.status);
     }
   }
 

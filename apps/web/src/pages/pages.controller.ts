@@ -9,7 +9,7 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
 import { cartForm } from '../cart/cart.schemas.js';
 import { AppError, EmailTakenError, InvalidCredentialsError, InvalidInputError } from '../http/app.errors.js';
-import { faultsByField } from '../http/validation.js';
+import { parsed } from '../http/validation.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
@@ -54,9 +54,7 @@ export class PagesController {
   @Post()
   @UseGuards(FormGuard)
   changeCart(@Req() request: Request, @Res() response: Response): void {
-    const parsed = cartForm.safeParse(request.body);
-    if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
-    const { item, quantity } = parsed.data;
+    const { item, quantity } = parsed(cartForm, request.body);
     if (quantity === 0) this.cart.remove(request.session!, item);
     else this.cart.put(request.session!, item, quantity);
     this.pages.seeOther(request, response, '/');
@@ -79,17 +77,16 @@ export class PagesController {
   async login(@Req() request: Request, @Res() response: Response): Promise<void> {
     const form = (request.body ?? {}) as Form;
     const returnTo = localPath(form.returnTo);
-    const parsed = credentials.safeParse(form);
-    if (!parsed.success || !request.account) {
-      const error = parsed.success
-        ? new InvalidCredentialsError()
-        : new InvalidInputError(faultsByField(parsed.error.issues));
+    try {
+      const { remember } = parsed(credentials, form);
+      if (!request.account) throw new InvalidCredentialsError();
+      if (await this.factors.begin(request, request.account, remember, returnTo))
+        return this.pages.seeOther(request, response, '/login/second');
+      await this.signIns.signIn(request, request.account, remember);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError || error instanceof InvalidCredentialsError)) throw error;
       return this.again(request, response, 'login', 'Sign in', { form, returnTo }, error);
     }
-    const { remember } = parsed.data;
-    if (await this.factors.begin(request, request.account, remember, returnTo))
-      return this.pages.seeOther(request, response, '/login/second');
-    await this.signIns.signIn(request, request.account, remember);
     this.pages.seeOther(request, response, returnTo);
   }
 
@@ -106,9 +103,7 @@ export class PagesController {
   async register(@Req() request: Request, @Res() response: Response): Promise<void> {
     const form = (request.body ?? {}) as Form;
     try {
-      const parsed = registration.safeParse(form);
-      if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
-      await this.registrations.register(request, parsed.data);
+      await this.registrations.register(request, parsed(registration, form));
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
       return this.again(request, response, 'register', 'Register', { form }, error);

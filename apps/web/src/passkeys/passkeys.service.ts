@@ -106,7 +106,7 @@ export class PasskeysService {
   }
 
   /** @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError} */
-  async remove(request: Request, id: string, endOtherSessions = true): Promise<void> {
+  async remove(request: Request, id: string): Promise<void> {
     assertFresh(request);
     const user = await this.accounts.current(request);
     const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
@@ -116,7 +116,7 @@ export class PasskeysService {
       });
     const isDisabled = await this.store.disable(user.id, id, idempotencyKeyOf(request));
     if (!isDisabled) throw new NotFoundError('This passkey does not exist or has already been removed.');
-    await this.changed(request, user, endOtherSessions, false);
+    await this.changed(request, user, true, false);
     // Last, so that whoever repeats this request finds it as long as anything is left to do.
     await this.store.remove(user.id, id);
   }

@@ -49,7 +49,7 @@ export class User {
   createdAt!: Date;
 }
 
-/** What the user themself, and the session, may hold. */
+/** The fields of a user that the API shows to the user. */
 export interface PublicUser {
   readonly id: string;
   readonly email: string;
@@ -57,6 +57,6 @@ export interface PublicUser {
   readonly roles: readonly Role[];
 }
 
-export function publicUser({ id, email, name, roles }: User): PublicUser {
+export function publicUser({ id, email, name, roles }: PublicUser): PublicUser {
   return { id, email, name, roles };
 }

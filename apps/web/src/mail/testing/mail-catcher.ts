@@ -27,11 +27,6 @@ export class MailCatcher {
     this.server.close();
   }
 
-  /** The newest mail to this address. */
-  to(address: string): CaughtMail | undefined {
-    return this.mails.findLast((mail) => mail.to === address);
-  }
-
   private serve(socket: Socket): void {
     let [buffer, to, data] = ['', '', false];
     socket.setEncoding('utf8');
