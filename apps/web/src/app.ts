@@ -56,7 +56,7 @@ export async function createApp(
   app.disable('x-powered-by');
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
-  metrics.observe(admission);
+  metrics.observeAdmission(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
   metrics.countBreachChecks(app.get(BreachedPasswords));

@@ -15,7 +15,7 @@ import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
-import { LeavingService } from './leaving.service.js';
+import { AccountDataService } from './account-data.service.js';
 import { RegistrationService } from './registration.service.js';
 import { StepUpService } from './step-up.service.js';
 
@@ -30,11 +30,18 @@ import { StepUpService } from './step-up.service.js';
     SecondFactorService,
     RecoveryCodesService,
     StepUpService,
-    LeavingService,
+    AccountDataService,
     Challenges,
     PasskeyStore,
     PasskeysService,
   ],
-  exports: [AccountService, RegistrationService, SecondFactorService, StepUpService, LeavingService, PasskeysService],
+  exports: [
+    AccountService,
+    RegistrationService,
+    SecondFactorService,
+    StepUpService,
+    AccountDataService,
+    PasskeysService,
+  ],
 })
 export class AccountModule {}

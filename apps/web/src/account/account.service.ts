@@ -1,4 +1,4 @@
-// Changes of an account: its address proved or changed, its password changed or set anew by mail.
+// Changes of an account: confirms or changes its e-mail address, changes its password or resets it by e-mail.
 import { Injectable } from '@nestjs/common';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
@@ -27,7 +27,7 @@ import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
-import { letters } from './letters.js';
+import { accountMails } from './account-mails.js';
 
 @Injectable()
 export class AccountService {
@@ -61,8 +61,8 @@ export class AccountService {
   }
 
   /** Asks by mail whether the address is right. A registration does not wait for it and does not fail by it. */
-  welcome(user: User): void {
-    this.beside(this.mailToken('verify-email', user, user.email, false));
+  requestConfirmation(user: User): void {
+    this.inBackground(this.mailToken('verify-email', user, user.email, false));
   }
 
   /** The same mail once more. @throws {TooManyAttemptsError} */
@@ -84,11 +84,11 @@ export class AccountService {
       const user = await this.users.findByEmail(email);
       if (user) await this.mailToken('reset-password', user, user.email, true);
     };
-    this.beside(mail());
+    this.inBackground(mail());
   }
 
-  /** Whether the link of a mail still works. */
-  async works(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
+  /** Whether the link of an e-mail still works. */
+  async isValidToken(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
     if (purpose === 'reset-password') return (await this.tokens.find(purpose, token)) !== undefined;
     const grants = await Promise.all([
@@ -109,7 +109,7 @@ export class AccountService {
     const grant = await this.tokens.find('reset-password', token, idempotencyKey);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
-    assertGood(password, user);
+    assertAllowed(password, user);
     const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
@@ -128,21 +128,21 @@ export class AccountService {
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });
-    this.mails.send(user.email, letters.passwordChanged(user.name));
+    this.mails.send(user.email, accountMails.passwordChanged(user.name));
   }
 
   /**
    * May be repeated until this session has its new token, which comes last: the new password proves as much as the old
    * one then.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
-   * @throws {NotSignedInError} when the password was changed elsewhere meanwhile
+   * @throws {NotSignedInError} when another request has changed the password meanwhile
    */
   async changePassword(
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
     const { user: before, epoch } = await this.proveFully(request, currentPassword, password);
-    assertGood(password, before);
+    assertAllowed(password, before);
     const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.users.replaceHash(before, passwordHash))) throw new NotSignedInError();
     await this.tokens.revoke(before.id);
@@ -152,7 +152,7 @@ export class AccountService {
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
-    this.mails.send(user.email, letters.passwordChanged(user.name));
+    this.mails.send(user.email, accountMails.passwordChanged(user.name));
   }
 
   /**
@@ -166,7 +166,7 @@ export class AccountService {
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
     await this.mailToken('change-email', user, email, endOtherSessions);
     this.audit.note('email-change-asked', request);
-    this.mails.send(user.email, letters.emailChanging(user.name));
+    this.mails.send(user.email, accountMails.emailChanging(user.name));
   }
 
   /**
@@ -183,17 +183,17 @@ export class AccountService {
     if (!grant) throw new InvalidTokenError();
     if (grant.userId !== request.user.id) throw new OtherAccountError();
     if (!(await this.tokens.use(grant.purpose, token, idempotencyKey))) throw new InvalidTokenError();
-    await (grant.purpose === 'verify-email' ? this.verified(request, grant) : this.changed(request, grant));
+    await (grant.purpose === 'verify-email' ? this.confirmAddress(request, grant) : this.changeAddress(request, grant));
   }
 
-  private async verified(request: Request, { userId, email }: TokenGrant): Promise<void> {
+  private async confirmAddress(request: Request, { userId, email }: TokenGrant): Promise<void> {
     const user = await this.users.findById(userId);
     if (user?.email !== email) throw new InvalidTokenError();
     await this.users.change(userId, { emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
     this.audit.note('email-verified', request, { userId });
   }
 
-  private async changed(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
+  private async changeAddress(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
     await this.users.change(userId, { email, emailVerifiedAt: new Date() });
     await this.tokens.revoke(userId);
     if (endSessions) await this.sessions.endAll(userId, request.session);
@@ -243,13 +243,13 @@ export class AccountService {
     const resets = purpose === 'reset-password';
     const url = new URL(resets ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);
     url.searchParams.set('token', token);
-    const letter = resets
-      ? letters.reset(user.name, url.href, limits.resetTokenMs / 60_000)
-      : letters.verify(user.name, url.href);
-    this.mails.send(email, letter);
+    const mail = resets
+      ? accountMails.reset(user.name, url.href, limits.resetTokenMs / 60_000)
+      : accountMails.verify(user.name, url.href);
+    this.mails.send(email, mail);
   }
 
-  private beside(work: Promise<void>): void {
+  private inBackground(work: Promise<void>): void {
     work.catch((error: unknown) =>
       this.logger.error(
         { err: error },
@@ -259,7 +259,7 @@ export class AccountService {
   }
 }
 
-function assertGood(password: string, whose: User): void {
+function assertAllowed(password: string, whose: User): void {
   const fault = passwordFault(password, whose);
   if (fault) throw new InvalidInputError({ password: fault });
 }

@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
-import { letters } from '../account/letters.js';
+import { accountMails } from '../account/account-mails.js';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
@@ -43,7 +43,7 @@ export class AdminService {
   }
 
   /** The account and its sessions; these are undefined where the method keeps no list. @throws {NotFoundError} */
-  async look(request: Request, id: string): Promise<{ user: AccountRow; sessions?: Device[] }> {
+  async show(request: Request, id: string): Promise<{ user: AccountRow; sessions?: Device[] }> {
     const user = row(await this.find(id));
     return this.devices.canList ? { user, sessions: await this.devices.listOf(request, id) } : { user };
   }
@@ -76,7 +76,7 @@ export class AdminService {
     if (active !== undefined && active !== (user.deactivatedAt === null)) {
       await this.users.change(id, { deactivatedAt: active ? null : new Date() });
       this.note(request, id, active ? 'activate' : 'deactivate');
-      if (!active) this.mails.send(user.email, letters.deactivated(user.name));
+      if (!active) this.mails.send(user.email, accountMails.deactivated(user.name));
     }
     // Also when nothing had to be changed: an earlier try may have got no further.
     await this.sessions.endAll(id);

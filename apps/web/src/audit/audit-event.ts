@@ -50,7 +50,7 @@ export interface AuditEvent {
 }
 
 /** What an event is made of; `email` is a login name as it was typed, of which only the key is kept. */
-export interface Happening {
+export interface AuditEventInput {
   readonly event: AuditEventName;
   readonly server: string;
   readonly userId?: string;
@@ -61,7 +61,7 @@ export interface Happening {
 }
 
 /** The event of what happens now. */
-export function auditEvent({ email, userId, ip, requestId, details = {}, ...rest }: Happening): AuditEvent {
+export function auditEvent({ email, userId, ip, requestId, details = {}, ...rest }: AuditEventInput): AuditEvent {
   const at = Date.now();
   return {
     id: Buffer.concat([Buffer.from(at.toString(16).padStart(12, '0'), 'hex'), randomBytes(10)]),

@@ -25,7 +25,7 @@ export interface AuditWriterOptions {
 export class AuditWriter {
   private readonly queue: AuditEvent[] = [];
   /** Writing is no part of the request that happens to begin it, and goes on whatever becomes of that. */
-  private readonly apart = AsyncLocalStorage.snapshot();
+  private readonly outsideRequests = AsyncLocalStorage.snapshot();
   private writing: Promise<void> | undefined;
   private wake: (() => void) | undefined;
   private closing = false;
@@ -40,7 +40,7 @@ export class AuditWriter {
       return;
     }
     this.queue.push(event);
-    this.writing ??= this.apart(() => this.drain()).finally(() => (this.writing = undefined));
+    this.writing ??= this.outsideRequests(() => this.drain()).finally(() => (this.writing = undefined));
   }
 
   /** Resolves when everything is written, or when a last try has failed. */
@@ -62,7 +62,7 @@ export class AuditWriter {
       } catch (error) {
         this.options.onFault(error, this.queue.length);
         if (this.closing) return;
-        await this.rest(pause);
+        await this.pause(pause);
         pause = Math.min(maxPauseMs, 2 * pause);
       }
     }
@@ -92,7 +92,7 @@ export class AuditWriter {
     );
   }
 
-  private async rest(ms: number): Promise<void> {
+  private async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.wake = () => {

@@ -15,7 +15,7 @@ import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
 
 /** Looked up instead of an unknown user, so that both take the same time. */
-const nobody = '00000000-0000-0000-0000-000000000000';
+const unknownUserId = '00000000-0000-0000-0000-000000000000';
 
 @Injectable()
 export class PasswordStrategy extends PassportStrategy(Strategy) {
@@ -45,7 +45,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   }
 
   private async check(request: Request, { email, password }: Credentials): Promise<Account | false> {
-    const id = (await this.users.findByEmail(email))?.id ?? nobody;
+    const id = (await this.users.findByEmail(email))?.id ?? unknownUserId;
     // Before all that is checked: whoever changes the password or switches the account off ends all sessions then, and
     // that also beats a login that races with it.
     const epoch = await this.sessions.epochOf(id);

@@ -4,9 +4,9 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import type { Readiness } from '../health/readiness.js';
 
-/** A moment of the cluster, as the page shows it. */
-export interface ClusterMoment {
-  /** The web server that tells it. */
+/** The state of the cluster, as the page shows it. */
+export interface ClusterState {
+  /** The web server that sends it. */
   readonly server: string;
   readonly nodes: ReturnType<MysqlCluster['nodes']>;
   /** Where sessions are kept beside it and MySQL. */
@@ -37,24 +37,24 @@ export function clusterStream(
     if (open >= maxStreams) return void response.status(503).set('Retry-After', '10').end();
     const { session } = request.query;
     const keepsSessionsInMysql = config.session.method === 'mysql' && typeof session === 'string';
-    const tell = () => {
+    const send = () => {
       if (readiness.phase === 'draining') return void response.end();
-      const moment: ClusterMoment = {
+      const state: ClusterState = {
         server: config.server.name,
         nodes: cluster.nodes(),
         places: readiness.places(),
         leader: readiness.leader(),
         home: keepsSessionsInMysql ? cluster.homeOf(session) : undefined,
       };
-      // Who reads too slowly misses a moment: the next one says it all.
-      if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(moment)}\n\n`);
+      // A client that reads too slowly misses a state. The next one is complete.
+      if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(state)}\n\n`);
     };
     open += 1;
     response.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     response.write('retry: 1000\n\n');
-    tell();
-    const timer = setInterval(tell, everyMs);
-    const stopListening = cluster.onChange(tell);
+    send();
+    const timer = setInterval(send, everyMs);
+    const stopListening = cluster.onChange(send);
     response.once('close', () => {
       open -= 1;
       clearInterval(timer);

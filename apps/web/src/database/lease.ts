@@ -22,7 +22,7 @@ export async function takeLease(
 }
 
 /** For whoever comes next, when the holder cannot do the work. */
-export async function giveLeaseUp(cluster: Pick<Cluster, 'write'>, name: string, holder: string): Promise<void> {
+export async function releaseLease(cluster: Pick<Cluster, 'write'>, name: string, holder: string): Promise<void> {
   await cluster.write('UPDATE leases SET until = 0 WHERE name = ? AND holder = ?', [name, holder]);
 }
 

@@ -14,7 +14,7 @@ import { siteName } from '../config/site.js';
 import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
-import { letters } from '../account/letters.js';
+import { accountMails } from '../account/account-mails.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -155,7 +155,7 @@ export class SecondFactorService {
     await this.signIns.renew(request, { user }, { enrolled: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-added', request, {}, { factor: 'totp' });
-    this.mails.send(user.email, letters.secondFactor(user.name, true));
+    this.mails.send(user.email, accountMails.secondFactor(user.name, true));
     return recoveryCodes;
   }
 
@@ -171,7 +171,7 @@ export class SecondFactorService {
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
-    this.mails.send(user.email, letters.secondFactor(user.name, false));
+    this.mails.send(user.email, accountMails.secondFactor(user.name, false));
   }
 
   private async assertProved(request: Request, user: User, code: string): Promise<void> {

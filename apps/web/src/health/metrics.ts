@@ -102,8 +102,8 @@ export class Metrics {
   }
 
   /** Shows the requests in progress and the requests that were refused. */
-  observe(admission: Admission): void {
-    this.gauge('http_requests_in_hand', 'Requests in progress', [], (gauge) => gauge.set(admission.inHand));
+  observeAdmission(admission: Admission): void {
+    this.gauge('http_requests_in_hand', 'Requests in progress', [], (gauge) => gauge.set(admission.inProgress));
     this.gauge('http_requests_refused_total', 'Requests refused because of overload', [], (gauge) =>
       gauge.set(admission.refused),
     );

@@ -55,10 +55,10 @@ describe('Admission', () => {
     expect(await refused.json()).toMatchObject({ error: { code: 'overloaded' } });
     for (const response of running.splice(0)) response.send('done');
     expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
-    await until(() => running.length > 0 || admission.inHand === 0);
+    await until(() => running.length > 0 || admission.inProgress === 0);
     while ((await Promise.race([Promise.all(waiting), sleep(10)])) === undefined)
       for (const response of running.splice(0)) response.send('done');
-    await until(() => admission.inHand === 0);
+    await until(() => admission.inProgress === 0);
     const again = ask();
     await until(() => running.length === 1);
     running[0].send('again');

@@ -21,7 +21,7 @@ interface Waiting {
 }
 
 /** Whoever wants to leave must be able to, whatever the others do. */
-const ending = /^\/(api\/)?(logout|sessions)(\/|$)/;
+const endingPaths = /^\/(api\/)?(logout|sessions)(\/|$)/;
 
 /**
  * Two signs of overload: too many requests in hand (something behind is slow), and requests that lay unread because the
@@ -43,7 +43,7 @@ export class Admission {
   ) {}
 
   /** Requests that run now. */
-  get inHand(): number {
+  get inProgress(): number {
     return this.running;
   }
 
@@ -52,8 +52,8 @@ export class Admission {
     return (request: Request, response: Response, next: NextFunction) => {
       const { heartbeat, queue } = this;
       const now = heartbeat.now();
-      const isEnding = request.method !== 'GET' && ending.test(request.path);
-      if (isEnding) return this.run(response, next);
+      const endsSession = request.method !== 'GET' && endingPaths.test(request.path);
+      if (endsSession) return this.run(response, next);
       const since = heartbeat.unreadSince;
       if (now - since > waitMs || queue.length >= waiting) return this.refuse(request, response);
       if (this.running < running) return this.run(response, next);
@@ -107,7 +107,7 @@ export class Admission {
     const now = this.heartbeat.now();
     if (now - this.reportedAt < 1_000) return;
     this.logger.warn(
-      { refused: this.refused - this.reported, inHand: this.running },
+      { refused: this.refused - this.reported, inProgress: this.running },
       'overloaded: requests are refused with 503; if this lasts, add web servers or processors',
     );
     this.reportedAt = now;

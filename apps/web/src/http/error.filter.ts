@@ -32,26 +32,26 @@ export class ErrorFilter implements ExceptionFilter {
     const { code, status } = asAppError(exception);
     if (response.headersSent) {
       this.logger.error({ err: exception, code }, 'request failed after its answer had begun');
-      return this.breakOff(request, response);
+      return this.abort(request, response);
     }
     if (exception instanceof AppError) this.logger.debug({ code }, 'request refused');
     else if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
     const refused = refusals[code];
     if (refused) this.audit.note(refused, request, {}, { path: request.path.slice(0, 200) });
-    const detour = isApi(request) ? undefined : detourOf(exception, request);
-    if (detour !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + detour);
+    const redirect = isApi(request) ? undefined : redirectFor(exception, request);
+    if (redirect !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + redirect);
     const answer = this.answers.to(exception, request);
     response.status(answer.status).set(answer.headers).end(answer.body);
   }
 
-  private breakOff(request: Request, response: Response): void {
+  private abort(request: Request, response: Response): void {
     if (request.exchange) endFailed(request.exchange, () => this.answers.unexpected(request));
     else if (!response.writableEnded) response.destroy();
   }
 }
 
 /** The page that can do away with what a page was refused for. A form has the address of its page, so that leads back. */
-function detourOf(exception: unknown, request: Request): string | undefined {
+function redirectFor(exception: unknown, request: Request): string | undefined {
   const here = encodeURIComponent(request.method === 'GET' ? request.originalUrl : request.path);
   if (exception instanceof ReauthenticationRequiredError) return `/account/confirm?returnTo=${here}`;
   if (exception instanceof SecondFactorMissingError) return '/account/two-step';

@@ -45,7 +45,7 @@ export class HttpModule implements NestModule {
     // What this server has in hand when it stands still is another's by then: from here on nothing of it is written late.
     const unlessFrozen = (_request: Request, _response: Response, next: NextFunction) =>
       this.cluster.unlessFrozen(next);
-    const inTime = deadline(limitMs, this.answers, this.heartbeat);
-    consumer.apply(bodyParsers(), unlessFrozen, inTime).forRoutes('{*path}');
+    const enforceDeadline = deadline(limitMs, this.answers, this.heartbeat);
+    consumer.apply(bodyParsers(), unlessFrozen, enforceDeadline).forRoutes('{*path}');
   }
 }

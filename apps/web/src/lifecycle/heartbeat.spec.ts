@@ -16,7 +16,7 @@ describe('Heartbeat', () => {
     // Longer than a machine is likely to stand still by itself.
     heartbeat = new Heartbeat(2000);
     const gaps: number[] = [];
-    heartbeat.onFreeze = (ms) => gaps.push(ms);
+    heartbeat.onPause = (ms) => gaps.push(ms);
     const before = heartbeat.now();
     block(2100);
     expect(heartbeat.now() - before).toBeGreaterThanOrEqual(2099);

@@ -9,7 +9,7 @@ const beatEveryMs = 20;
  */
 export class Heartbeat {
   /** Told of a standstill before whoever asks gets the time. Milliseconds. */
-  onFreeze: (ms: number) => void = () => undefined;
+  onPause: (ms: number) => void = () => undefined;
 
   private time = 0;
   private beforeLast = 0;
@@ -43,7 +43,7 @@ export class Heartbeat {
     this.time += passed;
     this.monotonic = performance.now();
     this.wall = Date.now();
-    if (passed >= this.frozenMs) this.onFreeze(passed);
+    if (passed >= this.frozenMs) this.onPause(passed);
   }
 
   /** A machine that slept may have stopped the monotonic clock too; the other one shows it. */

@@ -3,16 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 /** The exit code of a server that wants to be started again: EX_TEMPFAIL of sysexits.h. */
-export const REPLACE_ME = 75;
+export const REPLACEMENT_EXIT_CODE = 75;
 
 /** What is done about errors that nobody caught. */
-type Survive = (handle: (error: unknown) => void) => void;
+type SetHandler = (handle: (error: unknown) => void) => void;
 
 /**
  * Runs start; a failure is logged in one line and ends the process with 1. So does any error that nobody caught, until `start`
  * says what is to be done about these: it serves from then on, and must not end by an error of one request.
  */
-export async function exitOnFailure(logger: Logger, start: (survive: Survive) => Promise<void>): Promise<void> {
+export async function exitOnFailure(logger: Logger, start: (setHandler: SetHandler) => Promise<void>): Promise<void> {
   const end = (error: unknown) => exitAtOnce(logger, error);
   let handle: (error: unknown) => void = end;
   const uncaught = (error: unknown) => {
@@ -26,7 +26,7 @@ export async function exitOnFailure(logger: Logger, start: (survive: Survive) =>
   };
   process.on('uncaughtException', uncaught).on('unhandledRejection', uncaught);
   try {
-    await start((survive) => (handle = survive));
+    await start((setHandler) => (handle = setHandler));
   } catch (error) {
     end(error);
   }

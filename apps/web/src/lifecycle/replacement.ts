@@ -35,7 +35,7 @@ export class Replacement {
   private marked = false;
   private isBack = false;
   private remindedAt = -Infinity;
-  private looking: Promise<void> | undefined;
+  private checking: Promise<void> | undefined;
 
   constructor(
     private readonly turns: Turns,
@@ -55,26 +55,26 @@ export class Replacement {
   }
 
   start(): void {
-    const look = () => {
-      this.looking ??= this.look()
+    const check = () => {
+      this.checking ??= this.check()
         // Without a database nobody is replaced, and its own watch says so.
         .catch((error: unknown) =>
           this.logger.debug({ err: error }, 'could not ask the database whose turn it is: trying again'),
         )
-        .finally(() => (this.looking = undefined));
+        .finally(() => (this.checking = undefined));
     };
-    this.timer = setInterval(look, this.options.everyMs ?? limits.announceMs);
-    look();
+    this.timer = setInterval(check, this.options.everyMs ?? limits.announceMs);
+    check();
   }
 
   /** Resolves when nothing is asked any more. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
-    await this.looking;
+    await this.checking;
   }
 
-  private async look(): Promise<void> {
+  private async check(): Promise<void> {
     const { turns, options } = this;
     if (!options.isReady()) return;
     await turns.announce();

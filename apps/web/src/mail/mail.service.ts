@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
-import { asHtml, asText, type Letter } from './letter.js';
+import { asHtml, asText, type Mail } from './mail.js';
 
 /** Mails that wait at most; more are refused with a line in the log. */
 const capacity = 1_000;
@@ -35,16 +35,16 @@ export class MailService implements BeforeApplicationShutdown {
   }
 
   /** Returns at once. What cannot be sent in time is in the log, without its content. */
-  send(to: string, letter: Letter): void {
+  send(to: string, mail: Mail): void {
     if (this.sending.size >= capacity)
       return this.logger.error(
-        { subject: letter.subject },
+        { subject: mail.subject },
         `an e-mail was dropped: ${capacity} e-mails are waiting already; check the mail server`,
       );
-    const sent = this.deliver(to, letter)
+    const sent = this.deliver(to, mail)
       .catch((error: unknown) =>
         this.logger.error(
-          { fault: faultOf(error), subject: letter.subject },
+          { fault: faultOf(error), subject: mail.subject },
           'could not send an e-mail: giving up; check the mail server',
         ),
       )
@@ -59,26 +59,26 @@ export class MailService implements BeforeApplicationShutdown {
     this.transport?.close();
   }
 
-  private async deliver(to: string, letter: Letter): Promise<void> {
-    const text = asText(letter);
+  private async deliver(to: string, mail: Mail): Promise<void> {
+    const text = asText(mail);
     if (!this.transport) {
       // Not the JSON log, which may be kept for long: a mail holds the means to take an account over.
-      process.stdout.write(`--- mail to ${to}: ${letter.subject}\n${text}---\n`);
+      process.stdout.write(`--- mail to ${to}: ${mail.subject}\n${text}---\n`);
       return;
     }
-    const mail = {
+    const message = {
       from: { name: siteName, address: this.config.mail.from },
       to: { name: '', address: to },
-      subject: letter.subject,
+      subject: mail.subject,
       text,
-      html: asHtml(letter),
+      html: asHtml(mail),
       // RFC 3834: no answers from out-of-office robots.
       headers: { 'Auto-Submitted': 'auto-generated' },
     };
     for (const [tried, pause] of this.pauses.entries()) {
       if (pause > 0) await sleep(pause, undefined, { ref: false, signal: this.ended.signal });
       try {
-        await this.transport.sendMail(mail);
+        await this.transport.sendMail(message);
         return;
       } catch (error) {
         const { responseCode = 0 } = error as { responseCode?: number };

@@ -11,7 +11,7 @@ import {
   reset,
 } from '../account/account.schemas.js';
 import { AccountService } from '../account/account.service.js';
-import { LeavingService } from '../account/leaving.service.js';
+import { AccountDataService } from '../account/account-data.service.js';
 import { StepUpService } from '../account/step-up.service.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
@@ -29,7 +29,7 @@ export class AccountPagesController {
     private readonly pages: PageResponder,
     private readonly accounts: AccountService,
     private readonly stepUp: StepUpService,
-    private readonly leaving: LeavingService,
+    private readonly accountData: AccountDataService,
     private readonly signIns: SignInService,
   ) {}
 
@@ -44,7 +44,7 @@ export class AccountPagesController {
   async leave(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     await this.act(request, response, 'leave', 'Your data and your account', '/', async (form) => {
-      await this.leaving.delete(request, parsed(deletion, form).currentPassword);
+      await this.accountData.delete(request, parsed(deletion, form).currentPassword);
       await this.signIns.signOut(request, response);
     });
   }
@@ -52,7 +52,7 @@ export class AccountPagesController {
   @Get('account/export')
   async export(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    const data = await this.leaving.export(request);
+    const data = await this.accountData.export(request);
     response
       .set({ 'Cache-Control': 'no-store', 'Content-Disposition': 'attachment; filename="account.json"' })
       .json(data);
@@ -139,8 +139,10 @@ export class AccountPagesController {
 
   @Get('password/reset')
   async resetForm(@Req() request: Request, @Res() response: Response, @Query('token') token?: unknown): Promise<void> {
-    const works = await this.accounts.works('reset-password', token);
-    this.show(request, withSecret(response), 'reset', 'Set a new password', { token: works ? token : undefined });
+    const isValidToken = await this.accounts.isValidToken('reset-password', token);
+    this.show(request, withSecret(response), 'reset', 'Set a new password', {
+      token: isValidToken ? token : undefined,
+    });
   }
 
   @Post('password/reset')
@@ -165,10 +167,10 @@ export class AccountPagesController {
     @Query('token') token?: unknown,
   ): Promise<void> {
     // Confirmed by the button only: programs that look into mails follow links too.
-    const works = await this.accounts.works('confirm', token);
-    if (works && !request.user) return this.pages.toLogin(request, response);
+    const isValidToken = await this.accounts.isValidToken('confirm', token);
+    if (isValidToken && !request.user) return this.pages.toLogin(request, response);
     this.show(request, withSecret(response), 'confirm', 'Confirm your e-mail address', {
-      token: works ? token : undefined,
+      token: isValidToken ? token : undefined,
     });
   }
 

@@ -24,7 +24,7 @@ export class FormTokens {
   /** The token for the forms of this response; gives a visitor the cookie if it is missing. */
   issue(request: Request, response: Response): string {
     if (request.user) return this.signatures.sign(`session ${request.sessionID}`);
-    const visitor = this.visitor(request) ?? this.welcome(response);
+    const visitor = this.visitor(request) ?? this.setVisitorCookie(response);
     return this.signatures.sign(`visitor ${visitor}`);
   }
 
@@ -46,7 +46,7 @@ export class FormTokens {
     return this.signatures.verify(`cookie ${value}`, signature) ? value : undefined;
   }
 
-  private welcome(response: Response): string {
+  private setVisitorCookie(response: Response): string {
     const value = randomBytes(16).toString('base64url');
     const signature = this.signatures.sign(`cookie ${value}`);
     response.cookie(this.cookie, `${value}.${signature}`, cookieAttributes(this.config));

@@ -85,7 +85,7 @@ export class PagesController {
       await this.signIns.signIn(request, request.account, remember);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof InvalidCredentialsError)) throw error;
-      return this.again(request, response, 'login', 'Sign in', { form, returnTo }, error);
+      return this.showAgain(request, response, 'login', 'Sign in', { form, returnTo }, error);
     }
     this.pages.seeOther(request, response, returnTo);
   }
@@ -106,7 +106,7 @@ export class PagesController {
       await this.registrations.register(request, parsed(registration, form));
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
-      return this.again(request, response, 'register', 'Register', { form }, error);
+      return this.showAgain(request, response, 'register', 'Register', { form }, error);
     }
     this.pages.seeOther(request, response, '/account');
   }
@@ -150,7 +150,7 @@ export class PagesController {
   }
 
   /** The form once more, with what was typed (never the password) and what is wrong. */
-  private again(
+  private showAgain(
     request: Request,
     response: Response,
     view: string,

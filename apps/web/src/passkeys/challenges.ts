@@ -9,7 +9,7 @@ import { Signatures } from '../http/signatures.js';
 
 export type Purpose = 'create' | 'get';
 
-export interface Asked {
+export interface Challenge {
   /** Random, in base64url. */
   readonly challenge: string;
   /** Milliseconds since 1970. */
@@ -29,7 +29,7 @@ export class Challenges {
 
   remember(request: Request, purpose: Purpose, challenge: string): void {
     const asked = { challenge, askedAt: Date.now() };
-    const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(claim(request, purpose, asked))}`;
+    const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(signedText(request, purpose, asked))}`;
     request.res!.cookie(this.cookie, value, { ...cookieAttributes(this.config), maxAge: limits.secondStepMs });
   }
 
@@ -37,16 +37,16 @@ export class Challenges {
    * What this browser was asked, and takes it out of it.
    * @throws {InvalidPasskeyError} when that was nothing, for another purpose, as another user, or too long ago
    */
-  take(request: Request, purpose: Purpose): Asked {
+  take(request: Request, purpose: Purpose): Challenge {
     const [time, challenge = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');
     const asked = { challenge, askedAt: Number(time) };
     request.res!.clearCookie(this.cookie, cookieAttributes(this.config));
-    const isOurs = this.signatures.verify(claim(request, purpose, asked), signature);
+    const isOurs = this.signatures.verify(signedText(request, purpose, asked), signature);
     if (!isOurs || Date.now() >= asked.askedAt + limits.secondStepMs) throw new InvalidPasskeyError();
     return asked;
   }
 }
 
-function claim(request: Request, purpose: Purpose, { challenge, askedAt }: Asked): string {
+function signedText(request: Request, purpose: Purpose, { challenge, askedAt }: Challenge): string {
   return `${purpose} ${request.user?.id ?? 'visitor'} ${askedAt} ${challenge}`;
 }

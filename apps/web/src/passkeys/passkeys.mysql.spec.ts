@@ -12,7 +12,7 @@ import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from './passkey-store.js';
-import { Authenticator, type Manner } from './testing/authenticator.js';
+import { Authenticator, type Overrides } from './testing/authenticator.js';
 
 jest.setTimeout(60_000);
 
@@ -29,16 +29,16 @@ afterEach(backToNow);
 type Options = PublicKeyCredentialRequestOptionsJSON;
 type Agent = ReturnType<typeof site.browser>['agent'];
 
-async function add(agent: Agent, key = new Authenticator(), manner: Manner = {}) {
+async function add(agent: Agent, key = new Authenticator(), overrides: Overrides = {}) {
   const options = await agent.post('/api/passkeys/options').send({});
   if (options.status !== 200) return { key, answer: options };
-  const response = key.create(options.body as PublicKeyCredentialCreationOptionsJSON, manner);
+  const response = key.create(options.body as PublicKeyCredentialCreationOptionsJSON, overrides);
   return { key, answer: await agent.post('/api/passkeys').send({ response, name: 'My phone' }) };
 }
 
-async function signIn(agent: Agent, key: Authenticator, manner: Manner = {}) {
+async function signIn(agent: Agent, key: Authenticator, overrides: Overrides = {}) {
   const { body: options } = (await agent.post('/api/login/passkey/options').send({})) as { body: Options };
-  const response = key.get(options, manner);
+  const response = key.get(options, overrides);
   return agent.post('/api/login/passkey').send({ response });
 }
 
@@ -100,24 +100,24 @@ describe('a passkey', () => {
     expect(outcome((await add(thief.agent, key)).answer)).toEqual([401, 'invalid_passkey']);
   });
 
-  it.each<[string, Manner]>([
+  it.each<[string, Overrides]>([
     ['for another site', { origin: 'https://evil.example' }],
     ['of another relying party', { rpId: 'evil.example' }],
     ['without the user being verified', { userVerified: false }],
     ['for another user', { userHandle: Buffer.from('somebody else').toString('base64url') }],
-  ])('does not sign in %s', async (_how, manner) => {
+  ])('does not sign in %s', async (_how, overrides) => {
     const { key, id } = await holder();
-    expect(outcome(await signIn(site.browser().agent, key, manner))).toEqual([401, 'invalid_passkey']);
+    expect(outcome(await signIn(site.browser().agent, key, overrides))).toEqual([401, 'invalid_passkey']);
     const [failed] = await site.audit(id, 'login-failed');
     expect(failed.details).toEqual({ by: 'passkey' });
   });
 
-  it.each<[string, Manner]>([
+  it.each<[string, Overrides]>([
     ['for another site', { origin: 'https://evil.example' }],
     ['without the user being verified', { userVerified: false }],
-  ])('is not added %s', async (_how, manner) => {
+  ])('is not added %s', async (_how, overrides) => {
     const { agent } = await site.registered();
-    expect(outcome((await add(agent, new Authenticator(), manner)).answer)).toEqual([401, 'invalid_passkey']);
+    expect(outcome((await add(agent, new Authenticator(), overrides)).answer)).toEqual([401, 'invalid_passkey']);
     expect((await agent.get('/api/passkeys')).body).toEqual([]);
   });
 

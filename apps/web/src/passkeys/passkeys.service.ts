@@ -13,7 +13,7 @@ import {
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AccountService } from '../account/account.service.js';
-import { letters } from '../account/letters.js';
+import { accountMails } from '../account/account-mails.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
@@ -197,7 +197,7 @@ export class PasskeysService {
     await this.signIns.renew(request, { user }, { enrolled: added });
     if (endOthers) await this.sessions.endAll(user.id, request.session);
     this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
-    this.mails.send(user.email, letters.passkey(user.name, added));
+    this.mails.send(user.email, accountMails.passkey(user.name, added));
   }
 }
 

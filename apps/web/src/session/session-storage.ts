@@ -40,11 +40,11 @@ export interface SessionStorage {
 
 type Open = (config: Config, cluster: MysqlCluster, logger: Logger) => SessionStorage | Promise<SessionStorage>;
 
-const always = { missing: () => undefined, close: async () => undefined };
+const alwaysReady = { missing: () => undefined, close: async () => undefined };
 
 const methods: Record<SessionMethod, Open> = {
-  memory: () => ({ ...always, store: new MemorySessionStore(), withoutMysql: true }),
-  mysql: (_config, cluster) => ({ ...always, store: new MysqlSessionStore(cluster), withoutMysql: false }),
+  memory: () => ({ ...alwaysReady, store: new MemorySessionStore(), withoutMysql: true }),
+  mysql: (_config, cluster) => ({ ...alwaysReady, store: new MysqlSessionStore(cluster), withoutMysql: false }),
   cookie: openCookies,
   sync: openSync,
   file: openFiles,
@@ -97,11 +97,11 @@ async function openCookies(
     revocations,
     lifetimeMs: Math.max(session.lifetimeMs, session.rememberLifetimeMs),
   });
-  return { ...always, store, withoutMysql: false, close: async () => revocations.close() };
+  return { ...alwaysReady, store, withoutMysql: false, close: async () => revocations.close() };
 }
 
 /** Events of `sync` that need nobody's attention. */
-const goodNews: ReadonlySet<SyncEvent['type']> = new Set(['peer-up', 'peer-current', 'leads', 'leads-no-more']);
+const informational: ReadonlySet<SyncEvent['type']> = new Set(['peer-up', 'peer-current', 'leads', 'leads-no-more']);
 
 async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
   const { host, port, peers, secret, oneWay, takesBack = false, snapshot } = sync!;
@@ -119,7 +119,7 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
         () => true,
       ),
     onEvent: (event) =>
-      goodNews.has(event.type)
+      informational.has(event.type)
         ? logger.info({ event }, `sync: ${event.type}`)
         : logger.warn({ event }, `sync: ${event.type}`),
   });

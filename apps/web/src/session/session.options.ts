@@ -52,7 +52,7 @@ export function sessionOptions(
       report(event, logger);
       metrics.countSessionEvent(event.type);
       if (event.type === 'theft')
-        audit.noteAside('session-theft', event.userId === null ? {} : { userId: event.userId });
+        audit.noteWithoutRequest('session-theft', event.userId === null ? {} : { userId: event.userId });
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import type { Cluster } from '@roam/mysql-cluster';
 import type { PinoLogger } from 'nestjs-pino';
-import { giveLeaseUp, takeLease } from '../database/lease.js';
+import { releaseLease, takeLease } from '../database/lease.js';
 
 export interface Task {
   /** Also the name of its row in the table `leases`. */
@@ -60,7 +60,7 @@ export class TaskRunner implements OnApplicationBootstrap, OnApplicationShutdown
       }
     } catch (error) {
       // Another server may reach what this one cannot.
-      if (leased) await giveLeaseUp(this.cluster, name, this.holder).catch(() => undefined);
+      if (leased) await releaseLease(this.cluster, name, this.holder).catch(() => undefined);
       throw error;
     }
     return handled;

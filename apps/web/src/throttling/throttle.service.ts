@@ -21,7 +21,7 @@ export interface Attempt {
 const REGISTRATION_ROWS = 8;
 
 /** A key whose failures make the next attempt wait longer and longer. */
-interface Slowed {
+interface DelayedCounter {
   readonly limiter: MysqlRateLimiter;
   readonly key: string;
   readonly delay: GrowingDelay;
@@ -114,7 +114,7 @@ export class ThrottleService {
   ): Promise<T | false> {
     const { loginsPerAccount: free } = this.config.throttle;
     const firstMs = limits.throttleFirstMs;
-    const slowed: Slowed[] = [
+    const slowed: DelayedCounter[] = [
       { limiter: this.pairs, key: pair, delay: { free, firstMs, maxMs: limits.throttleMaxMs } },
       // Many more: else one guesser could make everybody else wait.
       { limiter: this.accounts, key: name, delay: { free: 10 * free, firstMs, maxMs: limits.throttleAccountMaxMs } },
@@ -124,7 +124,7 @@ export class ThrottleService {
       ...slowed.map(({ limiter, key }) => limiter.get(key)),
     ]);
     refuse(Math.max(...slowed.map(({ delay }, i) => waitOf(failures[i] ?? null, delay))));
-    refuseAtEnd(this.addresses, fromHere);
+    refuseIfUsedUp(this.addresses, fromHere);
     const proof = await prove();
     if (proof === false)
       await Promise.all([this.addresses.penalty(address), ...slowed.map(({ limiter, key }) => limiter.penalty(key))]);
@@ -143,7 +143,7 @@ export class ThrottleService {
   registration<T>(ip: string | undefined, open: () => Promise<T>): Promise<T> {
     const address = addressKey(ip);
     return this.registrationSemaphore.run(address, async () => {
-      refuseAtEnd(this.registrations, await this.registrations.get(address));
+      refuseIfUsedUp(this.registrations, await this.registrations.get(address));
       const counted = this.registrations.penalty(address);
       const opened = open();
       await Promise.allSettled([counted, opened]);
@@ -176,7 +176,7 @@ export class ThrottleService {
   }
 
   /** Beside the request, which was right and must not fail by it: what stays counted only makes a later attempt wait. */
-  private clear(counters: readonly Pick<Slowed, 'limiter' | 'key'>[]): void {
+  private clear(counters: readonly Pick<DelayedCounter, 'limiter' | 'key'>[]): void {
     Promise.all(counters.map(({ limiter, key }) => limiter.delete(key))).catch((error: unknown) =>
       this.logger.warn(
         { err: error },
@@ -204,7 +204,7 @@ async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {
 }
 
 /** Where all points are used up. */
-function refuseAtEnd({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
+function refuseIfUsedUp({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
   if (counted && counted.consumedPoints >= points) refuse(counted.msBeforeNext);
 }
 

@@ -24,7 +24,7 @@ export function hasPasswordLength(password: string): boolean {
 }
 
 /** Of whom the password must tell nothing. */
-export interface Whose {
+export interface PasswordOwner {
   readonly name?: string;
   readonly email?: string;
 }
@@ -34,7 +34,7 @@ export interface Whose {
  * kinds of characters (OWASP ASVS 6.2.5). The site's name, and the person's name and address, do not count: without them
  * there must be a long enough, uncommon password left (6.2.4, 6.2.11).
  */
-export function passwordFault(password: string, { name = '', email = '' }: Whose = {}): string | undefined {
+export function passwordFault(password: string, { name = '', email = '' }: PasswordOwner = {}): string | undefined {
   const { min, max } = passwordLength;
   if (!hasPasswordLength(password))
     return password.length < min || codePoints(normalizedPassword(password)) < min

@@ -6,7 +6,7 @@ import { limits } from '../config/limits.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { rejectIfLate } from '../http/reject-if-late.js';
 import { Semaphore } from '../http/semaphore.js';
-import { inTime } from '../lifecycle/in-time.js';
+import { withTimeout } from '../lifecycle/with-timeout.js';
 import { BreachedPasswords } from './breached-passwords.js';
 import { hasPasswordLength, normalizedPassword } from './password-policy.js';
 
@@ -81,7 +81,7 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
   async onApplicationBootstrap(): Promise<void> {
     const tries = Array.from({ length: threadCount }, () => this.verify(undefined, 'a password of nobody'));
     // On a machine that is too busy for it they wait. Threads that never come would leave a server that signs nobody in.
-    await inTime(limits.startMs / 2, 'the threads that hash passwords', Promise.allSettled(tries));
+    await withTimeout(limits.startMs / 2, 'the threads that hash passwords', Promise.allSettled(tries));
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -12,7 +12,7 @@ import { SessionsService, type Device } from '../sessions/sessions.service.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountService } from './account.service.js';
-import { letters } from './letters.js';
+import { accountMails } from './account-mails.js';
 
 /** All that the site knows about a person, but for what only the browser's session holds (the cart). */
 export interface DataExport {
@@ -28,7 +28,7 @@ export interface DataExport {
 const maxEvents = 1_000;
 
 @Injectable()
-export class LeavingService {
+export class AccountDataService {
   constructor(
     private readonly accounts: AccountService,
     private readonly users: UsersService,
@@ -81,7 +81,7 @@ export class LeavingService {
     await this.users.remove(user.id);
     await this.sessions.endAll(user.id);
     this.audit.note('account-deleted', request, { userId: user.id });
-    this.mails.send(user.email, letters.deleted(user.name));
+    this.mails.send(user.email, accountMails.deleted(user.name));
   }
 }
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What the work resolves with; rejects, and says what was waited for, when that takes longer than `ms` milliseconds. */
-export async function inTime<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+export async function withTimeout<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const timer = new AbortController();
   const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`Timed out after ${Math.round(ms / 1000)} s waiting for ${what}.`);
