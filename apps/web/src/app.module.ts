@@ -1,4 +1,4 @@
-// The whole app: which modules it has and in which order requests pass them.
+// The root module: all modules, in the order in which requests pass them.
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -48,7 +48,7 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
-        // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
+        // Middleware runs in this order: the log, then bodies and the time limit, then the session, then the user.
         LoggerModule.forRoot(requestLogging(logger)),
         AuditModule,
         HttpModule.forRoot(heartbeat, readiness),

@@ -215,12 +215,12 @@ describe('the audit log', () => {
     const events = await eventsOf(ids);
     expect(events.map(({ event }) => event)).toEqual(expected);
     const [registered, login, failed] = events;
-    // Who, when in UTC, where from, which server, which request.
+    // The user, the time in UTC, the address, the server and the request.
     expect(login).toMatchObject({ userId: registered.userId, server: 'web1', requestId: ids[0] });
     expect(login.ip).toMatch(/127\.0\.0\.1$/);
     expect(Math.abs(Date.parse(`${(login.at as Date).toISOString()}`) - Date.now())).toBeLessThan(60_000);
     expect(failed).toMatchObject({ userId: registered.userId, account: registered.account });
-    // The same in the JSON log, at once; and nowhere what must not be there.
+    // The same in the JSON log, at once; and nothing secret anywhere.
     const everything = site.logged.join('\n');
     for (const id of ids.slice(0, 7))
       expect(site.logged.some((line) => line.includes('"audit"') && line.includes(id))).toBe(true);
@@ -269,7 +269,7 @@ describe('what servers tell about themselves', () => {
     expect(answer.status).toBe(404);
     expect(answer.headers['x-served-by']).toBeUndefined();
     expect(answer.text).not.toContain('web1');
-    // Nor can anything be done to servers, but in the demo.
+    // Nor does it control servers outside of the demo.
     const act = { act: 'kill', name: 'web1' };
     expect((await site.browser().agent.post('/cluster').type('form').send(act)).status).toBe(404);
     const shown = await site.browser().get('/cluster');
@@ -302,7 +302,7 @@ describe('when MySQL is gone', () => {
     expect((await agent.post('/api/login').send(guess)).status).toBe(401);
     site.readiness.isGathering = () => true;
     try {
-      // The next guess cannot be counted meanwhile: for longer than a request may take now, and less long than it may otherwise.
+      // The next guess cannot be counted: for longer than a request may take now, but not longer than it may otherwise.
       const answer = await site.cluster.transaction(async (tx) => {
         await tx.read('SELECT * FROM throttles FOR UPDATE');
         return await Promise.race([agent.post('/api/login').retry(0).send(guess), sleep(1_100)]);
@@ -349,7 +349,7 @@ describe('when MySQL is gone', () => {
       await listener.close(1_000);
     }
     expect((await someone.get('/api/me')).status).toBe(200);
-    // What happened when there was no database is in the table all the same.
+    // Events from the time without database are in the table too.
     await until(async () => {
       const rows = await site.cluster.read('SELECT 1 FROM audit_events WHERE request_id = ?', [refused]);
       return rows.length === 1;

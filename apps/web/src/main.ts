@@ -1,4 +1,4 @@
-// Starts one web server, and ends it in good order.
+// Starts one web server, and stops it gracefully.
 import { createApp, secondServer } from './app.js';
 import { loadConfig } from './config/load.js';
 import { limits } from './config/limits.js';
@@ -79,7 +79,7 @@ await exitOnFailure(logger, async (setHandler) => {
   });
 });
 
-/** What was begun before a standstill is never answered after it: a server that cannot keep that promise must not go on. */
+/** A request from before a pause is never answered after it: a server that cannot guarantee that must exit. */
 function fence(ms: number, watch: StoreWatch, standby: PublicListener | undefined): void {
   try {
     watch.paused(ms);

@@ -1,4 +1,4 @@
-// What people may take with them, and how they leave: the export of their data, and the end of their account.
+// Exports the data of an account, and deletes the account.
 import { Injectable } from '@nestjs/common';
 import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
@@ -14,7 +14,7 @@ import { AccountTokensService } from './account-tokens.service.js';
 import { AccountService } from './account.service.js';
 import { accountMails } from './account-mails.js';
 
-/** All that the site knows about a person, but for what only the browser's session holds (the cart). */
+/** All data about a user, except the data that only the session in the browser holds (the cart). */
 export interface DataExport {
   readonly exportedAt: string;
   readonly account: Readonly<Record<string, unknown>>;
@@ -66,14 +66,14 @@ export class AccountDataService {
   }
 
   /**
-   * Removes the account and all that belongs to it but the audit log, which keeps no name and no address, and ends all
-   * sessions. Should it fail half way, the account is switched off, and whoever asked for it can do so again.
+   * Deletes the account with all its data and ends all its sessions. The audit log stays: it holds no name and no
+   * address. If it fails half way, the account is deactivated, and the user can repeat the request.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
   async delete(request: Request, currentPassword: string): Promise<void> {
     const { user } = await this.accounts.proveFully(request, currentPassword);
     await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() });
-    // At once: whoever else is signed in must not put anything back.
+    // Before the deletion: the user's other sessions must not add anything again.
     await this.sessions.endAll(user.id, request.session);
     await this.tokens.revoke(user.id);
     await this.codes.remove(user.id);
@@ -85,7 +85,7 @@ export class AccountDataService {
   }
 }
 
-/** What an administrator did is this person's business; who that was, and from where, is not. */
+/** The user may see the action of an administrator, but not the administrator's name and address. */
 function withoutAdministrator(event: LoggedEvent): LoggedEvent {
   return event.event === 'admin' ? { ...event, ip: '', details: { command: event.details.command } } : event;
 }

@@ -1,4 +1,4 @@
-// The tokens that mails carry: random, for one purpose, for a short time, used once; only their hashes are kept.
+// The tokens in e-mails: random, for one purpose, for a short time, used once. Only their hashes are stored.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
@@ -7,14 +7,14 @@ import { limits } from '../config/limits.js';
 
 export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
 
-/** How long each is good for, in milliseconds (OWASP ASVS 6.5.5 for what lets somebody in). */
+/** How long each token works, in milliseconds (OWASP ASVS 6.5.5 for tokens that set a password). */
 const lifetimes: Readonly<Record<TokenPurpose, number>> = {
   'verify-email': limits.emailTokenMs,
   'change-email': limits.emailTokenMs,
   'reset-password': limits.resetTokenMs,
 };
 
-/** What a token stands for. */
+/** What a token allows. */
 export interface TokenGrant {
   readonly purpose: TokenPurpose;
   readonly userId: string;
@@ -27,7 +27,7 @@ export interface TokenGrant {
 export class AccountTokensService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** A new token; earlier ones of this user and purpose are void. */
+  /** A new token. Earlier ones of this user and purpose are revoked. */
   async issue({ purpose, userId, email, endSessions }: TokenGrant): Promise<string> {
     const token = randomBytes(32).toString('base64url');
     await this.cluster.write('DELETE FROM account_tokens WHERE user_id = ? AND purpose = ?', [userId, purpose]);
@@ -67,7 +67,7 @@ export class AccountTokensService {
     return affectedRows > 0 ? this.find(purpose, token, idempotencyKey) : undefined;
   }
 
-  /** Voids whatever mails of this user are still on their way. */
+  /** Revokes the tokens of all e-mails to this user that have not been used. */
   async revoke(userId: string): Promise<void> {
     await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
   }

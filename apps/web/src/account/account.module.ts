@@ -21,7 +21,7 @@ import { StepUpService } from './step-up.service.js';
 
 @Module({
   imports: [AuthModule, MailModule, SessionsModule, UsersModule],
-  // Here, because who registers is sent a mail.
+  // Here and not in AuthModule, because registration sends an e-mail.
   controllers: [AuthController, AccountController, FactorsController, PasskeysController],
   providers: [
     AccountService,

@@ -1,4 +1,4 @@
-// An account's e-mail address and password over a real MySQL server: confirmed, changed, and set anew by mail.
+// The e-mail address and password of an account, over a real MySQL server: confirmation, changes, and reset by e-mail.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { hash } from '@node-rs/argon2';
 import { SessionManager } from '@roam/session/nest';
@@ -176,7 +176,7 @@ describe('an e-mail address', () => {
     const { token } = await site.mailTo(other.email, /confirm that it is yours/);
     await site.browser().agent.post('/api/register').send(other);
     expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(409);
-    // So seldom that nobody finds out about many addresses in this way.
+    // So rarely that nobody can test many addresses in this way.
     for (let i = 0; i < 4; i += 1) expect((await agent.put('/api/email').send(change)).status).toBe(409);
     expect((await agent.put('/api/email').send(change)).status).toBe(429);
   });

@@ -46,26 +46,26 @@ export class AccountService {
     private readonly logger: PinoLogger,
   ) {}
 
-  /** The account of who is signed in. */
+  /** The account of the signed-in user. */
   async current(request: Request): Promise<User> {
     const user = request.user && (await this.users.findById(request.user.id));
     if (!user) throw new NotSignedInError();
     return user;
   }
 
-  /** The same, to be proved: the epoch is older than all that is checked, as at login. */
+  /** The same for a proof of identity. The epoch is read before everything that is checked, as at sign-in. */
   async account(request: Request): Promise<Account> {
     if (!request.user) throw new NotSignedInError();
     const epoch = await this.sessions.epochOf(request.user.id);
     return { user: await this.current(request), epoch };
   }
 
-  /** Asks by mail whether the address is right. A registration does not wait for it and does not fail by it. */
+  /** Sends the e-mail that confirms the address. A registration does not wait for it and does not fail if it fails. */
   requestConfirmation(user: User): void {
     this.inBackground(this.mailToken('verify-email', user, user.email, false));
   }
 
-  /** The same mail once more. @throws {TooManyAttemptsError} */
+  /** Sends the same e-mail again. @throws {TooManyAttemptsError} */
   async sendVerification(request: Request): Promise<void> {
     const user = await this.current(request);
     await this.throttle.mail(user.email, request.ip);
@@ -73,8 +73,8 @@ export class AccountService {
   }
 
   /**
-   * Sends the mail that lets somebody set a new password, if there is such an account; the answer is the same, and
-   * takes as long, when there is none (OWASP ASVS 6.3.8).
+   * Sends the e-mail to set a new password, if there is such an account. If there is none, the answer is the same and
+   * takes as long (OWASP ASVS 6.3.8).
    * @throws {TooManyAttemptsError}
    */
   async forgotten(request: Request, email: string): Promise<void> {
@@ -99,8 +99,8 @@ export class AccountService {
   }
 
   /**
-   * Sets a new password with the token of a mail, once, and ends all sessions. Signs nobody in. Of an account whose
-   * address nobody had confirmed, it also removes passkeys and second factor: whoever opened it may be somebody else.
+   * Sets a new password with the token of an e-mail, once, and ends all sessions. Signs nobody in. If the address was
+   * never confirmed, somebody else may have opened the account: the passkeys and the second factor are removed too.
    * @throws {InvalidTokenError}
    * @throws {InvalidInputError} when the password is not good enough; the token can be used again
    */
@@ -113,17 +113,17 @@ export class AccountService {
     const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
-    // Before the sessions end: else a passkey would begin another one.
+    // Before the sessions end: otherwise a passkey could start another session.
     if (unproved) await this.passkeys.removeAll(user.id);
     await this.users.change(user.id, { passwordHash });
     await this.tokens.revoke(user.id);
-    // Before the answer: who reads that the password is new may rely on it that nobody else is in.
+    // Before the answer: it promises that no other session is left.
     await this.sessions.endAll(user.id);
     if (unproved) {
-      // Once more: a session that has just ended may have added one.
+      // Again: a session that has just ended may have added one.
       await this.passkeys.removeAll(user.id);
       await this.codes.remove(user.id);
-      // The mail has proved the address. Noted last, so that a try that broke off is made good by the next one.
+      // The e-mail has proved the address. Stored last, so that a repeated request completes an interrupted one.
       await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() });
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
@@ -132,8 +132,8 @@ export class AccountService {
   }
 
   /**
-   * May be repeated until this session has its new token, which comes last: the new password proves as much as the old
-   * one then.
+   * May be repeated until this session has its new token, which comes last: from then on the new password is accepted
+   * like the old one.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    * @throws {NotSignedInError} when another request has changed the password meanwhile
    */
@@ -148,7 +148,7 @@ export class AccountService {
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
     const user = await this.current(request);
-    // Whoever sets another password after this look ends this session by the epoch, which is older.
+    // A request that sets another password after this read ends this session by the epoch, which is older.
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
@@ -156,12 +156,13 @@ export class AccountService {
   }
 
   /**
-   * Asks the new address whether it is right, and tells the old one. The account keeps the old one until then.
+   * Sends a confirmation e-mail to the new address and informs the old one. The account keeps the old address until
+   * then.
    * @throws {InvalidInputError} @throws {EmailTakenError} @throws {TooManyAttemptsError}
    */
   async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
     const { user } = await this.proveFully(request, currentPassword);
-    // Before the look-up, whose answer tells whether an address has an account.
+    // Before the look-up, whose result shows whether an address has an account.
     await this.throttle.mail(email, request.ip);
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
     await this.mailToken('change-email', user, email, endOtherSessions);
@@ -170,8 +171,8 @@ export class AccountService {
   }
 
   /**
-   * Takes the token of a mail that asked whether an address is right, from who is signed in to its account: the mail
-   * alone would make its reader vouch for whoever opened the account.
+   * Confirms an address with the token of an e-mail. The user must be signed in to that account: otherwise the reader
+   * of the e-mail would confirm an account that somebody else opened.
    * @throws {NotSignedInError} @throws {InvalidTokenError} @throws {OtherAccountError} @throws {EmailTakenError}
    */
   async confirmEmail(request: Request, token: string): Promise<void> {
@@ -197,14 +198,14 @@ export class AccountService {
     await this.users.change(userId, { email, emailVerifiedAt: new Date() });
     await this.tokens.revoke(userId);
     if (endSessions) await this.sessions.endAll(userId, request.session);
-    // A session keeps its user's address: this one learns the new one. Last, so that a proxy can repeat the request.
+    // A session keeps its user's address, so this session is renewed. Last, so that a proxy can repeat the request.
     await this.signIns.renew(request, { user: await this.current(request) });
     this.audit.note('email-changed', request, { userId }, { endSessions });
   }
 
   /**
-   * The account, when one of these is its password. Guessing is slowed down as at login, and counted apart: failed
-   * logins keep nobody who is signed in from proving who they are.
+   * The account, if one of these is its password. Attempts are throttled as at sign-in, with counters of their own:
+   * failed sign-ins never prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, ...passwords: string[]): Promise<Account> {
@@ -219,8 +220,8 @@ export class AccountService {
   }
 
   /**
-   * The same for changes that decide who gets in: where there is a second factor, the password alone is half a proof, and
-   * the last whole one must be fresh (OWASP ASVS 7.5.1).
+   * The same for changes of the ways to sign in. With a second factor the password is not enough: the last
+   * re-authentication must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
   async proveFully(request: Request, ...passwords: string[]): Promise<Account> {

@@ -1,4 +1,4 @@
-// Opening an account, which also signs in; for the API and for the page.
+// Registration: opens an account and signs in. For the API and for the page.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';

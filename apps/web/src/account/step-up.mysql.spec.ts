@@ -1,4 +1,4 @@
-// Proving once more who one is, before what a thief of a session must not do.
+// Re-authentication before actions that a thief of a session must not be able to do.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SessionManager } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';

@@ -12,7 +12,7 @@ export type EventSubject = Pick<AuditEventInput, 'userId' | 'email'>;
 
 @Injectable()
 export class AuditService implements BeforeApplicationShutdown {
-  /** Told of each event, to count it. */
+  /** Called for each event, to count it. */
   onEvent: (event: AuditEvent) => void = () => undefined;
 
   private readonly writer: AuditWriter;
@@ -34,12 +34,12 @@ export class AuditService implements BeforeApplicationShutdown {
     });
   }
 
-  /** Notes what this request did. Returns at once, and never throws. */
+  /** Records an event of this request. Returns at once, and never throws. */
   note(event: AuditEventName, request: Request, whom: EventSubject = {}, details: AuditEvent['details'] = {}): void {
     this.add({ event, userId: request.user?.id, ...whom, ip: request.ip, requestId: request.id as string, details });
   }
 
-  /** Notes what happened without a handler's knowing the request. */
+  /** Records an event outside of a handler. */
   noteWithoutRequest(event: AuditEventName, whom: EventSubject, details: AuditEvent['details'] = {}): void {
     this.add({ event, ...whom, details });
   }

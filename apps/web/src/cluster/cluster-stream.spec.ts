@@ -1,4 +1,4 @@
-// The stream of the cluster's page: what it tells and when, to how many, and that it ends.
+// The stream of the cluster's page: its content, its times, the maximum number of clients, and its end.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -55,7 +55,7 @@ async function start(settings: Record<string, string> = { SHOW_SERVER: 'on' }) {
   return { ...fake, fake, url };
 }
 
-/** The moments that a stream tells, one after the other. */
+/** The states that a stream sends, one after the other. */
 async function* moments(url: string): AsyncGenerator<ClusterState> {
   const answer = await fetch(url);
   let text = '';

@@ -1,4 +1,5 @@
-// /api/streams/cluster: what this server sees of the cluster, as server-sent events, where servers may be shown.
+// /api/streams/cluster: the state of the cluster as this server sees it, as server-sent events, if servers may be
+// shown.
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
@@ -9,22 +10,21 @@ export interface ClusterState {
   /** The web server that sends it. */
   readonly server: string;
   readonly nodes: ReturnType<MysqlCluster['nodes']>;
-  /** Where sessions are kept beside it and MySQL. */
+  /** The mounts or web servers that keep sessions. */
   readonly places: ReturnType<Readiness['places']>;
   /** See `Readiness.leader`. */
   readonly leader: ReturnType<Readiness['leader']>;
-  /** The node that the session which the page asks for is kept on. */
+  /** The home node of the session that the page asks for. */
   readonly home: string | undefined;
 }
 
-/** Streams that one server keeps open; an open page without a stream is the same page, standing still. */
+/** The maximum number of streams of one server. A page without a stream shows the state of its last load. */
 const maxStreams = 100;
 const everyMs = 1_000;
 
 /**
- * Goes before all that a request usually passes: a stream needs neither session nor database, must not count as a
- * request that runs, and tells nothing that the page itself does not. It ends when the server drains, and the browser
- * then comes back to another one.
+ * Runs before all other middleware: a stream needs no session and no database, must not count as a running request, and
+ * shows only what the page shows. It ends when the server drains; the browser then connects to another server.
  */
 export function clusterStream(
   config: Config,

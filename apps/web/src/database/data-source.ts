@@ -28,7 +28,7 @@ export const migrations = [
 
 /**
  * The tables change by migrations only, which `migrate.ts` runs before the servers start.
- * @param statementTimeoutMs for migrations, which take longer than requests may
+ * @param statementTimeoutMs for migrations, whose statements take longer than those of requests
  */
 export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: number): DataSourceOptions {
   return {

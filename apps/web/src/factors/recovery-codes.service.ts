@@ -1,4 +1,4 @@
-// Recovery codes: ten, each lets somebody in once who has lost their authenticator app.
+// Recovery codes: ten per user, each signs in once in place of the authenticator app.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
@@ -11,9 +11,9 @@ const count = 10;
 export class RecoveryCodesService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** New ones in the place of all former ones; they cannot be shown again. */
+  /** New codes, which replace all earlier ones; they cannot be shown again. */
   async renew(userId: string): Promise<string[]> {
-    // 125 bits each: so many that a plain hash keeps them (OWASP ASVS 6.5.2).
+    // 125 bits each: enough for a plain hash (OWASP ASVS 6.5.2).
     const codes = Array.from({ length: count }, () => base32(randomBytes(16)).slice(0, 25));
     await this.cluster.write('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
     await this.cluster.write(
@@ -35,7 +35,7 @@ export class RecoveryCodesService {
     return affectedRows > 0;
   }
 
-  /** How many are left. */
+  /** The number of unused codes. */
   async left(userId: string): Promise<number> {
     const [row] = await this.cluster.read<RowDataPacket>(
       `SELECT COUNT(*) AS n FROM recovery_codes WHERE user_id = ? AND used_by = ''`,

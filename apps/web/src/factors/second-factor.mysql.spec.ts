@@ -16,7 +16,7 @@ afterAll(() => site.stop());
 afterEach(backToNow);
 
 describe('a second factor', () => {
-  /** Somebody with an authenticator app, its secret, and the recovery codes. */
+  /** A user with an authenticator app, its secret, and the recovery codes. */
   const enrolled = async () => {
     const { agent, someone } = await site.registered();
     const answer = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
@@ -26,7 +26,7 @@ describe('a second factor', () => {
     expect(confirmed.status).toBe(200);
     return { someone, agent, secret, codes: (confirmed.body as { recoveryCodes: string[] }).recoveryCodes };
   };
-  /** The login after a new password was set by mail. */
+  /** The sign-in after a password reset by e-mail. */
   const resetAndLogIn = async (email: string) => {
     const password = 'a completely new one';
     const { agent } = site.browser();
@@ -81,7 +81,7 @@ describe('a second factor', () => {
       expect(outcome(first)).toEqual([401, 'second_factor_required']);
       return { agent, status: (await agent.post('/api/login/second').send({ code })).status };
     };
-    // The one that switched it on.
+    // The code that turned it on.
     expect((await login(appCode(secret))).status).toBe(422);
     const { agent, status } = await login(appCode(secret, 1));
     expect(status).toBe(200);

@@ -1,4 +1,4 @@
-// What is measured, in Prometheus' format.
+// The metrics, in Prometheus' format.
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessionStore, SessionEvent } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
@@ -9,7 +9,7 @@ import type { Admission } from '../http/admission.js';
 import type { BreachedPasswords } from '../users/breached-passwords.js';
 import type { Readiness } from './readiness.js';
 
-/** Which events are the end of an attempt to sign in, or of one of its steps. */
+/** The audit events that end a sign-in attempt or one of its steps. */
 const loginResults: Partial<Record<AuditEventName, string>> = {
   login: 'success',
   'login-failed': 'failure',
@@ -50,7 +50,7 @@ export class Metrics {
   );
   private readonly uncaughtErrors = this.counter(
     'roam_uncaught_errors_total',
-    'Errors that nobody caught, by whether it is known which request they belong to',
+    'Uncaught errors, by whether their request is known',
     ['attributed'],
   );
 
@@ -63,7 +63,7 @@ export class Metrics {
   private observeReadiness(readiness: Readiness): void {
     this.gauge(
       'roam_marked_for_replacement',
-      '1 when this server waits for its turn to be replaced, after an error that nobody caught',
+      '1 while this server is marked for replacement after an uncaught error',
       [],
       (gauge) => gauge.set(readiness.isMarked() ? 1 : 0),
     );
@@ -129,7 +129,7 @@ export class Metrics {
     this.uncaughtErrors.inc({ attributed: attributed ? 'yes' : 'no' });
   }
 
-  /** Counts what the audit log tells. */
+  /** Counts the events of the audit log. */
   countEvents(audit: AuditService): void {
     audit.onEvent = ({ event, details }) => {
       this.events.inc({ event });
@@ -138,12 +138,12 @@ export class Metrics {
     };
   }
 
-  /** Counts what the service of breached passwords says. */
+  /** Counts the results of checks against the breached-password service. */
   countBreachChecks(breached: BreachedPasswords): void {
     breached.onChecked = (result) => this.breachChecks.inc({ result });
   }
 
-  /** The store with each call counted, by operation. */
+  /** A proxy of the store that counts each call by its operation. */
   counted<T extends AnySessionStore>(store: T): T {
     const methods = new Map<PropertyKey, unknown>();
     return new Proxy(store, {
@@ -160,7 +160,7 @@ export class Metrics {
     });
   }
 
-  /** Measures each request until its response has been handed over. */
+  /** Measures each request until its response has been passed to the socket. */
   middleware(): RequestHandler {
     return (request: Request, response: Response, next: NextFunction) => {
       const stop = this.durations.startTimer();

@@ -1,4 +1,4 @@
-// What browsers are told about our answers: on https, on http, and differently for each script's number.
+// The security headers: on https, on http, and with a nonce per response.
 import { describe, expect, it } from '@jest/globals';
 import express from 'express';
 import supertest from 'supertest';

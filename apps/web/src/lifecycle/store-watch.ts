@@ -1,4 +1,4 @@
-// Takes the server off the public port while it cannot serve (no place to keep sessions, or paused), and puts it back.
+// Closes the public port while the server cannot serve (no store for the sessions, or paused), and opens it again.
 import type { Logger } from 'pino';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
@@ -10,7 +10,7 @@ const settleMs = 50;
 export class StoreWatch {
   private timer: NodeJS.Timeout | undefined;
   private lostAt: number | undefined;
-  /** When it was last seen to have stood still. */
+  /** When the last pause ended. */
   private resumedAt = -Infinity;
   private busy = false;
 
@@ -29,7 +29,7 @@ export class StoreWatch {
     this.timer = undefined;
   }
 
-  /** This process stood still: what it has in hand was given to other servers meanwhile, and it has to catch up. */
+  /** This process was paused: other servers have its requests, and it has to catch up. */
   paused(ms: number): void {
     this.listener.drop();
     if (this.readiness.phase !== 'ready' && this.readiness.phase !== 'cut-off') return;
@@ -70,12 +70,12 @@ export class StoreWatch {
     const { resumedAt } = this;
     const { phase } = this.readiness;
     if (phase !== 'cut-off' && phase !== 'catching-up') return;
-    // What it depends on must have had the time to see the standstill too.
+    // The dependencies need time to notice the pause too.
     if (performance.now() - resumedAt < settleMs) return;
     await this.listener.open();
-    // The end may have come meanwhile.
+    // `stop` may have been called meanwhile.
     if (this.timer === undefined) return void this.listener.close(0);
-    // So may another standstill.
+    // There may have been another pause.
     if (this.resumedAt !== resumedAt) return this.listener.drop();
     this.readiness.phase = 'ready';
     this.logger.info('listening again: all dependencies are available');

@@ -1,4 +1,4 @@
-// What hangs at start ends the process with a reason, so that it is started again.
+// A start that hangs ends the process with a reason, so that it is started again.
 import { expect, it } from '@jest/globals';
 import { withTimeout } from './with-timeout.js';
 

@@ -1,4 +1,4 @@
-// Sends mails beside the requests: no answer waits for a mail server, or tells by its time whether a mail was sent.
+// Sends e-mails in the background: no answer waits for a mail server, or shows by its time whether an e-mail was sent.
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { PinoLogger } from 'nestjs-pino';
 import { createTransport, type Transporter } from 'nodemailer';
@@ -8,12 +8,15 @@ import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { asHtml, asText, type Mail } from './mail.js';
 
-/** Mails that wait at most; more are refused with a line in the log. */
+/** The maximum number of waiting e-mails; further ones are dropped with a log line. */
 const capacity = 1_000;
 
 @Injectable()
 export class MailService implements BeforeApplicationShutdown {
-  /** Milliseconds before each try; for tests. A mail server that is away for longer costs the mail: people ask again. */
+  /**
+   * The pause before each attempt, in milliseconds; for tests. If the mail server is away for longer, the e-mail is
+   * lost, and the user can request it again.
+   */
   pauses: readonly number[] = limits.mailPausesMs;
 
   private readonly transport: Transporter | undefined;
@@ -34,7 +37,7 @@ export class MailService implements BeforeApplicationShutdown {
       );
   }
 
-  /** Returns at once. What cannot be sent in time is in the log, without its content. */
+  /** Returns at once. An e-mail that cannot be sent is logged without its content. */
   send(to: string, mail: Mail): void {
     if (this.sending.size >= capacity)
       return this.logger.error(
@@ -52,7 +55,7 @@ export class MailService implements BeforeApplicationShutdown {
     this.sending.add(sent);
   }
 
-  /** What is on its way gets a moment to arrive. */
+  /** E-mails that are being sent get a moment to finish. */
   async beforeApplicationShutdown(): Promise<void> {
     this.ended.abort();
     await Promise.race([Promise.all(this.sending), sleep(limits.mailMs, undefined, { ref: false })]);
@@ -62,7 +65,7 @@ export class MailService implements BeforeApplicationShutdown {
   private async deliver(to: string, mail: Mail): Promise<void> {
     const text = asText(mail);
     if (!this.transport) {
-      // Not the JSON log, which may be kept for long: a mail holds the means to take an account over.
+      // Not to the JSON log, which may be kept for long: an e-mail may hold a token to take an account over.
       process.stdout.write(`--- mail to ${to}: ${mail.subject}\n${text}---\n`);
       return;
     }
@@ -72,7 +75,7 @@ export class MailService implements BeforeApplicationShutdown {
       subject: mail.subject,
       text,
       html: asHtml(mail),
-      // RFC 3834: no answers from out-of-office robots.
+      // RFC 3834: prevents automatic replies.
       headers: { 'Auto-Submitted': 'auto-generated' },
     };
     for (const [tried, pause] of this.pauses.entries()) {
@@ -90,7 +93,10 @@ export class MailService implements BeforeApplicationShutdown {
   }
 }
 
-/** What a mail server's refusal may tell the log: its words, and so the error's message and stack, hold the address. */
+/**
+ * The parts of a mail server's refusal that may be logged: its text holds the address, and so do the error's message
+ * and stack.
+ */
 function faultOf(error: unknown): object {
   const { name, code, responseCode, command } = error as Error & Record<'code' | 'responseCode' | 'command', unknown>;
   return { name, code, responseCode, command };

@@ -2,10 +2,10 @@
 
 export interface Mail {
   readonly subject: string;
-  /** The name of who gets it, as they typed it. */
+  /** The name of the recipient, as the user entered it. */
   readonly name: string;
   readonly paragraphs: readonly string[];
-  /** What to click; stands after the first paragraph. */
+  /** The link; it comes after the first paragraph. */
   readonly action?: { readonly label: string; readonly url: string };
 }
 

@@ -1,4 +1,4 @@
-// What the description of the API says about one route.
+// The description of one route of the API.
 import type { z } from 'zod';
 
 export interface Route {

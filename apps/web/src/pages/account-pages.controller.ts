@@ -1,4 +1,4 @@
-// The pages to change one's account: password, e-mail address, and what the links in mails lead to.
+// The pages to change an account: password, e-mail address, and the targets of links in e-mails.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import {
@@ -166,7 +166,7 @@ export class AccountPagesController {
     @Res() response: Response,
     @Query('token') token?: unknown,
   ): Promise<void> {
-    // Confirmed by the button only: programs that look into mails follow links too.
+    // Confirmed by the button only: programs that scan e-mails follow links too.
     const isValidToken = await this.accounts.isValidToken('confirm', token);
     if (isValidToken && !request.user) return this.pages.toLogin(request, response);
     this.show(request, withSecret(response), 'confirm', 'Confirm your e-mail address', {
@@ -178,7 +178,7 @@ export class AccountPagesController {
   @UseGuards(FormGuard)
   async confirm(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { token } = (request.body ?? {}) as Form;
-    // By the page of the link, which knows where to come back to.
+    // Through the page of the link, which knows the address to return to.
     if (!request.user && typeof token === 'string')
       return this.pages.seeOther(request, response, `/email/confirm?token=${encodeURIComponent(token)}`);
     await this.act(
@@ -192,7 +192,7 @@ export class AccountPagesController {
     );
   }
 
-  /** Does what a form asks for and leads on; what is wrong with it is shown in the form. */
+  /** Runs the work of a form and redirects to `next`; faults are shown in the form. */
   private async act(
     request: Request,
     response: Response,
@@ -228,12 +228,12 @@ export class AccountPagesController {
   }
 }
 
-/** A checkbox that is off sends nothing. */
+/** An unchecked checkbox sends nothing. */
 function withCheckbox(form: Form): Form {
   return { ...form, endOtherSessions: form.endOtherSessions === 'on' };
 }
 
-/** The address of this page holds a token: nobody is told it. */
+/** The address of this page holds a token, so no other site may get it as a referrer. */
 function withSecret(response: Response): Response {
   return response.set('Referrer-Policy', 'no-referrer');
 }

@@ -1,4 +1,4 @@
-// The pages of the second factor: the second step of signing in, and switching it on and off.
+// The pages of the second factor: the second step of signing in, and turning it on and off.
 import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { renderSVG } from 'uqr';
@@ -58,7 +58,7 @@ export class FactorPagesController {
     try {
       if (action === 'confirm') {
         const recoveryCodes = await this.factors.confirm(request, parsed(codeInput, request.body).code);
-        // Not a redirect: they are shown once, and kept nowhere.
+        // Not a redirect: the codes are shown once, and stored nowhere.
         return this.pages.show(request, response, 'recovery-codes', { title: 'Recovery codes', recoveryCodes });
       }
       const { currentPassword } = parsed(passwordInput, request.body);

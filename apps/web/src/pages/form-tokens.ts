@@ -1,4 +1,4 @@
-// The token that each form carries, so that no other site can send it (signed double submit, OWASP CSRF Cheat Sheet).
+// The token of each form, so that no other site can send it (signed double submit, OWASP CSRF Cheat Sheet).
 import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { randomBytes } from 'node:crypto';
@@ -8,8 +8,8 @@ import { cookieAttributes, cookieName, readCookie } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 /**
- * Signed in, a token belongs to the session's id, so it ends with the session. A visitor's belongs to a signed random
- * value in a cookie.
+ * The token of a signed-in user belongs to the session's id, so it ends with the session. A visitor's belongs to a
+ * signed random value in a cookie.
  */
 @Injectable()
 export class FormTokens {
@@ -21,7 +21,7 @@ export class FormTokens {
     this.cookie = cookieName(config, 'csrf');
   }
 
-  /** The token for the forms of this response; gives a visitor the cookie if it is missing. */
+  /** The token for the forms of this response; sets the visitor's cookie if it is missing. */
   issue(request: Request, response: Response): string {
     if (request.user) return this.signatures.sign(`session ${request.sessionID}`);
     const visitor = this.visitor(request) ?? this.setVisitorCookie(response);

@@ -1,4 +1,4 @@
-// The pages about oneself: start, sign in, register, account, devices. All work without JavaScript.
+// The pages for users: home, sign-in, registration, account, devices. All work without JavaScript.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
@@ -19,10 +19,10 @@ import { PageResponder } from './page-responder.js';
 
 type Form = Readonly<Record<string, unknown>>;
 
-/** What the start page offers for the cart. */
+/** The items that the home page offers. */
 const shop = ['apple', 'cherry', 'lemon', 'pear'];
 
-/** What has just been done, as a redirect to the account's page says it. */
+/** The messages on the account's page after a redirect, by the value of `done`. */
 const messages = new Map<unknown, string>([
   ['password', 'Your password has been changed.'],
   ['mail', 'We are sending you an e-mail. Please open the link in it.'],
@@ -134,7 +134,7 @@ export class PagesController {
   @Get('account/sessions')
   async devices(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    // Also where the method cannot list them: all others can be ended nevertheless.
+    // Even if the method cannot list them, all others can be ended.
     const devices = this.sessions.canList ? await this.sessions.list(request) : undefined;
     this.pages.show(request, response, 'sessions', { title: 'Devices', devices });
   }
@@ -149,7 +149,7 @@ export class PagesController {
     this.pages.seeOther(request, response, '/account/sessions');
   }
 
-  /** The form once more, with what was typed (never the password) and what is wrong. */
+  /** Shows the form again, with the input (never the password) and its faults. */
   private showAgain(
     request: Request,
     response: Response,

@@ -1,4 +1,5 @@
-// What a browser was asked to sign, in a signed cookie of its own: so a visitor who asks makes no session.
+// The challenges that browsers sign with a passkey, kept in a signed cookie: a visitor who requests one needs no
+// session.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { Config } from '../config/config.js';
@@ -16,7 +17,7 @@ export interface Challenge {
   readonly askedAt: number;
 }
 
-/** One at a time for each browser, for `limits.secondStepMs`. That each counts once is the store's business. */
+/** One at a time for each browser, for `limits.secondStepMs`. The passkey store ensures that each counts once. */
 @Injectable()
 export class Challenges {
   private readonly signatures: Signatures;
@@ -34,8 +35,8 @@ export class Challenges {
   }
 
   /**
-   * What this browser was asked, and takes it out of it.
-   * @throws {InvalidPasskeyError} when that was nothing, for another purpose, as another user, or too long ago
+   * The challenge of this browser; deletes its cookie.
+   * @throws {InvalidPasskeyError} if there is none, or if it was for another purpose, another user, or has expired
    */
   take(request: Request, purpose: Purpose): Challenge {
     const [time, challenge = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');

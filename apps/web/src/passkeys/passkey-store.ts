@@ -1,32 +1,35 @@
-// Where passkeys are kept.
+// The passkeys in the database.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { createHash } from 'node:crypto';
 
-/** A passkey as it is kept: only public things. */
+/** A stored passkey: public data only. */
 export interface Passkey {
-  /** What the API calls it: the hash of `credentialId`, in base64url. */
+  /** Its id in the API: the hash of `credentialId`, in base64url. */
   readonly id: string;
   readonly userId: string;
   readonly credentialId: Buffer;
   readonly publicKey: Buffer;
-  /** How often it was used, where the authenticator counts; else 0. */
+  /** How often it was used, if the authenticator counts; else 0. */
   readonly counter: number;
   readonly transports: readonly string[];
   readonly name: string;
   readonly createdAt: Date;
   readonly usedAt: Date | null;
-  /** When its last use was asked for, in milliseconds since 1970, and which request that was; 0 and empty before. */
+  /**
+   * When the challenge of the last use was issued, in milliseconds since 1970, and the idempotency key of that use; 0
+   * and empty before.
+   */
   readonly askedAt: number;
   readonly usedBy: string;
 }
 
 /** One use. */
 export interface Use {
-  /** As the authenticator tells it. */
+  /** The counter of the authenticator. */
   readonly counter: number;
-  /** When the browser was asked for it, in milliseconds since 1970. */
+  /** When the challenge was issued, in milliseconds since 1970. */
   readonly askedAt: number;
   readonly idempotencyKey: string;
 }
@@ -46,7 +49,7 @@ export class PasskeyStore {
     return row && passkey(row);
   }
 
-  /** The user's, the oldest first. */
+  /** The passkeys of a user, oldest first. */
   async listOf(userId: string): Promise<Passkey[]> {
     const rows = await this.cluster.read<RowDataPacket>(
       `SELECT ${columns} FROM passkeys WHERE user_id = ? AND removed_by = '' ORDER BY created_at`,
@@ -55,7 +58,7 @@ export class PasskeyStore {
     return rows.map(passkey);
   }
 
-  /** False when somebody else has the same one: no authenticator makes an id twice. May be repeated. */
+  /** False if another user has the same one: no authenticator creates an id twice. May be repeated. */
   async add(
     userId: string,
     credential: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'>,

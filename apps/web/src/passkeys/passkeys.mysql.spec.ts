@@ -1,4 +1,4 @@
-// Passkeys, and the second factor that a site may demand, of which they are one.
+// Passkeys, and the second factor that a site may require; a passkey is one.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type {
@@ -17,7 +17,7 @@ import { Authenticator, type Overrides } from './testing/authenticator.js';
 jest.setTimeout(60_000);
 
 const site = new Site();
-/** One more server of the same site, which demands a second factor. */
+/** One more server of the same site, which requires a second factor. */
 let strict: NestExpressApplication;
 beforeAll(async () => {
   await site.start();
@@ -42,7 +42,7 @@ async function signIn(agent: Agent, key: Authenticator, overrides: Overrides = {
   return agent.post('/api/login/passkey').send({ response });
 }
 
-/** Somebody with a passkey. */
+/** A user with a passkey. */
 async function holder() {
   const someone = await site.registered();
   const { key, answer } = await add(someone.agent);
@@ -153,7 +153,7 @@ describe('a passkey', () => {
     const [first, other] = [randomUUID(), randomUUID()];
     expect((await send(first)).status).toBe(200);
     expect(outcome(await send(other))).toEqual([401, 'invalid_passkey']);
-    // A proxy that repeats a request is none that copies it.
+    // A proxy that repeats a request is not an attacker who copies it.
     expect((await send(first)).status).toBe(200);
   });
 
@@ -277,7 +277,7 @@ describe('a site that demands a second factor', () => {
     const { key, answer } = await add(agent);
     expect(answer.status).toBe(201);
     expect((await agent.get('/api/me')).status).toBe(200);
-    // Else a stolen password would be enough to set another factor up.
+    // Otherwise a stolen password would be enough to set up another factor.
     const login = await site.browser(strict).agent.post('/api/login').send(someone);
     expect(outcome(login)).toEqual([401, 'passkey_required']);
     const { agent: there } = site.browser(strict);
@@ -294,7 +294,7 @@ describe('a site that demands a second factor', () => {
     await site.cluster.write(`UPDATE users SET roles = '["admin"]' WHERE id = ?`, [id]);
     await agent.post('/api/login').send(someone);
     expect(outcome(await agent.get('/api/admin/users'))).toEqual([403, 'second_factor_missing']);
-    // Signing out and in again works all the same.
+    // Signing out and in again still works.
     expect((await agent.post('/api/login').send(someone)).status).toBe(200);
     expect((await agent.post('/api/logout').send({})).status).toBe(204);
   });

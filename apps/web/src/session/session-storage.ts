@@ -1,4 +1,4 @@
-// The place that keeps the sessions, opened by the settings: one method, or two while sessions move from one to the other.
+// The storage of the sessions by the settings: one method, or two while sessions move from one to the other.
 import { MemorySessionStore, type AnySessionStore } from '@roam/session';
 import { CookieSessionStore, MysqlRevocationList } from '@roam/session/cookie';
 import { FileSessionStore } from '@roam/session/file';
@@ -9,12 +9,12 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { Logger } from 'pino';
 import type { Config, SessionMethod } from '../config/config.js';
 
-/** A place that keeps sessions, as this server sees it. */
+/** A mount or web server that keeps sessions, as this server sees it. */
 export interface SessionPlace {
   readonly kind: 'mount' | 'server';
-  /** The same on all servers: their mounts count in the order of `SESSION_DIRS`. */
+  /** The same on all servers: mounts are numbered in the order of `SESSION_DIRS`. */
   readonly name: string;
-  /** `fenced`: it answers, or might, and is not asked before it holds all that it must. */
+  /** `fenced`: it answers, or might, but is not used before it has all sessions. */
   readonly state: 'online' | 'fenced' | 'down';
   /** Why it is not online. */
   readonly reason: string | undefined;
@@ -23,17 +23,17 @@ export interface SessionPlace {
 /** An open method. */
 export interface SessionStorage {
   readonly store: AnySessionStore;
-  /** Whether it serves without MySQL. */
+  /** Whether it works without MySQL. */
   readonly withoutMysql: boolean;
-  /** Where it keeps the sessions beside this server and MySQL. */
+  /** The mounts or other web servers that keep its sessions. */
   readonly places?: () => readonly SessionPlace[];
-  /** The web server that takes the writes of all, where one does; undefined while none can. */
+  /** The web server that takes all writes, if the method has one; undefined while none can. */
   readonly leader?: () => string | undefined;
-  /** What it lacks to serve, in words; undefined while it serves. */
+  /** The missing dependency, in words; undefined while it can serve. */
   readonly missing: () => string | undefined;
-  /** Whether this server hears nobody any more: it must not wait until it stops listening. */
+  /** Whether this server reaches no other one: it must then stop listening at once. */
   readonly isCutOff?: () => boolean;
-  /** While sessions move from one method to another: how far that is. */
+  /** The progress, while sessions move from one method to another. */
   readonly progress?: () => MigrationProgress;
   readonly close: () => Promise<void>;
 }
@@ -50,7 +50,7 @@ const methods: Record<SessionMethod, Open> = {
   file: openFiles,
 };
 
-/** Resolves when this server may serve sessions. @throws StoreUnavailableError when the method cannot be opened. */
+/** Resolves when this server can serve sessions. @throws StoreUnavailableError if the method cannot be opened. */
 export async function openSessionStorage(
   config: Config,
   cluster: MysqlCluster,
@@ -100,7 +100,7 @@ async function openCookies(
   return { ...alwaysReady, store, withoutMysql: false, close: async () => revocations.close() };
 }
 
-/** Events of `sync` that need nobody's attention. */
+/** Events of `sync` that require no action. */
 const informational: ReadonlySet<SyncEvent['type']> = new Set(['peer-up', 'peer-current', 'leads', 'leads-no-more']);
 
 async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
@@ -112,7 +112,7 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
     security: { secret },
     direction: oneWay === undefined ? 'both-ways' : { oneWay, takesBack },
     ...(snapshot !== undefined && { snapshotFile: snapshot }),
-    // Without peers and without MySQL: it is this server that was cut off.
+    // Without peers and without MySQL, this server is the one that was cut off.
     isCutOff: () =>
       cluster.read('SELECT 1', []).then(
         () => false,

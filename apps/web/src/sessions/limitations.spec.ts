@@ -1,4 +1,4 @@
-// A method that keeps every promise has none; whatever one lacks is said.
+// The limitations of session methods: one sentence for each promise that a method does not keep.
 import { describe, expect, it } from '@jest/globals';
 import { limitations } from './limitations.js';
 

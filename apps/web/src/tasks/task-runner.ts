@@ -44,8 +44,9 @@ export class TaskRunner implements OnApplicationBootstrap, OnApplicationShutdown
   /**
    * Runs the task now; returns how many items it handled, or undefined when another server has the lease.
    *
-   * The lease ends before the holder's next run, so that the server whose run comes first then gets it. Nobody waits for a holder
-   * that died, or that finds nothing to do because of a fault of its own. Two holders at once would only do the work twice.
+   * The lease ends before the holder's next run; the server whose run comes first then gets it. So a holder that died,
+   * or that finds nothing to do because of a fault of its own, blocks nobody. Two holders at once would only do the
+   * work twice.
    */
   async run({ name, everyMs, leased, batch }: Task): Promise<number | undefined> {
     // The run ends before the lease.

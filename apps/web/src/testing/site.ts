@@ -1,4 +1,4 @@
-// The app over one real MySQL server, for specs that look at it from outside as a browser does.
+// The app over one real MySQL server, for specs that use it as a browser does.
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
@@ -99,7 +99,7 @@ export class Site {
     });
   }
 
-  /** Somebody who has just registered, in their browser. */
+  /** A newly registered user, in their browser. */
   async registered(app = this.app, name = 'Ann') {
     const someone = person(name);
     const browser = this.browser(app);
@@ -117,7 +117,7 @@ export class Site {
     return { ...mail, link, token: new URL(link, 'http://site').searchParams.get('token') ?? '' };
   }
 
-  /** The audit log's events of this user, oldest first, as soon as there are so many. */
+  /** The events of this user in the audit log, oldest first, as soon as there are `atLeast` of them. */
   async audit(userId: string, event: string, atLeast = 1): Promise<RowDataPacket[]> {
     const read = () =>
       this.cluster.read<RowDataPacket>('SELECT * FROM audit_events WHERE user_id = ? AND event = ? ORDER BY id', [
@@ -129,7 +129,7 @@ export class Site {
   }
 }
 
-/** Somebody without an account. */
+/** A user without an account. */
 export const person = (name = 'Ann') => ({
   email: `${randomUUID()}@example.org`,
   password: 'correct horse battery',

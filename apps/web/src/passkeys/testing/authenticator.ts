@@ -1,4 +1,5 @@
-// An authenticator in software, as small as it can be: ES256, attestation "none", and all that an attacker might vary.
+// A minimal software authenticator: ES256, attestation "none", and overrides for the data that an attacker might
+// change.
 import type {
   AuthenticationResponseJSON,
   PublicKeyCredentialCreationOptionsJSON,
@@ -7,11 +8,11 @@ import type {
 } from '@simplewebauthn/server';
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
-/** What a browser and its authenticator tell of themselves. */
+/** The data of the browser and its authenticator. */
 export interface Overrides {
   readonly origin?: string;
   readonly rpId?: string;
-  /** Whether the user's finger, face or PIN was asked for. */
+  /** Whether the user's finger, face or PIN was verified. */
   readonly userVerified?: boolean;
   readonly counter?: number;
   readonly userHandle?: string;
@@ -84,7 +85,7 @@ function authDataOf({ rpId = 'localhost', userVerified = true, counter = 0 }: Ov
   return Buffer.concat([createHash('sha256').update(rpId).digest(), tail]);
 }
 
-/** As much of CBOR (RFC 8949) as the above needs. */
+/** The part of CBOR (RFC 8949) that is needed above. */
 function cbor(value: unknown): Buffer {
   const head = (type: number, size: number) => {
     if (size < 24) return Buffer.from([(type << 5) | size]);
