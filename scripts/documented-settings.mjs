@@ -4,7 +4,7 @@ const PAGE = 'docs/settings.md';
 
 /** The sections of the page, with the files that read these settings and how to find them there. */
 const SECTIONS = {
-  'Web server': { files: /^apps\/web\/src\/config\/settings\.ts$/, find: schemaSettings },
+  'Web server': { files: /^apps\/web\/src\/config\/settings-schema\.ts$/, find: schemaSettings },
   'Group keeper': { files: /^libs\/mysql-cluster\/src\/group\/config\/settings\.ts$/, find: environmentSettings },
   Containers: { files: /^docker-compose\.yml$/, find: composeSettings },
   'Development and tests': {
@@ -77,7 +77,7 @@ function rowsOf(page) {
 
 /** The entries of the zod schema of a web server. */
 function schemaSettings(source) {
-  const [, block = ''] = /^const schema = z\.object\(\{\n([\s\S]*?)^\}\);/m.exec(source) ?? [];
+  const [, block = ''] = /^export const settingsSchema = z\.object\(\{\n([\s\S]*?)^\}\);/m.exec(source) ?? [];
   return block.split(/^(?= {2}[A-Z])/m).flatMap((entry) => {
     const [, name, rule] = /^ {2}([A-Z][A-Z0-9_]+):([\s\S]*)$/.exec(entry) ?? [];
     if (name === undefined) return [];

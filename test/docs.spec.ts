@@ -16,8 +16,8 @@ const sound: Readonly<Record<string, string>> = {
   'apps/demo/src/flags.ts': 'export const HELP = `\n  --port P   a port\n  --kill     kill -9\n`;\n',
   'apps/demo/src/dev.ts': 'const port = Number(process.env.PORT ?? 3000);\n',
   'apps/web/src/admin.ts': '  grant EMAIL   make an administrator\n  end-all EMAIL   end all\n',
-  'apps/web/src/config/settings.ts': [
-    'const schema = z.object({',
+  'apps/web/src/config/settings-schema.ts': [
+    'export const settingsSchema = z.object({',
     '  PORT: port(3000),',
     '  IDLE_SECONDS: seconds(1_800),',
     '  NAME: z.string().default(hostname),',
@@ -47,7 +47,7 @@ const sound: Readonly<Record<string, string>> = {
     '## Two `words`\n\n## Two words\n\n[up](../README.md#a)',
     '`npm run demo -- --port 0 --kill`, `npm test -- a/b`, `npm run admin -- grant EMAIL`, npm run test:unit.',
     '`docker compose up --wait --scale web=5`, `docker compose exec -T web bash -c "x"`, `docker compose logs --tail 20 nginx`',
-    '`apps/web/dist/admin.js`, `config/settings.ts`, `apps/*/src/*.ts`, `@a/b.ts`, `made/x.json`, `/etc/x.conf`, `text/html`',
+    '`apps/web/dist/admin.js`, `config/settings-schema.ts`, `apps/*/src/*.ts`, `@a/b.ts`, `made/x.json`, `/etc/x.conf`, `text/html`',
   ].join('\n'),
   'docs/decisions/README.md': '[one](0001-one.md)',
   'docs/decisions/0001-one.md': 'One.',
@@ -144,13 +144,13 @@ describe('the check of the documents', () => {
     [
       'a row without a setting',
       changed('docs/settings.md', '`NAME`', '`NAMES`'),
-      'docs/settings.md:8: NAMES is not a setting of apps/web/src/config/settings.ts',
-      'docs/settings.md:1: NAME of apps/web/src/config/settings.ts is not in the section "Web server"',
+      'docs/settings.md:8: NAMES is not a setting of apps/web/src/config/settings-schema.ts',
+      'docs/settings.md:1: NAME of apps/web/src/config/settings-schema.ts is not in the section "Web server"',
     ],
     [
       'another default',
       changed('docs/settings.md', '`1800`', '`900`'),
-      'docs/settings.md:7: the default of IDLE_SECONDS is `1800` in apps/web/src/config/settings.ts',
+      'docs/settings.md:7: the default of IDLE_SECONDS is `1800` in apps/web/src/config/settings-schema.ts',
     ],
     [
       'one of two defaults',
@@ -179,7 +179,7 @@ describe('the check of the documents', () => {
     ],
     [
       'settings that have moved',
-      changed('apps/web/src/config/settings.ts', 'const schema', 'const other'),
+      changed('apps/web/src/config/settings-schema.ts', 'const settingsSchema', 'const other'),
       'docs/settings.md:1: no settings found for "Web server"',
     ],
   ])('finds %s', async (_what, files, ...expected) => {

@@ -21,7 +21,7 @@ const help = `Usage: npm run admin -- COMMAND EMAIL
 
 It reads the settings of the web servers from the environment; DATABASE_URLS and SESSION_SECRETS are required.`;
 
-/** What one command needs. */
+/** The arguments of a command. */
 interface Tools {
   readonly user: User;
   readonly save: (user: User) => Promise<unknown>;

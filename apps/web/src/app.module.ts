@@ -1,9 +1,9 @@
-// The whole app: which modules it has and in which order requests pass them.
+// The root module: all modules, in the order in which requests pass them.
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { MysqlCluster } from '@roam/mysql-cluster';
+import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessions } from '@roam/session';
-import { SessionModule } from '@roam/session/nest';
+import { SessionManager, SessionModule } from '@roam/session/nest';
 import { LoggerModule, PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { AccountModule } from './account/account.module.js';
@@ -13,22 +13,23 @@ import { AuditService } from './audit/audit.service.js';
 import { AuthModule } from './auth/auth.module.js';
 import { EnrolmentGuard } from './auth/enrolment.guard.js';
 import { CartModule } from './cart/cart.module.js';
-import { Config } from './config/config.js';
+import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
-import { HousekeepingService } from './database/housekeeping.service.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
-import { Heartbeat } from './lifecycle/heartbeat.js';
+import type { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
-import { CleanupService } from './session/cleanup.service.js';
 import { OutageGuard } from './session/outage.guard.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { expiredRows } from './tasks/expired-rows.js';
+import { sessionCleanup } from './tasks/session-cleanup.js';
+import { TaskRunner } from './tasks/task-runner.js';
 import { ThrottlingModule } from './throttling/throttling.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -47,19 +48,14 @@ export class AppModule {
       module: AppModule,
       imports: [
         ConfigModule.forRoot(config),
-        // Middleware runs in this order: the log, then bodies and the time limit, then the session, then who it is.
+        // Middleware runs in this order: the log, then bodies and the time limit, then the session, then the user.
         LoggerModule.forRoot(requestLogging(logger)),
         AuditModule,
         HttpModule.forRoot(heartbeat, readiness),
         SessionModule.forRootAsync({
-          inject: [Config, ErrorAnswers, PinoLogger, AuditService, Heartbeat],
-          useFactory: (
-            config: Config,
-            answers: ErrorAnswers,
-            log: PinoLogger,
-            audit: AuditService,
-            heartbeat: Heartbeat,
-          ) => sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
+          inject: [ErrorAnswers, PinoLogger, AuditService],
+          useFactory: (answers: ErrorAnswers, log: PinoLogger, audit: AuditService) =>
+            sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
         }),
         DatabaseModule.forRoot(cluster),
         ThrottlingModule,
@@ -73,8 +69,12 @@ export class AppModule {
       ],
       providers: [
         NestLogger,
-        CleanupService,
-        HousekeepingService,
+        {
+          provide: TaskRunner,
+          inject: [SessionManager, PinoLogger],
+          useFactory: (sessions: SessionManager, log: PinoLogger) =>
+            new TaskRunner(cluster, config.server.name, log, [sessionCleanup(config, sessions), expiredRows(cluster)]),
+        },
         { provide: APP_GUARD, useClass: OutageGuard },
         { provide: APP_GUARD, useClass: EnrolmentGuard },
       ],

@@ -1,4 +1,4 @@
-// Builds the app as it serves: the modules, and what requests pass before they reach them.
+// Builds the app: the modules, and the middleware before them.
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -35,8 +35,8 @@ export async function createApp(
   metrics: Metrics,
   heartbeat = new Heartbeat(limits.frozenMs),
 ): Promise<NestExpressApplication> {
-  // What is under /api is told by its path: `/API/me` must not be the same route under other rules. Nest's adapter makes
-  // the router, so this comes before it.
+  // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
+  // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat, readiness),
@@ -51,12 +51,12 @@ export async function createApp(
   app.useLogger(app.get(NestLogger));
   app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');
-  // Nothing but the assets may be kept by browsers, and those have addresses of their own.
+  // Browsers cache the assets only, whose addresses change with their content.
   app.set('etag', false);
   app.disable('x-powered-by');
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
-  metrics.observe(admission);
+  metrics.observeAdmission(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
   metrics.countBreachChecks(app.get(BreachedPasswords));
@@ -71,14 +71,14 @@ export async function createApp(
     handOver(config, readiness),
     admission.middleware(),
   );
-  // By `Sec-Fetch-Site`, else `Origin`: refuses what other sites make a browser send.
+  // Refuses requests that another site made the browser send: by `Sec-Fetch-Site`, else by `Origin`.
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
   setUp(app.getHttpServer());
   await app.init();
   return app;
 }
 
-/** A second server that answers as the app's own, to listen where that does not. */
+/** A second HTTP server with the same handler, for another port. */
 export function secondServer(app: NestExpressApplication): Server {
   return setUp(createServer(app.getHttpAdapter().getInstance() as RequestListener));
 }

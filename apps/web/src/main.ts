@@ -1,17 +1,17 @@
-// Starts one web server, and ends it in good order.
+// Starts one web server, and stops it gracefully.
 import { createApp, secondServer } from './app.js';
 import { loadConfig } from './config/load.js';
 import { limits } from './config/limits.js';
 import { connectCluster, untilItWorks } from './database/connect.js';
-import { assertTables } from './database/tables.js';
+import { assertMigrated } from './database/migrate.js';
 import { Metrics } from './health/metrics.js';
 import { startMetricsServer } from './health/metrics-server.js';
 import { Readiness } from './health/readiness.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
-import { inTime } from './lifecycle/in-time.js';
+import { withTimeout } from './lifecycle/with-timeout.js';
 import { PublicListener } from './lifecycle/public-listener.js';
-import { exitAtOnce, exitOnFailure, onEndSignal, REPLACE_ME } from './lifecycle/process.js';
+import { exitAtOnce, exitOnFailure, onEndSignal, REPLACEMENT_EXIT_CODE } from './lifecycle/process.js';
 import { Replacement } from './lifecycle/replacement.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
 import { UncaughtErrors } from './lifecycle/uncaught-errors.js';
@@ -22,7 +22,7 @@ import { ServersService } from './servers/servers.service.js';
 const config = loadConfig();
 const logger = rootLogger(config);
 
-await exitOnFailure(logger, async (survive) => {
+await exitOnFailure(logger, async (setHandler) => {
   const { port, host, metricsPort, standbyPort } = config.server;
   const readiness = new Readiness();
   const metrics = new Metrics(readiness);
@@ -34,14 +34,14 @@ await exitOnFailure(logger, async (survive) => {
   readiness.isOut = () => cluster.isOut;
   readiness.isRecovering = () => cluster.isRecovering;
   readiness.waitingFor = 'the database tables, which the migrations (migrate.js) create';
-  await untilItWorks(readiness.waitingFor, () => assertTables(cluster), logger);
+  await untilItWorks(readiness.waitingFor, () => assertMigrated(cluster), logger);
   readiness.waitingFor = `the session store (method ${config.session.method})`;
   const storage = await openSessionStorage(config, cluster, logger);
   readiness.storage = storage;
   readiness.waitingFor = 'the app to start';
   const heartbeat = new Heartbeat(limits.frozenMs);
   const makingApp = createApp(config, cluster, storage.store, logger, readiness, metrics, heartbeat);
-  const app = await inTime(limits.startMs, readiness.waitingFor, makingApp);
+  const app = await withTimeout(limits.startMs, readiness.waitingFor, makingApp);
   readiness.waitingFor = undefined;
   const listener = new PublicListener(app.getHttpServer(), port, host);
   const watch = new StoreWatch(readiness, listener, logger);
@@ -50,14 +50,14 @@ await exitOnFailure(logger, async (survive) => {
   const servers = app.get(ServersService);
   const replacement = new Replacement(servers, logger, {
     isReady: () => readiness.phase === 'ready',
-    replace: () => end('replacement', REPLACE_ME),
+    replace: () => end('replacement', REPLACEMENT_EXIT_CODE),
   });
   readiness.isMarked = () => replacement.isMarked;
   const uncaught = new UncaughtErrors(logger, app.get(ErrorAnswers), metrics, replacement);
-  survive((error) => uncaught.handle(error));
+  setHandler((error) => uncaught.handle(error));
   await listener.open();
   await standby?.open();
-  heartbeat.onFreeze = (ms) => fence(ms, watch, standby);
+  heartbeat.onPause = (ms) => fence(ms, watch, standby);
   readiness.phase = 'ready';
   watch.start();
   replacement.start();
@@ -79,10 +79,10 @@ await exitOnFailure(logger, async (survive) => {
   });
 });
 
-/** What was begun before a standstill is never answered after it: a server that cannot keep that promise must not go on. */
+/** A request from before a pause is never answered after it: a server that cannot guarantee that must exit. */
 function fence(ms: number, watch: StoreWatch, standby: PublicListener | undefined): void {
   try {
-    watch.frozen(ms);
+    watch.paused(ms);
     standby?.drop();
   } catch (error) {
     exitAtOnce(logger, error);

@@ -1,4 +1,4 @@
-// The tokens that mails carry: random, for one purpose, for a short time, used once; only their hashes are kept.
+// The tokens in e-mails: random, for one purpose, for a short time, used once. Only their hashes are stored.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
@@ -7,14 +7,14 @@ import { limits } from '../config/limits.js';
 
 export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
 
-/** How long each is good for, in milliseconds (OWASP ASVS 6.5.5 for what lets somebody in). */
+/** How long each token works, in milliseconds (OWASP ASVS 6.5.5 for tokens that set a password). */
 const lifetimes: Readonly<Record<TokenPurpose, number>> = {
   'verify-email': limits.emailTokenMs,
   'change-email': limits.emailTokenMs,
   'reset-password': limits.resetTokenMs,
 };
 
-/** What a token stands for. */
+/** What a token allows. */
 export interface TokenGrant {
   readonly purpose: TokenPurpose;
   readonly userId: string;
@@ -27,7 +27,7 @@ export interface TokenGrant {
 export class AccountTokensService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** A new token; earlier ones of this user and purpose are void. */
+  /** A new token. Earlier ones of this user and purpose are revoked. */
   async issue({ purpose, userId, email, endSessions }: TokenGrant): Promise<string> {
     const token = randomBytes(32).toString('base64url');
     await this.cluster.write('DELETE FROM account_tokens WHERE user_id = ? AND purpose = ?', [userId, purpose]);
@@ -40,14 +40,14 @@ export class AccountTokensService {
   }
 
   /**
-   * What the token stands for, without using it up; undefined when it is unknown, too old or used. Of `claimant` it may
-   * have been used: a repeated request then goes on where the first try broke off.
+   * The grant of a token, without using it up; undefined when the token is unknown, has expired or was used. A token that
+   * was used with the same idempotency key is found: a repeated request then continues where the first try stopped.
    */
-  async look(purpose: TokenPurpose, token: string, claimant = ''): Promise<TokenGrant | undefined> {
+  async find(purpose: TokenPurpose, token: string, idempotencyKey = ''): Promise<TokenGrant | undefined> {
     const [row] = await this.cluster.read<RowDataPacket>(
       `SELECT user_id AS userId, email, end_sessions AS endSessions FROM account_tokens
        WHERE hash = ? AND purpose = ? AND claimed_by IN ('', ?) AND expires_at > ?`,
-      [hashOf(token), purpose, claimant, Date.now()],
+      [hashOf(token), purpose, idempotencyKey, Date.now()],
     );
     if (!row) return undefined;
     const { userId, email, endSessions } = row as { userId: string; email: string; endSessions: number };
@@ -55,19 +55,19 @@ export class AccountTokensService {
   }
 
   /**
-   * Uses the token up. Of two that try, one gets it; `claimant` may repeat the call and gets it again, so that neither
-   * the cluster nor a proxy that repeats a request loses it.
+   * Uses a token up; undefined when it is unknown, has expired or was used. Of two requests one gets the grant. A repetition
+   * with the same idempotency key gets it again, whether the cluster or a proxy repeats it.
    */
-  async claim(purpose: TokenPurpose, token: string, claimant: string): Promise<TokenGrant | undefined> {
+  async use(purpose: TokenPurpose, token: string, idempotencyKey: string): Promise<TokenGrant | undefined> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE account_tokens SET claimed_by = ?
        WHERE hash = ? AND purpose = ? AND expires_at > ? AND (claimed_by = '' OR claimed_by = ?)`,
-      [claimant, hashOf(token), purpose, Date.now(), claimant],
+      [idempotencyKey, hashOf(token), purpose, Date.now(), idempotencyKey],
     );
-    return affectedRows > 0 ? this.look(purpose, token, claimant) : undefined;
+    return affectedRows > 0 ? this.find(purpose, token, idempotencyKey) : undefined;
   }
 
-  /** Voids whatever mails of this user are still on their way. */
+  /** Revokes the tokens of all e-mails to this user that have not been used. */
   async revoke(userId: string): Promise<void> {
     await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
   }

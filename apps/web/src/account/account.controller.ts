@@ -21,7 +21,7 @@ import {
   type Reset,
 } from './account.schemas.js';
 import { AccountService } from './account.service.js';
-import { LeavingService, type DataExport } from './leaving.service.js';
+import { AccountDataService, type DataExport } from './account-data.service.js';
 import { StepUpService } from './step-up.service.js';
 
 @Controller('api')
@@ -29,7 +29,7 @@ export class AccountController {
   constructor(
     private readonly accounts: AccountService,
     private readonly stepUp: StepUpService,
-    private readonly leaving: LeavingService,
+    private readonly accountData: AccountDataService,
     private readonly signIns: SignInService,
   ) {}
 
@@ -85,7 +85,7 @@ export class AccountController {
   @UseGuards(SignedInGuard)
   @Header('Content-Disposition', 'attachment; filename="account.json"')
   export(@Req() request: Request): Promise<DataExport> {
-    return this.leaving.export(request);
+    return this.accountData.export(request);
   }
 
   @Delete('account')
@@ -95,7 +95,7 @@ export class AccountController {
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    await this.leaving.delete(request, currentPassword);
+    await this.accountData.delete(request, currentPassword);
     await this.signIns.signOut(request, response);
     response.status(204).end();
   }

@@ -15,13 +15,13 @@ import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
-import { LeavingService } from './leaving.service.js';
+import { AccountDataService } from './account-data.service.js';
 import { RegistrationService } from './registration.service.js';
 import { StepUpService } from './step-up.service.js';
 
 @Module({
   imports: [AuthModule, MailModule, SessionsModule, UsersModule],
-  // Here, because who registers is sent a mail.
+  // Here and not in AuthModule, because registration sends an e-mail.
   controllers: [AuthController, AccountController, FactorsController, PasskeysController],
   providers: [
     AccountService,
@@ -30,11 +30,18 @@ import { StepUpService } from './step-up.service.js';
     SecondFactorService,
     RecoveryCodesService,
     StepUpService,
-    LeavingService,
+    AccountDataService,
     Challenges,
     PasskeyStore,
     PasskeysService,
   ],
-  exports: [AccountService, RegistrationService, SecondFactorService, StepUpService, LeavingService, PasskeysService],
+  exports: [
+    AccountService,
+    RegistrationService,
+    SecondFactorService,
+    StepUpService,
+    AccountDataService,
+    PasskeysService,
+  ],
 })
 export class AccountModule {}

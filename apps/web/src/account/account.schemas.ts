@@ -1,4 +1,4 @@
-// What people may type in to change their account.
+// The input to change an account.
 import { z } from 'zod';
 import { assertion } from '../passkeys/passkeys.schemas.js';
 import { email } from '../users/user.schemas.js';
@@ -6,17 +6,17 @@ import { email } from '../users/user.schemas.js';
 export const currentPassword = z
   .string({ error: 'Enter your current password.' })
   .min(1, 'Enter your current password.');
-/** The policy needs to know whose it is: the service checks it. */
+/** The service checks the policy, which depends on the user. */
 const password = z.string({ error: 'Choose a password.' }).min(1, 'Choose a password.');
 const token = z.string({ error: 'Use the link in the e-mail.' }).regex(/^[\w-]{43}$/, 'Use the link in the e-mail.');
 
-/** On unless it is switched off. A form says that it has the checkbox, since one that is off sends nothing. */
+/** On by default. A form says that it has the checkbox, since an unchecked one sends nothing. */
 const endOtherSessions = z
   .union([z.boolean(), z.enum(['on', 'off'])], { error: 'Must be true or false.' })
   .default(true)
   .transform((value) => value === true || value === 'on');
 
-/** A passkey always will do; which of the others is asked depends on the account: the service checks it. */
+/** A passkey is always accepted. The account decides which of the others is required: the service checks it. */
 export const proof = z.object({
   currentPassword: currentPassword.optional(),
   code: z

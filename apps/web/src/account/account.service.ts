@@ -1,4 +1,4 @@
-// Changes of an account: its address proved or changed, its password changed or set anew by mail.
+// Changes of an account: confirms or changes its e-mail address, changes its password or resets it by e-mail.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
@@ -9,7 +9,7 @@ import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
-import { claimantOf } from '../http/claimant.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import {
   EmailTakenError,
@@ -27,7 +27,7 @@ import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
-import { letters } from './letters.js';
+import { accountMails } from './account-mails.js';
 
 @Injectable()
 export class AccountService {
@@ -46,26 +46,26 @@ export class AccountService {
     private readonly logger: PinoLogger,
   ) {}
 
-  /** The account of who is signed in. */
+  /** The account of the signed-in user. */
   async current(request: Request): Promise<User> {
     const user = request.user && (await this.users.findById(request.user.id));
     if (!user) throw new NotSignedInError();
     return user;
   }
 
-  /** The same, to be proved: the epoch is older than all that is checked, as at login. */
+  /** The same for a proof of identity. The epoch is read before everything that is checked, as at sign-in. */
   async account(request: Request): Promise<Account> {
     if (!request.user) throw new NotSignedInError();
     const epoch = await this.sessions.epochOf(request.user.id);
     return { user: await this.current(request), epoch };
   }
 
-  /** Asks by mail whether the address is right. A registration does not wait for it and does not fail by it. */
-  welcome(user: User): void {
-    this.beside(this.mailToken('verify-email', user, user.email, false));
+  /** Sends the e-mail that confirms the address. A registration does not wait for it and does not fail if it fails. */
+  requestConfirmation(user: User): void {
+    this.inBackground(this.mailToken('verify-email', user, user.email, false));
   }
 
-  /** The same mail once more. @throws {TooManyAttemptsError} */
+  /** Sends the same e-mail again. @throws {TooManyAttemptsError} */
   async sendVerification(request: Request): Promise<void> {
     const user = await this.current(request);
     await this.throttle.mail(user.email, request.ip);
@@ -73,8 +73,8 @@ export class AccountService {
   }
 
   /**
-   * Sends the mail that lets somebody set a new password, if there is such an account; the answer is the same, and
-   * takes as long, when there is none (OWASP ASVS 6.3.8).
+   * Sends the e-mail to set a new password, if there is such an account. If there is none, the answer is the same and
+   * takes as long (OWASP ASVS 6.3.8).
    * @throws {TooManyAttemptsError}
    */
   async forgotten(request: Request, email: string): Promise<void> {
@@ -84,124 +84,128 @@ export class AccountService {
       const user = await this.users.findByEmail(email);
       if (user) await this.mailToken('reset-password', user, user.email, true);
     };
-    this.beside(mail());
+    this.inBackground(mail());
   }
 
-  /** Whether the link of a mail still works. */
-  async works(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
+  /** Whether the link of an e-mail still works. */
+  async isValidToken(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
-    if (purpose === 'reset-password') return (await this.tokens.look(purpose, token)) !== undefined;
-    const looks = await Promise.all([this.tokens.look('verify-email', token), this.tokens.look('change-email', token)]);
-    return looks.some((grant) => grant !== undefined);
+    if (purpose === 'reset-password') return (await this.tokens.find(purpose, token)) !== undefined;
+    const grants = await Promise.all([
+      this.tokens.find('verify-email', token),
+      this.tokens.find('change-email', token),
+    ]);
+    return grants.some((grant) => grant !== undefined);
   }
 
   /**
-   * Sets a new password with the token of a mail, once, and ends all sessions. Signs nobody in. Of an account whose
-   * address nobody had confirmed, it also removes passkeys and second factor: whoever opened it may be somebody else.
+   * Sets a new password with the token of an e-mail, once, and ends all sessions. Signs nobody in. If the address was
+   * never confirmed, somebody else may have opened the account: the passkeys and the second factor are removed too.
    * @throws {InvalidTokenError}
    * @throws {InvalidInputError} when the password is not good enough; the token can be used again
    */
   async reset(request: Request, { token, password }: Reset): Promise<void> {
-    const claimant = claimantOf(request);
-    const grant = await this.tokens.look('reset-password', token, claimant);
+    const idempotencyKey = idempotencyKeyOf(request);
+    const grant = await this.tokens.find('reset-password', token, idempotencyKey);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
-    assertGood(password, user);
+    assertAllowed(password, user);
     const passwordHash = await this.passwords.hashNew(password);
-    if (!(await this.tokens.claim('reset-password', token, claimant))) throw new InvalidTokenError();
+    if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
-    // Before the sessions end: else a passkey would begin another one.
+    // Before the sessions end: otherwise a passkey could start another session.
     if (unproved) await this.passkeys.removeAll(user.id);
     await this.users.change(user.id, { passwordHash });
     await this.tokens.revoke(user.id);
-    // Before the answer: who reads that the password is new may rely on it that nobody else is in.
+    // Before the answer: it promises that no other session is left.
     await this.sessions.endAll(user.id);
     if (unproved) {
-      // Once more: a session that has just ended may have added one.
+      // Again: a session that has just ended may have added one.
       await this.passkeys.removeAll(user.id);
       await this.codes.remove(user.id);
-      // The mail has proved the address. Noted last, so that a try that broke off is made good by the next one.
+      // The e-mail has proved the address. Stored last, so that a repeated request completes an interrupted one.
       await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() });
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });
-    this.mails.send(user.email, letters.passwordChanged(user.name));
+    this.mails.send(user.email, accountMails.passwordChanged(user.name));
   }
 
   /**
-   * May be repeated until this session has its new token, which comes last: the new password proves as much as the old
-   * one then.
+   * May be repeated until this session has its new token, which comes last: from then on the new password is accepted
+   * like the old one.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
-   * @throws {NotSignedInError} when the password was changed elsewhere meanwhile
+   * @throws {NotSignedInError} when another request has changed the password meanwhile
    */
   async changePassword(
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
     const { user: before, epoch } = await this.proveFully(request, currentPassword, password);
-    assertGood(password, before);
+    assertAllowed(password, before);
     const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.users.replaceHash(before, passwordHash))) throw new NotSignedInError();
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
     const user = await this.current(request);
-    // Whoever sets another password after this look ends this session by the epoch, which is older.
+    // A request that sets another password after this read ends this session by the epoch, which is older.
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
-    this.mails.send(user.email, letters.passwordChanged(user.name));
+    this.mails.send(user.email, accountMails.passwordChanged(user.name));
   }
 
   /**
-   * Asks the new address whether it is right, and tells the old one. The account keeps the old one until then.
+   * Sends a confirmation e-mail to the new address and informs the old one. The account keeps the old address until
+   * then.
    * @throws {InvalidInputError} @throws {EmailTakenError} @throws {TooManyAttemptsError}
    */
   async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
     const { user } = await this.proveFully(request, currentPassword);
-    // Before the look-up, whose answer tells whether an address has an account.
+    // Before the look-up, whose result shows whether an address has an account.
     await this.throttle.mail(email, request.ip);
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
     await this.mailToken('change-email', user, email, endOtherSessions);
     this.audit.note('email-change-asked', request);
-    this.mails.send(user.email, letters.emailChanging(user.name));
+    this.mails.send(user.email, accountMails.emailChanging(user.name));
   }
 
   /**
-   * Takes the token of a mail that asked whether an address is right, from who is signed in to its account: the mail
-   * alone would make its reader vouch for whoever opened the account.
+   * Confirms an address with the token of an e-mail. The user must be signed in to that account: otherwise the reader
+   * of the e-mail would confirm an account that somebody else opened.
    * @throws {NotSignedInError} @throws {InvalidTokenError} @throws {OtherAccountError} @throws {EmailTakenError}
    */
   async confirmEmail(request: Request, token: string): Promise<void> {
     if (!request.user) throw new NotSignedInError();
-    const claimant = claimantOf(request);
+    const idempotencyKey = idempotencyKeyOf(request);
     const grant =
-      (await this.tokens.look('verify-email', token, claimant)) ??
-      (await this.tokens.look('change-email', token, claimant));
+      (await this.tokens.find('verify-email', token, idempotencyKey)) ??
+      (await this.tokens.find('change-email', token, idempotencyKey));
     if (!grant) throw new InvalidTokenError();
     if (grant.userId !== request.user.id) throw new OtherAccountError();
-    if (!(await this.tokens.claim(grant.purpose, token, claimant))) throw new InvalidTokenError();
-    await (grant.purpose === 'verify-email' ? this.verified(request, grant) : this.changed(request, grant));
+    if (!(await this.tokens.use(grant.purpose, token, idempotencyKey))) throw new InvalidTokenError();
+    await (grant.purpose === 'verify-email' ? this.confirmAddress(request, grant) : this.changeAddress(request, grant));
   }
 
-  private async verified(request: Request, { userId, email }: TokenGrant): Promise<void> {
+  private async confirmAddress(request: Request, { userId, email }: TokenGrant): Promise<void> {
     const user = await this.users.findById(userId);
     if (user?.email !== email) throw new InvalidTokenError();
     await this.users.change(userId, { emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
     this.audit.note('email-verified', request, { userId });
   }
 
-  private async changed(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
+  private async changeAddress(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
     await this.users.change(userId, { email, emailVerifiedAt: new Date() });
     await this.tokens.revoke(userId);
     if (endSessions) await this.sessions.endAll(userId, request.session);
-    // A session keeps its user's address: this one learns the new one. Last, so that a proxy can repeat the request.
+    // A session keeps its user's address, so this session is renewed. Last, so that a proxy can repeat the request.
     await this.signIns.renew(request, { user: await this.current(request) });
     this.audit.note('email-changed', request, { userId }, { endSessions });
   }
 
   /**
-   * The account, when one of these is its password. Guessing is slowed down as at login, and counted apart: failed
-   * logins keep nobody who is signed in from proving who they are.
+   * The account, if one of these is its password. Attempts are throttled as at sign-in, with counters of their own:
+   * failed sign-ins never prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, ...passwords: string[]): Promise<Account> {
@@ -216,8 +220,8 @@ export class AccountService {
   }
 
   /**
-   * The same for changes that decide who gets in: where there is a second factor, the password alone is half a proof, and
-   * the last whole one must be fresh (OWASP ASVS 7.5.1).
+   * The same for changes of the ways to sign in. With a second factor the password is not enough: the last
+   * re-authentication must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
   async proveFully(request: Request, ...passwords: string[]): Promise<Account> {
@@ -240,13 +244,13 @@ export class AccountService {
     const resets = purpose === 'reset-password';
     const url = new URL(resets ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);
     url.searchParams.set('token', token);
-    const letter = resets
-      ? letters.reset(user.name, url.href, limits.resetTokenMs / 60_000)
-      : letters.verify(user.name, url.href);
-    this.mails.send(email, letter);
+    const mail = resets
+      ? accountMails.reset(user.name, url.href, limits.resetTokenMs / 60_000)
+      : accountMails.verify(user.name, url.href);
+    this.mails.send(email, mail);
   }
 
-  private beside(work: Promise<void>): void {
+  private inBackground(work: Promise<void>): void {
     work.catch((error: unknown) =>
       this.logger.error(
         { err: error },
@@ -256,7 +260,7 @@ export class AccountService {
   }
 }
 
-function assertGood(password: string, whose: User): void {
+function assertAllowed(password: string, whose: User): void {
   const fault = passwordFault(password, whose);
   if (fault) throw new InvalidInputError({ password: fault });
 }

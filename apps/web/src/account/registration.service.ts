@@ -1,4 +1,4 @@
-// Opening an account, which also signs in; for the API and for the page.
+// Registration: opens an account and signs in. For the API and for the page.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
@@ -23,7 +23,7 @@ export class RegistrationService {
   async register(request: Request, input: Registration): Promise<User> {
     const user = await this.throttle.registration(request.ip, () => this.users.register(input, request.trustedId));
     this.audit.note('registered', request, { userId: user.id, email: user.email });
-    this.accounts.welcome(user);
+    this.accounts.requestConfirmation(user);
     await this.signIns.signIn(request, { user, epoch: 0 }, false);
     return user;
   }

@@ -1,9 +1,8 @@
-// Proving once more who one is, before what a thief of a session must not do.
+// Re-authentication before actions that a thief of a session must not be able to do.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { UserSessions } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
-import { totpCode } from '../factors/totp.js';
-import { decoded, outcome, Site } from '../testing/site.js';
+import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 
@@ -17,8 +16,6 @@ afterAll(() => site.stop());
 afterEach(backToNow);
 
 const tooLate = (now: number) => jumpTo(now + 5 * 60_000 + 1_000);
-/** What the app with this secret shows. */
-const codeOf = (secret: string) => totpCode(decoded(secret), Math.floor(Date.now() / 30_000));
 const cookieOf = (headers: Record<string, unknown>) => String(headers['set-cookie']).split(';')[0];
 
 describe('a proof of identity that is older than five minutes', () => {
@@ -67,7 +64,7 @@ describe('a proof of identity that is older than five minutes', () => {
     const currentPassword = someone.password;
     const enrolled = await agent.post('/api/factors/totp').send({ currentPassword });
     const { uri } = enrolled.body as { uri: string };
-    const code = () => codeOf(new URL(uri).searchParams.get('secret')!);
+    const code = () => appCode(new URL(uri).searchParams.get('secret')!);
     expect((await agent.post('/api/factors/totp/confirm').send({ code: code() })).status).toBe(200);
     await tooLate(now);
     const password = 'a completely new one';
@@ -118,15 +115,15 @@ describe('an app that is being set up', () => {
     const abandoned = await begin();
     expect((await get('/account/two-step')).text).toContain('<svg');
     expect((await there.get('/account/two-step')).text).not.toContain('<svg');
-    const stolen = await there.agent.post('/api/factors/totp/confirm').send({ code: codeOf(abandoned) });
+    const stolen = await there.agent.post('/api/factors/totp/confirm').send({ code: appCode(abandoned) });
     expect(outcome(stolen)).toEqual([422, 'invalid_input']);
     await tooLate(Date.now());
     expect((await get('/account/two-step')).text).not.toContain('<svg');
-    const late = await agent.post('/api/factors/totp/confirm').send({ code: codeOf(abandoned) });
+    const late = await agent.post('/api/factors/totp/confirm').send({ code: appCode(abandoned) });
     expect(outcome(late)).toEqual([403, 'reauthentication_required']);
     const secret = await begin();
     expect(secret).not.toBe(abandoned);
-    expect((await agent.post('/api/factors/totp/confirm').send({ code: codeOf(secret) })).status).toBe(200);
+    expect((await agent.post('/api/factors/totp/confirm').send({ code: appCode(secret) })).status).toBe(200);
   });
 
   it('counts once though a proxy repeats the request that was cut off', async () => {
@@ -142,7 +139,7 @@ describe('an app that is being set up', () => {
       browser
         .post(path)
         .set('X-Request-Id', by)
-        .send({ code: codeOf(secret) });
+        .send({ code: appCode(secret) });
     expect((await sendCode(agent, '/api/factors/totp/confirm', randomUUID())).status).toBe(422);
     const confirmed = await sendCode(agent, '/api/factors/totp/confirm', requestId);
     expect([confirmed.status, (confirmed.body as { recoveryCodes: string[] }).recoveryCodes.length]).toEqual([200, 10]);
@@ -150,7 +147,7 @@ describe('an app that is being set up', () => {
     await jumpTo(Date.now() + 30_000);
     const there = site.browser().agent;
     await there.post('/api/login').send(someone);
-    await site.app.get(UsersService).takeTotpStep(id, step + 1, requestId);
+    await site.app.get(UsersService).useTotpStep(id, step + 1, requestId);
     expect((await sendCode(there, '/api/login/second', randomUUID())).status).toBe(422);
     expect((await sendCode(there, '/api/login/second', requestId)).status).toBe(200);
   });

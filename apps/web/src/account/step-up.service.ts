@@ -1,4 +1,4 @@
-// Proving once more who one is, without signing out: by a passkey, the second factor where there is one, else the password.
+// Re-authentication (step-up): by a passkey, else by the second factor if there is one, else by the password.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
@@ -20,13 +20,14 @@ export class StepUpService {
     private readonly audit: AuditService,
   ) {}
 
-  /** Which proof is asked of who is signed in, if it is no passkey: the name of its field. */
+  /** The proof that the signed-in user has to give if it is not a passkey: the name of its field. */
   async asks(request: Request): Promise<'code' | 'currentPassword'> {
     return (await this.accounts.current(request)).totpSince ? 'code' : 'currentPassword';
   }
 
   /**
-   * Gives the session a new token (OWASP ASVS 7.2.4) and `limits.freshMs` for what needs a fresh proof.
+   * Gives the session a new token (OWASP ASVS 7.2.4). For `limits.freshMs` the identity then counts as freshly
+   * confirmed.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, proof: Proof): Promise<void> {

@@ -25,8 +25,8 @@ export class AdminController {
   }
 
   @Get('users/:id')
-  look(@Param('id') id: string, @Req() request: Request): Promise<{ user: AccountRow; sessions?: Device[] }> {
-    return this.admin.look(request, id);
+  show(@Param('id') id: string, @Req() request: Request): Promise<{ user: AccountRow; sessions?: Device[] }> {
+    return this.admin.show(request, id);
   }
 
   @Patch('users/:id')

@@ -1,4 +1,4 @@
-// Lets only administrators pass; for everybody else there is nothing at the address.
+// Admits administrators only; for all others there is nothing at the address.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
@@ -15,7 +15,7 @@ export class AdminGuard implements CanActivate {
       this.audit.note('access-refused', request, {}, { path: request.path.slice(0, 200) });
       throw new NotFoundError();
     }
-    // A role that is only remembered opens nothing.
+    // A role from an outage copy admits to nothing.
     if (request.session?.info.asOf !== undefined) throw new OutageError();
     return true;
   }

@@ -1,4 +1,4 @@
-// What administrators see and do.
+// Administration.
 import { Module } from '@nestjs/common';
 import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';

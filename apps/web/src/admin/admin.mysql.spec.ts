@@ -1,4 +1,4 @@
-// What administrators do, and what people may take with them when they leave; each over both API and pages.
+// Administration, and the export and deletion of an account; each over both API and pages.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
@@ -67,7 +67,7 @@ describe('an administrator', () => {
     const { agent, someone, id } = await site.registered();
     expect((await admin.send(page(id), { action: 'deactivate' })).status).toBe(303);
     expect((await agent.get('/api/me')).status).toBe(401);
-    // Only who knows the password is told.
+    // Only a user who knows the password is told.
     const wrong = await site
       .browser()
       .agent.post('/api/login')
@@ -154,7 +154,7 @@ describe('a person', () => {
     expect(file.body).toMatchObject({ account: { id, email: someone.email, name: 'Ann' }, sessions: [{}] });
     const { events } = file.body as { events: { event: string; ip: string; details: object }[] };
     expect(events.map(({ event }) => event)).toContain('registered');
-    // What an administrator did, not who that was, nor where from.
+    // The action of an administrator, without the administrator's name and address.
     expect(events.find(({ event }) => event === 'admin')).toMatchObject({ ip: '', details: { command: 'end-all' } });
     expect(file.text).not.toContain(admin.id);
     expect(file.text).not.toMatch(/argon2|totpSecret|passwordHash/);
@@ -171,7 +171,7 @@ describe('a person', () => {
     await there.agent.post('/api/login').send(someone);
     expect((await send('/account/leave', { currentPassword: 'not my password' })).status).toBe(422);
     expect((await there.get('/api/me')).status).toBe(200);
-    // Nobody else is in any more when it is cut off half way; whoever asked for it can do so again.
+    // If the deletion is cut off half way, the other sessions have ended, and the user can repeat it.
     jest.spyOn(site.app.get(UsersService), 'remove').mockRejectedValueOnce(new Error('cut off'));
     expect((await send('/account/leave', { currentPassword: someone.password })).status).toBe(500);
     expect((await there.get('/api/me')).status).toBe(401);

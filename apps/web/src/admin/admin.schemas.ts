@@ -1,4 +1,4 @@
-// What administrators may ask for.
+// The queries and changes of administrators.
 import { z } from 'zod';
 import { canonicalEmail } from '../users/email.js';
 

@@ -1,8 +1,8 @@
-// What administrators see and do: users, their sessions, roles, accounts switched off and on, the audit log.
+// Administration: users, their sessions and roles, deactivated accounts, the audit log.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
-import { letters } from '../account/letters.js';
+import { accountMails } from '../account/account-mails.js';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
@@ -23,7 +23,7 @@ export interface AccountRow extends PublicUser {
 
 const pageSize = 50;
 
-/** Every act needs a fresh proof of identity, and is in the audit log with its subject and who did it. */
+/** Every action requires a fresh re-authentication. The audit log records it with its subject and its administrator. */
 @Injectable()
 export class AdminService {
   constructor(
@@ -35,20 +35,20 @@ export class AdminService {
     private readonly audit: AuditService,
   ) {}
 
-  /** A page of accounts, by address; `next` is where the following one begins. */
+  /** A page of accounts, ordered by address; `next` is where the next page begins. */
   async list({ search, after }: UserQuery): Promise<{ users: AccountRow[]; next: string | null }> {
     const users = await this.users.list({ search, after, limit: pageSize + 1 });
     const page = users.slice(0, pageSize);
     return { users: page.map(row), next: users.length > pageSize ? page[pageSize - 1].email : null };
   }
 
-  /** The account and its sessions; these are undefined where the method keeps no list. @throws {NotFoundError} */
-  async look(request: Request, id: string): Promise<{ user: AccountRow; sessions?: Device[] }> {
+  /** The account and its sessions. These are undefined if the session method keeps no list. @throws {NotFoundError} */
+  async show(request: Request, id: string): Promise<{ user: AccountRow; sessions?: Device[] }> {
     const user = row(await this.find(id));
     return this.devices.canList ? { user, sessions: await this.devices.listOf(request, id) } : { user };
   }
 
-  /** A page of the audit log, the newest first. */
+  /** A page of the audit log, newest first. */
   async log({ userId, event, before }: AuditQueryInput): Promise<{ events: LoggedEvent[]; next: string | null }> {
     const events = await this.events.find({
       userId: userId || undefined,
@@ -60,13 +60,13 @@ export class AdminService {
   }
 
   /**
-   * Makes somebody an administrator or not, switches an account off or on. All sessions of theirs end, since they keep
-   * their user's roles (OWASP ASVS 7.2.4, 7.4.2).
+   * Grants or revokes the administrator role, deactivates or activates the account. All sessions of the user end, since
+   * they keep the user's roles (OWASP ASVS 7.2.4, 7.4.2).
    * @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError}
    */
   async change(request: Request, id: string, { admin, active }: UserChange): Promise<void> {
     const user = await this.subject(request, id);
-    // So that there is always one left.
+    // So that at least one administrator remains.
     if (id === request.user!.id)
       throw new InvalidInputError({ body: 'You cannot change your own role or deactivate your own account.' });
     if (admin !== undefined && admin !== user.roles.includes('admin')) {
@@ -76,9 +76,9 @@ export class AdminService {
     if (active !== undefined && active !== (user.deactivatedAt === null)) {
       await this.users.change(id, { deactivatedAt: active ? null : new Date() });
       this.note(request, id, active ? 'activate' : 'deactivate');
-      if (!active) this.mails.send(user.email, letters.deactivated(user.name));
+      if (!active) this.mails.send(user.email, accountMails.deactivated(user.name));
     }
-    // Also when nothing had to be changed: an earlier try may have got no further.
+    // Even if nothing had to be changed: an earlier try may have stopped before this.
     await this.sessions.endAll(id);
   }
 

@@ -1,8 +1,8 @@
-// What the audit log tells (OWASP ASVS 5.0, V16.2 and V16.3).
+// The events of the audit log (OWASP ASVS 5.0, V16.2 and V16.3).
 import { randomBytes } from 'node:crypto';
 import { accountKey } from '../throttling/subjects.js';
 
-/** Every kind of event; a stable name. */
+/** The names of the events. They are stable. */
 export type AuditEventName =
   | 'registered'
   | 'login'
@@ -38,9 +38,12 @@ export interface AuditEvent {
   /** Milliseconds since 1970, shown in UTC. */
   readonly at: number;
   readonly event: AuditEventName;
-  /** Who, where it is known; an administrator's act names its subject here and the administrator in the details. */
+  /**
+   * The user, if known. For an action of an administrator, the user that it concerns; the details name the
+   * administrator.
+   */
   readonly userId: string | null;
-  /** Of a login name: its key (`accountKey`), so that attempts can be related without keeping the address. */
+  /** The key of the login name (`accountKey`): it relates attempts without storing the address. */
   readonly account: string | null;
   readonly ip: string;
   readonly server: string;
@@ -49,8 +52,8 @@ export interface AuditEvent {
   readonly details: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** What an event is made of; `email` is a login name as it was typed, of which only the key is kept. */
-export interface Happening {
+/** The input of an event. `email` is a login name as the user entered it; only its key is stored. */
+export interface AuditEventInput {
   readonly event: AuditEventName;
   readonly server: string;
   readonly userId?: string;
@@ -60,8 +63,8 @@ export interface Happening {
   readonly details?: AuditEvent['details'];
 }
 
-/** The event of what happens now. */
-export function auditEvent({ email, userId, ip, requestId, details = {}, ...rest }: Happening): AuditEvent {
+/** A new event, with the current time. */
+export function auditEvent({ email, userId, ip, requestId, details = {}, ...rest }: AuditEventInput): AuditEvent {
   const at = Date.now();
   return {
     id: Buffer.concat([Buffer.from(at.toString(16).padStart(12, '0'), 'hex'), randomBytes(10)]),

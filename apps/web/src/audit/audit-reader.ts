@@ -1,11 +1,11 @@
-// Reads the audit log back: for administrators, and for the person whom it is about.
+// Reads the audit log: for administrators, and for a user's own events.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 
 /** An event as the API shows it. */
 export interface LoggedEvent {
-  /** Also where to go on: `before` takes it. */
+  /** Also the start of the next page: `before` takes it. */
   readonly id: string;
   /** ISO 8601, in UTC. */
   readonly at: string;
@@ -21,7 +21,7 @@ export interface AuditQuery {
   readonly event?: string | undefined;
   /** Only events older than this one. */
   readonly before?: string | undefined;
-  /** At most so many, the newest first. */
+  /** The maximum number of events, newest first. */
   readonly limit: number;
 }
 

@@ -1,4 +1,4 @@
-// The audit log's way into its table: never in a request's way, and nothing lost by a database that is away for a moment.
+// The writer of the audit log: requests never wait for it, and a short outage of the database loses nothing.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { auditEvent, type AuditEvent } from './audit-event.js';
 import { AuditWriter } from './audit-writer.js';

@@ -1,9 +1,9 @@
-// Brings the audit log's events into their table: beside the requests, many at a time, and again until it worked.
+// Writes the events of the audit log to their table in the background: in batches, repeated until they succeed.
 import type { Cluster } from '@roam/mysql-cluster';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AuditEvent } from './audit-event.js';
 
-/** Events that wait at most; about 4 MB. */
+/** The maximum number of waiting events; about 4 MB. */
 const capacity = 10_000;
 const batchSize = 100;
 const firstPauseMs = 100;
@@ -11,21 +11,21 @@ const maxPauseMs = 10_000;
 
 export interface AuditWriterOptions {
   readonly cluster: Pick<Cluster, 'write'>;
-  /** Told when a batch could not be written (it will be tried again), with what waits. */
+  /** Called when a batch could not be written and will be tried again, with the number of waiting events. */
   readonly onFault: (error: unknown, waiting: number) => void;
-  /** Told when an event found no room: it is in the JSON log only. */
+  /** Called when the queue is full and an event is dropped: it is in the JSON log only. */
   readonly onDropped: (dropped: number) => void;
 }
 
 /**
- * A request never waits for its event and never fails by it. Events of a process that is killed before it has written
- * them, of a database that is away for longer than the queue lasts, and of the last moments of a shutdown without
- * database are in the JSON log only.
+ * A request never waits for its event and never fails because of it. Some events are in the JSON log only: those that a
+ * killed process had not written, those that did not fit into the queue during a long outage, and those of a shutdown
+ * without database.
  */
 export class AuditWriter {
   private readonly queue: AuditEvent[] = [];
-  /** Writing is no part of the request that happens to begin it, and goes on whatever becomes of that. */
-  private readonly apart = AsyncLocalStorage.snapshot();
+  /** Writing is not part of the request that starts it, and continues when that request is given up. */
+  private readonly outsideRequests = AsyncLocalStorage.snapshot();
   private writing: Promise<void> | undefined;
   private wake: (() => void) | undefined;
   private closing = false;
@@ -40,7 +40,7 @@ export class AuditWriter {
       return;
     }
     this.queue.push(event);
-    this.writing ??= this.apart(() => this.drain()).finally(() => (this.writing = undefined));
+    this.writing ??= this.outsideRequests(() => this.drain()).finally(() => (this.writing = undefined));
   }
 
   /** Resolves when everything is written, or when a last try has failed. */
@@ -51,7 +51,7 @@ export class AuditWriter {
   }
 
   private async drain(): Promise<void> {
-    // What else the same moment brings goes into the same batch.
+    // Events that are added in the same tick go into the same batch.
     await new Promise((resolve) => setImmediate(resolve));
     for (let pause = firstPauseMs; this.queue.length > 0;) {
       const batch = this.queue.slice(0, batchSize);
@@ -62,7 +62,7 @@ export class AuditWriter {
       } catch (error) {
         this.options.onFault(error, this.queue.length);
         if (this.closing) return;
-        await this.rest(pause);
+        await this.pause(pause);
         pause = Math.min(maxPauseMs, 2 * pause);
       }
     }
@@ -80,7 +80,7 @@ export class AuditWriter {
       requestId,
       details,
     ]);
-    // One text for any number of rows; a row that an attempt without answer has left there is no error.
+    // One statement text for any number of rows. A row that an earlier attempt has inserted is no error.
     await this.options.cluster.write(
       `INSERT IGNORE INTO audit_events (id, at, event, user_id, account, ip, server, request_id, details)
        SELECT UNHEX(id), at, event, user_id, account, ip, server, request_id, details
@@ -92,7 +92,7 @@ export class AuditWriter {
     );
   }
 
-  private async rest(ms: number): Promise<void> {
+  private async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.wake = () => {

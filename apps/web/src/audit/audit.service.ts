@@ -4,15 +4,15 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
-import { auditEvent, type AuditEvent, type AuditEventName, type Happening } from './audit-event.js';
+import { auditEvent, type AuditEvent, type AuditEventName, type AuditEventInput } from './audit-event.js';
 import { AuditWriter } from './audit-writer.js';
 
-/** Whom an event is about, where that is not who is signed in. */
-export type Whom = Pick<Happening, 'userId' | 'email'>;
+/** The user or login name that an event is about, if that is not the signed-in user. */
+export type EventSubject = Pick<AuditEventInput, 'userId' | 'email'>;
 
 @Injectable()
 export class AuditService implements BeforeApplicationShutdown {
-  /** Told of each event, to count it. */
+  /** Called for each event, to count it. */
   onEvent: (event: AuditEvent) => void = () => undefined;
 
   private readonly writer: AuditWriter;
@@ -34,13 +34,13 @@ export class AuditService implements BeforeApplicationShutdown {
     });
   }
 
-  /** Notes what this request did. Returns at once, and never throws. */
-  note(event: AuditEventName, request: Request, whom: Whom = {}, details: AuditEvent['details'] = {}): void {
+  /** Records an event of this request. Returns at once, and never throws. */
+  note(event: AuditEventName, request: Request, whom: EventSubject = {}, details: AuditEvent['details'] = {}): void {
     this.add({ event, userId: request.user?.id, ...whom, ip: request.ip, requestId: request.id as string, details });
   }
 
-  /** Notes what happened without a handler's knowing the request. */
-  noteAside(event: AuditEventName, whom: Whom, details: AuditEvent['details'] = {}): void {
+  /** Records an event outside of a handler. */
+  noteWithoutRequest(event: AuditEventName, whom: EventSubject, details: AuditEvent['details'] = {}): void {
     this.add({ event, ...whom, details });
   }
 
@@ -49,8 +49,8 @@ export class AuditService implements BeforeApplicationShutdown {
     return this.writer.close();
   }
 
-  private add(happening: Omit<Happening, 'server'>): void {
-    const event = auditEvent({ ...happening, server: this.config.server.name });
+  private add(input: Omit<AuditEventInput, 'server'>): void {
+    const event = auditEvent({ ...input, server: this.config.server.name });
     const { at, event: name, userId, account, ip, requestId, details } = event;
     const line = { at: new Date(at).toISOString(), event: name, userId, account, ip, requestId, details };
     this.logger.info({ audit: line }, `audit: ${name}`);

@@ -1,8 +1,8 @@
-// A proved identity at the moment of signing in.
+// A user whose identity was just proved, at sign-in or re-authentication.
 import type { User } from '../users/user.entity.js';
 
 export interface Account {
   readonly user: User;
-  /** The user's epoch as it was before the proof. */
+  /** The user's epoch from before the proof. */
   readonly epoch: number;
 }

@@ -1,4 +1,4 @@
-// /api: register, login, logout and who am I.
+// /api: registration, sign-in, sign-out, and the signed-in user.
 import { Body, Controller, Get, HttpCode, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
@@ -12,7 +12,6 @@ import { WithoutSecondFactor } from './enrolment.guard.js';
 import { PasswordGuard } from './password.guard.js';
 import { SignInService } from './sign-in.service.js';
 import { SignedInGuard } from './signed-in.guard.js';
-import { publicPart } from './signed-in.js';
 
 @Controller('api')
 export class AuthController {
@@ -47,7 +46,7 @@ export class AuthController {
     return { user: publicUser(request.account.user) };
   }
 
-  /** 204 when the session is over everywhere; 202 during an outage, when this server will end it. */
+  /** 204 when the session has ended on every server; 202 during an outage: this server ends it later. */
   @Post('logout')
   @WorksInOutage(true)
   @WithoutSecondFactor(true)
@@ -61,7 +60,7 @@ export class AuthController {
   @UseGuards(SignedInGuard)
   me(@Req() request: Request): object {
     return {
-      user: publicPart(request.user!),
+      user: publicUser(request.user!),
       server: this.config.server.name,
       session: request.session!.info,
     };

@@ -1,4 +1,4 @@
-// Signing in and out; makes `req.user` of every request that has a signed-in session.
+// Sign-in and sign-out; sets `request.user` for every request with a signed-in session.
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import type { RequestHandler } from 'express';
 import passport from 'passport';

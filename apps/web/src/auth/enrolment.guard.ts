@@ -1,10 +1,10 @@
-// Where the site demands a second factor: lets who has none do nothing but set one up.
+// If the site requires a second factor, a user without one can only set one up.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Request } from 'express';
 import { SecondFactorMissingError } from '../http/app.errors.js';
 
-/** Marks the handlers that work without one. */
+/** Marks the handlers that work without a second factor. */
 export const WithoutSecondFactor = Reflector.createDecorator<true>();
 
 @Injectable()

@@ -1,9 +1,9 @@
-// How old the last proof of identity may be for what whoever holds a stolen session must not do.
+// The maximum age of the last re-authentication, for actions that a thief of a session must not be able to do.
 import type { Request } from 'express';
 import { limits } from '../config/limits.js';
 import { ReauthenticationRequiredError } from '../http/app.errors.js';
 
-/** Whether it is young enough. */
+/** Whether the last proof of identity is recent enough. */
 export function isFresh(request: Request): boolean {
   return Date.now() - request.user!.authenticatedAt <= limits.freshMs;
 }

@@ -1,4 +1,4 @@
-// Runs passport-local and leaves its result in `req.account`; the handler decides what a wrong password looks like.
+// Runs passport-local and sets `request.account`; the handler decides how to answer a wrong password.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
 import passport from 'passport';
@@ -7,7 +7,7 @@ import { PasswordStrategy } from './password.strategy.js';
 
 @Injectable()
 export class PasswordGuard implements CanActivate {
-  /** This app's own, and not `AuthGuard('local')`: that is the process's, the last one made of several apps'. */
+  /** The strategy of this app. `AuthGuard('local')` would use the process's: that of the app that was created last. */
   constructor(private readonly strategy: PasswordStrategy) {}
 
   canActivate(context: ExecutionContext): Promise<true> {
@@ -19,7 +19,7 @@ export class PasswordGuard implements CanActivate {
         request.account = account || undefined;
         resolve(true);
       };
-      // A strategy of one request, as Passport makes them of those that it knows by name: it keeps the request's answer.
+      // A copy of the strategy for this request, as Passport makes of registered ones: it keeps the request's result.
       const strategy = Object.create(this.strategy) as PasswordStrategy;
       const authenticate = passport.authenticate(strategy, { session: false }, done) as RequestHandler;
       void authenticate(request, response, reject);

@@ -14,8 +14,8 @@ import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
 
-/** Looked up instead of an unknown user, so that both take the same time. */
-const nobody = '00000000-0000-0000-0000-000000000000';
+/** Looked up in place of an unknown user, so that both take the same time. */
+const unknownUserId = '00000000-0000-0000-0000-000000000000';
 
 @Injectable()
 export class PasswordStrategy extends PassportStrategy(Strategy) {
@@ -30,7 +30,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     super({ usernameField: 'email', passwordField: 'password', passReqToCallback: true });
   }
 
-  /** The account, or false: after the same work and with the same answer for an unknown user and a wrong password. */
+  /** The account, or false. An unknown user and a wrong password cause the same work and the same answer. */
   async validate(request: Request, email: unknown, password: unknown): Promise<Account | false> {
     const parsed = credentials.safeParse({ email, password });
     if (!parsed.success) return false;
@@ -45,9 +45,9 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   }
 
   private async check(request: Request, { email, password }: Credentials): Promise<Account | false> {
-    const id = (await this.users.findByEmail(email))?.id ?? nobody;
-    // Before all that is checked: whoever changes the password or switches the account off ends all sessions then, and
-    // that also beats a login that races with it.
+    const id = (await this.users.findByEmail(email))?.id ?? unknownUserId;
+    // Before everything that is checked: a change of the password or a deactivation ends all sessions, also the one of
+    // a sign-in that races with it.
     const epoch = await this.sessions.epochOf(id);
     const user = await this.users.findById(id);
     const matches = await this.passwords.verify(user?.passwordHash, password);
@@ -59,7 +59,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     return { user, epoch };
   }
 
-  /** Beside the login, which must neither wait for it nor fail by it: the next one tries again. */
+  /** In the background: the sign-in neither waits for it nor fails because of it. The next sign-in tries again. */
   private rehash(user: User, password: string): void {
     this.passwords
       .hash(password)

@@ -1,4 +1,4 @@
-// Starts and ends signed-in sessions, by Passport's own login sessions.
+// Starts and ends signed-in sessions, by Passport's login sessions.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request, Response } from 'express';
@@ -11,13 +11,13 @@ import { publicUser, type User } from '../users/user.entity.js';
 import type { Account } from './account.js';
 import type { SignedIn } from './signed-in.js';
 
-/** What `req.logIn` is given: the session keeps all but the last two. */
+/** The argument of `request.logIn`: the session keeps all fields but the last two. */
 interface SignIn extends SignedIn {
   readonly epoch: number;
   readonly remember: boolean;
 }
 
-/** What proved who it is. */
+/** The proof of identity. */
 export type SignInBy = 'password' | 'password and code' | 'passkey';
 
 @Injectable()
@@ -27,18 +27,19 @@ export class SignInService {
     private readonly sessions: UserSessions,
     private readonly audit: AuditService,
   ) {
-    // Between Passport's `regenerate` and `save`, so that the new session is written once and knows its user.
+    // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
     passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
       const { epoch, remember, ...signedIn } = user as SignIn;
       request.session!.bind({ userId: signedIn.id, epoch, remember });
       done(null, signedIn as SignIn);
     });
-    // Without a look-up: that would be a second read in every request. Who the user is changes with a new session only.
+    // Without a look-up, which would be a second read in every request. The user's data changes with a new session
+    // only.
     passport.deserializeUser<SignedIn>((signedIn, done) => done(null, signedIn));
   }
 
   /**
-   * Signs the account in with a new token. What a visitor had in the session (the cart) is kept.
+   * Signs the account in with a new token, and keeps the visitor's session data (the cart).
    * @throws {AccountDeactivatedError}
    */
   async signIn(request: Request, account: Account, remember: boolean, by: SignInBy = 'password'): Promise<void> {
@@ -52,11 +53,11 @@ export class SignInService {
   }
 
   /**
-   * A new token for who is signed in, after a fresh proof or a change of who they are (OWASP ASVS 7.2.4). What has ended
-   * all sessions of theirs meanwhile ends this one too.
+   * A new token for the signed-in user, after a re-authentication or a change of the account (OWASP ASVS 7.2.4). If all
+   * sessions of the user were ended meanwhile, this one ends too.
    * @param account its epoch counts with a proof only
-   * @param change `proved`: this request has proved who it is; `enrolled`: there is a second factor now, that the site may
-   * have demanded
+   * @param change `proved`: this request has proved the identity; `enrolled`: the user has set up a second factor,
+   * which the site may require
    * @throws {AccountDeactivatedError}
    */
   async renew(
@@ -74,7 +75,7 @@ export class SignInService {
     });
   }
 
-  /** Whether the site demands a second factor of this user; it may be a passkey, which this does not look at. */
+  /** Whether the site requires a second factor of this user. It may be a passkey, which is not checked here. */
   isDemandedOf(user: User): boolean {
     const { secondFactor } = this.config.accounts;
     return secondFactor === 'required' || (secondFactor === 'admins' && user.roles.includes('admin'));
@@ -98,7 +99,7 @@ export class SignInService {
       epoch,
       remember,
     };
-    // Somebody else's cart is none of this user's business.
+    // The session data of another user, such as the cart, is not kept.
     const keepSessionInfo = request.user === undefined || request.user.id === user.id;
     await new Promise<void>((resolve, reject) => {
       const done = (error: Error | null) => (error ? reject(error) : resolve());
@@ -107,7 +108,7 @@ export class SignInService {
   }
 
   /**
-   * Ends the session everywhere and expires our cookies, also when nobody is signed in. `pending` during an outage: the
+   * Ends the session everywhere and deletes our cookies, even if nobody is signed in. `pending` during an outage: the
    * browser is signed out, and the session ends when the store is back.
    */
   async signOut(request: Request, response: Response): Promise<'ended' | 'pending'> {
@@ -117,7 +118,7 @@ export class SignInService {
     if (request.user) this.audit.note('logout', request, {}, { pending });
     request.user = undefined;
     response.clearCookie(cookieName(this.config, 'csrf'), cookieAttributes(this.config));
-    // Not "cookies": that would also take those of other apps on this host.
+    // Not "cookies": that would also delete the cookies of other apps on this host.
     response.setHeader('Clear-Site-Data', '"storage"');
     return pending ? 'pending' : 'ended';
   }

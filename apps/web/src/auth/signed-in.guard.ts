@@ -1,4 +1,4 @@
-// Lets only signed-in requests of the API pass.
+// Admits signed-in requests of the API only.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { NotSignedInError } from '../http/app.errors.js';

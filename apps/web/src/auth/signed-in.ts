@@ -1,15 +1,15 @@
-// Who is signed in, as the session keeps it: all that a request needs to know, so that none has to look users up.
+// The signed-in user as the session keeps it: all that a request needs, so that no request looks the user up.
 import type { Account } from './account.js';
 import type { PublicUser } from '../users/user.entity.js';
 
-/** `req.user` of a signed-in request. */
+/** `request.user` of a signed-in request. */
 export interface SignedIn extends PublicUser {
   /** When the identity was last proved, in milliseconds since 1970. */
   readonly authenticatedAt: number;
   /** The browser and address that signed in, for the list of devices. */
   readonly userAgent: string;
   readonly ip: string;
-  /** True while the site demands a second factor of this user and there is none yet. */
+  /** True while the site requires a second factor and this user has none. */
   readonly mustEnrol?: boolean;
 }
 
@@ -23,9 +23,4 @@ declare global {
       account?: Account;
     }
   }
-}
-
-/** What of it the API shows. */
-export function publicPart({ id, email, name, roles }: PublicUser): PublicUser {
-  return { id, email, name, roles };
 }

@@ -1,7 +1,7 @@
-// What may be put into a cart.
+// The input of the cart.
 import { z } from 'zod';
 
-/** How many different items one cart holds: what keeps a session small. */
+/** The maximum number of different items in a cart, which bounds the size of a session. */
 export const maxItems = 500;
 
 export const item = z
@@ -19,7 +19,7 @@ const quantity = z
 
 export const quantityBody = z.object({ quantity }, { error: 'Send a JSON object with a quantity.' });
 
-/** The same from the start page's form, where 0 takes the item out. */
+/** The same from the form of the home page; the quantity 0 removes the item. */
 export const cartForm = z.object({
   item,
   quantity: z

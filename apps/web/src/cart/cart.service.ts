@@ -1,4 +1,4 @@
-// The cart, kept in the session under one key per item, so that writes to different items never touch each other.
+// The cart, kept in the session with one key per item, so that writes to different items never conflict.
 import { Injectable } from '@nestjs/common';
 import type { Session } from '@roam/session';
 import { CartFullError } from '../http/app.errors.js';

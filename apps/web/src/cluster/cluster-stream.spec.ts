@@ -1,12 +1,12 @@
-// The stream of the cluster's page: what it tells and when, to how many, and that it ends.
+// The stream of the cluster's page: its content, its times, the maximum number of clients, and its end.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NodeStatus } from '@roam/mysql-cluster';
 import express from 'express';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import type { SessionPlace } from '../session/session-storage.js';
-import { clusterStream, type ClusterMoment } from './cluster-stream.js';
+import { clusterStream, type ClusterState } from './cluster-stream.js';
 
 const places: readonly SessionPlace[] = [
   { kind: 'mount', name: 'mount1', state: 'fenced', reason: 'no answer within 500 ms' },
@@ -55,8 +55,8 @@ async function start(settings: Record<string, string> = { SHOW_SERVER: 'on' }) {
   return { ...fake, fake, url };
 }
 
-/** The moments that a stream tells, one after the other. */
-async function* moments(url: string): AsyncGenerator<ClusterMoment> {
+/** The states that a stream sends, one after the other. */
+async function* moments(url: string): AsyncGenerator<ClusterState> {
   const answer = await fetch(url);
   let text = '';
   for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
@@ -64,7 +64,7 @@ async function* moments(url: string): AsyncGenerator<ClusterMoment> {
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
       const event = text.slice(0, end);
       text = text.slice(end + 2);
-      if (event.startsWith('data: ')) yield JSON.parse(event.slice(6)) as ClusterMoment;
+      if (event.startsWith('data: ')) yield JSON.parse(event.slice(6)) as ClusterState;
     }
   }
 }

@@ -1,30 +1,30 @@
-// /api/streams/cluster: what this server sees of the cluster, as server-sent events, where servers may be shown.
+// /api/streams/cluster: the state of the cluster as this server sees it, as server-sent events, if servers may be
+// shown.
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import type { Readiness } from '../health/readiness.js';
 
-/** A moment of the cluster, as the page shows it. */
-export interface ClusterMoment {
-  /** The web server that tells it. */
+/** The state of the cluster, as the page shows it. */
+export interface ClusterState {
+  /** The web server that sends it. */
   readonly server: string;
   readonly nodes: ReturnType<MysqlCluster['nodes']>;
-  /** Where sessions are kept beside it and MySQL. */
+  /** The mounts or web servers that keep sessions. */
   readonly places: ReturnType<Readiness['places']>;
   /** See `Readiness.leader`. */
   readonly leader: ReturnType<Readiness['leader']>;
-  /** The node that the session which the page asks for is kept on. */
+  /** The home node of the session that the page asks for. */
   readonly home: string | undefined;
 }
 
-/** Streams that one server keeps open; an open page without a stream is the same page, standing still. */
+/** The maximum number of streams of one server. A page without a stream shows the state of its last load. */
 const maxStreams = 100;
 const everyMs = 1_000;
 
 /**
- * Goes before all that a request usually passes: a stream needs neither session nor database, must not count as a
- * request that runs, and tells nothing that the page itself does not. It ends when the server drains, and the browser
- * then comes back to another one.
+ * Runs before all other middleware: a stream needs no session and no database, must not count as a running request, and
+ * shows only what the page shows. It ends when the server drains; the browser then connects to another server.
  */
 export function clusterStream(
   config: Config,
@@ -37,24 +37,24 @@ export function clusterStream(
     if (open >= maxStreams) return void response.status(503).set('Retry-After', '10').end();
     const { session } = request.query;
     const keepsSessionsInMysql = config.session.method === 'mysql' && typeof session === 'string';
-    const tell = () => {
+    const send = () => {
       if (readiness.phase === 'draining') return void response.end();
-      const moment: ClusterMoment = {
+      const state: ClusterState = {
         server: config.server.name,
         nodes: cluster.nodes(),
         places: readiness.places(),
         leader: readiness.leader(),
         home: keepsSessionsInMysql ? cluster.homeOf(session) : undefined,
       };
-      // Who reads too slowly misses a moment: the next one says it all.
-      if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(moment)}\n\n`);
+      // A client that reads too slowly misses a state. The next one is complete.
+      if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(state)}\n\n`);
     };
     open += 1;
     response.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     response.write('retry: 1000\n\n');
-    tell();
-    const timer = setInterval(tell, everyMs);
-    const stopListening = cluster.onChange(tell);
+    send();
+    const timer = setInterval(send, everyMs);
+    const stopListening = cluster.onChange(send);
     response.once('close', () => {
       open -= 1;
       clearInterval(timer);

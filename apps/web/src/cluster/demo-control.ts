@@ -1,4 +1,4 @@
-// What the demo lets people do to their own cluster: kill, freeze and revive a server or a database, through its socket.
+// The controls of the demo: kill, freeze and revive a web server or a MySQL server, through the demo's socket.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { request as httpRequest } from 'node:http';
@@ -9,7 +9,7 @@ import { NotFoundError, RequestError, UnavailableError } from '../http/app.error
 
 export const demoAct = z.object({
   act: z.enum(['kill', 'freeze', 'revive'], { error: 'Must be kill, freeze or revive.' }),
-  /** A web server's name, or a database's `host:port`. */
+  /** The name of a web server, or the `host:port` of a MySQL server. */
   name: z
     .string({ error: 'Name a web server or a MySQL server.' })
     .regex(/^[\w.:[\]-]{1,100}$/, 'There is no web server or MySQL server with this name.'),
@@ -24,7 +24,7 @@ export class DemoControl {
     return this.config.server.demoSocket !== undefined;
   }
 
-  /** Resolves when the demo has begun with it. @throws {NotFoundError} @throws {UnavailableError} */
+  /** Resolves when the demo has started the action. @throws {NotFoundError} @throws {UnavailableError} */
   async do(act: DemoAct): Promise<void> {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const request = httpRequest({
@@ -47,7 +47,7 @@ export class DemoControl {
   }
 }
 
-/** Without the demo's socket there is nothing here; with it, only for who asks by the site's own name (DNS rebinding). */
+/** Answers 404 without the demo's socket. With it, only requests to the site's own host name pass (DNS rebinding). */
 @Injectable()
 export class DemoGuard implements CanActivate {
   constructor(

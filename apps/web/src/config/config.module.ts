@@ -1,4 +1,4 @@
-// The configuration for injection everywhere.
+// The configuration, injectable everywhere.
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Config } from './config.js';
 

@@ -1,18 +1,21 @@
-// The settings of a web server as one typed object: what the rest of the app sees of its environment.
+// The settings of a web server as one typed object.
 
-/** How servers share their sessions. */
+/** The session methods: how the servers share their sessions. */
 export const sessionMethods = ['cookie', 'sync', 'file', 'mysql', 'memory'] as const;
 export type SessionMethod = (typeof sessionMethods)[number];
 
-/** From `prepare` (the old method leads) over `switch` (the new one leads) to `finish` (the old one is only read). */
+/**
+ * The phases of a migration: in `prepare` the old method leads, in `switch` the new one, in `finish` the old one is
+ * only read.
+ */
 export const migrationPhases = ['prepare', 'switch', 'finish'] as const;
 export type MigrationPhase = (typeof migrationPhases)[number];
 
-/** What holds while the sessions' store cannot answer. */
+/** What happens while the session store cannot answer. */
 export const outagePolicies = ['deny', 'read-only'] as const;
 export type OutagePolicy = (typeof outagePolicies)[number];
 
-/** Who must have a second factor. */
+/** Which users must have a second factor. */
 export const secondFactorRules = ['optional', 'admins', 'required'] as const;
 export type SecondFactorRule = (typeof secondFactorRules)[number];
 
@@ -21,78 +24,78 @@ export class Config {
   readonly server!: {
     readonly port: number;
     readonly host: string;
-    /** Where it listens also without a store; set by the outage policy `read-only`. */
+    /** The port that stays open without a store; set by the outage policy `read-only`. */
     readonly standbyPort?: number;
     readonly name: string;
-    /** The address people use; its scheme decides whether cookies are `Secure`. */
+    /** The address of the site. Its scheme decides whether cookies are `Secure`. */
     readonly publicUrl: URL;
-    /** Whose `X-Forwarded-*` and `X-Request-Id` are believed. */
+    /** The proxies whose `X-Forwarded-*` and `X-Request-Id` are trusted. */
     readonly trustedProxies: readonly string[];
     readonly metricsPort: number;
     /** Whether `X-Served-By`, the server's name on pages and a public `/cluster` exist. */
     readonly show: boolean;
-    /** The socket of the demo, which `npm run demo` opens and nobody else. */
+    /** The control socket of the demo; only `npm run demo` sets it. */
     readonly demoSocket?: string;
   };
   readonly database!: {
     readonly urls: readonly string[];
-    /** The certificate (PEM) of the authority that signed the databases': then nothing is sent to them but by TLS. */
+    /** The certificate (PEM) of the authority of the MySQL servers. If it is set, connections to them use TLS only. */
     readonly ca?: string;
   };
   readonly session!: {
     readonly method: SessionMethod;
-    /** The first seals, all open. */
+    /** The first secret signs and encrypts; all verify and decrypt. */
     readonly secrets: readonly string[];
     readonly idleMs: number;
     readonly lifetimeMs: number;
     readonly rememberIdleMs: number;
     readonly rememberLifetimeMs: number;
     readonly touchMs: number;
-    /** Between two looks for ended sessions to remove, at least. */
+    /** The minimum time between two removals of ended sessions. */
     readonly cleanupMs: number;
     readonly outage: OutagePolicy;
-    /** Set while the site moves its sessions over from another method. */
+    /** Set while the site moves its sessions from another method. */
     readonly migrate?: { readonly from: SessionMethod; readonly phase: MigrationPhase };
-    /** The mounts of the method `file`, at least one where it is in use. */
+    /** The mounts of the method `file`; at least one if the method is in use. */
     readonly dirs: readonly string[];
   };
-  /** How much is let pass before somebody has to wait. */
+  /** How many attempts are free before further ones have to wait. */
   readonly throttle!: {
     /** Wrong passwords of one account from one address. */
     readonly loginsPerAccount: number;
-    /** Wrong passwords from one address in 15 minutes, of whatever accounts. */
+    /** Wrong passwords from one address in 15 minutes, for any accounts. */
     readonly loginsPerAddress: number;
     /** Attempts to register from one address in an hour. */
     readonly registrationsPerAddress: number;
-    /** Mails that one address may ask for in an hour. */
+    /** E-mails that one address may request in an hour. */
     readonly mailsPerAddress: number;
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;
-    /** The range API that is asked about new passwords, up to the prefix. */
+    /** The range API to check new passwords against, up to the prefix. */
     readonly breachedPasswordsUrl?: string;
   };
   readonly mail!: {
-    /** The mail server; without it mails are printed. */
+    /** The mail server; without it e-mails are printed. */
     readonly url?: string;
     readonly from: string;
   };
-  /** Set where the method `sync` is in use. */
+  /** Set if the method `sync` is in use. */
   readonly sync?: {
     readonly host: string;
     readonly port: number;
-    /** `host:port` of each server, or a single name whose addresses are all servers. */
+    /** `host:port` of each server, or one DNS name that resolves to all servers. */
     readonly peers: readonly string[];
     readonly secret: string;
-    /** The server that leads, and its successors in their order; without it every server writes. */
+    /** The server that leads, then its successors in order; without it every server writes. */
     readonly oneWay?: readonly string[];
-    /** Whether an earlier server in the order leads again when it is back. */
+    /** Whether an earlier server of the order leads again when it is back. */
     readonly takesBack?: boolean;
-    /** Where the sessions are kept while no server runs. */
+    /** The file that keeps the sessions while no server runs. */
     readonly snapshot?: string;
   };
 
-  /** Whether people reach the site over TLS. */
+  /** Whether users reach the site over TLS. */
   get secure(): boolean {
     return this.server.publicUrl.protocol === 'https:';
   }
@@ -104,12 +107,6 @@ export class Config {
   }
 
   constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'accounts' | 'mail' | 'sync'>) {
-    this.server = settings.server;
-    this.database = settings.database;
-    this.session = settings.session;
-    this.throttle = settings.throttle;
-    this.accounts = settings.accounts;
-    this.mail = settings.mail;
-    if (settings.sync) this.sync = settings.sync;
+    Object.assign(this, settings);
   }
 }

@@ -1,10 +1,10 @@
-// The time budget of one request, each limit below the next; how long people wait; the sizes that are refused.
-// Milliseconds and bytes.
+// The limits of the web app. The time budget of one request comes first: each limit is below the next. Milliseconds and
+// bytes.
 
 export const limits = {
   /** The cluster's reads, all attempts together. */
   readMs: 300,
-  /** The same of writes: longer than a group of databases holds them up while a member leaves or joins. */
+  /** The cluster's writes: longer than a group of databases holds them up while a member leaves or joins. */
   writeMs: 1_650,
   /** A request that takes longer is answered 503; nginx waits 1.9 s. */
   requestMs: 1_800,
@@ -13,9 +13,9 @@ export const limits = {
    * to come again is better than a queue of those who do.
    */
   recoveringRequestMs: 400,
-  /** A process that stood still for this long drops what it has in hand: nginx has given all of it to other servers. */
+  /** A process that was paused this long drops its requests: nginx has given them to other servers. */
   frozenMs: 2_000,
-  /** A request whose store does not answer is given to another server if there is that much time left for it. */
+  /** A request whose store does not answer is handed over to another server within this time. */
   handOverMs: 700,
   /** The same while databases recover, with `deny`, and only by a server that knows of no database. */
   recoveringHandOverMs: 200,
@@ -25,56 +25,63 @@ export const limits = {
   receiveMs: 10_000,
   /** How long the server goes without a usable MySQL node before it stops listening. */
   cutOffMs: 2_000,
-  /** How long start waits for MySQL, and how long a statement of a migration may take: changing a table takes its time. */
+  /** How long the start waits for MySQL, and how long a statement of a migration may take: changing tables takes time. */
   startMs: 30_000,
   migrationMs: 20_000,
   /** How long running requests may take to end at shutdown. */
   shutdownMs: 8_000,
-  /** How long a server that was killed stays listed, unless one of its name comes back. */
+  /** How long a killed server stays listed, unless a server of the same name starts. */
   listedMs: 24 * 3_600_000,
-  /** How often a server that takes traffic says so, after how long without that it does not, and for how long it is missed. */
+  /**
+   * A ready server announces itself this often. It counts as not ready after `readyMs` without an announcement, and
+   * blocks replacements of other servers until `missedMs`.
+   */
   announceMs: 2_000,
   readyMs: 6_000,
   missedMs: 60_000,
   /**
-   * The next marked server is replaced so long after the one before, at the earliest, and when that is back. One that does not
-   * come back is waited for so long.
+   * The next marked server is replaced at the earliest `replacementMs` after the previous one, and when that one is
+   * back. After `replacementLostMs` it is no longer waited for.
    */
   replacementMs: 30_000,
   replacementLostMs: 120_000,
-  /** How long the demo may take to say that it has begun to kill, freeze or revive. */
+  /** How long the demo may take to answer that it has started an action. */
   demoMs: 1_000,
 
-  /** How long a login may wait for its turn, behind others of the same account and for the hashing of its password. */
+  /** How long a sign-in may wait for a permit: behind other attempts for the account, and to hash its password. */
   turnMs: 1_000,
   /**
-   * Wrong logins make the next one wait, at first and at most this long: those from one address, and those from everywhere,
-   * which must not keep the account's owner out. They are forgotten when none came for `throttleMemoryMs`.
+   * Wrong passwords make the next attempt wait, at first `throttleFirstMs`, at most `throttleMaxMs` from one address.
+   * From all addresses together it is `throttleAccountMaxMs`, so that the account's owner is not kept out. The counters
+   * are reset after `throttleMemoryMs` without a failure.
    */
   throttleFirstMs: 1_000,
   throttleMaxMs: 15 * 60_000,
   throttleAccountMaxMs: 60_000,
   throttleMemoryMs: 24 * 3_600_000,
-  /** In what time an address may have so many wrong logins, registrations and mails. */
+  /** The periods in which wrong passwords, registrations and e-mails of one address are counted. */
   throttleLoginsMs: 15 * 60_000,
   throttleRegistrationsMs: 3_600_000,
   throttleMailsMs: 3_600_000,
   /** How long the audit log's table keeps an event: a year. */
   auditMs: 365 * 24 * 3_600_000,
-  /** How long the links in mails work: those that let somebody set a password, and those that prove an address. */
+  /** How long the links in e-mails work: to set a password, and to confirm an address. */
   resetTokenMs: 10 * 60_000,
   emailTokenMs: 24 * 3_600_000,
   /** How long the second step of signing in may come after the first. */
   secondStepMs: 5 * 60_000,
-  /** How old the last proof of identity may be for ending other sessions and the like. */
+  /** How long after a re-authentication sensitive actions are allowed, such as ending other sessions. */
   freshMs: 5 * 60_000,
   /** How long the service of breached passwords may take. */
   breachMs: 1_000,
-  /** How long a mail server may take for each step, and how long to wait before each try of a mail. */
+  /** How long a mail server may take for each step, and the pause before each attempt. */
   mailMs: 5_000,
   mailPausesMs: [0, 2_000, 15_000, 60_000],
 
-  /** Requests that run at once, those that may wait for their turn, and how long one may have waited, unread included. */
+  /**
+   * The number of running requests, of waiting requests, and how long a request may have waited, the time in the socket
+   * included.
+   */
   runningRequests: 128,
   waitingRequests: 128,
   queueMs: 600,

@@ -1,8 +1,8 @@
-// The one reader of the process's environment.
+// The only reader of the process's environment.
 import type { Config } from './config.js';
-import { InvalidSettingsError, parseSettings } from './settings.js';
+import { InvalidSettingsError, parseSettings } from './parse-settings.js';
 
-/** The configuration of this process; prints every fault and exits with 1 when there is one. */
+/** The configuration of this process. If settings are wrong, prints every fault and exits with 1. */
 export function loadConfig(): Config {
   try {
     return parseSettings(process.env);

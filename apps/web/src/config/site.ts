@@ -1,3 +1,3 @@
-// What the site is called: in its mails and authenticator apps, and as a word that no password may lean on.
+// The name of the site: in e-mails and authenticator apps, and as a word that is too weak for a password.
 
 export const siteName = 'roam';

@@ -1,7 +1,7 @@
-// Adds a column so that it may be repeated: MySQL has no ADD COLUMN IF NOT EXISTS.
+// Adds a column, repeatably: MySQL has no ADD COLUMN IF NOT EXISTS.
 import type { QueryRunner } from 'typeorm';
 
-/** Does nothing when the column is there: somebody was faster, or an earlier try got this far. */
+/** Does nothing if the column exists: another process or an earlier try has added it. */
 export async function addColumn(runner: QueryRunner, table: string, definition: string): Promise<void> {
   await runner.query(`ALTER TABLE ${table} ADD COLUMN ${definition}`).catch((error: unknown) => {
     // ER_DUP_FIELDNAME

@@ -1,17 +1,17 @@
-// Reaching MySQL at start: waits for it, says what it is waiting for, and gives up with the reason.
+// Connects to MySQL at the start: waits for it, logs the reason for waiting, and gives up with that reason.
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 
-/** What start waited for did not come in time. */
+/** A dependency was not available in time at the start. */
 class StartError extends Error {
   readonly code = 'start_failed';
   override readonly name = 'StartError';
 }
 
-/** The cluster, as soon as one of its nodes can be used. @throws {ClusterUnavailableError} when none can in time */
+/** Resolves when at least one node can be used. @throws {ClusterUnavailableError} if none can in time */
 export function connectCluster(
   config: Config,
   logger: Logger,
@@ -27,7 +27,9 @@ export function connectCluster(
   });
 }
 
-/** Tries until it works, and says meanwhile what it waits for. @throws {StartError} after `limits.startMs` */
+/**
+ * Repeats the attempt until it succeeds, and logs the reason for waiting. @throws {StartError} after `limits.startMs`
+ */
 export async function untilItWorks<T>(what: string, attempt: () => Promise<T>, logger: Logger): Promise<T> {
   const giveUpAt = Date.now() + limits.startMs;
   let saidAt = 0;

@@ -13,25 +13,30 @@ import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateThrottles1763769600003 } from './migrations/create-throttles.js';
 import { CreateUsers1763769600000 } from './migrations/create-users.js';
 
-/** `statementTimeoutMs` is for migrations, which take longer than requests may. The tables change by migrations only, which `migrate.ts` runs before the servers start. */
+export const migrations = [
+  CreateUsers1763769600000,
+  CreateServers1763769600001,
+  CreateLeases1763769600002,
+  CreateThrottles1763769600003,
+  CreateAuditEvents1763769600004,
+  CreateAccountTokens1763769600005,
+  CreateSecondFactors1763769600006,
+  AddDeactivation1763769600007,
+  CreatePasskeys1763769600008,
+  AddReadinessOfServers1763769600009,
+];
+
+/**
+ * The tables change by migrations only, which `migrate.ts` runs before the servers start.
+ * @param statementTimeoutMs for migrations, whose statements take longer than those of requests
+ */
 export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: number): DataSourceOptions {
   return {
     type: 'mysql',
     // Every connection comes from the cluster, which knows the nodes; TypeORM's own `replication` is not used.
     driver: cluster.typeormDriver(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
     entities: [User],
-    migrations: [
-      CreateUsers1763769600000,
-      CreateServers1763769600001,
-      CreateLeases1763769600002,
-      CreateThrottles1763769600003,
-      CreateAuditEvents1763769600004,
-      CreateAccountTokens1763769600005,
-      CreateSecondFactors1763769600006,
-      AddDeactivation1763769600007,
-      CreatePasskeys1763769600008,
-      AddReadinessOfServers1763769600009,
-    ],
+    migrations,
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.
     migrationsTransactionMode: 'none',

@@ -1,12 +1,12 @@
-// Work that one web server at a time should do.
+// Leases in the database: each gives one web server the right to a job for a while.
 import type { Cluster } from '@roam/mysql-cluster';
 
-/** Milliseconds since 1970 by the databases' clocks: those of the web servers may differ. */
+/** Milliseconds since 1970 by the clocks of the databases; those of the web servers may differ. */
 export const databaseNow = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)";
 
 /**
- * Takes the lease or prolongs it; true when `holder` has it for the next `forMs`. Two holders at once are possible for
- * a moment: what is leased must do no harm when it is done twice.
+ * Takes the lease or prolongs it; true when `holder` has it for the next `forMs`. For a moment two holders are
+ * possible: the leased work must be harmless when it is done twice.
  */
 export async function takeLease(
   cluster: Pick<Cluster, 'write'>,
@@ -21,12 +21,12 @@ export async function takeLease(
   return affectedRows > 0;
 }
 
-/** For whoever comes next, when the holder cannot do the work. */
-export async function giveLeaseUp(cluster: Pick<Cluster, 'write'>, name: string, holder: string): Promise<void> {
+/** Ends the lease, because the holder cannot do the work: the next server may take it. */
+export async function releaseLease(cluster: Pick<Cluster, 'write'>, name: string, holder: string): Promise<void> {
   await cluster.write('UPDATE leases SET until = 0 WHERE name = ? AND holder = ?', [name, holder]);
 }
 
-/** The holder is through with it, and the lease ends so much earlier. Nobody prolongs it. */
+/** The holder has finished; the lease ends so much earlier, and nobody can prolong it. */
 export async function shortenLease(
   cluster: Pick<Cluster, 'write'>,
   name: string,

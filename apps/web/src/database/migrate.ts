@@ -1,16 +1,18 @@
-// Brings the tables up to date. Several processes may do it at once, on any topology.
+// The database tables: brings them up to date, and checks that they are.
+import type { Cluster } from '@roam/mysql-cluster';
 import { revocationTables } from '@roam/session/cookie';
 import { sessionTables } from '@roam/session/mysql';
+import type { RowDataPacket } from 'mysql2';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { connectCluster, untilItWorks } from './connect.js';
-import { dataSourceOptions } from './data-source.js';
+import { dataSourceOptions, migrations } from './data-source.js';
 
 /**
- * Every statement can be repeated: whoever was faster, and whatever failed half way, the next try finds it done. So
- * no lock is needed, which a group of writable nodes would not keep anyway.
+ * Several processes may do this at once, on any topology. Every statement can be repeated: a statement that another
+ * process or an earlier try has run changes nothing. So no lock is needed, which a group of writable nodes would not keep.
  * @throws {ClusterUnavailableError} {@link StartError}
  */
 export async function migrate(config: Config, logger: Logger): Promise<void> {
@@ -22,6 +24,7 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
     } finally {
       await source.destroy();
     }
+    // No migrations: a restored backup lacks these tables and still lists all migrations as run.
     for (const statement of [...sessionTables, ...revocationTables])
       await cluster.write(statement, [], { everywhere: true });
   };
@@ -30,4 +33,17 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
   } finally {
     await cluster.close();
   }
+}
+
+/**
+ * Reads only, unlike TypeORM's `showMigrations`, which creates its table if that is missing.
+ * @throws {Error} MySQL's own while a table is missing, or one that names the migrations that have not run
+ */
+export async function assertMigrated(cluster: Pick<Cluster, 'read'>): Promise<void> {
+  const applied = await cluster.read<RowDataPacket & { readonly name: string }>('SELECT name FROM migrations', []);
+  const names = new Set(applied.map(({ name }) => name));
+  const pending = migrations.map((Migration) => new Migration().name).filter((name) => !names.has(name));
+  if (pending.length > 0) throw new Error(`these migrations have not run: ${pending.join(', ')}`);
+  // The last table that `migrate` creates.
+  await cluster.read('SELECT 1 FROM session_revocations LIMIT 0', []);
 }

@@ -1,4 +1,4 @@
-// /api/factors: the second factor of one's account; and the second step of signing in.
+// /api/factors: the second factor of the signed-in user; and the second step of signing in.
 import { Body, Controller, Delete, Get, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';

@@ -1,4 +1,4 @@
-// What people may type in for a second factor.
+// The input for a second factor.
 import { z } from 'zod';
 import { currentPassword } from '../account/account.schemas.js';
 

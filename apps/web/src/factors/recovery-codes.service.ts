@@ -1,4 +1,4 @@
-// Recovery codes: ten, each lets somebody in once who has lost their authenticator app.
+// Recovery codes: ten per user, each signs in once in place of the authenticator app.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
@@ -11,9 +11,9 @@ const count = 10;
 export class RecoveryCodesService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** New ones in the place of all former ones; they cannot be shown again. */
+  /** New codes, which replace all earlier ones; they cannot be shown again. */
   async renew(userId: string): Promise<string[]> {
-    // 125 bits each: so many that a plain hash keeps them (OWASP ASVS 6.5.2).
+    // 125 bits each: enough for a plain hash (OWASP ASVS 6.5.2).
     const codes = Array.from({ length: count }, () => base32(randomBytes(16)).slice(0, 25));
     await this.cluster.write('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
     await this.cluster.write(
@@ -23,16 +23,19 @@ export class RecoveryCodesService {
     return codes.map((code) => code.match(/.{5}/g)!.join('-'));
   }
 
-  /** Uses a code up, however it is spaced; false when it is none of this user's, or used. `claimant` may repeat that. */
-  async claim(userId: string, code: string, claimant: string): Promise<boolean> {
+  /**
+   * Uses a code up, however it is spaced; false when this user has no such code, or when it was used before. A repetition with
+   * the same idempotency key succeeds again.
+   */
+  async use(userId: string, code: string, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE recovery_codes SET used_by = ? WHERE hash = ? AND user_id = ? AND (used_by = '' OR used_by = ?)`,
-      [claimant, hashOf(code.replace(/[\s-]/g, '').toUpperCase()), userId, claimant],
+      [idempotencyKey, hashOf(code.replace(/[\s-]/g, '').toUpperCase()), userId, idempotencyKey],
     );
     return affectedRows > 0;
   }
 
-  /** How many are left. */
+  /** The number of unused codes. */
   async left(userId: string): Promise<number> {
     const [row] = await this.cluster.read<RowDataPacket>(
       `SELECT COUNT(*) AS n FROM recovery_codes WHERE user_id = ? AND used_by = ''`,

@@ -12,9 +12,9 @@ import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
-import { claimantOf } from '../http/claimant.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
-import { letters } from '../account/letters.js';
+import { accountMails } from '../account/account-mails.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -23,12 +23,15 @@ import { RecoveryCodesService } from './recovery-codes.service.js';
 import { SecretBox } from './secret-box.js';
 import { base32, otpauthUri, stepOf } from './totp.js';
 
-/** The key of the session that remembers whose password was right. */
+/** The key in the session of the user whose password was right. */
 const key = 'secondFactor';
-/** The key that keeps the sealed secret of an app until a code of it was seen: in the one session that made it. */
+/**
+ * The key in the session of the encrypted secret of an app that is not confirmed yet: only the session that created it
+ * can confirm it.
+ */
 const enrolmentKey = 'enrolment';
 
-/** Whose password was right, until the second step. */
+/** A sign-in whose password was right and whose second step is missing. */
 interface Pending {
   readonly userId: string;
   readonly epoch: number;
@@ -37,7 +40,7 @@ interface Pending {
   readonly endsAt: number;
 }
 
-/** What to put into an authenticator app. */
+/** The data for an authenticator app. */
 export interface Enrolment {
   readonly secret: string;
   readonly uri: string;
@@ -63,8 +66,8 @@ export class SecondFactorService {
   }
 
   /**
-   * True when the account has a second factor: then the login waits in the session for `complete`.
-   * @throws {PasskeyRequiredError} when the site demands one and it is a passkey: else the password alone would be
+   * True if the account has a second factor: the sign-in then waits in the session for `complete`.
+   * @throws {PasskeyRequiredError} if the site requires one and it is a passkey: otherwise the password alone would be
    * enough to set up another
    */
   async begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
@@ -79,7 +82,7 @@ export class SecondFactorService {
     return true;
   }
 
-  /** Whether a login waits for its second step in this session. */
+  /** Whether this session has a sign-in that waits for its second step. */
   isPending(request: Request): boolean {
     const pending = request.session?.[key] as Pending | undefined;
     return pending !== undefined && Date.now() < pending.endsAt;
@@ -100,14 +103,17 @@ export class SecondFactorService {
     return { user, returnTo };
   }
 
-  /** The account of who is signed in, when this is a code of theirs. @throws {InvalidInputError} @throws {TooManyAttemptsError} */
+  /**
+   * The account of the signed-in user, if this is a code of theirs. @throws {InvalidInputError} @throws
+   * {TooManyAttemptsError}
+   */
   async prove(request: Request, code: string): Promise<Account> {
     const account = await this.accounts.account(request);
     await this.assertProved(request, account.user, code);
     return account;
   }
 
-  /** `enrolment` while an app is being set up in this session, as long as its proof of identity is fresh. */
+  /** `enrolment` while an app is being set up in this session and the proof of identity is fresh. */
   async state(request: Request): Promise<{ since: Date | null; recoveryCodes: number; enrolment?: Enrolment }> {
     const user = await this.accounts.current(request);
     const secret = !user.totpSince && isFresh(request) && this.enrolling(request, user);
@@ -119,7 +125,7 @@ export class SecondFactorService {
   }
 
   /**
-   * Makes a secret for an app; it counts once `confirm` has seen a code of it, in this session and soon.
+   * Creates a secret for an app. It is in force when `confirm` has seen a code of it, in this session and soon.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async enrol(request: Request, password: string): Promise<Enrolment> {
@@ -133,7 +139,7 @@ export class SecondFactorService {
   }
 
   /**
-   * Switches the second factor on, ends all other sessions, and makes the recovery codes.
+   * Turns the second factor on, ends all other sessions, and creates the recovery codes.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
   async confirm(request: Request, code: string): Promise<string[]> {
@@ -148,17 +154,18 @@ export class SecondFactorService {
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
-    if (!(await this.users.addTotp(user.id, this.box.seal(user.id, secret), step, claimantOf(request)))) throw wrong;
+    if (!(await this.users.addTotp(user.id, this.box.seal(user.id, secret), step, idempotencyKeyOf(request))))
+      throw wrong;
     const recoveryCodes = await this.codes.renew(user.id);
     delete request.session![enrolmentKey];
     await this.signIns.renew(request, { user }, { enrolled: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-added', request, {}, { factor: 'totp' });
-    this.mails.send(user.email, letters.secondFactor(user.name, true));
+    this.mails.send(user.email, accountMails.secondFactor(user.name, true));
     return recoveryCodes;
   }
 
-  /** Switches it off. @throws {InvalidInputError} */
+  /** Turns the second factor off. @throws {InvalidInputError} */
   async remove(request: Request, password: string): Promise<void> {
     const { user, epoch } = await this.accounts.proveFully(request, password);
     if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length === 0)
@@ -170,7 +177,7 @@ export class SecondFactorService {
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
-    this.mails.send(user.email, letters.secondFactor(user.name, false));
+    this.mails.send(user.email, accountMails.secondFactor(user.name, false));
   }
 
   private async assertProved(request: Request, user: User, code: string): Promise<void> {
@@ -183,8 +190,8 @@ export class SecondFactorService {
   private async check(request: Request, user: User, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
     if (user.totpSecret && /^\d{6}$/.test(compact)) {
-      if (await this.checkTotp(user, user.totpSecret, compact, claimantOf(request))) return true;
-    } else if (await this.codes.claim(user.id, code, claimantOf(request))) {
+      if (await this.checkTotp(user, user.totpSecret, compact, idempotencyKeyOf(request))) return true;
+    } else if (await this.codes.use(user.id, code, idempotencyKeyOf(request))) {
       this.audit.note('recovery-code-used', request, { userId: user.id });
       return true;
     }
@@ -192,15 +199,15 @@ export class SecondFactorService {
     return false;
   }
 
-  private async checkTotp(user: User, sealed: Buffer, code: string, claimant: string): Promise<boolean> {
+  private async checkTotp(user: User, sealed: Buffer, code: string, idempotencyKey: string): Promise<boolean> {
     const { secret, isOld } = this.box.open(user.id, sealed);
     const step = stepOf(secret, code, Date.now());
-    if (step === undefined || !(await this.users.takeTotpStep(user.id, step, claimant))) return false;
+    if (step === undefined || !(await this.users.useTotpStep(user.id, step, idempotencyKey))) return false;
     if (isOld) await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret) });
     return true;
   }
 
-  /** The secret of the app that is being set up in this session, if one is. */
+  /** The secret of the app that is being set up in this session, if there is one. */
   private enrolling(request: Request, user: User): Buffer | undefined {
     const sealed = request.session![enrolmentKey] as string | undefined;
     return sealed === undefined ? undefined : this.box.open(user.id, Buffer.from(sealed, 'base64url')).secret;

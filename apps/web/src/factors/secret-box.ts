@@ -1,10 +1,10 @@
-// Seals the secrets of authenticator apps before they are stored, so that the database alone lets nobody in.
+// Encrypts the secrets of authenticator apps before they are stored, so that the database alone signs nobody in.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** AES-256-GCM, bound to its owner. The first of the app's secrets seals, all open. */
+/** AES-256-GCM, bound to the owner. The first of the app's secrets encrypts, all decrypt. */
 export class SecretBox {
   private readonly keys: readonly Buffer[];
 
@@ -18,7 +18,7 @@ export class SecretBox {
     return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** @throws {Error} when none of the keys opens it: a fault of the settings or the database, not of the user */
+  /** @throws {Error} when no key decrypts it: a fault of the settings or the database, not of the user */
   open(owner: string, sealed: Buffer): { secret: Buffer; isOld: boolean } {
     for (const [number, key] of this.keys.entries()) {
       try {
@@ -29,7 +29,7 @@ export class SecretBox {
         const secret = Buffer.concat([cipher.update(sealed.subarray(nonceBytes, -tagBytes)), cipher.final()]);
         return { secret, isOld: number > 0 };
       } catch {
-        // Sealed with another key: the next one.
+        // Encrypted with another key: try the next one.
       }
     }
     throw new Error(

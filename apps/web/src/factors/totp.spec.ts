@@ -1,4 +1,4 @@
-// One-time passwords against the RFC's own vectors, and the box that keeps their secrets (OWASP ASVS 5.0, V6.5).
+// One-time passwords against the RFC's own vectors, and the encryption of their secrets (OWASP ASVS 5.0, V6.5).
 import { describe, expect, it } from '@jest/globals';
 import { SecretBox } from './secret-box.js';
 import { base32, otpauthUri, stepOf, totpCode } from './totp.js';

@@ -1,4 +1,5 @@
-// Time-based one-time passwords (RFC 6238 over RFC 4226): six digits, SHA-1, 30 seconds, as every authenticator app has.
+// Time-based one-time passwords (RFC 6238 over RFC 4226): six digits, SHA-1, 30 seconds, which every authenticator app
+// supports.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 const stepMs = 30_000;
@@ -15,8 +16,8 @@ export function totpCode(secret: Buffer, step: number): string {
 }
 
 /**
- * The time step that a code belongs to: the current one or, for clocks that differ, one of its neighbours; undefined
- * when it is none of theirs. Whoever asks must see to it that no step counts twice (OWASP ASVS 6.5.1).
+ * The time step of a code: the current one or, for clocks that differ, the one before or after it; else undefined. The
+ * caller must ensure that no step counts twice (OWASP ASVS 6.5.1).
  */
 export function stepOf(secret: Buffer, code: string, now: number): number | undefined {
   const current = Math.floor(now / stepMs);
@@ -27,7 +28,7 @@ export function stepOf(secret: Buffer, code: string, now: number): number | unde
   });
 }
 
-/** What an authenticator app reads from the QR code. */
+/** The content of the QR code for an authenticator app. */
 export function otpauthUri(secret: Buffer, issuer: string, account: string): string {
   const label = `${encodeURIComponent(issuer)}:${encodeURIComponent(account)}`;
   return `otpauth://totp/${label}?secret=${base32(secret)}&issuer=${encodeURIComponent(issuer)}`;

@@ -1,4 +1,4 @@
-// /healthz and /readyz of the public port: before everything else, so that they need no session and no database.
+// /healthz and /readyz of the public port: before all other middleware, so that they need no session and no database.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Readiness } from './readiness.js';
 
@@ -8,7 +8,7 @@ export function healthEndpoints(readiness: Readiness): RequestHandler {
     if (request.path === '/healthz') {
       response.set('Cache-Control', 'no-store').json({ alive: true });
     } else if (request.path === '/readyz') {
-      // Where the databases are is for the metrics port only.
+      // The addresses of the databases are shown on the metrics port only.
       const { ready, phase } = readiness.report();
       response
         .set('Cache-Control', 'no-store')

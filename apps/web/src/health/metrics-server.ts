@@ -1,4 +1,4 @@
-// The second listener, never public: /metrics, and /healthz and /readyz from the first moment of start to the end.
+// The metrics port, never public: /metrics, and /healthz and /readyz from the beginning of the start to the end.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { listen } from '../lifecycle/listen.js';
 import type { Metrics } from './metrics.js';

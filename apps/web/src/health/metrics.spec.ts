@@ -1,4 +1,4 @@
-// What is measured: each event is counted under its own name, and the dashboard asks for nothing that is not measured.
+// The metrics: each event is counted under its own name, and the dashboard queries only metrics that exist.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { AuditService } from '../audit/audit.service.js';

@@ -1,4 +1,4 @@
-// What is measured, in Prometheus' format.
+// The metrics, in Prometheus' format.
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessions, SessionEvent } from '@roam/session';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
@@ -9,7 +9,7 @@ import type { Admission } from '../http/admission.js';
 import type { BreachedPasswords } from '../users/breached-passwords.js';
 import type { Readiness } from './readiness.js';
 
-/** Which events are the end of an attempt to sign in, or of one of its steps. */
+/** The audit events that end a sign-in attempt or one of its steps. */
 const loginResults: Partial<Record<AuditEventName, string>> = {
   login: 'success',
   'login-failed': 'failure',
@@ -20,157 +20,105 @@ const loginResults: Partial<Record<AuditEventName, string>> = {
 
 export class Metrics {
   readonly registry = new Registry();
-  private readonly durations: Histogram;
-  private readonly operations: Counter;
-  private readonly logins: Counter;
-  private readonly events: Counter;
-  private readonly sessionEvents: Counter;
-  private readonly breachChecks: Counter;
-  private readonly uncaughtErrors: Counter;
+  private readonly durations = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Duration of requests, by method, route and status',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5],
+    registers: [this.registry],
+  });
+  private readonly operations = this.counter(
+    'roam_session_operations_total',
+    'Calls to the session store, by operation',
+    ['operation'],
+  );
+  private readonly logins = this.counter(
+    'roam_logins_total',
+    'Sign-in attempts, by result and, where they succeeded, by the kind of proof',
+    ['result', 'by'],
+  );
+  private readonly events = this.counter('roam_audit_events_total', 'Events of the audit log, by name', ['event']);
+  private readonly sessionEvents = this.counter(
+    'roam_session_events_total',
+    'Session events, by type: merged changes, refused revivals, thefts, failed touches and others',
+    ['type'],
+  );
+  private readonly breachChecks = this.counter(
+    'roam_breach_checks_total',
+    'Checks against the breached-password service, by result',
+    ['result'],
+  );
+  private readonly uncaughtErrors = this.counter(
+    'roam_uncaught_errors_total',
+    'Uncaught errors, by whether their request is known',
+    ['attributed'],
+  );
 
   constructor(readiness: Readiness) {
     collectDefaultMetrics({ register: this.registry });
-    this.durations = new Histogram({
-      name: 'http_request_duration_seconds',
-      help: 'Duration of requests, by method, route and status',
-      labelNames: ['method', 'route', 'status'],
-      buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5],
-      registers: [this.registry],
-    });
-    this.operations = new Counter({
-      name: 'roam_session_operations_total',
-      help: 'Calls to the session store, by operation',
-      labelNames: ['operation'],
-      registers: [this.registry],
-    });
-    this.logins = new Counter({
-      name: 'roam_logins_total',
-      help: 'Sign-in attempts, by result and, where they succeeded, by the kind of proof',
-      labelNames: ['result', 'by'],
-      registers: [this.registry],
-    });
-    this.events = new Counter({
-      name: 'roam_audit_events_total',
-      help: 'Events of the audit log, by name',
-      labelNames: ['event'],
-      registers: [this.registry],
-    });
-    this.sessionEvents = new Counter({
-      name: 'roam_session_events_total',
-      help: 'Session events, by type: merged changes, refused revivals, thefts, failed touches and others',
-      labelNames: ['type'],
-      registers: [this.registry],
-    });
-    this.breachChecks = new Counter({
-      name: 'roam_breach_checks_total',
-      help: 'Checks against the breached-password service, by result',
-      labelNames: ['result'],
-      registers: [this.registry],
-    });
-    this.uncaughtErrors = new Counter({
-      name: 'roam_uncaught_errors_total',
-      help: 'Errors that nobody caught, by whether it is known which request they belong to',
-      labelNames: ['attributed'],
-      registers: [this.registry],
-    });
-    new Gauge({
-      name: 'roam_marked_for_replacement',
-      help: '1 when this server waits for its turn to be replaced, after an error that nobody caught',
-      registers: [this.registry],
-      collect() {
-        this.set(readiness.isMarked() ? 1 : 0);
-      },
-    });
-    new Gauge({
-      name: 'roam_session_migration',
-      help: 'Sessions that this server found in the old store only, moved to the new store, and failed to move',
-      labelNames: ['phase', 'count'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
+    this.observeReadiness(readiness);
+  }
+
+  /** Shows whether this server serves, and the state of the nodes and places that it depends on. */
+  private observeReadiness(readiness: Readiness): void {
+    this.gauge(
+      'roam_marked_for_replacement',
+      '1 while this server is marked for replacement after an uncaught error',
+      [],
+      (gauge) => gauge.set(readiness.isMarked() ? 1 : 0),
+    );
+    this.gauge(
+      'roam_session_migration',
+      'Sessions that this server found in the old store only, moved to the new store, and failed to move',
+      ['phase', 'count'],
+      (gauge) => {
         const { phase, ...counts } = readiness.storage?.progress?.() ?? {};
-        if (phase) for (const [count, value] of Object.entries(counts)) this.set({ phase, count }, value);
+        if (phase) for (const [count, value] of Object.entries(counts)) gauge.set({ phase, count }, value);
       },
-    });
-    new Gauge({
-      name: 'roam_ready',
-      help: '1 while this server takes traffic, else 0',
-      registers: [this.registry],
-      collect() {
-        this.set(readiness.phase === 'ready' ? 1 : 0);
+    );
+    this.gauge('roam_ready', '1 while this server takes traffic, else 0', [], (gauge) =>
+      gauge.set(readiness.phase === 'ready' ? 1 : 0),
+    );
+    this.gauge(
+      'roam_mysql_node_state',
+      'State of each MySQL node as this server sees it: 1 for the current state, else 0',
+      ['node', 'state'],
+      (gauge) => {
+        for (const { name: node, state } of readiness.nodes()) setState(gauge, { node }, state);
       },
-    });
-    new Gauge({
-      name: 'roam_mysql_node_state',
-      help: 'State of each MySQL node as this server sees it: 1 for the current state, else 0',
-      labelNames: ['node', 'state'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const node of readiness.nodes()) {
-          for (const state of ['online', 'fenced', 'down'])
-            this.set({ node: node.name, state }, node.state === state ? 1 : 0);
-        }
+    );
+    this.gauge(
+      'roam_session_place_state',
+      'State of each mount or web server that keeps sessions, as this server sees it: 1 for the current state, else 0',
+      ['place', 'state'],
+      (gauge) => {
+        for (const { name: place, state } of readiness.places()) setState(gauge, { place }, state);
       },
-    });
-    new Gauge({
-      name: 'roam_session_place_state',
-      help: 'State of each mount or web server that keeps sessions, as this server sees it: 1 for the current state, else 0',
-      labelNames: ['place', 'state'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const place of readiness.places()) {
-          for (const state of ['online', 'fenced', 'down'])
-            this.set({ place: place.name, state }, place.state === state ? 1 : 0);
-        }
-      },
-    });
-    new Gauge({
-      name: 'roam_mysql_node_lag_seconds',
-      help: 'Replication lag of each MySQL node, as last seen',
-      labelNames: ['node'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { name, lagMs } of readiness.nodes())
-          if (lagMs !== undefined) this.set({ node: name }, lagMs / 1_000);
-      },
+    );
+    this.gauge('roam_mysql_node_lag_seconds', 'Replication lag of each MySQL node, as last seen', ['node'], (gauge) => {
+      for (const { name: node, lagMs } of readiness.nodes())
+        if (lagMs !== undefined) gauge.set({ node }, lagMs / 1_000);
     });
   }
 
-  /** Shows what is in hand and what was refused. */
-  observe(admission: Admission): void {
-    const registers = [this.registry];
-    new Gauge({
-      name: 'http_requests_in_hand',
-      help: 'Requests in progress',
-      registers,
-      collect() {
-        this.set(admission.inHand);
-      },
-    });
-    new Gauge({
-      name: 'http_requests_refused_total',
-      help: 'Requests refused because of overload',
-      registers,
-      collect() {
-        this.set(admission.refused);
-      },
-    });
+  /** Shows the requests in progress and the requests that were refused. */
+  observeAdmission(admission: Admission): void {
+    this.gauge('http_requests_in_hand', 'Requests in progress', [], (gauge) => gauge.set(admission.inProgress));
+    this.gauge('http_requests_refused_total', 'Requests refused because of overload', [], (gauge) =>
+      gauge.set(admission.refused),
+    );
   }
 
-  /** Shows how the cluster of databases had to help itself. */
+  /** Shows the failovers and retries of the cluster of databases. */
   observeCluster(cluster: Pick<MysqlCluster, 'stats'>): void {
-    new Gauge({
-      name: 'roam_mysql_events_total',
-      help: 'Events of the MySQL cluster, by type: fenced nodes, statements moved to another node or repeated, lost answers, pauses of this process',
-      labelNames: ['type'],
-      registers: [this.registry],
-      collect() {
-        for (const [type, count] of Object.entries(cluster.stats())) this.set({ type }, count as number);
+    this.gauge(
+      'roam_mysql_events_total',
+      'Events of the MySQL cluster, by type: fenced nodes, statements moved to another node or repeated, lost answers, pauses of this process',
+      ['type'],
+      (gauge) => {
+        for (const [type, count] of Object.entries(cluster.stats())) gauge.set({ type }, count as number);
       },
-    });
+    );
   }
 
   countSessionEvent(type: SessionEvent['type']): void {
@@ -181,7 +129,7 @@ export class Metrics {
     this.uncaughtErrors.inc({ attributed: attributed ? 'yes' : 'no' });
   }
 
-  /** Counts what the audit log tells. */
+  /** Counts the events of the audit log. */
   countEvents(audit: AuditService): void {
     audit.onEvent = ({ event, details }) => {
       this.events.inc({ event });
@@ -190,12 +138,12 @@ export class Metrics {
     };
   }
 
-  /** Counts what the service of breached passwords says. */
+  /** Counts the results of checks against the breached-password service. */
   countBreachChecks(breached: BreachedPasswords): void {
     breached.onChecked = (result) => this.breachChecks.inc({ result });
   }
 
-  /** The store with each call counted, by operation. */
+  /** A proxy of the store that counts each call by its operation. */
   counted<T extends AnySessions>(store: T): T {
     const methods = new Map<PropertyKey, unknown>();
     return new Proxy(store, {
@@ -212,7 +160,7 @@ export class Metrics {
     });
   }
 
-  /** Measures each request until its response has been handed over. */
+  /** Measures each request until its response has been passed to the socket. */
   middleware(): RequestHandler {
     return (request: Request, response: Response, next: NextFunction) => {
       const stop = this.durations.startTimer();
@@ -224,4 +172,27 @@ export class Metrics {
       next();
     };
   }
+
+  private counter(name: string, help: string, labelNames: string[]): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** A gauge that `collect` sets anew each time that the metrics are read. */
+  private gauge(name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  }
+}
+
+/** 1 for the current state, 0 for the others. */
+function setState(gauge: Gauge, labels: Readonly<Record<string, string>>, current: string): void {
+  for (const state of ['online', 'fenced', 'down']) gauge.set({ ...labels, state }, state === current ? 1 : 0);
 }

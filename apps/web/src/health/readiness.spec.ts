@@ -1,4 +1,4 @@
-// When a server says that it can serve.
+// When a server reports that it is ready.
 import { describe, expect, it } from '@jest/globals';
 import type { NodeStatus } from '@roam/mysql-cluster';
 import { MemorySessionStore } from '@roam/session';

@@ -1,14 +1,14 @@
-// Whether this server may get traffic, and how each thing that it depends on is.
+// Whether this server may get traffic, and the state of its dependencies.
 import type { NodeStatus } from '@roam/mysql-cluster';
 import type { SessionPlace, SessionStorage } from '../session/session-storage.js';
 
 /**
  * `starting`: not yet ready; `ready`: takes traffic; `cut-off`: has lost its store and waits for it; `catching-up`: was
- * frozen and looks anew at all that it depends on; `draining`: ends.
+ * paused and checks its dependencies again; `draining`: is stopping.
  */
 export type Phase = 'starting' | 'ready' | 'cut-off' | 'catching-up' | 'draining';
 
-/** What `/readyz` says. */
+/** The answer of `/readyz`. */
 export interface ReadinessReport {
   readonly ready: boolean;
   readonly phase: Phase;
@@ -17,53 +17,53 @@ export interface ReadinessReport {
     readonly sessions: {
       readonly method?: string;
       readonly usable: boolean;
-      /** Mounts or other servers, where the method has any: it may serve without some of them. */
+      /** The mounts or other servers that keep sessions. The method may serve without some of them. */
       readonly places: readonly SessionPlace[];
-      /** The web server that takes the writes of all, where one does; null while none can. */
+      /** The web server that takes all writes, if the method has one; null while none can. */
       readonly leader?: string | null;
     };
   };
   readonly waitingFor?: string;
-  /** It serves until it is its turn to be replaced. */
+  /** The server is marked for replacement, and serves until then. */
   readonly markedForReplacement?: true;
 }
 
 export class Readiness {
   phase: Phase = 'starting';
-  /** What start is waiting for, in words. */
+  /** The dependency that the start waits for, in words. */
   waitingFor: string | undefined;
   /** Set as soon as the cluster is connected. */
   nodes: () => readonly NodeStatus[] = () => [];
-  /** Likewise: whether MySQL is known to be out of reach, so that nothing that needs it has to wait. */
+  /** Likewise: whether MySQL is known to be out of reach, so that requests need not wait for it. */
   isOut: () => boolean = () => false;
   /** Likewise: whether databases come back from an outage, one after the other. */
   isRecovering: () => boolean = () => false;
 
-  /** Set when the server serves: whether an error that nobody caught has marked it for replacement. */
+  /** Set when the server serves: whether an uncaught error has marked it for replacement. */
   isMarked: () => boolean = () => false;
 
-  /** Set as soon as the sessions' storage is open. */
+  /** Set as soon as the session storage is open. */
   storage: SessionStorage | undefined;
 
-  /** Whether accounts can be written somewhere. */
+  /** Whether at least one node accepts writes. */
   hasUsableNode(): boolean {
     return this.nodes().some((node) => node.state === 'online' && node.writable);
   }
 
-  /** Where sessions are kept beside this server and MySQL. */
+  /** The mounts or other web servers that keep sessions. */
   places(): readonly SessionPlace[] {
     return this.storage?.places?.() ?? [];
   }
 
-  /** The web server that takes the writes of all, null while none can; undefined where every server writes. */
+  /** The web server that takes all writes, null while none can; undefined if every server writes. */
   leader(): string | null | undefined {
     const leader = this.storage?.leader;
     return leader && (leader() ?? null);
   }
 
-  /** What keeps this server from serving people who are signed in; undefined when nothing does. */
+  /** The dependency that is missing to serve signed-in users; undefined if none is. */
   missing(): string | undefined {
-    // One that takes no writes, while a group elects its primary, shows people's sessions all the same.
+    // A node that takes no writes, while a group elects its primary, can still show sessions.
     const hasNode = this.nodes().some(({ state }) => state === 'online');
     if (!hasNode && !this.storage?.withoutMysql) return 'a usable MySQL node';
     return this.storage?.missing();

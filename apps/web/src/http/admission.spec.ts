@@ -1,4 +1,4 @@
-// Admission: what runs, waits and is refused; and that everything is as before when the load is over.
+// Admission: which requests run, wait and are refused, and that nothing remains after the load.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import express, { type Response } from 'express';
 import { createServer, type Server } from 'node:http';
@@ -16,11 +16,11 @@ afterEach(() => {
   server.closeAllConnections();
 });
 
-/** Two run, two wait for longer than a machine stands still by itself; each request runs until it is released. */
+/** Two run, two wait for longer than a machine pauses by itself; each request runs until it is released. */
 async function serve(waitMs = 2000) {
   const admission = new Admission({ running: 2, waiting: 2, waitMs }, heartbeat, pino({ level: 'silent' }));
   const running: Response[] = [];
-  /** The address of the request that each one runs as part of, in the order in which they run. */
+  /** The path of the request in whose context each handler runs, in order. */
   const ranAs: (string | undefined)[] = [];
   const app = express();
   const arrived: string[] = [];
@@ -48,17 +48,17 @@ describe('Admission', () => {
     const first = [ask(), ask()];
     await until(() => running.length === 2);
     const waiting = [ask(), ask()];
-    // The queue is full as soon as somebody is refused.
+    // A refusal shows that the queue is full.
     let refused = await ask('/api/me');
     while (refused.status !== 503) refused = await ask('/api/me');
     expect(refused.headers.get('retry-after')).toBe('2');
     expect(await refused.json()).toMatchObject({ error: { code: 'overloaded' } });
     for (const response of running.splice(0)) response.send('done');
     expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
-    await until(() => running.length > 0 || admission.inHand === 0);
+    await until(() => running.length > 0 || admission.inProgress === 0);
     while ((await Promise.race([Promise.all(waiting), sleep(10)])) === undefined)
       for (const response of running.splice(0)) response.send('done');
-    await until(() => admission.inHand === 0);
+    await until(() => admission.inProgress === 0);
     const again = ask();
     await until(() => running.length === 1);
     running[0].send('again');

@@ -1,4 +1,4 @@
-// Takes on no more requests than can be answered in time: a few run, a few wait briefly, the rest is told to come again.
+// Admission: a limited number of requests run, a limited number wait briefly, and the others are answered 503.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
@@ -7,7 +7,7 @@ import type { Heartbeat } from '../lifecycle/heartbeat.js';
 export interface AdmissionLimits {
   /** Requests that run at once. */
   readonly running: number;
-  /** Requests that may wait for their turn. */
+  /** Requests that may wait. */
   readonly waiting: number;
   /** Milliseconds that a request may have waited, in the socket or in the queue, before it is refused. */
   readonly waitMs: number;
@@ -20,16 +20,16 @@ interface Waiting {
   readonly next: NextFunction;
 }
 
-/** Whoever wants to leave must be able to, whatever the others do. */
-const ending = /^\/(api\/)?(logout|sessions)(\/|$)/;
+/** The requests that end a session: they are never refused. */
+const endingPaths = /^\/(api\/)?(logout|sessions)(\/|$)/;
 
 /**
- * Two signs of overload: too many requests in hand (something behind is slow), and requests that lay unread because the
- * event loop was busy (the processor is the limit). A refusal is made before anything is parsed, read or logged, and is
- * final: nginx does not ask another server.
+ * There are two signs of overload. Too many running requests: a dependency is slow. Requests that lay unread in the
+ * socket: the processor is the limit. A request is refused before it is parsed, read or logged. The refusal is final:
+ * nginx does not ask another server.
  */
 export class Admission {
-  /** How many were refused since the start. */
+  /** The number of refused requests since the start. */
   refused = 0;
   private running = 0;
   private readonly queue: Waiting[] = [];
@@ -43,7 +43,7 @@ export class Admission {
   ) {}
 
   /** Requests that run now. */
-  get inHand(): number {
+  get inProgress(): number {
     return this.running;
   }
 
@@ -52,12 +52,12 @@ export class Admission {
     return (request: Request, response: Response, next: NextFunction) => {
       const { heartbeat, queue } = this;
       const now = heartbeat.now();
-      const isEnding = request.method !== 'GET' && ending.test(request.path);
-      if (isEnding) return this.run(response, next);
+      const endsSession = request.method !== 'GET' && endingPaths.test(request.path);
+      if (endsSession) return this.run(response, next);
       const since = heartbeat.unreadSince;
       if (now - since > waitMs || queue.length >= waiting) return this.refuse(request, response);
       if (this.running < running) return this.run(response, next);
-      // It is let in by the end of another request, as whose part it must not run.
+      // The end of another request starts it, but it must not run in that request's async context.
       const waiter = { since, request, response, next: AsyncLocalStorage.bind(next) };
       queue.push(waiter);
       const timer = setTimeout(() => {
@@ -83,7 +83,7 @@ export class Admission {
     while (this.running < this.limits.running) {
       const waiter = this.queue.shift();
       if (!waiter) return;
-      // Whoever has hung up needs no answer.
+      // A client that has closed the connection needs no answer.
       if (waiter.response.destroyed) continue;
       waiter.request.waitedMs = this.heartbeat.now() - waiter.since;
       this.run(waiter.response, waiter.next);
@@ -102,12 +102,12 @@ export class Admission {
     response.end(isApi ? json : html);
   }
 
-  /** One line a second at most, however many are refused. */
+  /** At most one log line per second. */
   private report(): void {
     const now = this.heartbeat.now();
     if (now - this.reportedAt < 1_000) return;
     this.logger.warn(
-      { refused: this.refused - this.reported, inHand: this.running },
+      { refused: this.refused - this.reported, inProgress: this.running },
       'overloaded: requests are refused with 503; if this lasts, add web servers or processors',
     );
     this.reportedAt = now;

@@ -1,10 +1,10 @@
-// What a request can be refused for: small classes with a stable code and the status that goes with it.
+// The errors that a request can be refused with: small classes with a stable code and a status.
 
-/** Base of the app's errors. `code` is stable; `message` is for people and may change. */
+/** The base class of the app's errors. `code` is stable; `message` is for users and may change. */
 export abstract class AppError extends Error {
   abstract readonly code: string;
   abstract readonly status: number;
-  /** Seconds after which trying again makes sense; sent as `Retry-After`. */
+  /** After how many seconds the client may try again; sent as `Retry-After`. */
   readonly retryAfter?: number;
 
   override get name(): string {
@@ -12,7 +12,7 @@ export abstract class AppError extends Error {
   }
 }
 
-/** What is wrong with each field, by field name. */
+/** The fault of each field, by field name. */
 export type FieldFaults = Readonly<Record<string, string>>;
 
 export class InvalidInputError extends AppError {
@@ -33,7 +33,7 @@ export class InvalidCredentialsError extends AppError {
   }
 }
 
-/** Too many failed attempts, or too many in all. The same for accounts that exist and that do not. */
+/** Too many failed attempts, or too many attempts. The same for accounts that exist and for others. */
 export class TooManyAttemptsError extends AppError {
   readonly code = 'too_many_attempts';
   readonly status = 429;
@@ -47,7 +47,7 @@ export class TooManyAttemptsError extends AppError {
   }
 }
 
-/** The proof of identity was right, but the account is switched off. */
+/** The credentials were right, but the account is deactivated. */
 export class AccountDeactivatedError extends AppError {
   readonly code = 'account_deactivated';
   readonly status = 403;
@@ -57,7 +57,7 @@ export class AccountDeactivatedError extends AppError {
   }
 }
 
-/** The token of a mail is unknown, too old, or was used. */
+/** The token of an e-mail is unknown, has expired or was used. */
 export class InvalidTokenError extends AppError {
   readonly code = 'invalid_token';
   readonly status = 400;
@@ -67,7 +67,7 @@ export class InvalidTokenError extends AppError {
   }
 }
 
-/** The token of a mail belongs to another account than the one that is signed in. */
+/** The token of an e-mail belongs to another account than the signed-in one. */
 export class OtherAccountError extends AppError {
   readonly code = 'other_account';
   readonly status = 403;
@@ -87,7 +87,7 @@ export class SecondFactorRequiredError extends AppError {
   }
 }
 
-/** The site demands a second factor and this account has none: nothing but setting one up is possible. */
+/** The site requires a second factor and this account has none: only setting one up is allowed. */
 export class SecondFactorMissingError extends AppError {
   readonly code = 'second_factor_missing';
   readonly status = 403;
@@ -97,7 +97,7 @@ export class SecondFactorMissingError extends AppError {
   }
 }
 
-/** The site demands a second factor; the account's is a passkey, which comes instead of the password. */
+/** The site requires a second factor, and the account's one is a passkey, which replaces the password. */
 export class PasskeyRequiredError extends AppError {
   readonly code = 'passkey_required';
   readonly status = 401;
@@ -107,7 +107,7 @@ export class PasskeyRequiredError extends AppError {
   }
 }
 
-/** What a browser signed is not by a passkey of ours, or not what it was asked to sign. */
+/** The signature is not by a known passkey, or not for the challenge of this browser. */
 export class InvalidPasskeyError extends AppError {
   readonly code = 'invalid_passkey';
   readonly status = 401;
@@ -144,7 +144,7 @@ export class EmailTakenError extends AppError {
   }
 }
 
-/** The last proof of identity is too old; pages lead to where a new one can be given. */
+/** The last re-authentication is too old; pages redirect to the form for a new one. */
 export class ReauthenticationRequiredError extends AppError {
   readonly code = 'reauthentication_required';
   readonly status = 403;
@@ -194,13 +194,13 @@ export class NotFoundError extends AppError {
   }
 }
 
-/** What the session method in use cannot do. */
+/** The session method does not support the operation. */
 export class NotSupportedError extends AppError {
   readonly code = 'not_supported';
   readonly status = 501;
 }
 
-/** This server has more to do than it can; final, not to be retried on another server. */
+/** The server is overloaded. Final: not to be retried on another server. */
 export class OverloadedError extends AppError {
   readonly code = 'overloaded';
   readonly status = 503;
@@ -211,7 +211,7 @@ export class OverloadedError extends AppError {
   }
 }
 
-/** The request took longer than a request may. */
+/** The request exceeded its time limit. */
 export class DeadlineError extends AppError {
   readonly code = 'timeout';
   readonly status = 503;
@@ -233,7 +233,7 @@ export class UnavailableError extends AppError {
   }
 }
 
-/** The sessions' store does not answer, and the site can be read only. */
+/** The session store does not answer, and the site is read-only. */
 export class OutageError extends AppError {
   readonly code = 'outage';
   readonly status = 503;
@@ -246,7 +246,7 @@ export class OutageError extends AppError {
   }
 }
 
-/** A refusal by protocol rules: the body cannot be read, the method or address does not exist, and so on. */
+/** A violation of the protocol: the body cannot be read, the method or address does not exist, and so on. */
 export class RequestError extends AppError {
   constructor(
     readonly status: number,

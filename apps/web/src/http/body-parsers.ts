@@ -1,4 +1,4 @@
-// Reads request bodies: JSON under /api, forms elsewhere, small, and with a clear refusal of everything else.
+// Reads request bodies: JSON under /api, forms elsewhere, up to a size limit; refuses everything else with a reason.
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { limits } from '../config/limits.js';
 import { RequestError } from './app.errors.js';
@@ -31,7 +31,7 @@ function hasBody(request: Request): boolean {
   return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
 }
 
-/** What body-parser found wrong, in our words. */
+/** The app's error for an error of body-parser. */
 function refusal(error: unknown): unknown {
   const { type, status } = error as { type?: string; status?: number };
   switch (type) {

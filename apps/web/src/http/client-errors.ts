@@ -1,4 +1,4 @@
-// Answers what Node's HTTP parser refuses before there is a request: headers too large, or not HTTP at all.
+// Answers requests that Node's HTTP parser refuses: headers too large, or not HTTP at all.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { limits } from '../config/limits.js';

@@ -24,7 +24,7 @@ afterEach(() => {
   rejections.mockClear();
 });
 
-/** Serves this handler with a limit of 40 ms; `late` resolves when the handler is through. */
+/** Serves this handler with a limit of 40 ms; `late` resolves when the handler has ended. */
 async function serve(handler: (request: Request, response: Response) => Promise<void>) {
   const sessions = new SessionManager({
     store: new MemorySessionStore(),
@@ -45,7 +45,7 @@ async function serve(handler: (request: Request, response: Response) => Promise<
   const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   const body = await response.text();
   await done;
-  // What the handler left behind has had its turn.
+  // The callbacks that the handler left behind have run.
   await new Promise((resolve) => setTimeout(resolve, 20));
   return { status: response.status, body, response };
 }

@@ -1,4 +1,4 @@
-// Ends a request that takes longer than a request may, before the proxy in front gives up on it.
+// Answers 503 to a request that exceeds its time limit, before the proxy gives up.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
@@ -8,13 +8,13 @@ declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
     interface Request {
-      /** The heartbeat's time before which this request had not been sent in full. */
+      /** The time of the heartbeat at which this request may have arrived at the earliest. */
       since?: number;
-      /** Milliseconds for which it waited for its turn. */
+      /** Milliseconds that the request waited for admission. */
       waitedMs?: number;
-      /** Milliseconds that it may take, from `since`. */
+      /** The time limit of the request in milliseconds, from `since`. */
       limitMs?: number;
-      /** It has taken longer, and was answered so. */
+      /** The request exceeded its limit and was answered 503. */
       hasMissedDeadline?: boolean;
     }
   }
@@ -23,20 +23,20 @@ declare global {
 const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appendHeader', 'removeHeader'] as const;
 
 /**
- * Answers 503 when the handler has not answered `limitMs()` after the request was read. It uses the response's own methods
- * as they are here, before the session wraps them: this answer must not wait for a commit. Whatever the handler does to the
- * response afterwards is for nothing; in particular, its changes of the session are not committed. A commit that has begun
- * is waited for: it has a limit of its own, and a 503 would hide what became of it.
+ * Answers 503 if the handler has not answered `limitMs()` after the request was read. This answer must not wait for a
+ * commit: it uses the response's methods from before the session wraps them. Later calls of the handler have no effect,
+ * and its changes of the session are not committed. A commit that has begun is waited for: it has a limit of its own,
+ * and a 503 would hide its outcome.
  */
 export function deadline(limitMs: () => number, answers: ErrorAnswers, heartbeat: Heartbeat): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
     const now = heartbeat.now();
-    // What lay unread while this process stood still is another server's by now: its connection has just been broken off.
+    // If the process was paused, other servers have this request, and its connection has just been destroyed.
     if (request.socket.destroyed) return;
     request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
     request.limitMs = limitMs();
     const before = response.writeHead.bind(response) as (...head: unknown[]) => Response;
-    // An answer from before a standstill must not leave after it, whichever timer or answer of a store runs first.
+    // An answer from before a pause must not be sent after it, whichever timer or result of a store comes first.
     const writeHead = (...head: unknown[]) => {
       heartbeat.now();
       return before(...head);
@@ -60,7 +60,10 @@ export function deadline(limitMs: () => number, answers: ErrorAnswers, heartbeat
   };
 }
 
-/** Whether a request is too old to change anything: the same limit, also right after a standstill of the process. */
+/**
+ * Whether the request has exceeded its limit, so that it may change nothing; also correct right after a pause of the
+ * process.
+ */
 export function isOver({ since, limitMs }: Request, heartbeat: Heartbeat): boolean {
   return since !== undefined && limitMs !== undefined && heartbeat.now() - since >= limitMs;
 }

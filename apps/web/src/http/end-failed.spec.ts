@@ -1,5 +1,5 @@
-// A handler that fails after it has begun to answer, or where nobody can answer for it: never a hanging request, never half
-// an answer that looks whole. Over Nest, Express and the session module as the app has them.
+// A handler that fails after its answer has begun, or outside of the error handling: no request hangs, and no partial
+// answer looks complete. Over Nest, Express and the session module, as the app uses them.
 import { Controller, Get, Module, Req, Res, StreamableFile, type INestApplication } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -25,7 +25,7 @@ const answers = {
   unexpected: () => answers.to(),
 };
 const failed = new Error('the handler failed');
-/** Fails a second time, where no filter looks: what the handler of uncaught errors does. */
+/** Fails a second time, outside of any filter: as the handler of uncaught errors does. */
 const uncaught = () => endFailed(currentExchange()!, () => answers.unexpected());
 const soon = (work: () => void) => setTimeout(work, 5);
 
@@ -36,7 +36,7 @@ class FailingController {
   }
   @Get('after-a-byte') afterAByte(@Res() response: Response): void {
     response.write('a byte');
-    // Written for itself: it has left.
+    // Written separately, so it has been sent.
     throw failed;
   }
   @Get('later') async later(@Res() response: Response): Promise<void> {
@@ -106,7 +106,7 @@ async function* brokenSource(): AsyncGenerator<string> {
 })
 class FailingModule {}
 
-/** So slow that what waits for it is seen to wait. */
+/** Slow enough to see that its callers wait. */
 class SlowStore extends MemorySessionStore {
   override async create(...args: Parameters<MemorySessionStore['create']>): ReturnType<MemorySessionStore['create']> {
     await new Promise((resolve) => setTimeout(resolve, 40));
@@ -138,10 +138,10 @@ afterAll(() => {
   return app.close();
 });
 beforeEach(() => void logged.splice(0));
-/** A test ends with its answer; what its handler still logs then is no part of the next one. */
+/** A test ends with its answer; later log lines of its handler do not belong to the next test. */
 afterEach(() => new Promise((resolve) => setTimeout(resolve, 50)));
 
-/** All that comes over the connection until it closes, or nothing comes for a while after a whole answer. */
+/** All data of the connection until it closes, or until no more comes for a while after a complete answer. */
 async function ask(path: string, method = 'GET'): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.write(`${method} /${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);

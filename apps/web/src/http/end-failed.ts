@@ -1,4 +1,4 @@
-// Ends a request whose handler failed when nobody could answer for it any more.
+// Ends a request whose handler failed outside of the normal error handling.
 import type { Response } from 'express';
 import { STATUS_CODES } from 'node:http';
 import type { Exchange } from './current-request.js';
@@ -6,8 +6,8 @@ import type { ErrorAnswer } from './error-answers.js';
 
 /**
  * - `answered`: with the given answer;
- * - `broken-off`: a part of another answer had left, and its connection was destroyed;
- * - `left`: the handler had ended its answer, or the client has gone.
+ * - `broken-off`: a part of another answer was sent, and the connection was destroyed;
+ * - `left`: the handler had ended its answer, or the client has closed the connection.
  */
 export type Ending = 'answered' | 'broken-off' | 'left';
 
@@ -15,17 +15,17 @@ export type Ending = 'answered' | 'broken-off' | 'left';
 const lingerMs = 1_000;
 
 /**
- * Sends this answer where not a byte of another has left, else destroys the connection: nobody may take a part for the whole.
- * It is final, and past everything that wraps the response: no session is committed for it, and whatever the handler does to
- * the response from then on is lost, as after a client has left.
+ * Sends this answer if no byte of another one was sent, else destroys the connection: a client must not take a part for
+ * the whole. The answer is final and bypasses everything that wraps the response: no session is committed. Later calls
+ * of the handler have no effect, as after a client has closed the connection.
  */
 export function endFailed(exchange: Exchange, answer: () => ErrorAnswer): Ending {
   const { request, response } = exchange;
   if (response.destroyed || response.writableEnded) return 'left';
   const { socket } = response;
   if (!socket?.writable || hasBegun(exchange)) {
-    // Node keeps what is written in one turn together. Without a byte of it the proxy would take the server for a dead one, and
-    // have the request run on the next one.
+    // Node sends the writes of one tick together. If not a byte of them arrives, the proxy takes the server for dead
+    // and runs the request on the next one.
     while (socket && socket.writableCorked > 0) socket.uncork();
     response.destroy();
     return 'broken-off';
@@ -33,15 +33,15 @@ export function endFailed(exchange: Exchange, answer: () => ErrorAnswer): Ending
   const final = answer();
   response.statusCode = final.status;
   socket.end(onTheWire(final, exchange));
-  // A connection that is closed with something unread is reset, and its last answer may be lost.
+  // A connection that is closed with unread data is reset, and its last answer may be lost.
   request.resume();
   setTimeout(() => socket.destroy(), lingerMs).unref();
   return 'answered';
 }
 
 /**
- * Not `headersSent`, which says that the handler has begun: its head may still wait, for a body or for its session. The bytes of
- * the connection count early hints as well, which are no answer.
+ * `headersSent` is not enough: it is true once the handler has begun, while its head may still wait for a body or for
+ * the session. The bytes of the connection include early hints, which are no answer.
  */
 function hasBegun({ response, sentBefore }: Exchange): boolean {
   const { _headerSent } = response as Response & { readonly _headerSent: boolean };

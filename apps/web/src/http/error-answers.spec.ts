@@ -1,4 +1,4 @@
-// What each error becomes, and that nothing unexpected is told to anybody.
+// The answer to each error, and that unexpected errors reveal nothing.
 import { ForbiddenException, NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { SessionEndedError, StoreUnavailableError } from '@roam/session';

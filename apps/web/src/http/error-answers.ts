@@ -1,4 +1,4 @@
-// Turns what went wrong into the answer: JSON under /api, a page that says what to do elsewhere.
+// Turns an error into the answer: JSON under /api, an error page elsewhere.
 import { BadRequestException, ForbiddenException, HttpException, NotFoundException } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
@@ -25,12 +25,12 @@ export interface ErrorAnswer {
 export class ErrorAnswers {
   constructor(private readonly views: Views) {}
 
-  /** The whole answer, 500, to a request that ended in a way that nobody expected. */
+  /** The answer 500 to a request that ended unexpectedly. */
   unexpected(request: IncomingMessage): ErrorAnswer {
     return this.to(undefined, request);
   }
 
-  /** The whole answer to a request that ended with this error; never reveals more than the app's own errors say. */
+  /** The answer to a request that ended with this error. It reveals only what the app's own errors say. */
   to(exception: unknown, incoming: IncomingMessage): ErrorAnswer {
     const request = incoming as Request;
     const error = asAppError(exception);
@@ -54,7 +54,7 @@ export class ErrorAnswers {
   }
 }
 
-/** Our own error object, with RFC 9457's fields beside it. */
+/** Our error object, with the fields of RFC 9457. */
 function problem(error: AppError): object {
   return {
     error: {
@@ -69,7 +69,7 @@ function problem(error: AppError): object {
   };
 }
 
-/** The app's error for anything thrown; what nobody expected becomes 500 without details. */
+/** The app's error for anything thrown; an unexpected error becomes 500 without details. */
 export function asAppError(exception: unknown): AppError {
   if (exception instanceof AppError) return exception;
   if (exception instanceof HttpException) return fromNest(exception);
@@ -99,7 +99,7 @@ export function asAppError(exception: unknown): AppError {
   return new RequestError(500, 'internal_error', 'Something went wrong on our side. Please try again.');
 }
 
-/** Nest itself refuses with bare exceptions; the app's own code never throws these. */
+/** Errors that Nest itself throws; the app's own code never throws these. */
 function fromNest(exception: HttpException): AppError {
   if (exception instanceof NotFoundException) {
     return new NotFoundError();

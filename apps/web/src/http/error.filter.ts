@@ -1,4 +1,4 @@
-// Sends the answer for everything that was thrown, and logs what nobody expected.
+// Sends the answer to a request that ended with an error, and logs unexpected errors.
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
@@ -9,7 +9,7 @@ import { asAppError, ErrorAnswers } from './error-answers.js';
 import { endFailed } from './end-failed.js';
 import { isApi } from './request-context.js';
 
-/** Attempts to get past a protection, by the code of what refused them. */
+/** Audit events for attempts to bypass a protection, by the code of the error. */
 const refusals: Readonly<Record<string, AuditEventName>> = {
   cross_site: 'cross-site-refused',
   invalid_form_token: 'form-refused',
@@ -26,36 +26,38 @@ export class ErrorFilter implements ExceptionFilter {
   catch(exception: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const request = host.switchToHttp().getRequest<Request>();
-    // Whoever has left, and whom the deadline has answered, gets nothing more.
+    // A client that has closed the connection, or that the deadline has answered, gets nothing more.
     const hasLeft = response.destroyed && !response.errored;
     if (hasLeft || request.hasMissedDeadline) return;
     const { code, status } = asAppError(exception);
     if (response.headersSent) {
       this.logger.error({ err: exception, code }, 'request failed after its answer had begun');
-      return this.breakOff(request, response);
+      return this.abort(request, response);
     }
     if (exception instanceof AppError) this.logger.debug({ code }, 'request refused');
     else if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
     const refused = refusals[code];
     if (refused) this.audit.note(refused, request, {}, { path: request.path.slice(0, 200) });
-    const detour = isApi(request) ? undefined : detourOf(exception, request);
-    if (detour !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + detour);
+    const redirect = isApi(request) ? undefined : redirectFor(exception, request);
+    if (redirect !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + redirect);
     const answer = this.answers.to(exception, request);
     response.status(answer.status).set(answer.headers).end(answer.body);
   }
 
-  private breakOff(request: Request, response: Response): void {
+  private abort(request: Request, response: Response): void {
     if (request.exchange) endFailed(request.exchange, () => this.answers.unexpected(request));
     else if (!response.writableEnded) response.destroy();
   }
 }
 
-/** The page that can do away with what a page was refused for. A form has the address of its page, so that leads back. */
-function detourOf(exception: unknown, request: Request): string | undefined {
+/**
+ * The page where the user can resolve the error. A form has the address of its page, so `returnTo` leads back to that.
+ */
+function redirectFor(exception: unknown, request: Request): string | undefined {
   const here = encodeURIComponent(request.method === 'GET' ? request.originalUrl : request.path);
   if (exception instanceof ReauthenticationRequiredError) return `/account/confirm?returnTo=${here}`;
   if (exception instanceof SecondFactorMissingError) return '/account/two-step';
-  // With a user, the session is one of an account that is gone: signing in would lead back here.
+  // With a user, the session belongs to a deleted account: signing in would lead back here.
   if (exception instanceof NotSignedInError && !request.user) return `/login?returnTo=${here}`;
   return undefined;
 }

@@ -1,4 +1,4 @@
-// A request that this server cannot serve goes to another one, if somebody is there to send it on.
+// A request that this server cannot serve is handed over to another one, if a proxy can send it on.
 import { afterEach, expect, it } from '@jest/globals';
 import express, { type Request } from 'express';
 import { once } from 'node:events';
@@ -75,7 +75,7 @@ it('is handed over by a server that has lost its store, or does not know that ye
   expect(await answer({ ...cutOff, storeFailed: false })).toBe(504);
 });
 
-// What comes to the handler is answered 200 here.
+// A request that reaches the handler is answered 200 here.
 const served = { status: 200 };
 const out: Case = { ...cutOff, ...served, isOut: true };
 

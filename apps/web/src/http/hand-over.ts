@@ -1,4 +1,4 @@
-// Hands a request that this server cannot serve, because its store does not answer, over to another: by answering 504.
+// Hands a request over to another web server, by answering 504, when the store of this one does not answer.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
@@ -9,45 +9,45 @@ declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
     interface Request {
-      /** The store did not answer: another server's may. */
+      /** The store did not answer to this server. It may answer to another one. */
       storeFailed?: boolean;
     }
   }
 }
 
 /**
- * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that it counts once: until a
- * server that was cut off has left its port, the others serve for it. Only for what a trusted proxy sent, since nobody
- * else would repeat it, and not on the standby port, which is asked last. Where no server can serve, nginx makes 503 of
- * it in the end.
+ * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that the request counts once: until
+ * a server that was cut off has left its port, the others serve for it. Only a request of a trusted proxy is handed over,
+ * since nobody else would repeat it. The standby port hands nothing over, since it is asked last. When no server can serve,
+ * nginx turns the last 504 into 503.
  *
- * When the databases are known to be out of reach, whoever is signed in is handed over before any work is done: in an outage
- * each request comes to every server, just when all who have waited are refused at once.
+ * When the databases are known to be out of reach, the requests of signed-in users are handed over before any work is done:
+ * in an outage each request comes to every server, while all waiting requests are refused at once.
  */
 export function handOver(config: Config, readiness: Readiness): RequestHandler {
   const { standbyPort } = config.server;
-  // With `read-only` the session may be shown all the same, if not here.
-  const isShownByNobody = config.session.outage === 'deny';
-  const isHopeless = (request: Request) =>
-    isShownByNobody &&
+  // With `read-only` another server may still show the session.
+  const deniesInOutage = config.session.outage === 'deny';
+  const cannotBeServed = (request: Request) =>
+    deniesInOutage &&
     readiness.isOut() &&
     readiness.missing() !== undefined &&
     readCookie(request, cookieName(config, 'sid')) !== undefined;
   return (request: Request, response: Response, next: NextFunction) => {
-    const begunAt = performance.now();
-    const isOthersToServe = () => {
-      const waited = performance.now() - begunAt;
+    const startedAt = performance.now();
+    const shouldFailOver = () => {
+      const waited = performance.now() - startedAt;
       const isCutOff = readiness.missing() !== undefined;
-      // While databases come back, whoever has waited here would wait elsewhere as well.
-      if (readiness.isRecovering()) return isCutOff && !(isShownByNobody && waited > limits.recoveringHandOverMs);
-      // Where the server does not know that it has lost its store, it is perhaps the store that waits: elsewhere as well.
+      // While databases come back, a request that has waited here would wait on another server too.
+      if (readiness.isRecovering()) return isCutOff && !(deniesInOutage && waited > limits.recoveringHandOverMs);
+      // If this server has not lost its store, the store itself may be slow, for other servers too.
       return isCutOff || (request.storeFailed === true && waited < limits.handOverMs);
     };
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
-      if (isHopeless(request)) return void response.writeHead(504, { 'Retry-After': '1' }).end();
+      if (cannotBeServed(request)) return void response.writeHead(504, { 'Retry-After': '1' }).end();
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {
-        if (head[0] === 503 && isOthersToServe()) head[0] = 504;
+        if (head[0] === 503 && shouldFailOver()) head[0] = 504;
         return writeHead(...head);
       }) as typeof response.writeHead;
     }

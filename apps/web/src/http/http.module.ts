@@ -1,4 +1,4 @@
-// What every request passes before its handler: the origin check, the body, the time limit; and how errors are answered.
+// The middleware of every request (body, pause, time limit), and the error answers.
 import { Global, Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { MysqlCluster } from '@roam/mysql-cluster';
@@ -13,7 +13,7 @@ import { ErrorAnswers } from './error-answers.js';
 import { ErrorFilter } from './error.filter.js';
 import { validationPipe } from './validation.js';
 
-// Global so that its middleware runs before that of the modules below it, the session's included.
+// Global, so that its middleware runs before that of the modules below it, such as the session's.
 @Global()
 @Module({
   imports: [ViewsModule],
@@ -42,10 +42,11 @@ export class HttpModule implements NestModule {
 
   configure(consumer: MiddlewareConsumer): void {
     const limitMs = () => (this.readiness.isRecovering() ? limits.recoveringRequestMs : limits.requestMs);
-    // What this server has in hand when it stands still is another's by then: from here on nothing of it is written late.
+    // After a pause of the process other servers have its requests: from here on their statements are not sent any
+    // more.
     const unlessFrozen = (_request: Request, _response: Response, next: NextFunction) =>
       this.cluster.unlessFrozen(next);
-    const inTime = deadline(limitMs, this.answers, this.heartbeat);
-    consumer.apply(bodyParsers(), unlessFrozen, inTime).forRoutes('{*path}');
+    const enforceDeadline = deadline(limitMs, this.answers, this.heartbeat);
+    consumer.apply(bodyParsers(), unlessFrozen, enforceDeadline).forRoutes('{*path}');
   }
 }

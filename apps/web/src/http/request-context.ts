@@ -1,4 +1,4 @@
-// What the server knows of a request before anything else looks at it: its identity and where the site begins.
+// The context of a request before all other middleware: its id, and the base of local addresses.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.js';
@@ -7,9 +7,9 @@ declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
     interface Request {
-      /** The identity that a trusted proxy gave this request; a repeated request has the same one. */
+      /** The request id of a trusted proxy; a repeated request has the same one. */
       trustedId?: string;
-      /** What every local address begins with: empty, or `/_server/NAME` behind the proxy's address of one server. */
+      /** The beginning of every local address: empty, or `/_server/NAME` behind the proxy's address of one server. */
       base: string;
     }
   }
@@ -18,7 +18,7 @@ declare global {
 const requestId = /^[\w-]{16,64}$/;
 const prefix = /^(\/[\w.~-]+){1,4}$/;
 
-/** Sets `req.id`, `req.trustedId` and `req.base`, and says on every response which request and server it was. */
+/** Sets `request.id`, `request.trustedId` and `request.base`, and the headers that name the request and the server. */
 export function requestContext(config: Config): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
     const trusts = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;

@@ -1,8 +1,8 @@
-// What browsers are told about our answers: on https, on http, and differently for each script's number.
+// The security headers: on https, on http, and with a nonce per response.
 import { describe, expect, it } from '@jest/globals';
 import express from 'express';
 import supertest from 'supertest';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { nonceOf, securityHeaders } from './security-headers.js';
 
 function answer(publicUrl: string) {

@@ -1,10 +1,10 @@
-// The headers that tell a browser what a page of ours may do: nothing but show itself and send its own forms.
+// The security headers: a page may only show itself and send its own forms.
 import helmet from 'helmet';
 import type { RequestHandler, Response } from 'express';
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config/config.js';
 
-/** What the scripts of this response carry, so that the browser runs them and no others. */
+/** The nonce of this response: the browser runs only scripts that carry it. */
 export function nonceOf(response: Response): string {
   response.locals.nonce ??= randomBytes(16).toString('base64');
   return response.locals.nonce as string;
@@ -17,7 +17,7 @@ export function securityHeaders(config: Config): RequestHandler {
       directives: {
         defaultSrc: ["'none'"],
         objectSrc: ["'none'"],
-        // Only what this very page names, by a number that nobody can guess.
+        // Only the scripts of this page, by a nonce that nobody can guess.
         scriptSrc: [(_request, response) => `'nonce-${nonceOf(response as Response)}'`],
         connectSrc: ["'self'"],
         styleSrc: ["'self'"],

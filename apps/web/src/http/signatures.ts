@@ -1,11 +1,11 @@
-// Signs short texts that a browser keeps and brings back, so that nobody else can make or change one.
+// Signs short texts that the browser stores and sends back, so that nobody can forge one.
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 
 /** HMAC-SHA-256. The first secret signs, all verify, so that secrets can be rotated. */
 export class Signatures {
   private readonly keys: readonly Buffer[];
 
-  /** @param purpose what was signed for one is worth nothing for another */
+  /** @param purpose a signature for one purpose is not valid for another */
   constructor(secrets: readonly string[], purpose: string) {
     this.keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)));
   }

@@ -1,4 +1,4 @@
-// Checks what handlers receive against the schema that they declare, and reports every field's fault at once.
+// Validates the input of handlers against the schema that they declare, and reports the faults of all fields at once.
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import type { z } from 'zod';
 import { InvalidInputError, type FieldFaults } from './app.errors.js';
@@ -8,7 +8,7 @@ interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[];
 }
 
-/** For `@Body({ schema })` and the like: hands the handler what the schema makes of the input. */
+/** For `@Body({ schema })` and the like: passes the output of the schema to the handler. */
 export const validationPipe = new StandardSchemaValidationPipe({
   exceptionFactory: (issues: readonly Issue[]) => new InvalidInputError(faultsByField(issues)),
 });
@@ -23,7 +23,7 @@ export function faultsByField(issues: readonly Issue[]): FieldFaults {
   return faults;
 }
 
-/** What the schema makes of a form. @throws {InvalidInputError} */
+/** The output of the schema for a form. @throws {InvalidInputError} */
 export function parsed<T extends z.ZodType>(schema: T, form: unknown): z.output<T> {
   const result = schema.safeParse(form ?? {});
   if (!result.success) throw new InvalidInputError(faultsByField(result.error.issues));

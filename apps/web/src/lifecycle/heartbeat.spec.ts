@@ -1,4 +1,4 @@
-// The heartbeat: standstills are seen by whoever asks first, and the time goes on meanwhile.
+// The heartbeat: the first call after a pause detects it, and the time includes it.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Heartbeat } from './heartbeat.js';
@@ -13,10 +13,10 @@ afterEach(() => heartbeat.stop());
 
 describe('Heartbeat', () => {
   it('tells of a standstill before it says the time, and once', async () => {
-    // Longer than a machine is likely to stand still by itself.
+    // Longer than a machine is likely to pause by itself.
     heartbeat = new Heartbeat(2000);
     const gaps: number[] = [];
-    heartbeat.onFreeze = (ms) => gaps.push(ms);
+    heartbeat.onPause = (ms) => gaps.push(ms);
     const before = heartbeat.now();
     block(2100);
     expect(heartbeat.now() - before).toBeGreaterThanOrEqual(2099);

@@ -1,15 +1,16 @@
-// Sees when this process stood still (frozen, suspended with its machine, starved), and how long requests lay unread.
+// Detects pauses of this process (frozen, suspended with its machine, without a processor), and how long requests lay
+// unread.
 
-/** How often the loop's turn is noted. */
+/** The interval at which a turn of the event loop is noted. */
 const beatEveryMs = 20;
 
 /**
- * A clock that goes on while the process does not. Whoever is about to act on what was read from a socket asks it
- * first, because after a standstill sockets may be read before any timer runs.
+ * A clock that continues while the process is paused. Ask it before acting on data from a socket: after a pause,
+ * sockets may be read before any timer runs.
  */
 export class Heartbeat {
-  /** Told of a standstill before whoever asks gets the time. Milliseconds. */
-  onFreeze: (ms: number) => void = () => undefined;
+  /** Called with the length of a pause in milliseconds, before `now` returns. */
+  onPause: (ms: number) => void = () => undefined;
 
   private time = 0;
   private beforeLast = 0;
@@ -17,10 +18,10 @@ export class Heartbeat {
   private wall = Date.now();
   private readonly timer = setInterval(() => this.beat(), beatEveryMs).unref();
 
-  /** @param frozenMs a gap that is this long is a standstill, in milliseconds */
+  /** @param frozenMs a gap of this length is a pause, in milliseconds */
   constructor(private readonly frozenMs: number) {}
 
-  /** Milliseconds since it was made, standstills included. Never runs backward. */
+  /** Milliseconds since the creation, pauses included. Never decreases. */
   now(): number {
     const passed = this.passed();
     if (passed < this.frozenMs) return this.time + passed;
@@ -28,7 +29,7 @@ export class Heartbeat {
     return this.time;
   }
 
-  /** The time since which what is read now may have lain unread: sockets are looked at after each beat. */
+  /** The time since which data that is read now may have lain unread: sockets are read after each beat. */
   get unreadSince(): number {
     return this.beforeLast;
   }
@@ -43,10 +44,10 @@ export class Heartbeat {
     this.time += passed;
     this.monotonic = performance.now();
     this.wall = Date.now();
-    if (passed >= this.frozenMs) this.onFreeze(passed);
+    if (passed >= this.frozenMs) this.onPause(passed);
   }
 
-  /** A machine that slept may have stopped the monotonic clock too; the other one shows it. */
+  /** A suspended machine may have stopped the monotonic clock too; the wall clock shows it. */
   private passed(): number {
     return Math.max(performance.now() - this.monotonic, Date.now() - this.wall);
   }

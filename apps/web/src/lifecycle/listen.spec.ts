@@ -1,4 +1,4 @@
-// Listening: the port that is taken is named, with the setting that changes it.
+// Listening: the error names the port in use and the setting that changes it.
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

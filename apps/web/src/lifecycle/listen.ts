@@ -1,13 +1,13 @@
-// Listening on a port with an error that says what to do.
+// Listens on a port; the error says what to do.
 import type { Server } from 'node:net';
 
-/** Another program listens there already, or this one may not. */
+/** Another program uses the port, or this user may not listen on it. */
 class PortInUseError extends Error {
   readonly code = 'port_in_use';
   override readonly name = 'PortInUseError';
 }
 
-/** @throws {PortInUseError} naming the setting, when the port cannot be had */
+/** @throws {PortInUseError} with the name of the setting, when the port is not available */
 export function listen(server: Server, port: number, host: string, setting: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException) => {

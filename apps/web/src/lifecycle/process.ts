@@ -1,22 +1,22 @@
-// How this process ends: with a reason when it cannot go on, and in good order when it is asked to.
+// The end of this process: with a reason when it cannot continue, and gracefully when it is asked to stop.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
-/** The exit code of a server that wants to be started again: EX_TEMPFAIL of sysexits.h. */
-export const REPLACE_ME = 75;
+/** The exit code of a server that asks to be started again: EX_TEMPFAIL of sysexits.h. */
+export const REPLACEMENT_EXIT_CODE = 75;
 
-/** What is done about errors that nobody caught. */
-type Survive = (handle: (error: unknown) => void) => void;
+/** Sets the handler of uncaught errors. */
+type SetHandler = (handle: (error: unknown) => void) => void;
 
 /**
- * Runs start; a failure is logged in one line and ends the process with 1. So does any error that nobody caught, until `start`
- * says what is to be done about these: it serves from then on, and must not end by an error of one request.
+ * Runs `start`. If it fails, one line is logged and the process exits with 1. An uncaught error does the same until
+ * `start` sets a handler: from then on the server serves, and must not stop because of an error of one request.
  */
-export async function exitOnFailure(logger: Logger, start: (survive: Survive) => Promise<void>): Promise<void> {
+export async function exitOnFailure(logger: Logger, start: (setHandler: SetHandler) => Promise<void>): Promise<void> {
   const end = (error: unknown) => exitAtOnce(logger, error);
   let handle: (error: unknown) => void = end;
   const uncaught = (error: unknown) => {
-    // Node says of these that its own state is not as it must be: no code of ours can be trusted to run on.
+    // Node reports with these that its own state is invalid: no code can be trusted to continue.
     if ((error as { code?: unknown } | null)?.code === 'ERR_INTERNAL_ASSERTION') end(error);
     try {
       handle(error);
@@ -26,21 +26,21 @@ export async function exitOnFailure(logger: Logger, start: (survive: Survive) =>
   };
   process.on('uncaughtException', uncaught).on('unhandledRejection', uncaught);
   try {
-    await start((survive) => (handle = survive));
+    await start((setHandler) => (handle = setHandler));
   } catch (error) {
     end(error);
   }
 }
 
-/** For what no code may catch, and no request may pay for: a promise of ours that cannot be kept. */
+/** For a guarantee that cannot be kept any more: no code may catch this, and no request may suffer from it. */
 export function exitAtOnce(logger: Logger, error: unknown): never {
   logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
   process.exit(1);
 }
 
 /**
- * At SIGTERM or SIGINT, or when the returned function is called: runs `finish` once and exits, with 0 or the given code, or
- * with 1 when it takes longer than `withinMs`.
+ * At SIGTERM or SIGINT, or when the returned function is called: runs `finish` once and exits with 0 or the given code,
+ * or with 1 if it takes longer than `withinMs`.
  */
 export function onEndSignal(
   logger: Logger,

@@ -1,10 +1,11 @@
-// The public port: open only while this server may get traffic, so that nginx moves on at once when it may not.
+// The public port: open only while this server may get traffic, so that nginx uses another server at once when it may
+// not.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listen } from './listen.js';
 
-/** How long kept-alive connections may bring one more request, whose answer ends them, before idle ones are closed. */
+/** How long idle connections stay open for one more request, whose answer closes them. */
 const lingerMs = 200;
 
 export class PublicListener {
@@ -25,20 +26,23 @@ export class PublicListener {
     });
   }
 
-  /** Where it listens: the port that the system chose when the setting is 0. */
+  /** The port it listens on, also if the setting is 0 and the system has chosen it. */
   get boundPort(): number {
     const address = this.server.address();
     return typeof address === 'object' && address !== null ? address.port : this.port;
   }
 
-  /** Waits until an earlier closing is over. @throws {PortInUseError} */
+  /** Waits for an earlier `close`. @throws {PortInUseError} */
   async open(): Promise<void> {
     await this.closing;
     await listen(this.server, this.port, this.host, this.setting);
     this.isOpen = true;
   }
 
-  /** Accepts no more connections; resolves when what runs has ended, or after `graceMs` when it is cut off. */
+  /**
+   * Accepts no more connections. Resolves when the running requests have ended, or after `graceMs`, when they are cut
+   * off.
+   */
   close(graceMs: number): Promise<void> {
     if (!this.isOpen) return this.closing ?? Promise.resolve();
     for (const response of this.running) if (!response.headersSent) response.setHeader('Connection', 'close');
@@ -53,7 +57,7 @@ export class PublicListener {
     return this.closing;
   }
 
-  /** Stops listening and breaks off every connection at once, unanswered, also those that nobody has accepted yet. */
+  /** Stops listening and destroys all connections at once, also those that are not accepted yet. */
   drop(): void {
     if (this.isOpen) this.closing = this.stopListening((closed) => closed);
     this.server.closeAllConnections();
@@ -62,7 +66,7 @@ export class PublicListener {
   private stopListening(until: (closed: Promise<void>) => Promise<void>): Promise<void> {
     this.isOpen = false;
     const closed = new Promise<void>((resolve) => {
-      // Not http's own `close`: it closes idle connections first, on which the proxy may just be sending.
+      // Not the `close` of http: it closes idle connections first, on which the proxy may just be sending.
       TcpServer.prototype.close.call(this.server, () => resolve());
     });
     return until(closed).finally(() => (this.closing = undefined));

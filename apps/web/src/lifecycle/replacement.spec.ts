@@ -1,4 +1,4 @@
-// The replacement of a marked server: in turn, never the last one, and once.
+// The replacement of a marked server: one server at a time, never the last one, and once.
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { pino } from 'pino';
 import { until } from '../testing/time.js';

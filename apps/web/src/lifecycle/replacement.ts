@@ -1,41 +1,42 @@
-// Replaces this server by a fresh process after an error that may have left it in disorder: in turn, and never the last one.
+// Replaces this process after an uncaught error, which may have left it in an invalid state: one server at a time, and
+// never the last one.
 import type { Logger } from 'pino';
 import { limits } from '../config/limits.js';
 
-/** What the replacement asks the site, through the database. */
+/** Coordinates the replacements of all servers, through the database. */
 export interface Turns {
-  /** Says that this server takes traffic. */
+  /** Announces that this server is ready. */
   announce(): Promise<void>;
-  /** Whether another server takes traffic, and none was lost lately. */
+  /** Whether another server is ready, and none was lost recently. */
   othersAreReady(): Promise<boolean>;
-  /** True when it is this server's turn to go. */
+  /** True if this server may be replaced now. */
   takeTurn(): Promise<boolean>;
-  /** This server is back, if it had the turn. */
+  /** This server is ready again, if it was the one being replaced. */
   endTurn(): Promise<void>;
 }
 
 export interface ReplacementOptions {
-  /** Whether this server takes traffic now. */
+  /** Whether this server is ready. */
   readonly isReady: () => boolean;
-  /** Ends this process in good order, so that it is started again. Called once. */
+  /** Stops this process gracefully, so that it is started again. Called once. */
   readonly replace: () => void;
-  /** Between two looks; milliseconds. */
+  /** Milliseconds between two checks. */
   readonly everyMs?: number;
 }
 
-/** Between two lines that say that a marked server cannot go. */
+/** Milliseconds between two log lines that say that a marked server cannot be replaced. */
 const remindMs = 5 * 60_000;
 
 /**
- * A marked server serves as before until its turn. Everything is asked from a timer of its own, so never as a part of the
- * request that happened to mark it.
+ * A marked server serves as before until it may be replaced. All queries run from a timer of its own, so they are never
+ * part of the request that marked the server.
  */
 export class Replacement {
   private timer: NodeJS.Timeout | undefined;
   private marked = false;
   private isBack = false;
   private remindedAt = -Infinity;
-  private looking: Promise<void> | undefined;
+  private checking: Promise<void> | undefined;
 
   constructor(
     private readonly turns: Turns,
@@ -47,44 +48,47 @@ export class Replacement {
     return this.marked;
   }
 
-  /** Once is enough: the next ones change nothing. */
+  /** Further calls change nothing. */
   mark(): void {
     if (this.marked) return;
     this.marked = true;
-    this.logger.warn('marked for replacement after an uncaught error: this web server serves until its turn');
+    this.logger.warn('marked for replacement after an uncaught error: this web server serves until it may be replaced');
   }
 
   start(): void {
-    const look = () => {
-      this.looking ??= this.look()
-        // Without a database nobody is replaced, and its own watch says so.
+    const check = () => {
+      this.checking ??= this.check()
+        // Without a database no server is replaced; the watch of the store logs the outage.
         .catch((error: unknown) =>
-          this.logger.debug({ err: error }, 'could not ask the database whose turn it is: trying again'),
+          this.logger.debug(
+            { err: error },
+            'could not ask the database whether this server may be replaced: trying again',
+          ),
         )
-        .finally(() => (this.looking = undefined));
+        .finally(() => (this.checking = undefined));
     };
-    this.timer = setInterval(look, this.options.everyMs ?? limits.announceMs);
-    look();
+    this.timer = setInterval(check, this.options.everyMs ?? limits.announceMs);
+    check();
   }
 
-  /** Resolves when nothing is asked any more. */
+  /** Resolves when the last check has ended. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     this.timer = undefined;
-    await this.looking;
+    await this.checking;
   }
 
-  private async look(): Promise<void> {
+  private async check(): Promise<void> {
     const { turns, options } = this;
     if (!options.isReady()) return;
     await turns.announce();
-    // The next one may go when this one is back, so this one says so before it goes itself.
+    // The next server may be replaced when this one is ready, so this comes before its own replacement.
     if (!this.isBack) await turns.endTurn();
     this.isBack = true;
     if (!this.marked) return;
     if (!(await turns.othersAreReady())) return this.remind();
     if (!(await turns.takeTurn())) return;
-    // It may have been stopped meanwhile.
+    // `stop` may have been called meanwhile.
     if (this.timer === undefined) return;
     this.logger.warn('stopping to be replaced: start this process again');
     clearInterval(this.timer);

@@ -1,17 +1,17 @@
-// Takes the server off the public port while it cannot serve (no place to keep sessions, or frozen), and puts it back.
+// Closes the public port while the server cannot serve (no store for the sessions, or paused), and opens it again.
 import type { Logger } from 'pino';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
 import type { PublicListener } from './public-listener.js';
 
-const lookEveryMs = 100;
+const checkEveryMs = 100;
 const settleMs = 50;
 
 export class StoreWatch {
   private timer: NodeJS.Timeout | undefined;
   private lostAt: number | undefined;
-  /** When it was last seen to have stood still. */
-  private thawedAt = -Infinity;
+  /** When the last pause ended. */
+  private resumedAt = -Infinity;
   private busy = false;
 
   constructor(
@@ -21,7 +21,7 @@ export class StoreWatch {
   ) {}
 
   start(): void {
-    this.timer = setInterval(() => void this.look(), lookEveryMs);
+    this.timer = setInterval(() => void this.check(), checkEveryMs);
   }
 
   stop(): void {
@@ -29,22 +29,22 @@ export class StoreWatch {
     this.timer = undefined;
   }
 
-  /** This process stood still: what it has in hand was given to other servers meanwhile, and it has to catch up. */
-  frozen(ms: number): void {
+  /** This process was paused: other servers have its requests, and it has to catch up. */
+  paused(ms: number): void {
     this.listener.drop();
     if (this.readiness.phase !== 'ready' && this.readiness.phase !== 'cut-off') return;
     this.readiness.phase = 'catching-up';
-    this.thawedAt = performance.now();
+    this.resumedAt = performance.now();
     this.logger.warn(`this process was paused for ${Math.round(ms)} ms: stopped listening until it has caught up`);
   }
 
-  private async look(): Promise<void> {
+  private async check(): Promise<void> {
     if (this.busy) return;
     this.busy = true;
     try {
       const missing = this.readiness.missing();
-      if (missing === undefined) await this.found();
-      else this.lost(missing);
+      if (missing === undefined) await this.serveAgain();
+      else this.stopServing(missing);
     } catch (error) {
       this.logger.error(
         { err: error },
@@ -55,7 +55,7 @@ export class StoreWatch {
     }
   }
 
-  private lost(missing: string): void {
+  private stopServing(missing: string): void {
     this.lostAt ??= Date.now();
     if (this.readiness.phase !== 'ready') return;
     const isCertain = this.readiness.storage?.isCutOff?.() ?? false;
@@ -65,18 +65,18 @@ export class StoreWatch {
     void this.listener.close(limits.requestMs);
   }
 
-  private async found(): Promise<void> {
+  private async serveAgain(): Promise<void> {
     this.lostAt = undefined;
-    const { thawedAt } = this;
+    const { resumedAt } = this;
     const { phase } = this.readiness;
     if (phase !== 'cut-off' && phase !== 'catching-up') return;
-    // What it depends on must have had the time to see the standstill too.
-    if (performance.now() - thawedAt < settleMs) return;
+    // The dependencies need time to notice the pause too.
+    if (performance.now() - resumedAt < settleMs) return;
     await this.listener.open();
-    // The end may have come meanwhile.
+    // `stop` may have been called meanwhile.
     if (this.timer === undefined) return void this.listener.close(0);
-    // So may another standstill.
-    if (this.thawedAt !== thawedAt) return this.listener.drop();
+    // There may have been another pause.
+    if (this.resumedAt !== resumedAt) return this.listener.drop();
     this.readiness.phase = 'ready';
     this.logger.info('listening again: all dependencies are available');
   }

@@ -1,4 +1,4 @@
-// What is done about errors that nobody caught: counted, answered, logged within bounds, and never a second error.
+// Uncaught errors: counted, answered, logged within bounds, and never a second error.
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Config } from '../config/config.js';
 import { rootLogger } from '../logging/logging.js';

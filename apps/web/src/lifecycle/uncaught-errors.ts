@@ -1,4 +1,4 @@
-// What is done about an error that nobody caught, once the server serves: it costs one request, and a replacement later.
+// Handles uncaught errors of a serving process: each ends one request, and marks the server for replacement.
 import type { Logger } from 'pino';
 import type { Metrics } from '../health/metrics.js';
 import { currentExchange } from '../http/current-request.js';
@@ -6,7 +6,7 @@ import { endFailed } from '../http/end-failed.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 import type { Replacement } from './replacement.js';
 
-/** Lines in the log, each second. */
+/** The maximum number of log lines per second. */
 const maxLines = 20;
 
 export class UncaughtErrors {
@@ -20,8 +20,8 @@ export class UncaughtErrors {
   ) {}
 
   /**
-   * To be called where the error surfaces, so that the request is known that it belongs to: that one is answered 500, or broken
-   * off. The others go on. What the error has left undone is unknown, so the server is marked for replacement.
+   * Call this where the error surfaces, so that its request is known: that request is answered 500 or its connection is
+   * destroyed. Other requests continue. The error may have left work undone, so the server is marked for replacement.
    */
   handle(error: unknown): void {
     const exchange = currentExchange();
@@ -34,7 +34,7 @@ export class UncaughtErrors {
     else log.error({ err: error }, 'an error that belongs to no request was not caught');
   }
 
-  /** However many there are, the log stays bounded, and says how many it lacks. */
+  /** Bounds the number of log lines, and logs how many are missing. */
   private mayLog(): boolean {
     const { window } = this;
     const now = performance.now();

@@ -1,11 +1,11 @@
-// A log that cannot be written costs its lines, and not the process.
+// A log that cannot be written loses its lines, and does not end the process.
 import { expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-/** What is written there finds the disk full. */
+/** Writes to it fail as on a full disk. */
 const full = '/dev/full';
 const logging = pathToFileURL(join(process.cwd(), 'apps/web/dist/logging/logging.js')).href;
 const script = `

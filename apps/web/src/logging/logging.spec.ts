@@ -1,4 +1,4 @@
-// What a line of the log says of an error.
+// The log line of an error.
 import { expect, it } from '@jest/globals';
 import { ClusterUnavailableError } from '@roam/mysql-cluster';
 import { StoreUnavailableError } from '@roam/session';

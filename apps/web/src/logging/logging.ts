@@ -1,17 +1,17 @@
-// The log: one JSON object per line, with the server's name and the request's id, and never a secret.
+// The log: one JSON object per line, with the server's name and the request's id, without secrets.
 import type { Request } from 'express';
 import type { Params } from 'nestjs-pino';
 import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'pino';
 import type { Config } from '../config/config.js';
 
-/** `destination` is for tests; else it is the process's standard output. */
+/** `destination` is for tests; the default is the standard output. */
 export function rootLogger(config: Config, destination: DestinationStream = standardOutput()): Logger {
   const options: LoggerOptions = {
     base: { server: config.server.name },
     formatters: { level: (label) => ({ level: label }) },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: described },
-    // Nothing below logs these; this is for what somebody adds in haste.
+    // The app logs none of these; the list protects against a careless log line.
     redact: [
       'password',
       '*.password',
@@ -27,11 +27,14 @@ export function rootLogger(config: Config, destination: DestinationStream = stan
   return pino(options, destination);
 }
 
-/** Where nothing can be written (a full disk) lines are lost, and no request is: without a listener each line would throw. */
+/**
+ * If nothing can be written (a full disk), lines are lost and no request fails: without a listener each line would
+ * throw.
+ */
 function standardOutput(): DestinationStream {
   const output = pino.destination(1);
   output.on('error', () => {
-    // At the end of the process it would try for ever.
+    // Otherwise it would retry without end when the process exits.
     output.flushSync = () => undefined;
   });
   return output;
@@ -48,14 +51,14 @@ export function requestLogging(logger: Logger): Params {
         req: (request: Request) => ({
           id: request.id,
           method: request.method,
-          // Without the query: addresses are logged, what people type is not.
+          // Without the query: paths are logged, user input is not.
           path: request.originalUrl?.split('?')[0],
           ip: request.ip,
         }),
         res: (response: { statusCode: number }) => ({ statusCode: response.statusCode }),
         err: described,
       },
-      // The error filter logs what went wrong; here it would only be "status 503" with a stack.
+      // The error filter logs the error; here it would only be "status 503" with a stack.
       customErrorObject: (_request, _response, _error, { err: _err, ...rest }: Record<string, unknown>) => rest,
       customLogLevel: (_request, response, error) => (response.statusCode >= 500 || error ? 'warn' : 'info'),
     },
@@ -63,21 +66,24 @@ export function requestLogging(logger: Logger): Params {
 }
 
 /**
- * Of these the message tells all. In an outage every request has one, and to write its stack, with those of its causes, would
- * cost more than to refuse the request.
+ * Of these errors only the message is logged. In an outage every request has one, and writing the stacks, causes
+ * included, would cost more than refusing the request.
  */
 const OUTAGES: readonly unknown[] = ['session_store_unavailable', 'cluster_unavailable'];
 
-/** Anything can be thrown, also what throws when it is looked at: the log must not fail on it. */
+/** Any value can be thrown, even one whose properties throw: the log must not fail because of it. */
 function described(error: unknown): object {
   try {
     return errorOnly(error);
   } catch {
-    return { message: 'What was thrown cannot be described.' };
+    return { message: 'The thrown value cannot be described.' };
   }
 }
 
-/** What helps to find a fault. Database errors also carry the statement and its parameters: those stay out. */
+/**
+ * The parts of an error that help to find its cause. Database errors also carry the statement and its parameters: these
+ * are left out.
+ */
 function errorOnly(error: unknown, withStack = true): object {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code, errno, cause } = error as Error & { code?: unknown; errno?: unknown };
@@ -92,7 +98,7 @@ function errorOnly(error: unknown, withStack = true): object {
   };
 }
 
-/** For command lines: only what somebody must know, on the error stream. */
+/** For command-line tools: warnings and errors only, on the error stream. */
 export function quietLogger(): Logger {
   return pino({ level: 'warn', base: {} }, pino.destination(2));
 }

@@ -1,4 +1,4 @@
-// Nest's own log lines through pino, without the inventory of modules and routes that it gives at each start.
+// Nest's log lines through pino, without the list of modules and routes at each start.
 import { Injectable } from '@nestjs/common';
 import { Logger } from 'nestjs-pino';
 

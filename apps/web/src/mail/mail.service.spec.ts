@@ -1,4 +1,4 @@
-// Mails: sent beside the request, tried again, given up where the mail server says so, and never in the log.
+// E-mails: sent in the background, tried again, given up if the mail server refuses them, and never in the log.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';

@@ -1,4 +1,4 @@
-// Sends mails beside the requests: no answer waits for a mail server, or tells by its time whether a mail was sent.
+// Sends e-mails in the background: no answer waits for a mail server, or shows by its time whether an e-mail was sent.
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { PinoLogger } from 'nestjs-pino';
 import { createTransport, type Transporter } from 'nodemailer';
@@ -6,14 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
-import { asHtml, asText, type Letter } from './letter.js';
+import { asHtml, asText, type Mail } from './mail.js';
 
-/** Mails that wait at most; more are refused with a line in the log. */
+/** The maximum number of waiting e-mails; further ones are dropped with a log line. */
 const capacity = 1_000;
 
 @Injectable()
 export class MailService implements BeforeApplicationShutdown {
-  /** Milliseconds before each try; for tests. A mail server that is away for longer costs the mail: people ask again. */
+  /**
+   * The pause before each attempt, in milliseconds; for tests. If the mail server is away for longer, the e-mail is
+   * lost, and the user can request it again.
+   */
   pauses: readonly number[] = limits.mailPausesMs;
 
   private readonly transport: Transporter | undefined;
@@ -34,17 +37,17 @@ export class MailService implements BeforeApplicationShutdown {
       );
   }
 
-  /** Returns at once. What cannot be sent in time is in the log, without its content. */
-  send(to: string, letter: Letter): void {
+  /** Returns at once. An e-mail that cannot be sent is logged without its content. */
+  send(to: string, mail: Mail): void {
     if (this.sending.size >= capacity)
       return this.logger.error(
-        { subject: letter.subject },
+        { subject: mail.subject },
         `an e-mail was dropped: ${capacity} e-mails are waiting already; check the mail server`,
       );
-    const sent = this.deliver(to, letter)
+    const sent = this.deliver(to, mail)
       .catch((error: unknown) =>
         this.logger.error(
-          { fault: faultOf(error), subject: letter.subject },
+          { fault: faultOf(error), subject: mail.subject },
           'could not send an e-mail: giving up; check the mail server',
         ),
       )
@@ -52,33 +55,33 @@ export class MailService implements BeforeApplicationShutdown {
     this.sending.add(sent);
   }
 
-  /** What is on its way gets a moment to arrive. */
+  /** E-mails that are being sent get a moment to finish. */
   async beforeApplicationShutdown(): Promise<void> {
     this.ended.abort();
     await Promise.race([Promise.all(this.sending), sleep(limits.mailMs, undefined, { ref: false })]);
     this.transport?.close();
   }
 
-  private async deliver(to: string, letter: Letter): Promise<void> {
-    const text = asText(letter);
+  private async deliver(to: string, mail: Mail): Promise<void> {
+    const text = asText(mail);
     if (!this.transport) {
-      // Not the JSON log, which may be kept for long: a mail holds the means to take an account over.
-      process.stdout.write(`--- mail to ${to}: ${letter.subject}\n${text}---\n`);
+      // Not to the JSON log, which may be kept for long: an e-mail may hold a token to take an account over.
+      process.stdout.write(`--- mail to ${to}: ${mail.subject}\n${text}---\n`);
       return;
     }
-    const mail = {
+    const message = {
       from: { name: siteName, address: this.config.mail.from },
       to: { name: '', address: to },
-      subject: letter.subject,
+      subject: mail.subject,
       text,
-      html: asHtml(letter),
-      // RFC 3834: no answers from out-of-office robots.
+      html: asHtml(mail),
+      // RFC 3834: prevents automatic replies.
       headers: { 'Auto-Submitted': 'auto-generated' },
     };
     for (const [tried, pause] of this.pauses.entries()) {
       if (pause > 0) await sleep(pause, undefined, { ref: false, signal: this.ended.signal });
       try {
-        await this.transport.sendMail(mail);
+        await this.transport.sendMail(message);
         return;
       } catch (error) {
         const { responseCode = 0 } = error as { responseCode?: number };
@@ -90,7 +93,10 @@ export class MailService implements BeforeApplicationShutdown {
   }
 }
 
-/** What a mail server's refusal may tell the log: its words, and so the error's message and stack, hold the address. */
+/**
+ * The parts of a mail server's refusal that may be logged: its text holds the address, and so do the error's message
+ * and stack.
+ */
 function faultOf(error: unknown): object {
   const { name, code, responseCode, command } = error as Error & Record<'code' | 'responseCode' | 'command', unknown>;
   return { name, code, responseCode, command };

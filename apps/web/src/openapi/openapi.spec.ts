@@ -1,4 +1,4 @@
-// The API's description: every route once, every reference there, and what a body must have.
+// The description of the API: every route once, every reference resolved, and the schemas of the bodies.
 import { describe, expect, it } from '@jest/globals';
 import { openApi } from './openapi.js';
 import { routes } from './routes.js';

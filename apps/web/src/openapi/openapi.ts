@@ -1,23 +1,24 @@
 // The API's description as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), made from its routes and schemas.
 import { z } from 'zod';
 import { siteName } from '../config/site.js';
-import { routes, type Route } from './routes.js';
+import type { Route } from './route.js';
+import { routes } from './routes.js';
 
 const json = (schema: object) => ({ 'application/json': { schema } });
 const fault = (description: string) => ({ description, content: json({ $ref: '#/components/schemas/Fault' }) });
 
-/** What everybody may be answered, and who is not allowed. */
+/** The refusals that every route may give. */
 const commonFaults = {
   429: 'Too many attempts; see Retry-After',
   503: 'The server is overloaded or a store does not answer; see Retry-After',
 };
 const faultsOf: Readonly<Record<Route['for'], Readonly<Record<number, string>>>> = {
   everybody: commonFaults,
-  'who is signed in': { ...commonFaults, 401: 'Not signed in' },
+  'signed-in users': { ...commonFaults, 401: 'Not signed in' },
   administrators: { ...commonFaults, 401: 'Not signed in', 404: 'Not an administrator, or not found' },
 };
 
-/** The document; `cookie` is the name of the session's. */
+/** The document; `cookie` is the name of the session cookie. */
 export function openApi(origin: string, cookie: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
@@ -70,7 +71,7 @@ function parameter(name: string, where: 'path' | 'query', schema: object): objec
   return { name, in: where, required: where === 'path', schema };
 }
 
-/** What is sent, before anything is made of it. */
+/** The schema of the input, before the transformations. */
 function shape(schema: z.core.$ZodType): object {
   const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   delete made.$schema;

@@ -1,4 +1,4 @@
-// The pages to change one's account: password, e-mail address, and what the links in mails lead to.
+// The pages to change an account: password, e-mail address, and the targets of links in e-mails.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import {
@@ -11,7 +11,7 @@ import {
   reset,
 } from '../account/account.schemas.js';
 import { AccountService } from '../account/account.service.js';
-import { LeavingService } from '../account/leaving.service.js';
+import { AccountDataService } from '../account/account-data.service.js';
 import { StepUpService } from '../account/step-up.service.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
@@ -29,7 +29,7 @@ export class AccountPagesController {
     private readonly pages: PageResponder,
     private readonly accounts: AccountService,
     private readonly stepUp: StepUpService,
-    private readonly leaving: LeavingService,
+    private readonly accountData: AccountDataService,
     private readonly signIns: SignInService,
   ) {}
 
@@ -44,7 +44,7 @@ export class AccountPagesController {
   async leave(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     await this.act(request, response, 'leave', 'Your data and your account', '/', async (form) => {
-      await this.leaving.delete(request, parsed(deletion, form).currentPassword);
+      await this.accountData.delete(request, parsed(deletion, form).currentPassword);
       await this.signIns.signOut(request, response);
     });
   }
@@ -52,7 +52,7 @@ export class AccountPagesController {
   @Get('account/export')
   async export(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    const data = await this.leaving.export(request);
+    const data = await this.accountData.export(request);
     response
       .set({ 'Cache-Control': 'no-store', 'Content-Disposition': 'attachment; filename="account.json"' })
       .json(data);
@@ -99,7 +99,8 @@ export class AccountPagesController {
   @Get('account/email')
   async emailForm(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    await this.showEmail(request, response);
+    const { emailVerifiedAt } = await this.accounts.current(request);
+    this.show(request, response, 'email', 'Change your e-mail address', { verified: emailVerifiedAt !== null });
   }
 
   @Post('account/email')
@@ -138,8 +139,10 @@ export class AccountPagesController {
 
   @Get('password/reset')
   async resetForm(@Req() request: Request, @Res() response: Response, @Query('token') token?: unknown): Promise<void> {
-    const works = await this.accounts.works('reset-password', token);
-    this.show(request, withSecret(response), 'reset', 'Set a new password', { token: works ? token : undefined });
+    const isValidToken = await this.accounts.isValidToken('reset-password', token);
+    this.show(request, withSecret(response), 'reset', 'Set a new password', {
+      token: isValidToken ? token : undefined,
+    });
   }
 
   @Post('password/reset')
@@ -163,11 +166,11 @@ export class AccountPagesController {
     @Res() response: Response,
     @Query('token') token?: unknown,
   ): Promise<void> {
-    // Confirmed by the button only: programs that look into mails follow links too.
-    const works = await this.accounts.works('confirm', token);
-    if (works && !request.user) return this.pages.toLogin(request, response);
+    // Confirmed by the button only: programs that scan e-mails follow links too.
+    const isValidToken = await this.accounts.isValidToken('confirm', token);
+    if (isValidToken && !request.user) return this.pages.toLogin(request, response);
     this.show(request, withSecret(response), 'confirm', 'Confirm your e-mail address', {
-      token: works ? token : undefined,
+      token: isValidToken ? token : undefined,
     });
   }
 
@@ -175,7 +178,7 @@ export class AccountPagesController {
   @UseGuards(FormGuard)
   async confirm(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { token } = (request.body ?? {}) as Form;
-    // By the page of the link, which knows where to come back to.
+    // Through the page of the link, which knows the address to return to.
     if (!request.user && typeof token === 'string')
       return this.pages.seeOther(request, response, `/email/confirm?token=${encodeURIComponent(token)}`);
     await this.act(
@@ -189,12 +192,7 @@ export class AccountPagesController {
     );
   }
 
-  private async showEmail(request: Request, response: Response): Promise<void> {
-    const { emailVerifiedAt } = await this.accounts.current(request);
-    this.show(request, response, 'email', 'Change your e-mail address', { verified: emailVerifiedAt !== null });
-  }
-
-  /** Does what a form asks for and leads on; what is wrong with it is shown in the form. */
+  /** Runs the work of a form and redirects to `next`; faults are shown in the form. */
   private async act(
     request: Request,
     response: Response,
@@ -230,12 +228,12 @@ export class AccountPagesController {
   }
 }
 
-/** A checkbox that is off sends nothing. */
+/** An unchecked checkbox sends nothing. */
 function withCheckbox(form: Form): Form {
   return { ...form, endOtherSessions: form.endOtherSessions === 'on' };
 }
 
-/** The address of this page holds a token: nobody is told it. */
+/** The address of this page holds a token, so no other site may get it as a referrer. */
 function withSecret(response: Response): Response {
   return response.set('Referrer-Policy', 'no-referrer');
 }

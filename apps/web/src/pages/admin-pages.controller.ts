@@ -27,7 +27,7 @@ export class AdminPagesController {
 
   @Get('users/:id')
   async user(@Param('id') id: string, @Req() request: Request, @Res() response: Response): Promise<void> {
-    const found = await this.admin.look(request, id);
+    const found = await this.admin.show(request, id);
     const self = id === request.user!.id;
     this.pages.show(request, response, 'admin-user', { title: 'User', self, subject: found.user, ...found });
   }

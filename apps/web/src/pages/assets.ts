@@ -1,4 +1,4 @@
-// The style sheets, the scripts and the icon: read once at start, served under addresses that change with their content.
+// The style sheets, the scripts and the icon: read once at the start, served at addresses that change with the content.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

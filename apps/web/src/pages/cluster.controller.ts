@@ -1,4 +1,5 @@
-// /cluster: who answers here, and how the databases are. Public where servers may be shown, else for administrators.
+// /cluster: the web server that answers, and the state of the databases. Public if servers may be shown, else for
+// administrators.
 import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request, Response } from 'express';
@@ -26,7 +27,7 @@ export class ClusterController {
   async show(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!this.config.server.show) {
       if (!request.user?.roles.includes('admin')) throw new NotFoundError();
-      // A role that is only remembered opens nothing.
+      // A role from an outage copy admits to nothing.
       if (request.session?.info.asOf !== undefined) throw new OutageError();
     }
     this.pages.show(request, response, 'cluster', {
@@ -37,14 +38,14 @@ export class ClusterController {
       places: this.readiness.places(),
       leader: this.readiness.leader(),
       method: this.config.session.method,
-      // The stream is there only where servers may be shown.
+      // The stream exists only if servers may be shown.
       live: this.config.server.show,
       session: request.sessionID,
       acts: this.demo.exists,
     });
   }
 
-  /** Kills, freezes or revives a server or a database; in the demo only. */
+  /** Kills, freezes or revives a web server or a MySQL server; in the demo only. */
   @Post()
   @UseGuards(DemoGuard, FormGuard)
   async act(@Req() request: Request, @Res() response: Response): Promise<void> {

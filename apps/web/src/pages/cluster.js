@@ -1,4 +1,4 @@
-// The living picture of the cluster: what its server sees of the databases, and the way of each request of this page.
+// The live diagram of the cluster: the databases as its server sees them, and a trace of each request of this page.
 /* global document, performance, EventSource, FormData, URLSearchParams */
 const { base, session, asks } = document.currentScript.dataset;
 const byId = (id) => document.getElementById(id);
@@ -14,7 +14,9 @@ function made(tag, ...children) {
   return element;
 }
 
-/** Where sessions are kept besides: mounts, or the memory of the other servers, which differ from teller to teller. */
+/**
+ * The places that keep sessions: mounts, or the memory of the other servers. Each server reports its own view of them.
+ */
 function showPlaces(server, places, leader) {
   mounts = places.filter(({ kind, state }) => kind === 'mount' && state === 'online').map(({ name }) => name);
   for (const { kind, name, state } of places) {
@@ -38,7 +40,7 @@ function mark(element, state) {
   element?.classList.add(state);
 }
 
-/** What a server tells once a second, and at every change. */
+/** The state that a server sends once a second, and at every change. */
 function show({ server, nodes, places, leader, home: newHome }) {
   home = newHome;
   byId('teller').textContent = server;
@@ -63,7 +65,7 @@ function show({ server, nodes, places, leader, home: newHome }) {
         : `${leader} leads. The other web servers follow it: they send it all changes.`;
 }
 
-/** Lights the way for a moment. */
+/** Highlights the path of the request for a moment. */
 function light(server) {
   const ways = ['browser proxy', `proxy server:${server}`, home && `server:${server} node:${home}`];
   for (const name of mounts) ways.push(`server:${server} mount:${name}`);
@@ -73,7 +75,7 @@ function light(server) {
   }
 }
 
-/** One request, to whichever server or to one, and its bar in the strip. */
+/** Sends one request, to any server or to a given one, and adds its bar to the strip. */
 async function ask(server) {
   const begun = performance.now();
   const answer = await fetch(`${server ? `/_server/${server}` : ''}${asks}`, { cache: 'no-store' }).catch(
@@ -103,7 +105,7 @@ async function visitAll() {
   }
 }
 
-/** Whether each server answers at all; a server that is frozen does not. */
+/** Checks whether each server answers; a frozen one does not. */
 function look() {
   for (const name of names)
     fetch(`/_server/${name}/healthz`, { cache: 'no-store' })
@@ -112,7 +114,7 @@ function look() {
       .then((ok) => mark(place(`server:${name}`), ok ? 'online' : 'down'));
 }
 
-/** What is pressed here happens without leaving the page, which would forget its requests. */
+/** Buttons send their request without leaving the page, which would lose its trace. */
 for (const form of all('form.acts'))
   form.addEventListener('submit', async (event) => {
     event.preventDefault();

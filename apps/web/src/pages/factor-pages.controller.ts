@@ -1,4 +1,4 @@
-// The pages of the second factor: the second step of signing in, and switching it on and off.
+// The pages of the second factor: the second step of signing in, and turning it on and off.
 import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { renderSVG } from 'uqr';
@@ -12,7 +12,6 @@ import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
 const twoStep = { title: 'Two-step verification', fields: {} };
-const second = { title: 'Two-step verification', fields: {} };
 
 @Controller()
 export class FactorPagesController {
@@ -26,7 +25,7 @@ export class FactorPagesController {
   @WithoutSecondFactor(true)
   secondStepForm(@Req() request: Request, @Res() response: Response): void {
     if (!this.factors.isPending(request)) return this.pages.seeOther(request, response, '/login');
-    this.pages.show(request, response, 'second-step', second);
+    this.pages.show(request, response, 'second-step', twoStep);
   }
 
   @Post('login/second')
@@ -39,7 +38,7 @@ export class FactorPagesController {
       this.pages.seeOther(request, response, returnTo);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
-      this.pages.show(request, response, 'second-step', { ...second, fields: error.fields }, error.status);
+      this.pages.show(request, response, 'second-step', { ...twoStep, fields: error.fields }, error.status);
     }
   }
 
@@ -59,7 +58,7 @@ export class FactorPagesController {
     try {
       if (action === 'confirm') {
         const recoveryCodes = await this.factors.confirm(request, parsed(codeInput, request.body).code);
-        // Not a redirect: they are shown once, and kept nowhere.
+        // Not a redirect: the codes are shown once, and stored nowhere.
         return this.pages.show(request, response, 'recovery-codes', { title: 'Recovery codes', recoveryCodes });
       }
       const { currentPassword } = parsed(passwordInput, request.body);

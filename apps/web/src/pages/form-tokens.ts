@@ -1,4 +1,4 @@
-// The token that each form carries, so that no other site can send it (signed double submit, OWASP CSRF Cheat Sheet).
+// The token of each form, so that no other site can send it (signed double submit, OWASP CSRF Cheat Sheet).
 import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { randomBytes } from 'node:crypto';
@@ -8,8 +8,8 @@ import { cookieAttributes, cookieName, readCookie } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 /**
- * Signed in, a token belongs to the session's id, so it ends with the session. A visitor's belongs to a signed random
- * value in a cookie.
+ * The token of a signed-in user belongs to the session's id, so it ends with the session. A visitor's belongs to a
+ * signed random value in a cookie.
  */
 @Injectable()
 export class FormTokens {
@@ -21,10 +21,10 @@ export class FormTokens {
     this.cookie = cookieName(config, 'csrf');
   }
 
-  /** The token for the forms of this response; gives a visitor the cookie if it is missing. */
+  /** The token for the forms of this response; sets the visitor's cookie if it is missing. */
   issue(request: Request, response: Response): string {
     if (request.user) return this.signatures.sign(`session ${request.sessionID}`);
-    const visitor = this.visitor(request) ?? this.welcome(response);
+    const visitor = this.visitor(request) ?? this.setVisitorCookie(response);
     return this.signatures.sign(`visitor ${visitor}`);
   }
 
@@ -46,7 +46,7 @@ export class FormTokens {
     return this.signatures.verify(`cookie ${value}`, signature) ? value : undefined;
   }
 
-  private welcome(response: Response): string {
+  private setVisitorCookie(response: Response): string {
     const value = randomBytes(16).toString('base64url');
     const signature = this.signatures.sign(`cookie ${value}`);
     response.cookie(this.cookie, `${value}.${signature}`, cookieAttributes(this.config));

@@ -1,4 +1,4 @@
-// Lets a form pass only with the token of the session or visitor that it was made for.
+// Admits a form only with the token of the session or visitor that it was made for.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { FormTokens } from './form-tokens.js';
@@ -9,7 +9,7 @@ export class FormGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<Request>();
-    // Signing out when nobody is signed in changes nothing: the page was just older than the end of the session.
+    // A sign-out of a visitor changes nothing: the session ended after the page was loaded.
     const harmless = !request.user && request.path === '/logout';
     if (!harmless) this.tokens.check(request);
     return true;

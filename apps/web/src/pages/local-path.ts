@@ -1,6 +1,6 @@
-// Where to go after signing in: only ever within this site.
+// The address to go to after signing in: only within this site.
 
-/** The path if it is one of this site's, else `/account`. Never leads elsewhere (CWE-601). */
+/** The path if it belongs to this site, else `/account`. Never leads to another site (CWE-601). */
 export function localPath(text: unknown): string {
   const fallback = '/account';
   if (typeof text !== 'string' || !/^\/(?![/\\])[\x21-\x7e]*$/.test(text) || text.includes('\\')) return fallback;

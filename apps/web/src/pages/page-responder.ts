@@ -1,4 +1,4 @@
-// How pages are answered: never kept by caches, with a form token, and with redirects that stay below the site's base.
+// Answers with pages: not cached, with a form token, and with redirects below the site's base.
 import { Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { FormTokens } from './form-tokens.js';
@@ -23,7 +23,7 @@ export class PageResponder {
     response.status(status).set({ 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' }).end(page);
   }
 
-  /** 303: the browser gets the next page, and loading it again sends nothing twice. */
+  /** 303: the browser loads the next page with GET, and reloading that sends no form again. */
   seeOther(request: Request, response: Response, path: string): void {
     response.set('Cache-Control', 'no-store').redirect(303, request.base + path);
   }

@@ -1,4 +1,4 @@
-// The pages about oneself: start, sign in, register, account, devices. All work without JavaScript.
+// The pages for users: home, sign-in, registration, account, devices. All work without JavaScript.
 import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
@@ -9,7 +9,7 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { CartService } from '../cart/cart.service.js';
 import { cartForm } from '../cart/cart.schemas.js';
 import { AppError, EmailTakenError, InvalidCredentialsError, InvalidInputError } from '../http/app.errors.js';
-import { faultsByField } from '../http/validation.js';
+import { parsed } from '../http/validation.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
@@ -19,10 +19,10 @@ import { PageResponder } from './page-responder.js';
 
 type Form = Readonly<Record<string, unknown>>;
 
-/** What the start page offers for the cart. */
+/** The items that the home page offers. */
 const shop = ['apple', 'cherry', 'lemon', 'pear'];
 
-/** What has just been done, as a redirect to the account's page says it. */
+/** The messages on the account's page after a redirect, by the value of `done`. */
 const messages = new Map<unknown, string>([
   ['password', 'Your password has been changed.'],
   ['mail', 'We are sending you an e-mail. Please open the link in it.'],
@@ -54,9 +54,7 @@ export class PagesController {
   @Post()
   @UseGuards(FormGuard)
   changeCart(@Req() request: Request, @Res() response: Response): void {
-    const parsed = cartForm.safeParse(request.body);
-    if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
-    const { item, quantity } = parsed.data;
+    const { item, quantity } = parsed(cartForm, request.body);
     if (quantity === 0) this.cart.remove(request.session!, item);
     else this.cart.put(request.session!, item, quantity);
     this.pages.seeOther(request, response, '/');
@@ -79,17 +77,16 @@ export class PagesController {
   async login(@Req() request: Request, @Res() response: Response): Promise<void> {
     const form = (request.body ?? {}) as Form;
     const returnTo = localPath(form.returnTo);
-    const parsed = credentials.safeParse(form);
-    if (!parsed.success || !request.account) {
-      const error = parsed.success
-        ? new InvalidCredentialsError()
-        : new InvalidInputError(faultsByField(parsed.error.issues));
-      return this.again(request, response, 'login', 'Sign in', { form, returnTo }, error);
+    try {
+      const { remember } = parsed(credentials, form);
+      if (!request.account) throw new InvalidCredentialsError();
+      if (await this.factors.begin(request, request.account, remember, returnTo))
+        return this.pages.seeOther(request, response, '/login/second');
+      await this.signIns.signIn(request, request.account, remember);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError || error instanceof InvalidCredentialsError)) throw error;
+      return this.showAgain(request, response, 'login', 'Sign in', { form, returnTo }, error);
     }
-    const { remember } = parsed.data;
-    if (await this.factors.begin(request, request.account, remember, returnTo))
-      return this.pages.seeOther(request, response, '/login/second');
-    await this.signIns.signIn(request, request.account, remember);
     this.pages.seeOther(request, response, returnTo);
   }
 
@@ -106,12 +103,10 @@ export class PagesController {
   async register(@Req() request: Request, @Res() response: Response): Promise<void> {
     const form = (request.body ?? {}) as Form;
     try {
-      const parsed = registration.safeParse(form);
-      if (!parsed.success) throw new InvalidInputError(faultsByField(parsed.error.issues));
-      await this.registrations.register(request, parsed.data);
+      await this.registrations.register(request, parsed(registration, form));
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
-      return this.again(request, response, 'register', 'Register', { form }, error);
+      return this.showAgain(request, response, 'register', 'Register', { form }, error);
     }
     this.pages.seeOther(request, response, '/account');
   }
@@ -130,16 +125,16 @@ export class PagesController {
   @Get('account')
   account(@Req() request: Request, @Res() response: Response): void {
     if (!request.user) return this.pages.toLogin(request, response);
-    const { shortcomings } = this.sessions;
+    const { limitations } = this.sessions;
     const { info } = request.session!;
     const done = messages.get(request.query.done);
-    this.pages.show(request, response, 'account', { title: 'Your account', info, shortcomings, done });
+    this.pages.show(request, response, 'account', { title: 'Your account', info, limitations, done });
   }
 
   @Get('account/sessions')
   async devices(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
-    // Also where the method cannot list them: all others can be ended nevertheless.
+    // Even if the method cannot list them, all others can be ended.
     const devices = this.sessions.canList ? await this.sessions.list(request) : undefined;
     this.pages.show(request, response, 'sessions', { title: 'Devices', devices });
   }
@@ -154,8 +149,8 @@ export class PagesController {
     this.pages.seeOther(request, response, '/account/sessions');
   }
 
-  /** The form once more, with what was typed (never the password) and what is wrong. */
-  private again(
+  /** Shows the form again, with the input (never the password) and its faults. */
+  private showAgain(
     request: Request,
     response: Response,
     view: string,

@@ -1,4 +1,4 @@
-// The pages that people see.
+// The pages.
 import { Module } from '@nestjs/common';
 import { AccountModule } from '../account/account.module.js';
 import { AdminModule } from '../admin/admin.module.js';

@@ -1,4 +1,5 @@
-// Passkeys in the browser: signing in, proving who one is, adding one. What needs this script is hidden without it.
+// Passkeys in the browser: sign-in, re-authentication, and adding one. The elements that need this script are hidden
+// without it.
 /* global SimpleWebAuthnBrowser, document, location */
 const { base } = document.currentScript.dataset;
 

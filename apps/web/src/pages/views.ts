@@ -1,4 +1,4 @@
-// Renders pages from the templates beside this file. Everything that a template prints is escaped.
+// Renders pages from the templates in this folder. All output of a template is escaped.
 import { Injectable } from '@nestjs/common';
 import { Eta } from 'eta';
 import type { Request } from 'express';
@@ -15,8 +15,8 @@ export class Views {
   constructor(private readonly config: Config) {}
 
   /**
-   * The page `name`, inside the layout. Templates see `data` and, of every request: `base` (what each local address
-   * begins with), `path`, `user`, `server` where the server's name may be shown, and `asOf` while the site can be read only.
+   * The page `name`, inside the layout. Templates see `data`, and for every request: `base` (the beginning of each
+   * local address), `path`, `user`, `server` if the server's name may be shown, and `asOf` while the site is read-only.
    */
   page(request: Request, name: string, data: { readonly title: string } & Record<string, unknown>): string {
     return this.eta.render(`./${name}`, {

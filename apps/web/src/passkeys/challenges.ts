@@ -1,4 +1,5 @@
-// What a browser was asked to sign, in a signed cookie of its own: so a visitor who asks makes no session.
+// The challenges that browsers sign with a passkey, kept in a signed cookie: a visitor who requests one needs no
+// session.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { Config } from '../config/config.js';
@@ -9,14 +10,14 @@ import { Signatures } from '../http/signatures.js';
 
 export type Purpose = 'create' | 'get';
 
-export interface Asked {
+export interface Challenge {
   /** Random, in base64url. */
   readonly challenge: string;
   /** Milliseconds since 1970. */
   readonly askedAt: number;
 }
 
-/** One at a time for each browser, for `limits.secondStepMs`. That each counts once is the store's business. */
+/** One at a time for each browser, for `limits.secondStepMs`. The passkey store ensures that each counts once. */
 @Injectable()
 export class Challenges {
   private readonly signatures: Signatures;
@@ -29,24 +30,24 @@ export class Challenges {
 
   remember(request: Request, purpose: Purpose, challenge: string): void {
     const asked = { challenge, askedAt: Date.now() };
-    const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(claim(request, purpose, asked))}`;
+    const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(signedText(request, purpose, asked))}`;
     request.res!.cookie(this.cookie, value, { ...cookieAttributes(this.config), maxAge: limits.secondStepMs });
   }
 
   /**
-   * What this browser was asked, and takes it out of it.
-   * @throws {InvalidPasskeyError} when that was nothing, for another purpose, as another user, or too long ago
+   * The challenge of this browser; deletes its cookie.
+   * @throws {InvalidPasskeyError} if there is none, or if it was for another purpose, another user, or has expired
    */
-  take(request: Request, purpose: Purpose): Asked {
+  take(request: Request, purpose: Purpose): Challenge {
     const [time, challenge = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');
     const asked = { challenge, askedAt: Number(time) };
     request.res!.clearCookie(this.cookie, cookieAttributes(this.config));
-    const isOurs = this.signatures.verify(claim(request, purpose, asked), signature);
+    const isOurs = this.signatures.verify(signedText(request, purpose, asked), signature);
     if (!isOurs || Date.now() >= asked.askedAt + limits.secondStepMs) throw new InvalidPasskeyError();
     return asked;
   }
 }
 
-function claim(request: Request, purpose: Purpose, { challenge, askedAt }: Asked): string {
+function signedText(request: Request, purpose: Purpose, { challenge, askedAt }: Challenge): string {
   return `${purpose} ${request.user?.id ?? 'visitor'} ${askedAt} ${challenge}`;
 }

@@ -1,34 +1,37 @@
-// Where passkeys are kept.
+// The passkeys in the database.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { createHash } from 'node:crypto';
 
-/** A passkey as it is kept: only public things. */
+/** A stored passkey: public data only. */
 export interface Passkey {
-  /** What the API calls it: the hash of `credentialId`, in base64url. */
+  /** Its id in the API: the hash of `credentialId`, in base64url. */
   readonly id: string;
   readonly userId: string;
   readonly credentialId: Buffer;
   readonly publicKey: Buffer;
-  /** How often it was used, where the authenticator counts; else 0. */
+  /** How often it was used, if the authenticator counts; else 0. */
   readonly counter: number;
   readonly transports: readonly string[];
   readonly name: string;
   readonly createdAt: Date;
   readonly usedAt: Date | null;
-  /** When its last use was asked for, in milliseconds since 1970, and which request that was; 0 and empty before. */
+  /**
+   * When the challenge of the last use was issued, in milliseconds since 1970, and the idempotency key of that use; 0
+   * and empty before.
+   */
   readonly askedAt: number;
   readonly usedBy: string;
 }
 
 /** One use. */
 export interface Use {
-  /** As the authenticator tells it. */
+  /** The counter of the authenticator. */
   readonly counter: number;
-  /** When the browser was asked for it, in milliseconds since 1970. */
+  /** When the challenge was issued, in milliseconds since 1970. */
   readonly askedAt: number;
-  readonly claimant: string;
+  readonly idempotencyKey: string;
 }
 
 const columns = `hash, user_id AS userId, credential_id AS credentialId, public_key AS publicKey, counter, transports,
@@ -46,7 +49,7 @@ export class PasskeyStore {
     return row && passkey(row);
   }
 
-  /** The user's, the oldest first. */
+  /** The passkeys of a user, oldest first. */
   async listOf(userId: string): Promise<Passkey[]> {
     const rows = await this.cluster.read<RowDataPacket>(
       `SELECT ${columns} FROM passkeys WHERE user_id = ? AND removed_by = '' ORDER BY created_at`,
@@ -55,7 +58,7 @@ export class PasskeyStore {
     return rows.map(passkey);
   }
 
-  /** False when somebody else has the same one: no authenticator makes an id twice. May be repeated. */
+  /** False if another user has the same one: no authenticator creates an id twice. May be repeated. */
   async add(
     userId: string,
     credential: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'>,
@@ -70,26 +73,26 @@ export class PasskeyStore {
   }
 
   /**
-   * Notes a use, so that what a browser was asked counts once; false when that, or what was asked later, was answered
-   * before, or the passkey is removed. `claimant` may repeat that. The counter only ever grows.
+   * Records a use, so that each challenge counts once; false when this challenge or a later one was answered before, or
+   * when the passkey is removed. A repetition with the same idempotency key succeeds again. The counter never decreases.
    */
-  async use({ credentialId }: Passkey, { counter, askedAt, claimant }: Use): Promise<boolean> {
+  async use({ credentialId }: Passkey, { counter, askedAt, idempotencyKey }: Use): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE passkeys SET counter = GREATEST(counter, ?), used_at = ?, asked_at = ?, used_by = ?
        WHERE hash = ? AND removed_by = '' AND (asked_at < ? OR (asked_at = ? AND used_by = ?))`,
-      [counter, now(), askedAt, claimant, hashOf(credentialId), askedAt, askedAt, claimant],
+      [counter, now(), askedAt, idempotencyKey, hashOf(credentialId), askedAt, askedAt, idempotencyKey],
     );
     return affectedRows > 0;
   }
 
   /**
-   * From now on it lets nobody in; `remove` then takes it away. False when the user has no such passkey. `claimant` may
-   * repeat that.
+   * From now on nobody can sign in with the passkey; `remove` then deletes it. False when the user has no such passkey. A
+   * repetition with the same idempotency key succeeds again.
    */
-  async switchOff(userId: string, id: string, claimant: string): Promise<boolean> {
+  async disable(userId: string, id: string, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE passkeys SET removed_by = ? WHERE hash = ? AND user_id = ? AND removed_by IN ('', ?)`,
-      [claimant, Buffer.from(id, 'base64url'), userId, claimant],
+      [idempotencyKey, Buffer.from(id, 'base64url'), userId, idempotencyKey],
     );
     return affectedRows > 0;
   }

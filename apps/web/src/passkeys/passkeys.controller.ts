@@ -1,4 +1,4 @@
-// /api/passkeys, and signing in with one.
+// /api/passkeys, and signing in with a passkey.
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards } from '@nestjs/common';
 import type {
   PublicKeyCredentialCreationOptionsJSON,
@@ -15,7 +15,7 @@ import { PasskeysService, type PasskeyRow } from './passkeys.service.js';
 export class PasskeysController {
   constructor(private readonly passkeys: PasskeysService) {}
 
-  /** For signing in, and for proving once more who one is. */
+  /** For sign-in and for re-authentication. */
   @Post('login/passkey/options')
   @HttpCode(200)
   @WithoutSecondFactor(true)

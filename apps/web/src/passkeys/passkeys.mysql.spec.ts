@@ -1,4 +1,4 @@
-// Passkeys, and the second factor that a site may demand, of which they are one.
+// Passkeys, and the second factor that a site may require; a passkey is one.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type {
@@ -8,17 +8,16 @@ import type {
 import { UserSessions } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
-import { totpCode } from '../factors/totp.js';
-import { decoded, outcome, Site } from '../testing/site.js';
+import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from './passkey-store.js';
-import { Authenticator, type Manner } from './testing/authenticator.js';
+import { Authenticator, type Overrides } from './testing/authenticator.js';
 
 jest.setTimeout(60_000);
 
 const site = new Site();
-/** One more server of the same site, which demands a second factor. */
+/** One more server of the same site, which requires a second factor. */
 let strict: NestExpressApplication;
 beforeAll(async () => {
   await site.start();
@@ -30,20 +29,20 @@ afterEach(backToNow);
 type Options = PublicKeyCredentialRequestOptionsJSON;
 type Agent = ReturnType<typeof site.browser>['agent'];
 
-async function add(agent: Agent, key = new Authenticator(), manner: Manner = {}) {
+async function add(agent: Agent, key = new Authenticator(), overrides: Overrides = {}) {
   const options = await agent.post('/api/passkeys/options').send({});
   if (options.status !== 200) return { key, answer: options };
-  const response = key.create(options.body as PublicKeyCredentialCreationOptionsJSON, manner);
+  const response = key.create(options.body as PublicKeyCredentialCreationOptionsJSON, overrides);
   return { key, answer: await agent.post('/api/passkeys').send({ response, name: 'My phone' }) };
 }
 
-async function signIn(agent: Agent, key: Authenticator, manner: Manner = {}) {
+async function signIn(agent: Agent, key: Authenticator, overrides: Overrides = {}) {
   const { body: options } = (await agent.post('/api/login/passkey/options').send({})) as { body: Options };
-  const response = key.get(options, manner);
+  const response = key.get(options, overrides);
   return agent.post('/api/login/passkey').send({ response });
 }
 
-/** Somebody with a passkey. */
+/** A user with a passkey. */
 async function holder() {
   const someone = await site.registered();
   const { key, answer } = await add(someone.agent);
@@ -101,24 +100,24 @@ describe('a passkey', () => {
     expect(outcome((await add(thief.agent, key)).answer)).toEqual([401, 'invalid_passkey']);
   });
 
-  it.each<[string, Manner]>([
+  it.each<[string, Overrides]>([
     ['for another site', { origin: 'https://evil.example' }],
     ['of another relying party', { rpId: 'evil.example' }],
     ['without the user being verified', { userVerified: false }],
     ['for another user', { userHandle: Buffer.from('somebody else').toString('base64url') }],
-  ])('does not sign in %s', async (_how, manner) => {
+  ])('does not sign in %s', async (_how, overrides) => {
     const { key, id } = await holder();
-    expect(outcome(await signIn(site.browser().agent, key, manner))).toEqual([401, 'invalid_passkey']);
+    expect(outcome(await signIn(site.browser().agent, key, overrides))).toEqual([401, 'invalid_passkey']);
     const [failed] = await site.audit(id, 'login-failed');
     expect(failed.details).toEqual({ by: 'passkey' });
   });
 
-  it.each<[string, Manner]>([
+  it.each<[string, Overrides]>([
     ['for another site', { origin: 'https://evil.example' }],
     ['without the user being verified', { userVerified: false }],
-  ])('is not added %s', async (_how, manner) => {
+  ])('is not added %s', async (_how, overrides) => {
     const { agent } = await site.registered();
-    expect(outcome((await add(agent, new Authenticator(), manner)).answer)).toEqual([401, 'invalid_passkey']);
+    expect(outcome((await add(agent, new Authenticator(), overrides)).answer)).toEqual([401, 'invalid_passkey']);
     expect((await agent.get('/api/passkeys')).body).toEqual([]);
   });
 
@@ -154,7 +153,7 @@ describe('a passkey', () => {
     const [first, other] = [randomUUID(), randomUUID()];
     expect((await send(first)).status).toBe(200);
     expect(outcome(await send(other))).toEqual([401, 'invalid_passkey']);
-    // A proxy that repeats a request is none that copies it.
+    // A proxy that repeats a request is not an attacker who copies it.
     expect((await send(first)).status).toBe(200);
   });
 
@@ -162,7 +161,7 @@ describe('a passkey', () => {
     const { agent, id, key, passkey, someone } = await holder();
     const requestId = randomUUID();
     // As far as the first try got.
-    await site.app.get(PasskeyStore).switchOff(id, passkey.id, requestId);
+    await site.app.get(PasskeyStore).disable(id, passkey.id, requestId);
     expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
     const remove = (by: string) => agent.delete(`/api/passkeys/${passkey.id}`).set('X-Request-Id', by);
     expect((await remove(randomUUID())).status).toBe(404);
@@ -265,7 +264,7 @@ describe('a site that demands a second factor', () => {
     expect((await get('/account/two-step')).text).toContain('requires two-step verification');
     const enrolled = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
     const { secret } = enrolled.body as { secret: string };
-    const code = totpCode(decoded(secret), Math.floor(Date.now() / 30_000));
+    const code = appCode(secret);
     const codes = await send('/account/two-step', { action: 'confirm', code });
     expect(codes.text).toContain('recovery codes');
     expect((await agent.get('/api/me')).status).toBe(200);
@@ -278,7 +277,7 @@ describe('a site that demands a second factor', () => {
     const { key, answer } = await add(agent);
     expect(answer.status).toBe(201);
     expect((await agent.get('/api/me')).status).toBe(200);
-    // Else a stolen password would be enough to set another factor up.
+    // Otherwise a stolen password would be enough to set up another factor.
     const login = await site.browser(strict).agent.post('/api/login').send(someone);
     expect(outcome(login)).toEqual([401, 'passkey_required']);
     const { agent: there } = site.browser(strict);
@@ -295,7 +294,7 @@ describe('a site that demands a second factor', () => {
     await site.cluster.write(`UPDATE users SET roles = '["admin"]' WHERE id = ?`, [id]);
     await agent.post('/api/login').send(someone);
     expect(outcome(await agent.get('/api/admin/users'))).toEqual([403, 'second_factor_missing']);
-    // Signing out and in again works all the same.
+    // Signing out and in again still works.
     expect((await agent.post('/api/login').send(someone)).status).toBe(200);
     expect((await agent.post('/api/logout').send({})).status).toBe(204);
   });

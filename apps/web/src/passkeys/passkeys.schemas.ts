@@ -1,4 +1,4 @@
-// What browsers send about passkeys: the outline only; the library looks into the rest.
+// The input of browsers about passkeys: only the outline is checked here; the library checks the rest.
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { z } from 'zod';
 

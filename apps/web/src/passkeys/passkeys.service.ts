@@ -1,4 +1,4 @@
-// Passkeys (WebAuthn, by @simplewebauthn/server): adding and removing them, and proving by one who one is.
+// Passkeys (WebAuthn, by @simplewebauthn/server): adds and removes them, signs in and re-authenticates with them.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import {
@@ -13,7 +13,7 @@ import {
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AccountService } from '../account/account.service.js';
-import { letters } from '../account/letters.js';
+import { accountMails } from '../account/account-mails.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
@@ -21,7 +21,7 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { siteName } from '../config/site.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
-import { claimantOf } from '../http/claimant.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -31,7 +31,7 @@ import type { PasskeyCreation, PasskeyLogin } from './passkeys.schemas.js';
 
 const maxPerUser = 20;
 
-/** A passkey as its owner sees it. Times are ISO 8601, in UTC. */
+/** A passkey as the API shows it to its owner. Times are ISO 8601, in UTC. */
 export interface PasskeyRow {
   readonly id: string;
   readonly name: string;
@@ -40,8 +40,8 @@ export interface PasskeyRow {
 }
 
 /**
- * A passkey is two factors in one: the device, and what opens it (the user's finger, face or PIN, which is always asked
- * for). So who signs in with one is not asked for a code as well.
+ * A passkey is two factors in one: the device, and the user's finger, face or PIN, which is always required. So a
+ * sign-in with a passkey needs no code.
  */
 @Injectable()
 export class PasskeysService {
@@ -62,7 +62,7 @@ export class PasskeysService {
     return (await this.store.listOf(request.user!.id)).map(row);
   }
 
-  /** What the browser needs to make one. @throws {ReauthenticationRequiredError} @throws {InvalidInputError} */
+  /** The options to create a passkey. @throws {ReauthenticationRequiredError} @throws {InvalidInputError} */
   async creationOptions(request: Request): Promise<PublicKeyCredentialCreationOptionsJSON> {
     assertFresh(request);
     const user = await this.accounts.current(request);
@@ -77,7 +77,7 @@ export class PasskeysService {
       userID: bytes(Buffer.from(user.id)),
       attestationType: 'none',
       excludeCredentials: existing.map(descriptor),
-      // Found by the browser without a login name, and never without the user's finger, face or PIN.
+      // The browser finds it without a login name, and always verifies the user's finger, face or PIN.
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     });
     this.challenges.remember(request, 'create', options.challenge);
@@ -85,7 +85,7 @@ export class PasskeysService {
   }
 
   /**
-   * Keeps the passkey that the browser made.
+   * Stores the passkey that the browser created.
    * @throws {InvalidPasskeyError} @throws {ReauthenticationRequiredError}
    */
   async add(request: Request, { response, name, endOtherSessions }: PasskeyCreation): Promise<PasskeyRow> {
@@ -106,7 +106,7 @@ export class PasskeysService {
   }
 
   /** @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError} */
-  async remove(request: Request, id: string, endOtherSessions = true): Promise<void> {
+  async remove(request: Request, id: string): Promise<void> {
     assertFresh(request);
     const user = await this.accounts.current(request);
     const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
@@ -114,14 +114,14 @@ export class PasskeysService {
       throw new InvalidInputError({
         body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
       });
-    const isOff = await this.store.switchOff(user.id, id, claimantOf(request));
-    if (!isOff) throw new NotFoundError('This passkey does not exist or has already been removed.');
-    await this.changed(request, user, endOtherSessions, false);
-    // Last, so that whoever repeats this request finds it as long as anything is left to do.
+    const isDisabled = await this.store.disable(user.id, id, idempotencyKeyOf(request));
+    if (!isDisabled) throw new NotFoundError('This passkey does not exist or has already been removed.');
+    await this.changed(request, user, true, false);
+    // Last, so that a repeated request still finds it while work is left to do.
     await this.store.remove(user.id, id);
   }
 
-  /** What the browser needs to prove who one is; of who is signed in, only their own passkeys will do. */
+  /** The options to use a passkey; a signed-in user can only use their own. */
   async requestOptions(request: Request): Promise<PublicKeyCredentialRequestOptionsJSON> {
     const own = request.user && (await this.store.listOf(request.user.id));
     const options = await generateAuthenticationOptions({
@@ -140,7 +140,7 @@ export class PasskeysService {
     return account;
   }
 
-  /** The account whose passkey has signed what this browser was asked to. @throws {InvalidPasskeyError} */
+  /** The account whose passkey has signed the challenge of this browser. @throws {InvalidPasskeyError} */
   async prove(request: Request, response: AuthenticationResponseJSON): Promise<Account> {
     const { challenge: expectedChallenge, askedAt } = this.challenges.take(request, 'get');
     const passkey = await this.store.find(Buffer.from(response.id, 'base64url'));
@@ -151,15 +151,15 @@ export class PasskeysService {
       throw new InvalidPasskeyError();
     };
     if (!passkey) return refuse();
-    // Before the account is read, as with a password.
+    // Before the account is read, as at a sign-in with a password.
     const epoch = await this.sessions.epochOf(passkey.userId);
     const user = await this.users.findById(passkey.userId);
     const handle = response.response.userHandle;
     if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
     const { credentialId, publicKey } = passkey;
-    const claimant = claimantOf(request);
-    // What a proxy repeats may have been counted at its first try.
-    const isRepeated = passkey.askedAt === askedAt && passkey.usedBy === claimant;
+    const idempotencyKey = idempotencyKeyOf(request);
+    // A request that a proxy repeats may have been counted at its first try.
+    const isRepeated = passkey.askedAt === askedAt && passkey.usedBy === idempotencyKey;
     const counter = isRepeated ? 0 : passkey.counter;
     const credential = { id: credentialId.toString('base64url'), publicKey: bytes(publicKey), counter };
     const result = await this.checked(() =>
@@ -172,7 +172,7 @@ export class PasskeysService {
       }),
     ).catch(refuse);
     const { newCounter } = result.authenticationInfo;
-    const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, claimant }));
+    const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, idempotencyKey }));
     return counts ? { user, epoch } : refuse();
   }
 
@@ -181,7 +181,7 @@ export class PasskeysService {
     return { expectedOrigin: origin, expectedRPID: hostname };
   }
 
-  /** The library throws bare errors for whatever is wrong with what a browser sent. */
+  /** The library throws plain errors for invalid input of a browser. */
   private checked<T>(verify: () => Promise<T>): Promise<T> {
     return verify().catch((error: unknown) => {
       this.logger.info(
@@ -192,12 +192,15 @@ export class PasskeysService {
     });
   }
 
-  /** A change of what lets somebody in: a new token, the other sessions ended, and a mail (OWASP ASVS 6.3.7, 7.4.3). */
+  /**
+   * After a change of the ways to sign in: a new token, the other sessions ended, and an e-mail (OWASP ASVS 6.3.7,
+   * 7.4.3).
+   */
   private async changed(request: Request, user: User, endOthers: boolean, added: boolean): Promise<void> {
     await this.signIns.renew(request, { user }, { enrolled: added });
     if (endOthers) await this.sessions.endAll(user.id, request.session);
     this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
-    this.mails.send(user.email, letters.passkey(user.name, added));
+    this.mails.send(user.email, accountMails.passkey(user.name, added));
   }
 }
 
@@ -209,7 +212,7 @@ function descriptor({ credentialId, transports }: Passkey) {
   return { id: credentialId.toString('base64url'), transports: [...transports] };
 }
 
-/** The library takes arrays of their own memory only, which Node's buffers are not. */
+/** The library requires arrays with memory of their own; Node's buffers share theirs. */
 function bytes(buffer: Buffer) {
   return new Uint8Array(buffer);
 }

@@ -1,4 +1,4 @@
-// Over a real MySQL server: which web servers take traffic, and whose turn it is to be replaced.
+// The list of web servers over a real MySQL server: which of them are ready, and which may be replaced.
 import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -6,7 +6,7 @@ import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
 import { ServersService } from './servers.service.js';
@@ -39,7 +39,7 @@ beforeEach(async () => {
   await cluster.write("UPDATE leases SET holder = '', until = 0 WHERE name = 'replacement'", []);
 });
 
-/** As so much later. */
+/** As if so much time had passed. */
 const pass = async (ms: number) => {
   await cluster.write('UPDATE leases SET until = until - ? WHERE until > ?', [ms, ms]);
   await cluster.write('UPDATE servers SET ready_at = ready_at - ?', [ms]);

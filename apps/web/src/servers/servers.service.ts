@@ -1,4 +1,4 @@
-// What the web servers know of each other: their names, which of them take traffic, and whose turn it is to be replaced.
+// The list of web servers in the database: their names, their readiness, and the lease of their replacement.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
@@ -9,7 +9,7 @@ import { databaseNow, shortenLease, takeLease } from '../database/lease.js';
 import type { Turns } from '../lifecycle/replacement.js';
 
 /**
- * A server that announced itself. One that was killed stays listed until a server of its name comes back, or for
+ * A web server that announced itself. A killed one stays listed until a server of its name starts, or for
  * `limits.listedMs`.
  */
 export interface ListedServer {
@@ -30,7 +30,7 @@ export class ServersService implements Turns {
     private readonly logger: PinoLogger,
   ) {}
 
-  /** Says that this server takes traffic: to be repeated, or it is taken for lost. */
+  /** Announces that this server is ready. Must be repeated, or the server counts as lost. */
   async announce(): Promise<void> {
     await this.cluster.write(
       `INSERT INTO servers (name, since, ready_at) VALUES (?, ?, ${databaseNow})
@@ -39,7 +39,7 @@ export class ServersService implements Turns {
     );
   }
 
-  /** A list that is not quite right is no reason to fail. */
+  /** An outdated list is no reason to fail. */
   async withdraw(): Promise<void> {
     try {
       await this.cluster.write('DELETE FROM servers WHERE name = ?', [this.config.server.name]);

@@ -1,12 +1,12 @@
-// While the sessions' store cannot answer: refuses at once, before any handler, what would have to write, and says of what
-// is shown when it was so.
+// While the session store cannot answer: refuses writes before any handler runs, and sends the time of the data that is
+// shown.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { SessionManager } from '@roam/session/nest';
 import type { Request, Response } from 'express';
 import { OutageError } from '../http/app.errors.js';
 
-/** Marks the handlers that write and work all the same: a logout waits for the store by itself. */
+/** Marks the handlers that write and still work: a sign-out waits for the store by itself. */
 export const WorksInOutage = Reflector.createDecorator<true>();
 
 const safe = ['GET', 'HEAD', 'OPTIONS'];

@@ -1,4 +1,4 @@
-// The place that keeps the sessions, opened by the settings: one method, or two while sessions move from one to the other.
+// The storage of the sessions by the settings: one method, or two while sessions move from one to the other.
 import { MemorySessionStore, type AnySessions } from '@roam/session';
 import { CookieSessions, MysqlRevocationList } from '@roam/session/cookie';
 import { FileSessionStore } from '@roam/session/file';
@@ -9,12 +9,12 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { Logger } from 'pino';
 import type { Config, SessionMethod } from '../config/config.js';
 
-/** A place that keeps sessions, as this server sees it. */
+/** A mount or web server that keeps sessions, as this server sees it. */
 export interface SessionPlace {
   readonly kind: 'mount' | 'server';
-  /** The same on all servers: their mounts count in the order of `SESSION_DIRS`. */
+  /** The same on all servers: mounts are numbered in the order of `SESSION_DIRS`. */
   readonly name: string;
-  /** `fenced`: it answers, or might, and is not asked before it holds all that it must. */
+  /** `fenced`: it answers, or might, but is not used before it has all sessions. */
   readonly state: 'online' | 'fenced' | 'down';
   /** Why it is not online. */
   readonly reason: string | undefined;
@@ -23,34 +23,34 @@ export interface SessionPlace {
 /** An open method. */
 export interface SessionStorage {
   readonly store: AnySessions;
-  /** Whether it serves without MySQL. */
+  /** Whether it works without MySQL. */
   readonly withoutMysql: boolean;
-  /** Where it keeps the sessions beside this server and MySQL. */
+  /** The mounts or other web servers that keep its sessions. */
   readonly places?: () => readonly SessionPlace[];
-  /** The web server that takes the writes of all, where one does; undefined while none can. */
+  /** The web server that takes all writes, if the method has one; undefined while none can. */
   readonly leader?: () => string | undefined;
-  /** What it lacks to serve, in words; undefined while it serves. */
+  /** The missing dependency, in words; undefined while it can serve. */
   readonly missing: () => string | undefined;
-  /** Whether this server hears nobody any more: it must not wait until it stops listening. */
+  /** Whether this server reaches no other one: it must then stop listening at once. */
   readonly isCutOff?: () => boolean;
-  /** While sessions move from one method to another: how far that is. */
+  /** The progress, while sessions move from one method to another. */
   readonly progress?: () => MigrationProgress;
   readonly close: () => Promise<void>;
 }
 
 type Open = (config: Config, cluster: MysqlCluster, logger: Logger) => SessionStorage | Promise<SessionStorage>;
 
-const always = { missing: () => undefined, close: async () => undefined };
+const alwaysReady = { missing: () => undefined, close: async () => undefined };
 
 const methods: Record<SessionMethod, Open> = {
-  memory: () => ({ ...always, store: new MemorySessionStore(), withoutMysql: true }),
-  mysql: (_config, cluster) => ({ ...always, store: new MysqlSessionStore(cluster), withoutMysql: false }),
+  memory: () => ({ ...alwaysReady, store: new MemorySessionStore(), withoutMysql: true }),
+  mysql: (_config, cluster) => ({ ...alwaysReady, store: new MysqlSessionStore(cluster), withoutMysql: false }),
   cookie: openCookies,
   sync: openSync,
   file: openFiles,
 };
 
-/** Resolves when this server may serve sessions. @throws StoreUnavailableError when the method cannot be opened. */
+/** Resolves when this server can serve sessions. @throws StoreUnavailableError if the method cannot be opened. */
 export async function openSessionStorage(
   config: Config,
   cluster: MysqlCluster,
@@ -97,11 +97,11 @@ async function openCookies(
     revocations,
     lifetimeMs: Math.max(session.lifetimeMs, session.rememberLifetimeMs),
   });
-  return { ...always, store, withoutMysql: false, close: async () => revocations.close() };
+  return { ...alwaysReady, store, withoutMysql: false, close: async () => revocations.close() };
 }
 
-/** Events of `sync` that need nobody's attention. */
-const goodNews: ReadonlySet<SyncEvent['type']> = new Set(['peer-up', 'peer-current', 'leads', 'leads-no-more']);
+/** Events of `sync` that require no action. */
+const informational: ReadonlySet<SyncEvent['type']> = new Set(['peer-up', 'peer-current', 'leads', 'leads-no-more']);
 
 async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger: Logger): Promise<SessionStorage> {
   const { host, port, peers, secret, oneWay, takesBack = false, snapshot } = sync!;
@@ -112,14 +112,14 @@ async function openSync({ sync, server }: Config, cluster: MysqlCluster, logger:
     security: { secret },
     direction: oneWay === undefined ? 'both-ways' : { oneWay, takesBack },
     ...(snapshot !== undefined && { snapshotFile: snapshot }),
-    // Without peers and without MySQL: it is this server that was cut off.
+    // Without peers and without MySQL, this server is the one that was cut off.
     isCutOff: () =>
       cluster.read('SELECT 1', []).then(
         () => false,
         () => true,
       ),
     onEvent: (event) =>
-      goodNews.has(event.type)
+      informational.has(event.type)
         ? logger.info({ event }, `sync: ${event.type}`)
         : logger.warn({ event }, `sync: ${event.type}`),
   });

@@ -1,4 +1,4 @@
-// How this app sets the session module up.
+// The options of the session module.
 import type { AnySessions, Session, SessionEvent, SessionOptions } from '@roam/session';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
@@ -13,7 +13,7 @@ declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
   namespace Express {
     interface Request {
-      /** Undefined after `session.destroy` and where no session is loaded (static files, refused bodies). */
+      /** Undefined after `session.destroy`, and if no session is loaded (static files, refused bodies). */
       session?: Session | undefined;
       sessionID?: string | undefined;
     }
@@ -52,7 +52,7 @@ export function sessionOptions(
       report(event, logger);
       metrics.countSessionEvent(event.type);
       if (event.type === 'theft')
-        audit.noteAside('session-theft', event.userId === null ? {} : { userId: event.userId });
+        audit.noteWithoutRequest('session-theft', event.userId === null ? {} : { userId: event.userId });
     },
   };
 }

@@ -1,4 +1,4 @@
-// A user's signed-in devices: list them, end one, end all others.
+// The signed-in devices of a user: lists them, ends one or all others.
 import { Injectable } from '@nestjs/common';
 import { SessionUsageError } from '@roam/session';
 import { SessionManager } from '@roam/session/nest';
@@ -7,7 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import type { SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError } from '../http/app.errors.js';
-import { shortcomings } from './shortcomings.js';
+import { limitations } from './limitations.js';
 import { deviceName } from './user-agent.js';
 
 /** A device as the API and the page show it. Times are milliseconds since 1970. */
@@ -31,7 +31,7 @@ export class SessionsService {
     return this.listOf(request, request.user!.id);
   }
 
-  /** Somebody's, for administrators; `current` is the one that asks. */
+  /** The devices of any user, for administrators; `current` is the device of the request. */
   async listOf(request: Request, userId: string): Promise<Device[]> {
     const summaries = await supported(this.sessions.users.list(userId));
     return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
@@ -47,9 +47,9 @@ export class SessionsService {
     });
   }
 
-  /** What the method in use cannot do, in words. */
-  get shortcomings(): string[] {
-    return shortcomings(this.sessions);
+  /** The limitations of the session method in use, in words for users. */
+  get limitations(): string[] {
+    return limitations(this.sessions);
   }
 
   /** Whether `list` and `end` work. */
@@ -68,7 +68,7 @@ export class SessionsService {
     this.audit.note('session-ended', request, {}, { session: handle });
   }
 
-  /** False when the user has no such session. For administrators, and for `end`. */
+  /** False if the user has no such session. For administrators, and for `end`. */
   endOf(userId: string, handle: string): Promise<boolean> {
     return supported(this.sessions.users.end(userId, handle));
   }
@@ -80,7 +80,7 @@ export class SessionsService {
   }
 }
 
-/** A method that keeps no list of sessions says so, and why. */
+/** If the method keeps no list, the answer says so, and why. */
 function supported<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     throw error instanceof SessionUsageError ? new NotSupportedError(error.message) : error;

@@ -1,4 +1,4 @@
-// Device names out of User-Agent headers as browsers send them.
+// Device names from User-Agent headers as browsers send them.
 import { describe, expect, it } from '@jest/globals';
 import { deviceName } from './user-agent.js';
 

@@ -1,4 +1,4 @@
-// A browser's name as people know it, from the User-Agent header: only for the list of devices.
+// The name of a browser from the User-Agent header, for the list of devices.
 
 const browsers: readonly (readonly [RegExp, string])[] = [
   [/\bEdgA?\//, 'Edge'],
@@ -20,7 +20,7 @@ const systems: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** Like "Firefox on Linux"; "Unknown device" when the header tells nothing. */
+/** Like "Firefox on Linux"; "Unknown device" if the header is empty or unknown. */
 export function deviceName(userAgent: string): string {
   const find = (names: typeof browsers) => names.find(([pattern]) => pattern.test(userAgent))?.[1];
   const [browser, system] = [find(browsers), find(systems)];

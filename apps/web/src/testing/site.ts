@@ -1,17 +1,17 @@
-// The app over one real MySQL server, for specs that look at it from outside as a browser does.
+// The app over one real MySQL server, for specs that use it as a browser does.
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
 import type { RowDataPacket } from 'mysql2';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../app.js';
 import type { Config } from '../config/config.js';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { migrate } from '../database/migrate.js';
+import { totpCode } from '../factors/totp.js';
 import { Metrics } from '../health/metrics.js';
 import { Readiness } from '../health/readiness.js';
 import { rootLogger } from '../logging/logging.js';
@@ -21,31 +21,27 @@ import { until } from './time.js';
 const silent = pino({ level: 'silent' });
 
 /** On a shared machine a test's process may have to wait for a processor. */
-export const patience = { readTimeoutMs: 900, writeTimeoutMs: 2_400, maxLagMs: 2_000 };
-
-/** Keeps cookies, and comes again when it is told to, as a proxy does. */
-export function patientAgent(server: Server) {
-  return supertest.agent(server).retry(5, (_error: unknown, answer?: supertest.Response) => answer?.status === 503);
-}
+const timeouts = { readTimeoutMs: 900, writeTimeoutMs: 2_400, maxLagMs: 2_000 };
 
 export class Site {
   readonly logged: string[] = [];
-  private readonly post = new MailCatcher();
+  private readonly mailCatcher = new MailCatcher();
   private readonly apps: NestExpressApplication[] = [];
-  private databases!: Databases;
-  private mailUrl!: string;
+  private settings: Record<string, string> = {};
+  databases!: Databases;
   cluster!: MysqlCluster;
   app!: NestExpressApplication;
-  /** What `app` measures. */
+  /** Of `app`. */
   metrics!: Metrics;
+  readiness!: Readiness;
 
-  async start(): Promise<this> {
-    this.mailUrl = await this.post.start();
+  /** @param settings of all web servers of the site */
+  async start(settings: Record<string, string> = {}): Promise<void> {
+    this.settings = { ...settings, MAIL_URL: await this.mailCatcher.start() };
     this.databases = await startDatabases({ count: 1, topology: 'single' });
-    this.cluster = await MysqlCluster.connect({ urls: this.databases.urls, ...patience });
+    this.cluster = await MysqlCluster.connect({ urls: this.databases.urls, ...timeouts });
     await migrate(this.config(), silent);
     this.app = await this.server();
-    return this;
   }
 
   /** One more web server of the same site, with other settings. */
@@ -54,9 +50,11 @@ export class Site {
     const logger = rootLogger(config, { write: (line) => void this.logged.push(line) });
     const store = new MysqlSessionStore(this.cluster);
     const readiness = new Readiness();
+    readiness.nodes = () => this.cluster.nodes();
     const metrics = new Metrics(readiness);
     const app = await createApp(config, this.cluster, store, logger, readiness, metrics);
     this.metrics ??= metrics;
+    this.readiness ??= readiness;
     this.apps.push(app);
     return app;
   }
@@ -65,19 +63,24 @@ export class Site {
     for (const app of this.apps) await app.close();
     await this.cluster?.close();
     await this.databases?.stop();
-    this.post.stop();
+    this.mailCatcher.stop();
   }
 
-  /** A browser: keeps cookies, and sends forms with the token of their page. */
-  browser(app = this.app) {
-    const agent = patientAgent(app.getHttpServer());
+  /** A browser: keeps cookies, repeats a request that is answered 503, sends forms with the token of their page. */
+  browser(app = this.app, headers: Record<string, string> = {}) {
+    const agent = supertest
+      .agent(app.getHttpServer())
+      .retry(5, (_error: unknown, answer?: supertest.Response) => answer?.status === 503)
+      .set(headers);
+    /** The token of the form of `page`. */
+    const token = async (page: string) => /name="_csrf" value="([^"]+)"/.exec((await agent.get(page)).text)?.[1] ?? '';
     return {
       agent,
+      token,
       get: (path: string) => agent.get(path),
       /** Sends the form of `page`. */
       send: async (page: string, fields: Record<string, string>) => {
-        const { text } = await agent.get(page);
-        const _csrf = /name="_csrf" value="([^"]+)"/.exec(text)?.[1] ?? '';
+        const _csrf = await token(page);
         return agent
           .post(page.split('?')[0])
           .type('form')
@@ -91,12 +94,12 @@ export class Site {
       DATABASE_URLS: this.databases.urls.join(','),
       SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u',
       SERVER_NAME: 'web1',
-      MAIL_URL: this.mailUrl,
+      ...this.settings,
       ...more,
     });
   }
 
-  /** Somebody who has just registered, in their browser. */
+  /** A newly registered user, in their browser. */
   async registered(app = this.app, name = 'Ann') {
     const someone = person(name);
     const browser = this.browser(app);
@@ -105,14 +108,16 @@ export class Site {
     return { ...browser, someone, id: (answer.body as { user: { id: string } }).user.id };
   }
 
-  /** The newest mail to this address whose text matches. */
-  async mailTo(address: string, text: RegExp): Promise<CaughtMail> {
-    const find = () => this.post.mails.findLast((mail) => mail.to === address && text.test(mail.text));
+  /** The newest mail to this address whose text matches, and the link in it with its token. */
+  async mailTo(address: string, text: RegExp): Promise<CaughtMail & { link: string; token: string }> {
+    const find = () => this.mailCatcher.mails.findLast((mail) => mail.to === address && text.test(mail.text));
     await until(() => find() !== undefined);
-    return find()!;
+    const mail = find()!;
+    const link = /http:\/\/localhost:8080(\S+)/.exec(mail.text)?.[1] ?? '';
+    return { ...mail, link, token: new URL(link, 'http://site').searchParams.get('token') ?? '' };
   }
 
-  /** The audit log's events of this user, oldest first, as soon as there are so many. */
+  /** The events of this user in the audit log, oldest first, as soon as there are `atLeast` of them. */
   async audit(userId: string, event: string, atLeast = 1): Promise<RowDataPacket[]> {
     const read = () =>
       this.cluster.read<RowDataPacket>('SELECT * FROM audit_events WHERE user_id = ? AND event = ? ORDER BY id', [
@@ -124,7 +129,8 @@ export class Site {
   }
 }
 
-const person = (name = 'Ann') => ({
+/** A user without an account. */
+export const person = (name = 'Ann') => ({
   email: `${randomUUID()}@example.org`,
   password: 'correct horse battery',
   name,
@@ -135,15 +141,14 @@ export function outcome({ status, body }: supertest.Response): [number, string |
   return [status, (body as { error?: { code: string } }).error?.code];
 }
 
-/** The bytes of what an authenticator app is given. */
-export function decoded(base32: string): Buffer {
-  const bits = [...base32].map((letter) =>
+/** The code that an authenticator app with this secret shows, so many steps of half a minute from now. */
+export function appCode(secret: string, steps = 0): string {
+  const bits = [...secret].map((letter) =>
     'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
   );
-  return Buffer.from(
-    bits
-      .join('')
-      .match(/.{8}/g)!
-      .map((byte) => Number.parseInt(byte, 2)),
-  );
+  const bytes = bits
+    .join('')
+    .match(/.{8}/g)!
+    .map((byte) => Number.parseInt(byte, 2));
+  return totpCode(Buffer.from(bytes), Math.floor(Date.now() / 30_000) + steps);
 }

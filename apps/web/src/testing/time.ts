@@ -1,7 +1,7 @@
-// Time in specs: waiting for something to come true, and jumping ahead.
+// Time in specs: waiting for a condition, and jumping ahead.
 import { jest } from '@jest/globals';
 
-/** Resolves when it holds. By a clock of its own, which no jump reaches. */
+/** Resolves when the condition holds. Measures with a clock that jumps do not change. */
 export async function until(holds: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
   for (const giveUpAt = performance.now() + ms; !(await holds());) {
     if (performance.now() > giveUpAt)
@@ -10,20 +10,20 @@ export async function until(holds: () => boolean | Promise<boolean>, ms = 30_000
   }
 }
 
-/** Time (milliseconds since 1970) stands still at `time`, until `backToNow`. */
+/** Sets the time (milliseconds since 1970) to `time`, where it stays until `backToNow`. */
 export async function jumpTo(time: number): Promise<void> {
   jest.spyOn(Date, 'now').mockReturnValue(time);
   await heartbeats();
 }
 
-/** Undoes all mocks, time's too: after each test. */
+/** Restores all mocks, the time included: after each test. */
 export async function backToNow(): Promise<void> {
   const stoodStill = jest.isMockFunction(Date.now);
   jest.restoreAllMocks();
   if (stoodStill) await heartbeats();
 }
 
-/** An app takes a jump of time for a standstill, and wants two beats of its heart until it is over that. */
+/** An app takes a jump of time for a pause, and needs two beats of its heartbeat to recover. */
 async function heartbeats(): Promise<void> {
   for (let beat = 0; beat < 6; beat += 1) await new Promise((resolve) => setTimeout(resolve, 20));
 }

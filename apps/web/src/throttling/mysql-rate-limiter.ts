@@ -1,38 +1,38 @@
-// A limiter of rate-limiter-flexible whose counters all servers share, over the cluster: its node may fail.
+// A limiter of rate-limiter-flexible whose counters all servers share, over the cluster: a node may fail.
 import type { Cluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { RateLimiterCompatibleAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 
 export interface MysqlRateLimiterOptions {
-  /** What is counted: keeps the keys of different limiters apart. */
+  /** Separates the keys of different limiters. */
   readonly keyPrefix: string;
-  /** How much of it one key may have in one duration; `consume` refuses more. */
+  /** The points of one key in one duration; `consume` refuses more. */
   readonly points: number;
   readonly durationMs: number;
-  /** Whether every point begins the duration anew, so that a count is forgotten only after a quiet while. */
+  /** Whether every point restarts the duration, so that a count is reset only after a pause in attempts. */
   readonly sliding?: boolean;
   /**
-   * Over how many rows each count is spread, at random; 1 unless given. Who changes a row waits for the commit of whoever
-   * changed it before: one row would be a bottleneck for what many count at the same time. Not for `sliding`.
+   * The number of rows that each count is spread over, at random; 1 by default. A change of a row waits for the commit
+   * of the previous change: one row would be a bottleneck for many concurrent counts. Not for `sliding`.
    */
   readonly rows?: number;
   /** Milliseconds since 1970; for tests. */
   readonly now?: () => number;
 }
 
-/** Sums are decimals, which MySQL's driver gives as text. */
+/** Sums are decimals, which MySQL's driver returns as text. */
 interface Counter {
   readonly points: number | string | null;
   readonly expiresAt: number | null;
 }
 
 /**
- * The library's own limiter for MySQL holds on to one pool, opens transactions and answers a conflict with an error;
- * here each step is one statement that the cluster takes to a node that works, in bounded time. A statement whose
+ * The library's own limiter for MySQL is bound to one pool, opens transactions and answers a conflict with an error.
+ * Here each step is one statement with a time limit, which the cluster sends to a working node. A statement whose
  * answer was lost may count twice. Keys are at most 100 bytes of ASCII, prefix included.
  *
- * There is no second limiter in memory to fall back on, on purpose: while no node answers, every call throws
- * `ClusterUnavailableError`, and whoever asked may not go on.
+ * There is no fallback in memory, on purpose: while no node answers, every call throws `ClusterUnavailableError`, and
+ * the caller must not continue.
  */
 export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
   readonly points: number;
@@ -55,7 +55,7 @@ export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
     this.now = now;
   }
 
-  /** Counts, and rejects with `RateLimiterRes` when there are more than `points` then; what is refused writes nothing. */
+  /** Counts; rejects with `RateLimiterRes` if that exceeds `points`. A refused call writes nothing. */
   override async consume(key: string, points = 1): Promise<RateLimiterRes> {
     const before = await this.get(key);
     const isOver = before !== null && before.consumedPoints + points > this.points;
@@ -79,7 +79,7 @@ export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
     return (await this.get(key)) ?? this.result(points, ends);
   }
 
-  /** What was counted, null when there is nothing or its time is over. */
+  /** The current count; null if there is none or it has expired. */
   override async get(key: string): Promise<RateLimiterRes | null> {
     const [sum] = await this.cluster.read<RowDataPacket & Counter>(
       `SELECT SUM(points) AS points, MIN(expires_at) AS expiresAt FROM throttles
@@ -89,7 +89,7 @@ export class MysqlRateLimiter extends RateLimiterCompatibleAbstract {
     return sum?.points == null ? null : this.result(Number(sum.points), Number(sum.expiresAt));
   }
 
-  /** Forgets what was counted; false when there was nothing. */
+  /** Deletes the count; false if there was none. */
   override async delete(key: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `DELETE FROM throttles WHERE name IN (${this.placeholders()})`,

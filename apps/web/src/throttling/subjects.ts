@@ -1,16 +1,16 @@
-// Whose attempts are counted together: an account by whatever spelling, an address by what one person can have of it.
+// The keys that attempts are counted by: an account in any spelling, and the network of a client.
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { canonicalEmail } from '../users/email.js';
 
-/** The login name's key: the same for each spelling of it, and not the address itself. */
+/** The key of a login name: the same for each spelling of it, and not the address itself. */
 export function accountKey(email: string): string {
   return digest(canonicalEmail(email));
 }
 
 /**
- * The key of an address. Of IPv6 the first 64 bits: whoever has one address has all of those (RFC 6177); an IPv4
- * address written as IPv6 is itself.
+ * The key of an IP address. For IPv6 its first 64 bits: a client has the whole network (RFC 6177). An IPv4 address that
+ * is written as IPv6 counts as IPv4.
  */
 export function addressKey(ip: string | undefined): string {
   const plain = (ip ?? '').replace(/^::ffff:(?=\d+\.)/i, '');

@@ -1,4 +1,4 @@
-// Slows down who guesses passwords or opens accounts in masses. The counters are shared by all servers.
+// Throttles password guessing and mass registration. All servers share the counters.
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster, type Cluster } from '@roam/mysql-cluster';
 import { PinoLogger } from 'nestjs-pino';
@@ -6,37 +6,38 @@ import { RateLimiterRes } from 'rate-limiter-flexible';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { TooManyAttemptsError } from '../http/app.errors.js';
-import { Lines } from '../http/line.js';
+import { KeyedSemaphore } from '../http/keyed-semaphore.js';
 import { delayAfter, type GrowingDelay } from './growing-delay.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
 import { accountKey, addressKey } from './subjects.js';
 
-/** Who tries: the login name as it was typed, and where from. */
+/** The login name as the user entered it, and the address of the client. */
 export interface Attempt {
   readonly account: string;
   readonly ip: string | undefined;
 }
 
-/** Of one address, so many rows are counted in, and so many accounts are opened at the same time. */
+/** The number of rows that count the registrations of one address, and of accounts that are opened at the same time. */
 const REGISTRATION_ROWS = 8;
 
-/** A key whose failures make the next attempt wait longer and longer. */
-interface Slowed {
+/** A counter of failures, and the delay that it causes. */
+interface DelayedCounter {
   readonly limiter: MysqlRateLimiter;
   readonly key: string;
   readonly delay: GrowingDelay;
 }
 
 /**
- * Three counters watch each login, so that neither guessing one account's password from everywhere nor many accounts'
- * from one place is worth while, and that nobody can keep somebody else out (OWASP ASVS 6.1.1, 6.3.1): wrong passwords
- * of an account from one address make the next attempt wait, up to `limits.throttleMaxMs`; ten times as many of an
- * account from everywhere do too, up to `limits.throttleAccountMaxMs`; those from one address, of whatever account, are
- * bounded per quarter of an hour. Only failures count: a login that is right the first time writes nothing.
+ * Three counters watch each sign-in. Guessing is not worthwhile, neither of one account's password from many addresses
+ * nor of many accounts' from one, and nobody can lock somebody else out (OWASP ASVS 6.1.1, 6.3.1).
+ * - Wrong passwords of an account from one address delay the next attempt, up to `limits.throttleMaxMs`.
+ * - Ten times as many of an account from all addresses delay it too, up to `limits.throttleAccountMaxMs`.
+ * - Wrong passwords from one address, for any account, are bounded per quarter of an hour.
+ * Only failures count: a sign-in that is right the first time writes nothing.
  *
- * Attempts at the same time are no way around it: those of an account from one address wait for each other, so that
- * each sees what became of the one before. Each server has lines of its own, so a guesser may have one try more for
- * each further server, which then count like all others.
+ * Parallel attempts gain nothing: those of an account from one address wait for each other, so that each sees the
+ * result of the one before. Each server has semaphores of its own, so a guesser may have one more try per further
+ * server; it counts like all others.
  */
 @Injectable()
 export class ThrottleService {
@@ -50,14 +51,18 @@ export class ThrottleService {
   private readonly mailsByPair: MysqlRateLimiter;
   private readonly mailsToAccount: MysqlRateLimiter;
   private readonly mailsFromAddress: MysqlRateLimiter;
-  /** Fewer than all requests that run at once: a flood of logins leaves room for others. */
-  private readonly pairLines = new Lines({ places: 1, maxWaiting: 32, capacity: 0.75 * limits.runningRequests });
-  private readonly registrationLines = new Lines({
-    places: REGISTRATION_ROWS,
+  /** Less than all running requests: a flood of sign-ins leaves room for others. */
+  private readonly pairSemaphore = new KeyedSemaphore({
+    permits: 1,
+    maxWaiting: 32,
+    capacity: 0.75 * limits.runningRequests,
+  });
+  private readonly registrationSemaphore = new KeyedSemaphore({
+    permits: REGISTRATION_ROWS,
     maxWaiting: limits.waitingRequests,
     capacity: Infinity,
   });
-  private readonly accountLines = new Lines({ places: 5, maxWaiting: 32, capacity: Infinity });
+  private readonly accountSemaphore = new KeyedSemaphore({ permits: 5, maxWaiting: 32, capacity: Infinity });
 
   constructor(
     private readonly config: Config,
@@ -81,7 +86,7 @@ export class ThrottleService {
       keyPrefix: 'register',
       points: registrationsPerAddress,
       durationMs: limits.throttleRegistrationsMs,
-      // Whole offices and everybody behind a proxy that hides addresses register from one.
+      // Many users share one address: offices, and all users behind a proxy that hides addresses.
       rows: REGISTRATION_ROWS,
     });
     this.mailsByPair = mails('mail-pair', 5);
@@ -90,29 +95,29 @@ export class ThrottleService {
   }
 
   /**
-   * Lets `prove` check a password, or whatever proves who somebody is, unless too many such proofs failed. False counts
-   * as a failure; what it throws is passed on and does not count.
+   * Runs `prove`, which checks a password or another proof of identity, unless too many such proofs failed. False
+   * counts as a failure; an error is passed on and does not count.
    * @throws {TooManyAttemptsError}
-   * @throws {OverloadedError} when too many wait for their turn
-   * @throws ClusterUnavailableError while the counters cannot be read or written: then nobody is let in.
+   * @throws {OverloadedError} when too many wait
+   * @throws ClusterUnavailableError while the counters cannot be read or written: then nobody can sign in.
    */
   attempt<T>({ account, ip }: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
     const [name, address] = [accountKey(account), addressKey(ip)];
     const pair = pairKey(name, address);
-    return this.pairLines.inTurn(pair, () =>
-      this.accountLines.inTurn(name, () => this.attemptInTurn({ name, address, pair }, prove)),
+    return this.pairSemaphore.run(pair, () =>
+      this.accountSemaphore.run(name, () => this.attemptNow({ name, address, pair }, prove)),
     );
   }
 
-  private async attemptInTurn<T>(
+  private async attemptNow<T>(
     { name, address, pair }: { name: string; address: string; pair: string },
     prove: () => Promise<T | false>,
   ): Promise<T | false> {
     const { loginsPerAccount: free } = this.config.throttle;
     const firstMs = limits.throttleFirstMs;
-    const slowed: Slowed[] = [
+    const slowed: DelayedCounter[] = [
       { limiter: this.pairs, key: pair, delay: { free, firstMs, maxMs: limits.throttleMaxMs } },
-      // Many more: else one guesser could make everybody else wait.
+      // Many more: otherwise one guesser could delay all others.
       { limiter: this.accounts, key: name, delay: { free: 10 * free, firstMs, maxMs: limits.throttleAccountMaxMs } },
     ];
     const [fromHere, ...failures] = await Promise.all([
@@ -120,7 +125,7 @@ export class ThrottleService {
       ...slowed.map(({ limiter, key }) => limiter.get(key)),
     ]);
     refuse(Math.max(...slowed.map(({ delay }, i) => waitOf(failures[i] ?? null, delay))));
-    refuseAtEnd(this.addresses, fromHere);
+    refuseIfUsedUp(this.addresses, fromHere);
     const proof = await prove();
     if (proof === false)
       await Promise.all([this.addresses.penalty(address), ...slowed.map(({ limiter, key }) => limiter.penalty(key))]);
@@ -129,17 +134,17 @@ export class ThrottleService {
   }
 
   /**
-   * Lets `open` try to open an account, unless too many such attempts came from there. Each counts, whatever comes of it: its
-   * answer tells whether an address has an account. Counted meanwhile, since two commits side by side take no longer than one:
-   * as many as are let in at once may be too many.
+   * Runs `open`, which opens an account, unless there were too many attempts from this address. Each attempt counts,
+   * even a failed one, since its answer shows whether an address has an account. It is counted at the same time, since
+   * two parallel commits take no longer than one: the limit may be exceeded by the number of permits.
    * @throws {TooManyAttemptsError}
-   * @throws {OverloadedError} when too many wait for their turn
+   * @throws {OverloadedError} when too many wait
    * @throws ClusterUnavailableError while the counter cannot be read or written; an account may have been opened then.
    */
   registration<T>(ip: string | undefined, open: () => Promise<T>): Promise<T> {
     const address = addressKey(ip);
-    return this.registrationLines.inTurn(address, async () => {
-      refuseAtEnd(this.registrations, await this.registrations.get(address));
+    return this.registrationSemaphore.run(address, async () => {
+      refuseIfUsedUp(this.registrations, await this.registrations.get(address));
       const counted = this.registrations.penalty(address);
       const opened = open();
       await Promise.allSettled([counted, opened]);
@@ -149,20 +154,20 @@ export class ThrottleService {
   }
 
   /**
-   * Counts one request for a mail to `email`, whether there is such an account or not: 5 an hour to one from one place,
-   * 30 from everywhere, and 50 from one place to whomever (`THROTTLE_MAILS_PER_ADDRESS`).
+   * Counts one request for an e-mail to `email`, whether there is such an account or not: 5 an hour to one account from
+   * one address, 30 from all addresses, and 50 from one address to any account (`THROTTLE_MAILS_PER_ADDRESS`).
    * @throws {TooManyAttemptsError}
    * @throws ClusterUnavailableError
    */
   async mail(email: string, ip: string | undefined): Promise<void> {
     const [name, address] = [accountKey(email), addressKey(ip)];
-    // What is refused must not count for everybody.
+    // A refused request must not count for everybody.
     await consume(this.mailsByPair, pairKey(name, address));
     await consume(this.mailsFromAddress, address);
     await consume(this.mailsToAccount, name);
   }
 
-  /** Forgets an account's failures: its owner has proved who they are in another way. Returns at once. */
+  /** Resets the failures of an account: its owner has proved the identity in another way. Returns at once. */
   forget({ account, ip }: Attempt): void {
     const name = accountKey(account);
     this.clear([
@@ -171,8 +176,11 @@ export class ThrottleService {
     ]);
   }
 
-  /** Beside the request, which was right and must not fail by it: what stays counted only makes a later attempt wait. */
-  private clear(counters: readonly Pick<Slowed, 'limiter' | 'key'>[]): void {
+  /**
+   * In the background: the request was right and must not fail because of it. A count that remains only delays a later
+   * attempt.
+   */
+  private clear(counters: readonly Pick<DelayedCounter, 'limiter' | 'key'>[]): void {
     Promise.all(counters.map(({ limiter, key }) => limiter.delete(key))).catch((error: unknown) =>
       this.logger.warn(
         { err: error },
@@ -199,8 +207,8 @@ async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {
   });
 }
 
-/** Where all points are used up. */
-function refuseAtEnd({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
+/** Refuses if all points are used up. */
+function refuseIfUsedUp({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
   if (counted && counted.consumedPoints >= points) refuse(counted.msBeforeNext);
 }
 

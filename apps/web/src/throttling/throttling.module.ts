@@ -1,4 +1,4 @@
-// Throttling of logins and registrations.
+// Throttling of sign-ins, registrations and e-mails.
 import { Global, Module } from '@nestjs/common';
 import { ThrottleService } from './throttle.service.js';
 

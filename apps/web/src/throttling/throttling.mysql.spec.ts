@@ -1,15 +1,16 @@
-// Throttling over three writable MySQL servers and two web servers: shared counters, growing waits, and a lost node.
+// Throttling over three writable MySQL servers and two web servers: shared counters, growing delays, and a lost node.
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import { randomUUID } from 'node:crypto';
 import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
-import { HousekeepingService } from '../database/housekeeping.service.js';
 import { migrate } from '../database/migrate.js';
 import { TooManyAttemptsError } from '../http/app.errors.js';
+import { expiredRows } from '../tasks/expired-rows.js';
+import { TaskRunner } from '../tasks/task-runner.js';
 import { until } from '../testing/time.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
 import { accountKey } from './subjects.js';
@@ -62,11 +63,11 @@ async function forgotten(account: string): Promise<void> {
 let counter = 0;
 /** An address that no other attempt has. */
 const elsewhere = () => `198.51.100.${counter++ % 256}`;
-/** Time stands still but for this. */
+/** Time passes only by this. */
 const later = (ms: number) => {
   now += ms;
 };
-/** The seconds to wait, 0 when the attempt was let through. */
+/** The seconds to wait, 0 if the attempt was admitted. */
 const waitOf = (attempt: Promise<unknown>) =>
   attempt.then(
     () => 0,
@@ -81,14 +82,14 @@ it('ASVS 6.3.1: wrong passwords make the next attempt wait longer and longer, on
   const ann = someone();
   for (const server of [one, other, one, other, one]) expect(await waitOf(server.attempt(ann, wrong))).toBe(0);
   for (const server of [one, other]) expect(await waitOf(server.attempt(ann, right))).toBe(1);
-  // However the name is written.
+  // In any spelling.
   expect(await waitOf(other.attempt({ ...ann, account: ` ${ann.account.toUpperCase()}` }, right))).toBe(1);
   later(1_100);
   expect(await waitOf(other.attempt(ann, wrong))).toBe(0);
   expect(await waitOf(one.attempt(ann, right))).toBe(2);
   later(2_100);
   expect(await other.attempt(ann, right)).toBe('ann');
-  // Forgotten, because it was right; beside the login.
+  // Reset, because the password was right; in the background.
   await forgotten(ann.account);
   for (const server of [one, other, one, other, one]) expect(await waitOf(server.attempt(ann, wrong))).toBe(0);
 });
@@ -136,7 +137,7 @@ it('ASVS 6.3.1: a burst from many addresses has hardly more', async () => {
   await Promise.allSettled(
     Array.from({ length: 60 }, (_, i) => both[i % 2].attempt({ account, ip: elsewhere() }, prove)),
   );
-  // Ten, and those that had begun on either server when the tenth was counted.
+  // Ten, and the attempts that were running on either server when the tenth was counted.
   expect(prove.mock.calls.length).toBeLessThanOrEqual(10 + 2 * 5 - 1);
 });
 
@@ -188,7 +189,7 @@ it('ASVS 6.6.3: mails to an account are bounded, in a way that no stranger can u
   for (let i = 0; i < 5; i += 1) expect(await waitOf(other.mail(email, stranger))).toBeGreaterThan(59 * 60);
   for (let i = 0; i < 25; i += 1) expect(await waitOf(one.mail(email, elsewhere()))).toBe(0);
   expect(await waitOf(one.mail(email, elsewhere()))).toBeGreaterThan(59 * 60);
-  // To whomever, from one place.
+  // To any account, from one address.
   for (let i = 0; i < 7; i += 1) expect(await waitOf(one.mail(someone().account, stranger))).toBe(0);
   expect(await waitOf(one.mail(someone().account, stranger))).toBeGreaterThan(59 * 60);
 });
@@ -209,7 +210,7 @@ it('ASVS 2.4.1: opening accounts is bounded by address and hour', async () => {
   open.mockClear();
   const write = jest.spyOn(clusters[1], 'write');
   expect(await waitOf(other.registration('2001:db8:7::2', open))).toBeGreaterThan(59 * 60);
-  // A flood of them is no work for the databases.
+  // A flood of them causes no work for the databases.
   expect(write).not.toHaveBeenCalled();
   expect(open).not.toHaveBeenCalled();
   expect(await waitOf(other.registration('2001:db8:8::1', open))).toBe(0);
@@ -253,7 +254,7 @@ it('counts the parallel points of all servers, and loses none that it acknowledg
         mine += 1;
         counted += 1;
       } catch (error) {
-        // While the group finds out who is gone: then nobody is let in, which is what it is for.
+        // While the group removes the lost node, nobody can sign in, on purpose.
         expect(error).toMatchObject({ code: 'cluster_unavailable' });
         refused += 1;
         expect(refused).toBeLessThan(100);
@@ -268,14 +269,12 @@ it('counts the parallel points of all servers, and loses none that it acknowledg
 });
 
 it('is tidied up by one server', async () => {
-  const cleaners = clusters.map(
-    (cluster, i) =>
-      new HousekeepingService(config({ SERVER_NAME: `web${i}` }), cluster, logger as unknown as PinoLogger),
-  );
+  const tidyUp = (i: number) =>
+    new TaskRunner(clusters[i], `web${i}`, { warn }, []).run(expiredRows(clusters[i], () => now));
   later(48 * 3_600_000);
-  expect(await cleaners[0].run(now)).toBeGreaterThan(0);
-  expect(await cleaners[1].run()).toBeUndefined();
-  expect(await cleaners[0].run(now)).toBe(0);
+  expect(await tidyUp(0)).toBeGreaterThan(0);
+  expect(await tidyUp(1)).toBeUndefined();
+  expect(await tidyUp(0)).toBe(0);
 });
 
 it('lets nobody in unchecked while the counters cannot be reached', async () => {

@@ -1,4 +1,4 @@
-// Throttling's rules: whose attempts count together, and how long the waits grow (OWASP ASVS 5.0, V6.3).
+// The rules of throttling: which attempts count together, and how the delays grow (OWASP ASVS 5.0, V6.3).
 import { describe, expect, it } from '@jest/globals';
 import { delayAfter } from './growing-delay.js';
 import { accountKey, addressKey } from './subjects.js';

@@ -1,4 +1,5 @@
-// The question about breached passwords: what leaves the server, what the answer means, and what holds without one.
+// The check for breached passwords: the data that leaves the server, the meaning of the answer, and the result without
+// one.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -12,7 +13,7 @@ import { PasswordsService } from './passwords.service.js';
 const password = 'correct horse battery';
 const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
 
-/** A service of our own, with the answers that the real one gives. */
+/** A test service that gives the answers of the real one. */
 const asked: IncomingMessage[] = [];
 let answer: (response: ServerResponse) => void;
 const server = createServer((request, response) => {
@@ -96,11 +97,11 @@ describe('ASVS 6.2.12: a service of breached passwords', () => {
     });
     lines();
     expect(await passwords.verify(await passwords.hashNew(password), password)).toBe(true);
-    // As letters are composed when it is hashed.
+    // In the composed form, as it is hashed.
     const composed = createHash('sha1').update('caf\u00e9 au lait').digest('hex').toUpperCase();
     lines(`${composed.slice(5)}:1`);
     await expect(passwords.hashNew('cafe\u0301 au lait')).rejects.toMatchObject({ code: 'invalid_input' });
-    // Signing in asks nobody.
+    // Signing in asks no service.
     asked.length = 0;
     await passwords.hash(password);
     expect(asked).toEqual([]);

@@ -1,4 +1,4 @@
-// Asks a service that knows breached passwords whether a new one is among them; it learns five digits of a hash.
+// Checks new passwords with a service that knows breached ones; it learns five digits of a hash.
 import { Injectable } from '@nestjs/common';
 import { PinoLogger } from 'nestjs-pino';
 import { createHash } from 'node:crypto';
@@ -9,15 +9,15 @@ import { siteName } from '../config/site.js';
 type BreachCheck = 'breached' | 'not found' | 'unavailable';
 
 /**
- * Of the range API of "Have I Been Pwned", or a copy of it: `GET PREFIX` answers with the ends of all known SHA-1 hashes
- * that begin with these five hexadecimal digits, some 800 (k-anonymity). Only where the site names one
- * (`BREACHED_PASSWORDS_URL`); the list that comes with the app is checked in any case.
+ * Uses the range API of "Have I Been Pwned", or a copy of it: `GET PREFIX` returns the ends of all known SHA-1 hashes
+ * that begin with these five hexadecimal digits, about 800 (k-anonymity). Only if the site names one
+ * (`BREACHED_PASSWORDS_URL`); the list that comes with the app is always checked.
  */
 @Injectable()
 export class BreachedPasswords {
-  /** Told what came of each question. */
+  /** Called with the result of each check. */
   onChecked: (result: BreachCheck) => void = () => undefined;
-  /** Milliseconds that an answer may take; for tests. */
+  /** The time limit of an answer in milliseconds; for tests. */
   timeoutMs: number = limits.breachMs;
 
   constructor(
@@ -25,7 +25,7 @@ export class BreachedPasswords {
     private readonly logger: PinoLogger,
   ) {}
 
-  /** Whether the service knows this (normalised) password. False, with a line in the log, when it does not answer in time. */
+  /** Whether the service knows this (normalised) password. False, with a log line, if it does not answer in time. */
   async has(password: string): Promise<boolean> {
     const { breachedPasswordsUrl: url } = this.config.accounts;
     if (url === undefined) return false;
@@ -44,7 +44,7 @@ export class BreachedPasswords {
     const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
     const [prefix, suffix] = [hash.slice(0, 5), hash.slice(5)];
     const answer = await fetch(url + prefix, {
-      // Padding hides from who sees the connection how many there are, and so which prefix it was.
+      // Padding hides the number of lines, and so the prefix, from an observer of the connection.
       headers: { 'Add-Padding': 'true', 'User-Agent': siteName },
       redirect: 'error',
       signal: AbortSignal.timeout(this.timeoutMs),
@@ -53,7 +53,7 @@ export class BreachedPasswords {
       await answer.body?.cancel();
       throw new Error(`the breached-password service answered ${answer.status}`);
     }
-    // Lines `SUFFIX:COUNT`; those that only pad have the count 0.
+    // Lines `SUFFIX:COUNT`; padding has the count 0.
     const line = (await answer.text()).split(/\r?\n/).find((each) => each.toUpperCase().startsWith(`${suffix}:`));
     return line !== undefined && Number(line.slice(suffix.length + 1)) > 0 ? 'breached' : 'not found';
   }

@@ -1,4 +1,4 @@
-// One spelling for each e-mail address, so that an account cannot be opened twice by case or by accents.
+// The canonical form of e-mail addresses, so that an account cannot be opened twice by case or accents.
 
 /** Trimmed, lower case, Unicode NFC. */
 export function canonicalEmail(text: string): string {

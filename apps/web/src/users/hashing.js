@@ -1,4 +1,4 @@
-// What the threads do that hash passwords.
+// The work of the threads that hash passwords.
 import { hashSync, verifySync } from '@node-rs/argon2';
 
 /** @param {{ password: string, parameters: import('@node-rs/argon2').Options }} task */

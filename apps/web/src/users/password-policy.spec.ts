@@ -1,4 +1,4 @@
-// Which passwords may be chosen (OWASP ASVS 5.0, V6.2).
+// The password policy (OWASP ASVS 5.0, V6.2).
 import { describe, expect, it } from '@jest/globals';
 import { hasPasswordLength, normalizedPassword, passwordFault } from './password-policy.js';
 
@@ -26,7 +26,7 @@ describe('passwordFault', () => {
     expect(passwordFault('😀é'.repeat(64))).toBeUndefined();
     expect(passwordFault('ä'.repeat(129))).toMatch(/at most 128/);
     expect(passwordFault('x'.repeat(1_000_000))).toMatch(/at most 128/);
-    // One character that NFKC makes eighteen of.
+    // One character that NFKC turns into eighteen.
     expect(passwordFault('\ufdfa'.repeat(100))).toMatch(/at most 128/);
   });
 

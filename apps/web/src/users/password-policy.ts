@@ -1,40 +1,43 @@
-// Which passwords may be chosen: long enough, not common, and not made of words that anybody would try first.
+// The password policy: long enough, not common, and not made of words that an attacker tries first.
 import { dictionary } from '@zxcvbn-ts/language-common';
 import { siteName } from '../config/site.js';
 
 export const passwordLength = { min: 8, recommended: 15, max: 128 } as const;
 
-/** The common passwords that are long enough to be chosen: some 18,000, from a list of 49,000 that holds the first 10,000. */
+/**
+ * The common passwords that are long enough to be chosen: about 18,000, from a list of 49,000 that holds the first
+ * 10,000.
+ */
 const common = new Set(dictionary['passwords-common'].filter((password) => codePoints(password) >= passwordLength.min));
 
 /**
- * Unicode NFKC: one form for what keyboards and systems write differently, so that the same password always has the
- * same hash (NIST SP 800-63B-4, 3.1.1.2). Nothing else is ever changed.
+ * Unicode NFKC: one form for characters that keyboards and systems write differently, so that the same password always
+ * has the same hash (NIST SP 800-63B-4, 3.1.1.2). Nothing else is changed.
  */
 export function normalizedPassword(password: string): string {
   return password.normalize('NFKC');
 }
 
-/** Whether it has one of the lengths that passwords have; counted as Unicode code points, after normalisation. */
+/** Whether the password has an allowed length, counted in Unicode code points after normalisation. */
 export function hasPasswordLength(password: string): boolean {
-  // The unnormalised length first: nobody gets a megabyte normalised.
+  // The unnormalised length first, so that no megabyte is normalised.
   if (password.length > 4 * passwordLength.max) return false;
   const length = codePoints(normalizedPassword(password));
   return length >= passwordLength.min && length <= passwordLength.max;
 }
 
-/** Of whom the password must tell nothing. */
-export interface Whose {
+/** The user whose name and address the password must not consist of. */
+export interface PasswordOwner {
   readonly name?: string;
   readonly email?: string;
 }
 
 /**
- * What is wrong with a password that somebody wants, in words; undefined when it is fine. There are no rules about
- * kinds of characters (OWASP ASVS 6.2.5). The site's name, and the person's name and address, do not count: without them
- * there must be a long enough, uncommon password left (6.2.4, 6.2.11).
+ * The fault of a new password, in words; undefined if it has none. There are no rules about kinds of characters (OWASP
+ * ASVS 6.2.5). Without the site's name and the user's name and address, a long enough, uncommon password must be left
+ * (6.2.4, 6.2.11).
  */
-export function passwordFault(password: string, { name = '', email = '' }: Whose = {}): string | undefined {
+export function passwordFault(password: string, { name = '', email = '' }: PasswordOwner = {}): string | undefined {
   const { min, max } = passwordLength;
   if (!hasPasswordLength(password))
     return password.length < min || codePoints(normalizedPassword(password)) < min

@@ -43,7 +43,7 @@ describe('PasswordsService', () => {
       expect(await passwords.verify(hash, 'a wrong one')).toBe(false);
       return performance.now() - start;
     };
-    // In turn, and the shortest of each: whatever else the machine does only makes a round longer.
+    // Alternately, and the shortest of each: other load on the machine only makes a round longer.
     let [known, unknown] = [Infinity, Infinity];
     for (let round = 0; round < 15; round += 1) {
       known = Math.min(known, await time(stored));

@@ -1,14 +1,14 @@
-// A person with an account.
+// A user: a person with an account.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 export type Role = 'admin';
 
-/** Of a user without an authenticator app. */
+/** The fields of a user without an authenticator app. */
 export const withoutTotp = { totpSecret: null, totpSince: null, totpStep: 0 };
 
 @Entity('users')
 export class User {
-  /** Made by the web server, so that a repeated insert finds its own row. */
+  /** Created by the web server, so that a repeated insert finds its own row. */
   @PrimaryColumn({ type: 'char', length: 36 })
   id!: string;
 
@@ -25,15 +25,15 @@ export class User {
   @Column({ type: 'json' })
   roles!: Role[];
 
-  /** Since when a mail has proved that the address is right; null while it has not. */
+  /** When an e-mail confirmed the address; null before. */
   @Column({ name: 'email_verified_at', type: 'datetime', precision: 3, nullable: true })
   emailVerifiedAt!: Date | null;
 
-  /** The sealed secret of an authenticator app; null without one. */
+  /** The encrypted secret of an authenticator app; null without one. */
   @Column({ name: 'totp_secret', type: 'varbinary', length: 64, nullable: true })
   totpSecret!: Buffer | null;
 
-  /** Since when signing in takes the app's code as well. */
+  /** When the authenticator app was set up; null without one. */
   @Column({ name: 'totp_since', type: 'datetime', precision: 3, nullable: true })
   totpSince!: Date | null;
 
@@ -41,7 +41,7 @@ export class User {
   @Column({ name: 'totp_step', type: 'int', unsigned: true, default: 0 })
   totpStep!: number;
 
-  /** Since when nobody can sign in to it; null while one can. */
+  /** When the account was deactivated; null while it is active. */
   @Column({ name: 'deactivated_at', type: 'datetime', precision: 3, nullable: true })
   deactivatedAt!: Date | null;
 
@@ -49,7 +49,7 @@ export class User {
   createdAt!: Date;
 }
 
-/** What the user themself, and the session, may hold. */
+/** The fields of a user that the API shows to the user. */
 export interface PublicUser {
   readonly id: string;
   readonly email: string;
@@ -57,6 +57,6 @@ export interface PublicUser {
   readonly roles: readonly Role[];
 }
 
-export function publicUser({ id, email, name, roles }: User): PublicUser {
+export function publicUser({ id, email, name, roles }: PublicUser): PublicUser {
   return { id, email, name, roles };
 }

@@ -1,4 +1,4 @@
-// What people type in: canonical addresses, every fault named, passwords taken exactly as they are.
+// The input of users: canonical addresses, a fault for each field, and passwords exactly as entered.
 import { describe, expect, it } from '@jest/globals';
 import { faultsByField } from '../http/validation.js';
 import { credentials, registration } from './user.schemas.js';

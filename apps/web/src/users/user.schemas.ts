@@ -1,9 +1,9 @@
-// What people may type in: at registration strictly, at login only so far that it can be looked up.
+// The input of users: strict at registration, and at sign-in only as strict as a look-up needs.
 import { z } from 'zod';
 import { canonicalEmail } from './email.js';
 import { passwordFault } from './password-policy.js';
 
-/** Letters of any script; whether it exists, only a mail can tell. */
+/** Letters of any script; only an e-mail can show whether the address exists. */
 const emailShape = /^[^\s@"<>]{1,64}@[^\s@"<>.]+(\.[^\s@"<>.]+)+$/u;
 
 export const email = z
@@ -47,7 +47,7 @@ export const registration = z
         typeof password === 'string' ? passwordFault(password, { email: text(email), name: text(name) }) : undefined;
       if (fault) context.addIssue({ code: 'custom', path: ['password'], message: fault });
     },
-    // Also when other fields are wrong: all faults are told at once.
+    // Even if other fields are wrong: all faults are reported at once.
     { when: ({ value }) => typeof value === 'object' && value !== null },
   );
 export type Registration = z.output<typeof registration>;

@@ -1,4 +1,4 @@
-// Accounts: opening one so that a repeated request finds its own, and finding one by e-mail address.
+// Accounts: opens one so that a repeated request finds its own, and finds one by e-mail address.
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
@@ -34,7 +34,7 @@ export class UsersService {
     }
   }
 
-  /** So many accounts whose address comes after `after` and begins with `search`, by address. */
+  /** At most `limit` accounts whose address comes after `after` and begins with `search`, ordered by address. */
   list({ search, after, limit }: { search: string; after: string; limit: number }): Promise<User[]> {
     const beginning = `${search.replace(/[\\%_]/g, '\\$&')}%`;
     return this.cluster.retrying(() =>
@@ -46,7 +46,7 @@ export class UsersService {
     );
   }
 
-  /** Whoever changes roles must end the user's sessions, which keep the former ones. */
+  /** The caller must end the user's sessions, which keep the former roles. */
   async setRoles(id: string, roles: Role[]): Promise<void> {
     await this.cluster.retrying(() => this.users.update({ id }, { roles }));
   }
@@ -56,43 +56,43 @@ export class UsersService {
   }
 
   /**
-   * Switches signing in with an app's code on, and takes the time step of the code that has shown that the app works;
-   * false when there is an app already. `claimant` may repeat that.
+   * Turns on signing in with an app's code, and uses up the time step of the code that confirmed the app; false when the
+   * user has an app already. A repetition with the same idempotency key succeeds again.
    */
-  async addTotp(id: string, sealed: Buffer, step: number, claimant: string): Promise<boolean> {
+  async addTotp(id: string, sealed: Buffer, step: number, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE users SET totp_secret = ?, totp_since = UTC_TIMESTAMP(3), totp_step = ?, totp_used_by = ?
        WHERE id = ? AND (totp_since IS NULL OR (totp_step = ? AND totp_used_by = ?))`,
-      [sealed, step, claimant, id, step, claimant],
+      [sealed, step, idempotencyKey, id, step, idempotencyKey],
     );
     return affectedRows > 0;
   }
 
   /**
-   * Takes a time step of the user's app, so that its code counts once; false when it or a later one was taken.
-   * `claimant` may repeat that.
+   * Uses up a time step of the user's app, so that its code counts once; false when it or a later one was used before. A
+   * repetition with the same idempotency key succeeds again.
    */
-  async takeTotpStep(id: string, step: number, claimant: string): Promise<boolean> {
+  async useTotpStep(id: string, step: number, idempotencyKey: string): Promise<boolean> {
     const { affectedRows } = await this.cluster.write(
       `UPDATE users SET totp_step = ?, totp_used_by = ?
        WHERE id = ? AND totp_since IS NOT NULL AND (totp_step < ? OR (totp_step = ? AND totp_used_by = ?))`,
-      [step, claimant, id, step, step, claimant],
+      [step, idempotencyKey, id, step, step, idempotencyKey],
     );
     return affectedRows > 0;
   }
 
-  /** Keeps another hash in the place of the one that was checked; false when that was replaced meanwhile. */
+  /** Stores another hash in place of the checked one; false if that was replaced meanwhile. */
   async replaceHash({ id, passwordHash: old }: User, passwordHash: string): Promise<boolean> {
     const { affected } = await this.cluster.retrying(() =>
       this.users.update({ id, passwordHash: old }, { passwordHash }),
     );
-    // The cluster may have repeated what it had done already.
+    // The cluster may have repeated a statement that had succeeded.
     return affected === 1 || (await this.findById(id))?.passwordHash === passwordHash;
   }
 
   /**
-   * Opens an account. The same request sent twice (same `requestId`, same address, same password) opens one and gets
-   * it both times, also when the answer to the first was lost.
+   * Opens an account. The same request sent twice (same `requestId`, address and password) opens one and returns it
+   * both times, even if the answer to the first was lost.
    * @throws {EmailTakenError} @throws {InvalidInputError} when the password is known from a breach
    */
   async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
@@ -112,8 +112,8 @@ export class UsersService {
       if (!isDuplicate(error)) throw error;
       const existing = await this.findByEmail(email);
       if (existing?.id !== id) throw new EmailTakenError();
-      // Whoever can choose request ids must still know the password. The row of an insert that the cluster itself
-      // repeated carries exactly this hash.
+      // A client that can choose request ids must still know the password. A row that the cluster's own repetition
+      // inserted has exactly this hash.
       const own =
         existing.passwordHash === passwordHash || (await this.passwords.verify(existing.passwordHash, password));
       if (!own) throw new EmailTakenError();

@@ -1,4 +1,4 @@
-// Accounts that are switched off.
+// Deactivated accounts.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { addColumn } from '../add-column.js';
 

@@ -1,4 +1,4 @@
-// When each web server last said that it takes traffic, and whose turn it is to be replaced.
+// When each web server last announced that it is ready; the lease of their replacement.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { addColumn } from '../add-column.js';
 

@@ -1,4 +1,4 @@
-// The hashes of the tokens that mails carry, and since when an account's address is known to be right.
+// The hashes of the tokens in e-mails; when the address of an account was confirmed.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { addColumn } from '../add-column.js';
 

@@ -1,4 +1,4 @@
-// The audit log: who did what to an account, when and from where. No foreign keys: it outlives what it tells of.
+// The audit log. No foreign keys: an event outlives the account that it is about.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class CreateAuditEvents1763769600004 implements MigrationInterface {

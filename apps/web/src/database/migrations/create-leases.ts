@@ -1,4 +1,4 @@
-// Leases: what only one web server should do at a time.
+// Leases: the right of one web server to a job.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class CreateLeases1763769600002 implements MigrationInterface {

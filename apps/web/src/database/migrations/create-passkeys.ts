@@ -1,5 +1,5 @@
-// Passkeys: the public half of each, by the hash of its id, which itself may have 1023 bytes; of its last use when that
-// was asked for and by which request; which request has removed it.
+// Passkeys: the public key of each, by the hash of its id, which itself may have 1023 bytes. The last use: when it was
+// requested, and the idempotency key of its request. The idempotency key of the removal.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class CreatePasskeys1763769600008 implements MigrationInterface {

@@ -1,5 +1,5 @@
-// The second factor: the sealed secret of an authenticator app, the last time step used and by which request, and
-// recovery codes' hashes.
+// The second factor: the encrypted secret of an authenticator app, the last time step used and the idempotency key of
+// its request, and the hashes of recovery codes.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { addColumn } from '../add-column.js';
 

@@ -1,4 +1,4 @@
-// The web servers that may be shown on /cluster.
+// The web servers, for /cluster.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class CreateServers1763769600001 implements MigrationInterface {

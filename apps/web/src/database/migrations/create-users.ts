@@ -1,4 +1,4 @@
-// The accounts. Safe to run on several servers at once; no foreign keys, which several writable nodes do not allow.
+// The accounts. No foreign keys, which a group with several writable nodes does not allow.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 export class CreateUsers1763769600000 implements MigrationInterface {

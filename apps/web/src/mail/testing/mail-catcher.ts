@@ -1,4 +1,4 @@
-// A mail server for tests: takes every mail and keeps it.
+// A mail server for tests: accepts every e-mail and keeps it.
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
@@ -11,9 +11,9 @@ export interface CaughtMail {
 
 export class MailCatcher {
   readonly mails: CaughtMail[] = [];
-  /** Mails that are refused for now (451) before one is taken. */
+  /** How many e-mails are refused temporarily (451) before one is accepted. */
   refuse = 0;
-  /** Addresses that are refused for good (550). */
+  /** Addresses that are refused permanently (550). */
   readonly unknown: string[] = [];
   private readonly server = createServer((socket) => this.serve(socket));
 
@@ -25,11 +25,6 @@ export class MailCatcher {
 
   stop(): void {
     this.server.close();
-  }
-
-  /** The newest mail to this address. */
-  to(address: string): CaughtMail | undefined {
-    return this.mails.findLast((mail) => mail.to === address);
   }
 
   private serve(socket: Socket): void {

@@ -1,4 +1,5 @@
-// An authenticator in software, as small as it can be: ES256, attestation "none", and all that an attacker might vary.
+// A minimal software authenticator: ES256, attestation "none", and overrides for the data that an attacker might
+// change.
 import type {
   AuthenticationResponseJSON,
   PublicKeyCredentialCreationOptionsJSON,
@@ -7,11 +8,11 @@ import type {
 } from '@simplewebauthn/server';
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
-/** What a browser and its authenticator tell of themselves. */
-export interface Manner {
+/** The data of the browser and its authenticator. */
+export interface Overrides {
   readonly origin?: string;
   readonly rpId?: string;
-  /** Whether the user's finger, face or PIN was asked for. */
+  /** Whether the user's finger, face or PIN was verified. */
   readonly userVerified?: boolean;
   readonly counter?: number;
   readonly userHandle?: string;
@@ -22,7 +23,10 @@ export class Authenticator {
   private readonly id = randomBytes(32);
   private userHandle = '';
 
-  create({ challenge, user }: PublicKeyCredentialCreationOptionsJSON, manner: Manner = {}): RegistrationResponseJSON {
+  create(
+    { challenge, user }: PublicKeyCredentialCreationOptionsJSON,
+    overrides: Overrides = {},
+  ): RegistrationResponseJSON {
     this.userHandle = user.id;
     const { x = '', y = '' } = this.keys.publicKey.export({ format: 'jwk' });
     const key = new Map<number, unknown>([
@@ -33,7 +37,7 @@ export class Authenticator {
       [-3, Buffer.from(y, 'base64url')],
     ]);
     const length = Buffer.from([this.id.length >> 8, this.id.length & 0xff]);
-    const authData = Buffer.concat([authDataOf(manner, 0x40), Buffer.alloc(16), length, this.id, cbor(key)]);
+    const authData = Buffer.concat([authDataOf(overrides, 0x40), Buffer.alloc(16), length, this.id, cbor(key)]);
     const attestation = new Map<string, unknown>([
       ['fmt', 'none'],
       ['attStmt', new Map()],
@@ -42,16 +46,16 @@ export class Authenticator {
     return {
       ...this.outline,
       response: {
-        clientDataJSON: clientData('webauthn.create', challenge, manner).toString('base64url'),
+        clientDataJSON: clientData('webauthn.create', challenge, overrides).toString('base64url'),
         attestationObject: cbor(attestation).toString('base64url'),
         transports: ['internal'],
       },
     };
   }
 
-  get({ challenge }: PublicKeyCredentialRequestOptionsJSON, manner: Manner = {}): AuthenticationResponseJSON {
-    const authenticatorData = authDataOf(manner, 0);
-    const clientDataJSON = clientData('webauthn.get', challenge, manner);
+  get({ challenge }: PublicKeyCredentialRequestOptionsJSON, overrides: Overrides = {}): AuthenticationResponseJSON {
+    const authenticatorData = authDataOf(overrides, 0);
+    const clientDataJSON = clientData('webauthn.get', challenge, overrides);
     const signed = Buffer.concat([authenticatorData, createHash('sha256').update(clientDataJSON).digest()]);
     return {
       ...this.outline,
@@ -59,7 +63,7 @@ export class Authenticator {
         clientDataJSON: clientDataJSON.toString('base64url'),
         authenticatorData: authenticatorData.toString('base64url'),
         signature: sign('sha256', signed, this.keys.privateKey).toString('base64url'),
-        userHandle: manner.userHandle ?? this.userHandle,
+        userHandle: overrides.userHandle ?? this.userHandle,
       },
     };
   }
@@ -70,18 +74,18 @@ export class Authenticator {
   }
 }
 
-function clientData(type: string, challenge: string, { origin = 'http://localhost:8080' }: Manner): Buffer {
+function clientData(type: string, challenge: string, { origin = 'http://localhost:8080' }: Overrides): Buffer {
   return Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }));
 }
 
-function authDataOf({ rpId = 'localhost', userVerified = true, counter = 0 }: Manner, flags: number): Buffer {
+function authDataOf({ rpId = 'localhost', userVerified = true, counter = 0 }: Overrides, flags: number): Buffer {
   const tail = Buffer.alloc(5);
   tail[0] = flags | 0x01 | (userVerified ? 0x04 : 0);
   tail.writeUInt32BE(counter, 1);
   return Buffer.concat([createHash('sha256').update(rpId).digest(), tail]);
 }
 
-/** As much of CBOR (RFC 8949) as the above needs. */
+/** The part of CBOR (RFC 8949) that is needed above. */
 function cbor(value: unknown): Buffer {
   const head = (type: number, size: number) => {
     if (size < 24) return Buffer.from([(type << 5) | size]);

@@ -1,8 +1,8 @@
-// What the session method in use cannot do, in words for the people who use the site.
+// The limitations of the session method in use, in words for users.
 import type { SessionManager, UserSessions } from '@roam/session';
 
 /** Empty for a method that keeps every promise. */
-export function shortcomings({ capabilities, noticesTheft, users }: Abilities): string[] {
+export function limitations({ capabilities, noticesTheft, users }: Abilities): string[] {
   const { atomicUpdate, mergesKeys, logoutWithinMs, readsWhatYouSaw } = capabilities;
   return [
     !users.canList && 'Your devices cannot be listed, and you cannot sign them out one by one.',

@@ -4,7 +4,7 @@ import { rootCertificates } from 'node:tls';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InvalidSettingsError, parseSettings, type Environment } from './settings.js';
+import { InvalidSettingsError, parseSettings, type Environment } from './parse-settings.js';
 
 const secret = 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u';
 const usable = { DATABASE_URLS: 'mysql://roam:pw@127.0.0.1:3306/roam', SESSION_SECRETS: secret };

@@ -1,11 +1,11 @@
-// What people are written about their account.
+// The e-mails about an account.
 import { siteName } from '../config/site.js';
-import type { Letter } from '../mail/letter.js';
+import type { Mail } from '../mail/mail.js';
 
 const notYou = `If this was not you, set a new password immediately: choose "Forgot your password?" on the sign-in page.`;
 
-export const letters = {
-  verify: (name: string, url: string): Letter => ({
+export const accountMails = {
+  verify: (name: string, url: string): Mail => ({
     name,
     subject: `Please confirm your e-mail address for ${siteName}`,
     paragraphs: [
@@ -15,7 +15,7 @@ export const letters = {
     ],
     action: { label: 'Confirm e-mail address', url },
   }),
-  reset: (name: string, url: string, minutes: number): Letter => ({
+  reset: (name: string, url: string, minutes: number): Mail => ({
     name,
     subject: `Set a new password for ${siteName}`,
     paragraphs: [
@@ -24,12 +24,12 @@ export const letters = {
     ],
     action: { label: 'Set a new password', url },
   }),
-  passwordChanged: (name: string): Letter => ({
+  passwordChanged: (name: string): Mail => ({
     name,
     subject: `Your password for ${siteName} was changed`,
     paragraphs: ['The password of your account has been changed.', notYou],
   }),
-  secondFactor: (name: string, on: boolean): Letter => ({
+  secondFactor: (name: string, on: boolean): Mail => ({
     name,
     subject: `Two-step verification for ${siteName} was turned ${on ? 'on' : 'off'}`,
     paragraphs: [
@@ -37,7 +37,7 @@ export const letters = {
       notYou,
     ],
   }),
-  passkey: (name: string, added: boolean): Letter => ({
+  passkey: (name: string, added: boolean): Mail => ({
     name,
     subject: `A passkey for ${siteName} was ${added ? 'added' : 'removed'}`,
     paragraphs: [
@@ -48,19 +48,19 @@ export const letters = {
       added ? `${notYou} Then sign in and remove the passkey under "Passkeys" of your account.` : notYou,
     ],
   }),
-  deleted: (name: string): Letter => ({
+  deleted: (name: string): Mail => ({
     name,
     subject: `Your account at ${siteName} was deleted`,
     paragraphs: [
       'Your account and all that belonged to it have been deleted. The request was confirmed with your password.',
     ],
   }),
-  deactivated: (name: string): Letter => ({
+  deactivated: (name: string): Mail => ({
     name,
     subject: `Your account at ${siteName} was deactivated`,
     paragraphs: ['An administrator has deactivated your account. It can no longer be used to sign in.'],
   }),
-  emailChanging: (name: string): Letter => ({
+  emailChanging: (name: string): Mail => ({
     name,
     subject: `Your e-mail address at ${siteName} is about to change`,
     paragraphs: [

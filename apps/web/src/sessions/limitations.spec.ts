@@ -1,6 +1,6 @@
-// A method that keeps every promise has none; whatever one lacks is said.
+// The limitations of session methods: one sentence for each promise that a method does not keep.
 import { describe, expect, it } from '@jest/globals';
-import { shortcomings } from './shortcomings.js';
+import { limitations } from './limitations.js';
 
 const whole = {
   capabilities: { method: 'mysql', mergesKeys: true, atomicUpdate: true, logoutWithinMs: 0, readsWhatYouSaw: true },
@@ -8,8 +8,8 @@ const whole = {
   users: { canList: true, canEndAll: true },
 };
 
-describe('the shortcomings of a method', () => {
-  it('are none where every promise is kept', () => expect(shortcomings(whole)).toEqual([]));
+describe('the limitations of a method', () => {
+  it('are none where every promise is kept', () => expect(limitations(whole)).toEqual([]));
 
   it.each([
     [{ ...whole, users: { canList: false, canEndAll: true } }, /cannot be listed/],
@@ -20,6 +20,6 @@ describe('the shortcomings of a method', () => {
     [{ ...whole, capabilities: { ...whole.capabilities, atomicUpdate: false } }, /only the later change counts/],
     [{ ...whole, capabilities: { ...whole.capabilities, readsWhatYouSaw: false } }, /data from before/],
   ])('are said, each (%#)', (abilities, sentence) => {
-    expect(shortcomings(abilities)).toEqual([expect.stringMatching(sentence)]);
+    expect(limitations(abilities)).toEqual([expect.stringMatching(sentence)]);
   });
 });

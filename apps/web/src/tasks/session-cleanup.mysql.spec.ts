@@ -1,17 +1,17 @@
-// The clean-up of ended sessions over a real MySQL server: what goes, what stays, and that one server does it.
+// The removal of ended sessions over a real MySQL server: which ones it removes, and that one server at a time does it.
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import { SessionManager, type SessionRecord } from '@roam/session';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomBytes } from 'node:crypto';
-import type { PinoLogger } from 'nestjs-pino';
 import { pino } from 'pino';
 import type { Config } from '../config/config.js';
-import { parseSettings } from '../config/settings.js';
+import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
-import { CleanupService } from './cleanup.service.js';
+import { sessionCleanup } from './session-cleanup.js';
+import { TaskRunner } from './task-runner.js';
 
 jest.setTimeout(60_000);
 
@@ -39,10 +39,11 @@ afterAll(async () => {
   await databases?.stop();
 });
 
-function cleanup(name: string): CleanupService {
+/** A run of the task on the web server with this name. */
+function cleanUp(name: string): Promise<number | undefined> {
   const config = configOf(name);
   const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: false });
-  return new CleanupService(config, cluster, sessions, logger as unknown as PinoLogger);
+  return new TaskRunner(cluster, name, { warn: () => undefined }, []).run(sessionCleanup(config, sessions));
 }
 
 /** A session that began an hour ago and ended so many milliseconds ago. */
@@ -74,32 +75,31 @@ it('removes what ended long ago, leaves the rest, and is one server’s work', a
     await sessionEnded(0),
     await sessionEnded(-minute),
   ];
-  const [first, second] = [cleanup('web1'), cleanup('web2')];
-  expect(await first.run()).toBe(1);
+  expect(await cleanUp('web1')).toBe(1);
   expect([await stored(longAgo), await stored(justNow), await stored(alive)]).toEqual([false, true, true]);
 
   await sessionEnded(30 * minute);
-  expect(await second.run()).toBeUndefined();
-  expect(await first.run()).toBe(1);
+  expect(await cleanUp('web2')).toBeUndefined();
+  expect(await cleanUp('web1')).toBe(1);
 });
 
 it('is left to another server by one that cannot do it', async () => {
   await cluster.write('UPDATE leases SET until = 0', []);
   const longAgo = await sessionEnded(30 * minute);
   const sweep = jest.spyOn(store, 'sweep').mockRejectedValueOnce(new Error('out of reach'));
-  await expect(cleanup('web1').run()).rejects.toThrow('out of reach');
+  await expect(cleanUp('web1')).rejects.toThrow('out of reach');
   sweep.mockRestore();
-  expect(await cleanup('web2').run()).toBe(1);
+  expect(await cleanUp('web2')).toBe(1);
   expect(await stored(longAgo)).toBe(false);
 });
 
 it('is taken over when its server is gone', async () => {
   await cluster.write('UPDATE leases SET until = 0', []);
-  await cleanup('web1').run();
+  await cleanUp('web1');
   const longAgo = await sessionEnded(30 * minute);
   // As after the holder's lease ran out.
   await cluster.write('UPDATE leases SET until = ?', [Date.now() - 1]);
-  expect(await cleanup('web2').run()).toBe(1);
+  expect(await cleanUp('web2')).toBe(1);
   expect(await stored(longAgo)).toBe(false);
-  expect(await cleanup('web1').run()).toBeUndefined();
+  expect(await cleanUp('web1')).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-// What people may take with them, and how they leave: the export of their data, and the end of their account.
+// Exports the data of an account, and deletes the account.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
@@ -12,9 +12,9 @@ import { SessionsService, type Device } from '../sessions/sessions.service.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountService } from './account.service.js';
-import { letters } from './letters.js';
+import { accountMails } from './account-mails.js';
 
-/** All that the site knows about a person, but for what only the browser's session holds (the cart). */
+/** All data about a user, except the data that only the session in the browser holds (the cart). */
 export interface DataExport {
   readonly exportedAt: string;
   readonly account: Readonly<Record<string, unknown>>;
@@ -28,7 +28,7 @@ export interface DataExport {
 const maxEvents = 1_000;
 
 @Injectable()
-export class LeavingService {
+export class AccountDataService {
   constructor(
     private readonly accounts: AccountService,
     private readonly users: UsersService,
@@ -66,14 +66,14 @@ export class LeavingService {
   }
 
   /**
-   * Removes the account and all that belongs to it but the audit log, which keeps no name and no address, and ends all
-   * sessions. Should it fail half way, the account is switched off, and whoever asked for it can do so again.
+   * Deletes the account with all its data and ends all its sessions. The audit log stays: it holds no name and no
+   * address. If it fails half way, the account is deactivated, and the user can repeat the request.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
   async delete(request: Request, currentPassword: string): Promise<void> {
     const { user } = await this.accounts.proveFully(request, currentPassword);
     await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() });
-    // At once: whoever else is signed in must not put anything back.
+    // Before the deletion: the user's other sessions must not add anything again.
     await this.sessions.endAll(user.id, request.session);
     await this.tokens.revoke(user.id);
     await this.codes.remove(user.id);
@@ -81,11 +81,11 @@ export class LeavingService {
     await this.users.remove(user.id);
     await this.sessions.endAll(user.id);
     this.audit.note('account-deleted', request, { userId: user.id });
-    this.mails.send(user.email, letters.deleted(user.name));
+    this.mails.send(user.email, accountMails.deleted(user.name));
   }
 }
 
-/** What an administrator did is this person's business; who that was, and from where, is not. */
+/** The user may see the action of an administrator, but not the administrator's name and address. */
 function withoutAdministrator(event: LoggedEvent): LoggedEvent {
   return event.event === 'admin' ? { ...event, ip: '', details: { command: event.details.command } } : event;
 }

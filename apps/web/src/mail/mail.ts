@@ -1,20 +1,20 @@
-// A mail's content, once, and its two forms: plain text and HTML.
+// The content of an e-mail, and its two forms: plain text and HTML.
 
-export interface Letter {
+export interface Mail {
   readonly subject: string;
-  /** The name of who gets it, as they typed it. */
+  /** The name of the recipient, as the user entered it. */
   readonly name: string;
   readonly paragraphs: readonly string[];
-  /** What to click; stands after the first paragraph. */
+  /** The link; it comes after the first paragraph. */
   readonly action?: { readonly label: string; readonly url: string };
 }
 
-export function asText({ name, paragraphs: [first = '', ...rest], action }: Letter): string {
+export function asText({ name, paragraphs: [first = '', ...rest], action }: Mail): string {
   const parts = [`Hello ${name},`, first, ...(action ? [`${action.label}:\n${action.url}`] : []), ...rest];
   return `${parts.join('\n\n')}\n`;
 }
 
-export function asHtml({ subject, name, paragraphs: [first = '', ...rest], action }: Letter): string {
+export function asHtml({ subject, name, paragraphs: [first = '', ...rest], action }: Mail): string {
   const paragraph = (text: string) => `<p>${escaped(text)}</p>`;
   const button = action && `<p><a href="${escaped(action.url)}">${escaped(action.label)}</a></p>`;
   return `<!doctype html>

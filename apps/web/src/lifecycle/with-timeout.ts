@@ -1,8 +1,11 @@
-// A limit for what has none of its own.
+// A timeout for work that has none of its own.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What the work resolves with; rejects, and says what was waited for, when that takes longer than `ms` milliseconds. */
-export async function inTime<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+/**
+ * Resolves with the result of the work. Rejects with a message that names the work if it takes longer than `ms`
+ * milliseconds.
+ */
+export async function withTimeout<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const timer = new AbortController();
   const late = sleep(ms, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`Timed out after ${Math.round(ms / 1000)} s waiting for ${what}.`);

@@ -1,0 +1,51 @@
+// The routes for administrators.
+import { auditQuery, userChange, userQuery } from '../admin/admin.schemas.js';
+import { answer, type Route } from './route.js';
+
+export const adminRoutes: readonly Route[] = [
+  {
+    route: 'GET /api/admin/users',
+    does: 'A page of accounts, ordered by address',
+    for: 'administrators',
+    query: userQuery,
+    answers: { 200: 'The accounts, and where the next page begins', 422: answer.wrong },
+  },
+  {
+    route: 'GET /api/admin/users/{id}',
+    does: 'An account and its sessions',
+    for: 'administrators',
+    answers: { 200: 'The account' },
+  },
+  {
+    route: 'PATCH /api/admin/users/{id}',
+    does: 'Grants or revokes the administrator role, deactivates or activates the account; ends all its sessions',
+    for: 'administrators',
+    body: userChange,
+    answers: { 204: 'Done', 403: answer.stale, 422: answer.wrong },
+  },
+  {
+    route: 'DELETE /api/admin/users/{id}/sessions',
+    does: 'Ends all sessions of a user',
+    for: 'administrators',
+    answers: { 204: 'Ended', 403: answer.stale },
+  },
+  {
+    route: 'DELETE /api/admin/users/{id}/sessions/{handle}',
+    does: 'Ends one session of a user',
+    for: 'administrators',
+    answers: { 204: 'Ended', 403: answer.stale },
+  },
+  {
+    route: 'GET /api/admin/audit',
+    does: 'A page of the audit log, newest first',
+    for: 'administrators',
+    query: auditQuery,
+    answers: { 200: 'The events, and where the next page begins', 422: answer.wrong },
+  },
+  {
+    route: 'GET /api/openapi.json',
+    does: 'This description',
+    for: 'administrators',
+    answers: { 200: 'OpenAPI 3.1' },
+  },
+];

@@ -1,0 +1,24 @@
+// The background task that deletes expired rows: counters of attempts, tokens of mails, old events of the audit log.
+import type { Cluster } from '@roam/mysql-cluster';
+import { limits } from '../config/limits.js';
+import type { Task } from './task-runner.js';
+
+const batchSize = 500;
+
+/** Each statement deletes one batch of the rows that are older than `keptMs`, given as milliseconds since 1970. */
+const deletions = [
+  { sql: 'DELETE FROM throttles WHERE expires_at < ? LIMIT ?', keptMs: 0 },
+  { sql: 'DELETE FROM account_tokens WHERE expires_at < ? LIMIT ?', keptMs: 0 },
+  { sql: 'DELETE FROM audit_events WHERE at < FROM_UNIXTIME(? / 1000) LIMIT ?', keptMs: limits.auditMs },
+];
+
+/** @param now milliseconds since 1970; for tests */
+export function expiredRows(cluster: Pick<Cluster, 'write'>, now: () => number = Date.now): Task {
+  const batch = async () => {
+    let deleted = 0;
+    for (const { sql, keptMs } of deletions)
+      deleted += (await cluster.write(sql, [now() - keptMs, batchSize])).affectedRows;
+    return deleted;
+  };
+  return { name: 'housekeeping', everyMs: 10 * 60_000, leased: true, batch };
+}
