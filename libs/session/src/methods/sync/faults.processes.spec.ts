@@ -8,7 +8,9 @@ import { StoreUnavailableError } from '../../core/errors.js';
 import { isSessionIndex, type SessionRecord } from '../../port/store.js';
 import { aRecord, next, payload } from '../../testing/store-contract.js';
 import type { StoreProcess } from '../../testing/store-processes.js';
-import { freePorts, patient, site, startServers, statsOf, until } from './testing.js';
+import { startServers, statsOf } from './testing/server-processes.js';
+import { freePorts, patient, site } from './testing/site.js';
+import { until } from './testing/until.js';
 import { patience } from '../../testing/patience.js';
 
 jest.setTimeout(120_000);

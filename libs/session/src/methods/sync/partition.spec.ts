@@ -6,8 +6,9 @@ import type { Json, SessionRecord, SessionStore } from '../../port/store.js';
 import { aRecord, next, payload } from '../../testing/store-contract.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, patient, site, until } from './testing.js';
-import { Proxy } from './testing-proxy.js';
+import { Proxy } from './testing/proxy.js';
+import { freePorts, patient, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 
