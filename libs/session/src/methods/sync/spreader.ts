@@ -6,7 +6,8 @@ import type { Electorate } from './electorate.js';
 import type { Membership } from './membership.js';
 import type { Entry } from './messages.js';
 import type { SyncTimings } from './options.js';
-import { PeerRefusalError, type PeerLink } from './peer-link.js';
+import { PeerRefusalError } from './peer-connection.js';
+import type { PeerLink } from './peer-link.js';
 
 /** How many peers must confirm a change before it is acknowledged. */
 export interface AckRule {

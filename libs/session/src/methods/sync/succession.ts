@@ -10,7 +10,8 @@ import { Leadership, type LeaseAnswer, type LeaseRequest, type Voter } from './l
 import type { Membership } from './membership.js';
 import { asLeaseAnswer, type Entry, type Hello, type Replication, type Write, type WriteAnswer } from './messages.js';
 import type { SyncTimings } from './options.js';
-import { PeerRefusalError, type PeerLink } from './peer-link.js';
+import { PeerRefusalError } from './peer-connection.js';
+import type { PeerLink } from './peer-link.js';
 import type { Writer } from './writer.js';
 
 const TICK_MS = 50;
