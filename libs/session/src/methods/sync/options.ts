@@ -157,36 +157,21 @@ export interface SyncStats {
   readonly counters: Readonly<Counters>;
 }
 
-export interface Counters {
-  framesSent: number;
-  framesReceived: number;
-  bytesSent: number;
-  bytesReceived: number;
+export class Counters {
+  framesSent = 0;
+  framesReceived = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
   /** Messages that were not ours, each the end of its connection. */
-  malformed: number;
+  malformed = 0;
   /** Connections that did not authenticate, came too many or too slow. */
-  refused: number;
+  refused = 0;
   /** Times a peer was read more slowly. */
-  throttled: number;
+  throttled = 0;
   /** Reads that had to ask the peers. */
-  fetches: number;
+  fetches = 0;
   /** Changes that a comparison with a peer brought. */
-  repaired: number;
+  repaired = 0;
   /** Reads and writes that could not be answered. */
-  unavailable: number;
-}
-
-export function noCounts(): Counters {
-  return {
-    framesSent: 0,
-    framesReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    malformed: 0,
-    refused: 0,
-    throttled: 0,
-    fetches: 0,
-    repaired: 0,
-    unavailable: 0,
-  };
+  unavailable = 0;
 }

@@ -44,7 +44,7 @@ export class Replicas {
   private readonly byUser = new Map<string, Set<string>>();
 
   constructor(
-    private readonly bounds: Bounds,
+    readonly bounds: Bounds,
     private readonly now: () => number,
   ) {}
 

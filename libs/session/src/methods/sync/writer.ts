@@ -13,6 +13,7 @@ import {
 import type { SessionRecord, WriteResult } from '../../port/store.js';
 import { createdAt } from '../../core/token.js';
 import type { Copies } from './copies.js';
+import type { Direction } from './direction.js';
 import type { Membership } from './membership.js';
 import type { Entry, Write, WriteAnswer } from './messages.js';
 import type { Reader } from './reader.js';
@@ -26,7 +27,8 @@ const LONGEST_LIFE = 31 * 24 * 3_600_000;
  */
 export type Commit = (entry: Entry, toAll: boolean) => Promise<void>;
 
-export class Writer {
+/** Carries out this server's own writes, and those that peers send it. */
+export class Writer implements Direction {
   /**
    * What raised epochs are counted under. A process that comes back without its memory, or takes back what it has
    * counted, would count the same again.
@@ -46,8 +48,12 @@ export class Writer {
   }
 
   /** @throws StoreUnavailableError */
-  async perform<W extends Write>(write: W): Promise<WriteAnswer<W>> {
+  async write<W extends Write>(write: W): Promise<WriteAnswer<W>> {
     return (await this.dispatch(write)) as WriteAnswer<W>;
+  }
+
+  accept<W extends Write>(write: W): Promise<WriteAnswer<W>> {
+    return this.write(write);
   }
 
   private dispatch(write: Write): Promise<unknown> {

@@ -1,5 +1,5 @@
 // What the specs of one link give it.
-import { defaultLimits, defaultTimings, noCounts, type SyncTimings } from '../options.js';
+import { defaultLimits, defaultTimings, Counters, type SyncTimings } from '../options.js';
 import type { LinkContext } from '../peer-link.js';
 import { SECRET } from './site.js';
 
@@ -10,7 +10,7 @@ export function linkContext(timings: Partial<SyncTimings>, now = Date.now): Link
     security: { secret: SECRET },
     timings: { ...defaultTimings, ...timings },
     limits: defaultLimits,
-    counters: noCounts(),
+    counters: new Counters(),
     hello: () => hello,
     isNew: () => true,
     onBehind: () => undefined,
