@@ -192,7 +192,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   }
 
   stats(): FileStoreStats {
-    return { mounts: this.documents.states, ...this.documents.counts };
+    return this.documents.stats();
   }
 
   /** Compares all mounts now and makes them alike; returns how many documents differed. */
