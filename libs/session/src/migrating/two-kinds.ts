@@ -16,7 +16,7 @@ import type {
   WriteResult,
 } from '../port/store.js';
 import type { Counters, MigrationProgress } from './progress.js';
-import { weaker } from './two-stores.js';
+import { weaker } from './weaker.js';
 
 /** For requests that were under way with the token that is replaced. */
 const GRACE_MS = 30_000;
