@@ -1,5 +1,5 @@
 // An express-session session as a record's content: its keys, with the cookie's expiry kept as the idle limit.
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Codec } from '../core/codec.js';
 import { SessionUsageError } from '../core/errors.js';
 import type { ExpressSession } from './express-session.js';
@@ -78,6 +78,10 @@ export function hashOf(sid: string): string {
  */
 export function idOf(sid: string, which: string): string {
   return '0'.repeat(12) + hash('sha256', `${which} ${sid}`).slice(0, 20);
+}
+
+export function newWriteId(): string {
+  return randomBytes(6).toString('base64url');
 }
 
 function copyOf(data: SessionData): ExpressSession {

@@ -2,6 +2,7 @@
 import { StoreUnavailableError } from '../core/errors.js';
 import type { Found, SessionCapabilities, SessionRecord, SessionStore, WriteResult } from '../port/store.js';
 import type { ExpressSession, ExpressStore } from './express-session.js';
+import { KeyedMutex } from './keyed-mutex.js';
 
 export interface FromExpressStoreOptions {
   /** The method's name as the pages show it, for example `redis`; default: `express`. */
@@ -52,7 +53,8 @@ class ExpressSessionStore implements SessionStore {
   private readonly prefix: string;
   private readonly readTimeoutMs: number;
   private readonly writeTimeoutMs: number;
-  private readonly turns = new Map<string, Promise<void>>();
+  /** One server's writes of a session run one after the other: between them compare-and-set is exact. */
+  private readonly byId = new KeyedMutex();
 
   constructor(
     private readonly store: ExpressStore,
@@ -78,7 +80,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   create(record: SessionRecord): Promise<WriteResult> {
-    return this.inTurn(record.id, async () => {
+    return this.byId.run(record.id, async () => {
       const { record: current, isEnded } = await this.read(record.id);
       if (isEnded) return { status: 'gone' };
       if (current) return { status: 'done', record: current };
@@ -88,7 +90,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
-    return this.inTurn(record.id, async () => {
+    return this.byId.run(record.id, async () => {
       const before = await this.read(record.id);
       if (!before.record || before.isEnded) return { status: 'gone' };
       const { record: current } = before;
@@ -101,7 +103,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
-    await this.inTurn(id, async () => {
+    await this.byId.run(id, async () => {
       const { record, isEnded } = await this.read(id);
       if (!record || isEnded || record.idleEndsAt >= idleEndsAt) return;
       await this.put(this.key(id, 'idle'), { idleEndsAt }, record.endsAt);
@@ -109,7 +111,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   destroy(id: string, ifVersion?: number): Promise<WriteResult> {
-    return this.inTurn(id, async () => {
+    return this.byId.run(id, async () => {
       const { record: current, isEnded } = await this.read(id);
       if (!current || isEnded) return { status: 'gone' };
       if (ifVersion !== undefined && current.version !== ifVersion) return { status: 'conflict', current };
@@ -186,18 +188,6 @@ class ExpressSessionStore implements SessionStore {
         .then(() => act(done))
         .catch(done);
     });
-  }
-
-  /** One server's writes of a session one after the other: between them compare-and-set is exact. */
-  private inTurn<T>(id: string, act: () => Promise<T>): Promise<T> {
-    const work = (this.turns.get(id) ?? Promise.resolve()).then(act);
-    const turn = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.turns.set(id, turn);
-    void turn.then(() => this.turns.get(id) === turn && this.turns.delete(id));
-    return work;
   }
 }
 
