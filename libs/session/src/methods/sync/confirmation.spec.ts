@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 const record = aRecord();
-const kept = () => copies.replicas.session(record.id)!;
+const kept = () => copies.session(record.id)!;
 const expectConfirmed = (copy: Replica) =>
   expect(JSON.parse(confirmation.confirmed(record.id)!.json)).toEqual(JSON.parse(JSON.stringify(copy)));
 

@@ -46,7 +46,7 @@ export class Joining {
   async saveSnapshot(othersGoOn: boolean): Promise<void> {
     const { snapshotFile } = this.options;
     if (!snapshotFile) return;
-    await saveSnapshot(snapshotFile, this.snapshotKey, this.copies.replicas.all(), this.copies.now(), othersGoOn);
+    await saveSnapshot(snapshotFile, this.snapshotKey, this.copies.all(), this.copies.now(), othersGoOn);
   }
 
   /**
@@ -83,7 +83,7 @@ export class Joining {
 
   /** Nobody can tell which of its sessions have ended since it left: all have, rather than one too few. */
   private forgetSnapshot(): void {
-    this.copies.replicas.forgetSessions();
+    this.copies.forgetSessions();
     const reason = 'Other servers continued after the snapshot was written, and none of them can be reached.';
     this.options.onEvent?.({ type: 'snapshot-refused', reason });
   }

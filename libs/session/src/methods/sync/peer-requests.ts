@@ -89,19 +89,19 @@ export class PeerRequests {
   private digest(peer: Hello): string | Promise<string> {
     const { copies, succession } = this.server;
     const standing = this.standing(peer);
-    const answer = () => JSON.stringify({ ...standing, digest: copies.replicas.digest() });
+    const answer = () => JSON.stringify({ ...standing, digest: copies.digest() });
     return succession ? succession.confirmation.pending().then(answer) : answer();
   }
 
   /** Not what a leader may have to take back. */
   private shared(key: Key): Kept | undefined {
     const { copies, succession } = this.server;
-    return succession ? succession.confirmation.confirmed(key) : copies.replicas.kept(key);
+    return succession ? succession.confirmation.confirmed(key) : copies.kept(key);
   }
 
   private answerBucket(question: BucketQuestion): string {
     const held: [Key, Kept][] = [];
-    for (const [key] of this.server.copies.replicas.bucket(question.bucket)) {
+    for (const [key] of this.server.copies.bucket(question.bucket)) {
       const kept = this.shared(key);
       if (kept) held.push([key, kept]);
     }

@@ -31,13 +31,13 @@ export class Reader {
    * none. @throws StoreUnavailableError when only a server may have it that cannot be asked
    */
   async locate(id: string, mark: Mark = ''): Promise<Replica | undefined> {
-    const { replicas } = this.copies;
-    const isEnough = (copy = replicas.session(id)) => copy !== undefined && covers(copy, mark);
-    const here = replicas.session(id);
+    const { copies } = this;
+    const isEnough = (copy = copies.session(id)) => copy !== undefined && covers(copy, mark);
+    const here = copies.session(id);
     if (isEnough(here) || this.membership.isAlone) return here;
     this.counters.fetches++;
     const answered = await this.fetch(id, isEnough);
-    const copy = replicas.session(id);
+    const copy = copies.session(id);
     const missing = isEnough(copy) ? [] : this.mayHave(id, mark, answered);
     if (missing.length > 0)
       throw this.copies.unavailable(
@@ -73,7 +73,7 @@ export class Reader {
     const now = this.copies.now();
     const { members, unresolved } = this.membership;
     const skew = Math.max(0, ...members.map(({ lead }) => Math.abs(lead))) + CREATION_MARGIN;
-    const isKnown = this.copies.replicas.session(id) !== undefined;
+    const isKnown = this.copies.session(id) !== undefined;
     const mayHave = (link: PeerLink) => {
       if (answered.has(link)) return false;
       if (link.isUp) return true;

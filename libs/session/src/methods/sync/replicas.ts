@@ -45,7 +45,7 @@ export class Replicas {
 
   constructor(
     readonly bounds: Bounds,
-    private readonly now: () => number,
+    readonly now: () => number,
   ) {}
 
   /** This server's copy of the session, live or ended; undefined when it has none, or it ended long ago. */

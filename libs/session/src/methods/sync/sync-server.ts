@@ -70,7 +70,7 @@ export class SyncServer implements LinkContext {
     const copies = (this.copies = new Copies(options.serverName, { maxSessions, maxBytes }, counters, this.now));
     const membership = (this.membership = new Membership(options.peers, options.listen.port, this, options.lookup));
     this.cutOff = new CutOff(membership, options.isCutOff, () => this.emit({ type: 'cut-off' }));
-    this.catchUp = new CatchUp(copies, counters, () => this.serving);
+    this.catchUp = new CatchUp(copies, () => this.serving);
     this.reader = new Reader(copies, membership, counters, timings);
     this.joining = new Joining(options, copies, membership, this.reader, timings);
     this.direction = chooseDirection(this);
@@ -86,7 +86,7 @@ export class SyncServer implements LinkContext {
     this.lastSeenAwake = performance.now();
     this.every(MONITOR_EVERY, () => this.noticeFreeze());
     this.every(MONITOR_EVERY, () => void this.cutOff.look());
-    this.every(SWEEP_EVERY, () => this.copies.replicas.sweepNext());
+    this.every(SWEEP_EVERY, () => this.copies.sweepNext());
     this.every(this.timings.compare, () => {
       for (const link of this.membership.reachable)
         if (link.current) void this.catchUp.compareWith(link).catch(() => false);

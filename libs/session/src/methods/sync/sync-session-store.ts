@@ -82,7 +82,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   stats(): SyncStats {
     const { copies, membership, counters, joinedIn, leader } = this.server;
-    const { sessions, tombstones, epochs, bytes, bounds } = copies.replicas;
+    const { sessions, tombstones, epochs, bytes, bounds } = copies;
     return {
       sessions,
       tombstones,
@@ -91,7 +91,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
       maxBytes: bounds.maxBytes,
       joinedIn,
       leader,
-      digest: copies.replicas.digest(),
+      digest: copies.digest(),
       peers: membership.members.map(({ address, peer, state, current }) => ({
         address,
         name: peer?.name,
@@ -131,12 +131,12 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   /** On this server only; each sweeps its own memory, also by itself. */
   async sweep(before: number, limit: number): Promise<number> {
-    return this.server.copies.replicas.sweep(before, limit);
+    return this.server.copies.sweep(before, limit);
   }
 
   async listByUser(userId: string): Promise<SessionRecord[]> {
     await this.caughtUp();
-    const records = this.server.copies.replicas.sessionsOf(userId).map(toRecord);
+    const records = this.server.copies.sessionsOf(userId).map(toRecord);
     return records.sort((a, b) => (a.id < b.id ? 1 : -1));
   }
 
@@ -157,11 +157,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
   }
 
   isEntombed(id: string): boolean {
-    return this.server.copies.replicas.kept(id)?.kind === 'tombstones';
+    return this.server.copies.kept(id)?.kind === 'tombstones';
   }
 
   knownEpoch(userId: string): number {
-    return this.server.copies.replicas.epochOf(userId);
+    return this.server.copies.epochOf(userId);
   }
 
   /**

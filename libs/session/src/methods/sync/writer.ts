@@ -74,7 +74,7 @@ export class Writer implements Direction {
   }
 
   private async create(record: SessionRecord): Promise<WriteResult> {
-    const known = this.copies.replicas.session(record.id);
+    const known = this.copies.session(record.id);
     if (known?.ended) return { status: 'gone' };
     const copy = known ?? createReplica(record, this.copies.clock.tick());
     await this.commit(copy, false);
@@ -113,12 +113,11 @@ export class Writer implements Direction {
   }
 
   private async raiseEpoch(userId: string): Promise<number> {
-    const { counter } = this;
-    const { replicas } = this.copies;
-    const { raised } = replicas.epochsOf(userId);
+    const { counter, copies } = this;
+    const { raised } = copies.epochsOf(userId);
     await this.commit({ userId, raised: { ...raised, [counter]: (raised[counter] ?? 0) + 1 } }, true);
     // With what others raised meanwhile, so that a session that is to live on is lifted above it all.
-    return replicas.epochOf(userId);
+    return copies.epochOf(userId);
   }
 
   /** The tombstone of a session that no server has to know. */
