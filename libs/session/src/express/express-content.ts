@@ -74,7 +74,7 @@ export function hashOf(sid: string): string {
 
 /**
  * The id under which a session of this sid is kept. A sid does not tell when it was made, so the id's time is 1970.
- * 80 bits tell sids apart; whoever finds a record compares its whole hash with the sid's.
+ * 80 bits tell sids apart; a reader compares the record's whole hash with the sid's.
  */
 export function idOf(sid: string, which: string): string {
   return '0'.repeat(12) + hash('sha256', `${which} ${sid}`).slice(0, 20);

@@ -191,23 +191,15 @@ class ExpressSessionStore implements SessionStore {
   }
 }
 
-/** What somebody else put there, or damaged, is no record. */
+/** What another program put there, or damaged, is no record. */
 function isRecord(kept: unknown, id: string): kept is SessionRecord {
-  const {
-    id: itsId,
-    version,
-    secrets,
-    payload,
-    idleEndsAt,
-    endsAt,
-    epoch,
-    writes,
-  } = (kept ?? {}) as Partial<SessionRecord>;
+  const record = (kept ?? {}) as Partial<SessionRecord>;
+  const numbers = [record.version, record.idleEndsAt, record.endsAt, record.epoch];
   return (
-    itsId === id &&
-    [version, idleEndsAt, endsAt, epoch].every(Number.isFinite) &&
-    typeof secrets?.current === 'string' &&
-    typeof payload === 'string' &&
-    Array.isArray(writes)
+    record.id === id &&
+    numbers.every(Number.isFinite) &&
+    typeof record.secrets?.current === 'string' &&
+    typeof record.payload === 'string' &&
+    Array.isArray(record.writes)
   );
 }

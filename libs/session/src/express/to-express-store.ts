@@ -38,8 +38,8 @@ export interface ToExpressStoreOptions {
 /**
  * A store for express-session's `store` option.
  *
- * What is better than with other stores: requests that change different keys of one session at once both win, and a
- * request that saves or touches after another has destroyed the session does not bring it back; its callback reports no
+ * Two things are better than with other stores. Requests that change different keys of one session at once both win. A
+ * request that saves or touches a session after another has destroyed it does not bring it back: its callback reports no
  * error, as for a session that is destroyed a moment after it was saved, and `onEvent` tells.
  *
  * A sid that was destroyed may be used again by a *new* session, as programs with a `genid` of their own do; only the
@@ -129,7 +129,7 @@ class RoamStore extends Store implements RoamExpressStore {
   }
 
   set(sid: string, session: ExpressSession, callback?: Callback): void {
-    // Packed at once: what the program changes while this waits for its turn is not meant.
+    // Packed at once: changes that the program makes while this waits for its turn are not part of the call.
     const packed = attempt(() => pack(session));
     answer(
       this.bySid.run(sid, async () => this.save(sid, session, packed())),
@@ -158,7 +158,7 @@ class RoamStore extends Store implements RoamExpressStore {
     answer(this.bySid.run(sid, destroy), callback);
   }
 
-  /** express-session makes a request's session of what `get` gave: what was read is remembered with it. */
+  /** express-session makes a request's session of the one that `get` gave: the view moves to it. */
   override createSession(request: IncomingMessage, loaded: ExpressSession): never {
     const view = this.views.get(loaded);
     const session = super.createSession(request, loaded);
@@ -190,13 +190,13 @@ class RoamStore extends Store implements RoamExpressStore {
     }
   }
 
-  /** Makes a new session of this sid, which may have been used before. What is then stored is the first that came. */
+  /** Makes a new session of this sid, which may have been used before. The session of the first call is then stored. */
   private async create(sid: string, data: SessionData, expires: number | undefined): Promise<View | undefined> {
     const now = Date.now();
     const epoch = hasEpochs(this.store) ? await this.store.epochOf(this.owner) : 0;
     let generation = await this.generations.of(sid);
     const id = () => idOf(sid, String(generation));
-    // What is there and not live has passed a limit or was cleared: it is over now.
+    // A session that is there and not live has passed a limit or was cleared: it is over now.
     if (await this.read(id())) await this.store.destroy(id());
     const record = {
       version: 1,

@@ -1,4 +1,4 @@
-// Makes mounts hold the same again: one that comes back, what a read finds different, and all from time to time.
+// Makes mounts hold the same again: after a mount's return, where a read finds a difference, and from time to time.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
 import { join, KINDS, type Key } from './documents.js';
@@ -46,7 +46,7 @@ export class MirrorRepair {
     else this.missedMore.add(mount);
   }
 
-  /** Gives a mount that answers again what it missed, then lets it count. Goes on when it was fenced in the midst of it. */
+  /** Gives a mount that answers again what it missed; then it counts. Continues where a fence interrupted it. */
   async bringBack(mount: Mount): Promise<void> {
     if (this.comingBack.has(mount)) return;
     this.comingBack.add(mount);
@@ -74,7 +74,7 @@ export class MirrorRepair {
         for (const [hash, copies] of documents) {
           const digests = new Set(copies.map(([, { digest }]) => digest));
           if (digests.size === 1 && copies.length === mounts) continue;
-          // What may be swept needs no repair.
+          // A document that may be swept needs no repair.
           if (copies.every(([, { end }]) => end < Date.now())) continue;
           differing++;
           await this.repair({ kind, hash });

@@ -33,10 +33,10 @@ export interface MirrorOptions {
 }
 
 /**
- * A read asks every live mount and joins the answers; a write is done when every live mount has it, at least one. What
- * fails on a mount while another does it fences that mount. While it is away, it is noted what it misses, and it counts
- * again when it has been given that. So every live mount holds all that this server has acknowledged, and whichever is
- * the last to live is complete; when all were fenced, it is the one that begins.
+ * A read asks every live mount and joins the answers; a write is done when every live mount has it, at least one. An
+ * operation that fails on one mount and not on another fences the first. The server notes what a fenced mount misses;
+ * the mount counts again when it has been given that. So every live mount holds all that this server has acknowledged,
+ * and the last one that lived is complete; when all were fenced, it is the one that begins.
  */
 export class MirroredDocuments {
   private readonly mounts: Mounts;
@@ -87,7 +87,7 @@ export class MirroredDocuments {
 
   /**
    * Compare-and-set: `change` gets the newest document and returns its successor, or undefined to leave it; it is
-   * called again when somebody was faster. On several mounts two successors are merged instead.
+   * called again when another server was faster. On several mounts two successors are merged instead.
    * Returns the document as it is then. @throws StoreUnavailableError; the change may then still have been made.
    */
   async change<K extends Kind>(
@@ -98,11 +98,11 @@ export class MirroredDocuments {
       const copies = await this.mounts.copies(key, attempt > 0);
       const document = joined(key.kind, copies);
       const next = change(document);
-      // A cached folder listing may be older than the document: to believe it here, or to count a user's epochs from the
-      // beginning, would be an answer that nobody corrects. A new session needs no second look.
+      // A cached folder listing may be older than the document. No later read would correct an answer that believes it
+      // here, or that counts a user's epochs from the beginning. A new session needs no second read.
       if (document === undefined && attempt === 0 && (next === undefined || key.kind === 'users')) continue;
       if (next === undefined || next === document) {
-        // What is acknowledged by this, such as a logout that somebody has begun, every mount must have.
+        // This acknowledges the document, such as a sign-out that another request has begun: every mount must have it.
         return document && differ(copies) ? this.writeAll(key, document, copies) : document;
       }
       if (this.mounts.all.length > 1) return this.writeAll(key, next, copies);

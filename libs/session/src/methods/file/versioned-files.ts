@@ -16,9 +16,10 @@
 //    was there before: it has won. Otherwise it may have slept while others went further, and removed what it then made
 //    anew (1 too, where it had read that there was none): it takes its file back and says `lost`; the caller reads
 //    again and finds whether its write is in the document.
-// 4. Until that is settled the file has two names, the temporary one as well. So whoever opens a file of several names
-//    lists once more past the cache, and takes it only where nothing is higher: beside what a sleeper has made anew
-//    something is. (SSHFS does not tell the number: there it may be seen, for the milliseconds until it is taken back.)
+// 4. Until that is settled the file has two names, the temporary one as well. So a reader that opens a file of several
+//    names lists once more past the cache, and takes the file only where nothing is higher: beside a file that a
+//    sleeper has made anew something is higher. (SSHFS does not tell the number: there the file may be seen, for the
+//    milliseconds until it is taken back.)
 // 5. A writer killed before the link leaves a temporary file, which the sweep removes by age. One killed after it
 //    leaves several versions: the highest is the document, as complete as if it had been acknowledged, and the next
 //    writer removes the others. There is nothing to recover, so nobody waits, and two servers cannot get into each
@@ -87,7 +88,7 @@ export class VersionedFiles extends StoreFolder {
     return this.writeTemporary(bytes, async (temporary) => {
       const failure = await this.name(temporary, target);
       if (failure) {
-        // Whatever the answer was, the name tells.
+        // The contents under the name decide, not the answer.
         const there = await ifThere(readOnly(target));
         if (!there && failure.code !== 'EEXIST') throw failure;
         if (!there?.bytes.equals(bytes)) return 'lost';
@@ -177,7 +178,7 @@ export class VersionedFiles extends StoreFolder {
     return there !== undefined && sumOf(there.bytes) === sum;
   }
 
-  /** What is not ours is kept for inspection, and with it the lower versions, which must not come back in its place. */
+  /** A file that we did not write is kept for inspection, with the lower versions: those must not come back instead. */
   private async moveAside(key: Key, versions: readonly number[]): Promise<void> {
     for (const version of versions) {
       const kept = path(this.root, DAMAGED, `${key.kind}.${key.hash}.${version}.${Date.now()}.${this.uniqueName()}`);

@@ -31,7 +31,7 @@ export async function compare(link: PeerLink, copies: Copies, isServing: boolean
   return true;
 
   async function compareBucket(bucket: number): Promise<void> {
-    // What was sent is not sent again, also where this server knows more, or keeps none of it.
+    // An entry is sent once, also where this server knows more than the peer, or keeps none of it.
     const sent = new Map<Key, string>();
     for (;;) {
       const held = Array.from(copies.bucket(bucket), ([key, { print }]) => [key, print] as const);

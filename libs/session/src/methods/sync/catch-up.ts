@@ -40,7 +40,7 @@ export class CatchUp {
     this.catching.delete(link);
   }
 
-  /** One peer after the other: what two peers have, one gives. Returns false when nothing could be compared. */
+  /** One peer after the other, so that only one of two peers sends an entry. False when nothing could be compared. */
   compareWith(link: PeerLink): Promise<boolean> {
     const done = this.comparing.then(() => this.compareNow(link));
     this.comparing = done.catch(() => undefined);

@@ -1,4 +1,4 @@
-// Who votes on which server leads, and how many votes are a majority.
+// The servers that vote on which one leads, and how many votes are a majority.
 import type { Membership } from './membership.js';
 import type { PeerLink } from './peer-link.js';
 

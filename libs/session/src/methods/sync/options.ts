@@ -1,10 +1,10 @@
 // What the `sync` method is told, every default in one place, and what it tells back.
 
-/** Who may speak to whom. Every server of a site is given the same. */
+/** How peers authenticate. Every server of a site is given the same. */
 export type LinkSecurity =
   /** At least 32 characters: the key of TLS with a pre-shared key is derived from it. */
   | { readonly secret: string }
-  /** PEM. Whoever shows a certificate that `ca` has signed is a peer; both sides show one. `secret` seals the snapshot. */
+  /** PEM. Both sides show a certificate that `ca` has signed. `secret` seals the snapshot. */
   | { readonly secret: string; readonly key: string; readonly cert: string; readonly ca: string };
 
 /** All in milliseconds. */
@@ -52,7 +52,7 @@ export const defaultLimits = {
   framesPerSecond: 20_000,
   /** Connections of authenticated peers. */
   connections: 128,
-  /** Connections that have not said who they are: beyond these the oldest is closed. */
+  /** Connections that have not authenticated: beyond these the oldest is closed. */
   strangers: 64,
   /** Milliseconds within which a connection must have authenticated and said hello. */
   handshake: 2000,

@@ -10,8 +10,8 @@ export interface LinkContext {
   readonly limits: SyncLimits;
   readonly counters: Counters;
   readonly hello: () => Hello;
-  /** False when another link to this server is up already: a peer may have several addresses. */
-  readonly isNew: (peer: Hello, link: PeerLink) => boolean;
+  /** False when a link to this peer is up already: a peer may have several addresses. */
+  readonly isNew: (peer: Hello) => boolean;
   /** The link is up, or has to catch up again. */
   readonly onBehind: (link: PeerLink) => void;
   readonly emit: (event: SyncEvent) => void;
@@ -135,7 +135,7 @@ export class PeerLink {
     this.context.emit({ type: 'peer-current', peer: this.name });
   }
 
-  /** Dials now: for the first time, or since somebody has come up. */
+  /** Dials now: for the first time, or because a peer has come up. */
   hurry(): void {
     this.retry = FIRST_RETRY;
     const isStuck = this.state === 'dialling' && performance.now() - this.dialledAt > DOUBT;
@@ -190,7 +190,7 @@ export class PeerLink {
       throw new Error(
         `The peer speaks protocol version ${peer.protocol}, not ${PROTOCOL}: run the same release on all servers.`,
       );
-    if (!this.context.isNew(peer, this)) return this.rest('same');
+    if (!this.context.isNew(peer)) return this.rest('same');
     this.state = 'up';
     this.isKnownAsOther = false;
     this.isSilent = false;
@@ -251,7 +251,7 @@ export class PeerLink {
   }
 }
 
-/** This server's own network failed, or found no way: that says nothing about the peer. What TLS says, it has heard. */
+/** This server's own network failed, or found no way: that says nothing about the peer. A TLS error is an answer. */
 function isSilence(problem: NodeJS.ErrnoException | undefined): boolean {
   // One for each address of a name.
   if (problem instanceof AggregateError) return problem.errors.every(isSilence);

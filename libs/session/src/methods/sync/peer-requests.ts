@@ -116,7 +116,7 @@ export class PeerRequests {
   }
 
   private standing({ instance }: Hello): Standing {
-    const linked = this.server.membership.reachable.some(({ peer }) => peer?.instance === instance);
+    const linked = this.server.membership.linkTo(instance) !== undefined;
     return { linked, serving: this.server.hello().serving };
   }
 }

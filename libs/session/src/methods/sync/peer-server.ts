@@ -1,4 +1,4 @@
-// The listening side of the links: lets in who authenticates, answers its requests, and bounds what all others can use.
+// The listening side of the links: authenticates peers, answers their requests, and bounds what strangers can use.
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { AddressInfo, Socket } from 'node:net';
 import { SessionError } from '../../core/errors.js';

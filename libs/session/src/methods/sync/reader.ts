@@ -78,8 +78,9 @@ export class Reader {
       if (answered.has(link)) return false;
       if (link.isUp) return true;
       const away = now - (link.lostAt ?? this.openedAt);
-      // Whom this server never caught up with may have all that a mark was given for. Without a mark there may be no
-      // others at all, or they have told what this one had before; and who is gone has told them, or has lost it.
+      // A peer that this server never caught up with may have any session that a mark was given for. Without a mark
+      // there may be no other peers, or they have sent what this one had before. A peer that is gone has sent it to
+      // them, or has lost it.
       const unmet = mark === '' ? Infinity : 0;
       const isTold = this.hasJoined && (mark === '' || link.isGone);
       const since = link.currentUntil ?? (isTold ? this.openedAt : unmet);

@@ -86,7 +86,7 @@ export class Replicas {
     const joined = known ? join(known, entry) : entry;
     if (joined === known) return false;
     const after = keptOf(joined, joined === entry ? print : printOf(joined));
-    // Whatever ends sessions is always taken.
+    // A tombstone or an epoch is always taken: both end sessions.
     if (after.kind === 'sessions') this.assertRoom(before, after, fromPeer);
     this.replace(key, before, after);
     return true;

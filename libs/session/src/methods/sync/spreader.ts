@@ -98,7 +98,7 @@ export class Spreader {
     return outcome;
   }
 
-  /** Asks anew while all peers are silent: what nobody else has must not be acknowledged by a server that was cut off. */
+  /** Asks again while all peers are silent: a server that was cut off must not acknowledge what only it has. */
   private async assertNotCutOff(): Promise<void> {
     await this.cutOff.look();
     if (this.cutOff.isCutOff)

@@ -59,9 +59,9 @@ export class Succession implements Direction {
 
   /** The name of the server that leads, as far as this one knows. */
   get leader(): string | undefined {
-    const { instance, options } = this.server;
+    const { instance, options, membership } = this.server;
     const leader = this.leadership.leader();
-    return leader === instance ? options.serverName : this.linkTo(leader)?.peer?.name;
+    return leader === instance ? options.serverName : membership.linkTo(leader)?.peer?.name;
   }
 
   /** Gives the lead to the next one. */
@@ -95,7 +95,7 @@ export class Succession implements Direction {
   /** Undefined when no server has answered that leads: repeated, a write counts once. */
   private async attempt<W extends Write>(write: W): Promise<WriteAnswer<W> | undefined> {
     if (this.leadership.term() === undefined) {
-      const link = this.linkTo(this.leadership.leader());
+      const link = this.server.membership.linkTo(this.leadership.leader());
       return link && this.forward(link, write);
     }
     try {
@@ -114,12 +114,6 @@ export class Succession implements Direction {
       if (isFinal) throw this.server.copies.unavailable(error.message);
       return undefined;
     }
-  }
-
-  private linkTo(instance: string | undefined): PeerLink | undefined {
-    return instance === undefined
-      ? undefined
-      : this.server.membership.reachable.find(({ peer }) => peer?.instance === instance);
   }
 
   // --- leading
@@ -185,7 +179,7 @@ export class Succession implements Direction {
       shouldResign: () => this.shouldResign(),
       isReady: () => server.mayVote,
       ask: async ({ instance }: Voter, request: LeaseRequest) => {
-        const link = this.linkTo(instance);
+        const link = membership.linkTo(instance);
         if (!link) throw new Error('The peer is not connected.');
         return asLeaseAnswer(await link.send('lease', JSON.stringify(request), timings.deadAfter));
       },
@@ -197,7 +191,7 @@ export class Succession implements Direction {
     };
   }
 
-  /** What was taken back, and others have, is to come again before anybody reads here. */
+  /** An entry that was taken back, and that others have, must come again before a request reads it here. */
   private onStop(): void {
     if (this.confirmation.rollBack() === 0) return;
     this.writer.countAnew();
@@ -207,7 +201,7 @@ export class Succession implements Direction {
   private async takeOver(voters: readonly string[]): Promise<string[]> {
     const given: string[] = [];
     const all = voters.map(async (voter) => {
-      const link = this.linkTo(voter);
+      const link = this.server.membership.linkTo(voter);
       if (link && (await this.server.catchUp.compareNow(link).catch(() => false))) given.push(voter);
     });
     await Promise.race([Promise.all(all), sleep(this.server.timings.lease / 2, undefined, { ref: false })]);

@@ -122,7 +122,7 @@ export class SyncServer implements LinkContext {
     return this.serving && !this.closed && !this.cutOff.isCutOff && this.waitsFor.length === 0;
   }
 
-  /** As `isReady`, whatever a peer may know that is gone just now: the next leader must not wait for the last one. */
+  /** As `isReady`, without doubt about peers that are away: the next leader must not wait for the last one. */
   get mayVote(): boolean {
     return this.serving && !this.closed && !this.cutOff.isCutOff && !this.membership.isBehind;
   }
@@ -162,8 +162,8 @@ export class SyncServer implements LinkContext {
     return { protocol: PROTOCOL, name, instance, writer, serving, now: this.now() };
   }
 
-  isNew({ instance }: Hello, link: PeerLink): boolean {
-    return !this.membership.reachable.some((other) => other !== link && other.peer?.instance === instance);
+  isNew({ instance }: Hello): boolean {
+    return this.membership.linkTo(instance) === undefined;
   }
 
   onBehind(link: PeerLink): void {

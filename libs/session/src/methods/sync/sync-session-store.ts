@@ -172,7 +172,7 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     return this.server.caughtUp();
   }
 
-  /** Nobody is shown what this server may have to take back. */
+  /** A read must not show an entry that this server may have to take back. */
   private async confirmed(key: Key): Promise<void> {
     await this.server.succession?.confirmation.settle(key);
   }

@@ -30,8 +30,8 @@ export type Commit = (entry: Entry, toAll: boolean) => Promise<void>;
 /** Carries out this server's own writes, and those that peers send it. */
 export class Writer implements Direction {
   /**
-   * What raised epochs are counted under. A process that comes back without its memory, or takes back what it has
-   * counted, would count the same again.
+   * Raised epochs are counted under this name. A process that has lost its memory, or has taken back a count, would count
+   * the same again under the same name.
    */
   private counter = originNamed(randomUUID());
 
@@ -42,7 +42,7 @@ export class Writer implements Direction {
     private readonly commit: Commit,
   ) {}
 
-  /** What was counted until now may have been taken back. */
+  /** Earlier counts may have been taken back. */
   countAnew(): void {
     this.counter = originNamed(randomUUID());
   }
@@ -101,7 +101,7 @@ export class Writer implements Direction {
   }
 
   private async destroy(id: string, ifVersion: number | null): Promise<WriteResult> {
-    // Whoever has a copy gets the tombstone, also a peer that cannot be asked just now.
+    // Every server that has a copy gets the tombstone, also a peer that cannot be asked just now.
     const before = await this.reader.locate(id).catch(() => undefined);
     if (!before && this.membership.members.every(({ isUp }) => isUp)) return { status: 'gone' };
     if (before && !before.ended && ifVersion !== null && before.version !== ifVersion)
