@@ -1,5 +1,5 @@
 // An express-session session as a record's content: its keys, with the cookie's expiry kept as the idle limit.
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Codec } from '../core/codec.js';
 import { SessionUsageError } from '../core/errors.js';
 import type { ExpressSession } from './express-session.js';
@@ -74,10 +74,14 @@ export function hashOf(sid: string): string {
 
 /**
  * The id under which a session of this sid is kept. A sid does not tell when it was made, so the id's time is 1970.
- * 80 bits tell sids apart; whoever finds a record compares its whole hash with the sid's.
+ * 80 bits tell sids apart; a reader compares the record's whole hash with the sid's.
  */
 export function idOf(sid: string, which: string): string {
   return '0'.repeat(12) + hash('sha256', `${which} ${sid}`).slice(0, 20);
+}
+
+export function newWriteId(): string {
+  return randomBytes(6).toString('base64url');
 }
 
 function copyOf(data: SessionData): ExpressSession {

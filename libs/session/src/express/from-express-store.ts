@@ -3,6 +3,7 @@ import { StoreUnavailableError } from '../core/errors.js';
 import type { Found, SessionRecord, WriteResult } from '../port/records.js';
 import type { SessionCapabilities, SessionStore } from '../port/store.js';
 import type { ExpressSession, ExpressStore } from './express-session.js';
+import { KeyedMutex } from './keyed-mutex.js';
 
 export interface FromExpressStoreOptions {
   /** The method's name as the pages show it, for example `redis`; default: `express`. */
@@ -53,7 +54,8 @@ class ExpressSessionStore implements SessionStore {
   private readonly prefix: string;
   private readonly readTimeoutMs: number;
   private readonly writeTimeoutMs: number;
-  private readonly turns = new Map<string, Promise<void>>();
+  /** One server's writes of a session run one after the other: between them compare-and-set is exact. */
+  private readonly byId = new KeyedMutex();
 
   constructor(
     private readonly store: ExpressStore,
@@ -79,7 +81,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   create(record: SessionRecord): Promise<WriteResult> {
-    return this.inTurn(record.id, async () => {
+    return this.byId.run(record.id, async () => {
       const { record: current, isEnded } = await this.read(record.id);
       if (isEnded) return { status: 'gone' };
       if (current) return { status: 'done', record: current };
@@ -89,7 +91,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
-    return this.inTurn(record.id, async () => {
+    return this.byId.run(record.id, async () => {
       const before = await this.read(record.id);
       if (!before.record || before.isEnded) return { status: 'gone' };
       const { record: current } = before;
@@ -102,7 +104,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
-    await this.inTurn(id, async () => {
+    await this.byId.run(id, async () => {
       const { record, isEnded } = await this.read(id);
       if (!record || isEnded || record.idleEndsAt >= idleEndsAt) return;
       await this.put(this.key(id, 'idle'), { idleEndsAt }, record.endsAt);
@@ -110,7 +112,7 @@ class ExpressSessionStore implements SessionStore {
   }
 
   destroy(id: string, ifVersion?: number): Promise<WriteResult> {
-    return this.inTurn(id, async () => {
+    return this.byId.run(id, async () => {
       const { record: current, isEnded } = await this.read(id);
       if (!current || isEnded) return { status: 'gone' };
       if (ifVersion !== undefined && current.version !== ifVersion) return { status: 'conflict', current };
@@ -188,37 +190,17 @@ class ExpressSessionStore implements SessionStore {
         .catch(done);
     });
   }
-
-  /** One server's writes of a session one after the other: between them compare-and-set is exact. */
-  private inTurn<T>(id: string, act: () => Promise<T>): Promise<T> {
-    const work = (this.turns.get(id) ?? Promise.resolve()).then(act);
-    const turn = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.turns.set(id, turn);
-    void turn.then(() => this.turns.get(id) === turn && this.turns.delete(id));
-    return work;
-  }
 }
 
-/** What somebody else put there, or damaged, is no record. */
+/** What another program put there, or damaged, is no record. */
 function isRecord(kept: unknown, id: string): kept is SessionRecord {
-  const {
-    id: itsId,
-    version,
-    secrets,
-    payload,
-    idleEndsAt,
-    endsAt,
-    epoch,
-    writes,
-  } = (kept ?? {}) as Partial<SessionRecord>;
+  const record = (kept ?? {}) as Partial<SessionRecord>;
+  const numbers = [record.version, record.idleEndsAt, record.endsAt, record.epoch];
   return (
-    itsId === id &&
-    [version, idleEndsAt, endsAt, epoch].every(Number.isFinite) &&
-    typeof secrets?.current === 'string' &&
-    typeof payload === 'string' &&
-    Array.isArray(writes)
+    record.id === id &&
+    numbers.every(Number.isFinite) &&
+    typeof record.secrets?.current === 'string' &&
+    typeof record.payload === 'string' &&
+    Array.isArray(record.writes)
   );
 }

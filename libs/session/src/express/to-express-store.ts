@@ -1,5 +1,4 @@
 // roam's stores under express-session: a program written for express-session sees express-session's own behaviour.
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { nextAttempt } from '../core/attempts.js';
 import { Codec } from '../core/codec.js';
@@ -9,7 +8,19 @@ import { hasEpochs, isSessionIndex } from '../port/abilities.js';
 import type { SessionData, SessionRecord } from '../port/records.js';
 import type { SessionStore } from '../port/store.js';
 import { Store, type ExpressSession, type ExpressStore, type ExpressStoreBase } from './express-session.js';
-import { encode, hashOf, idOf, pack, unpack, withExpiry, type Packed, type Unpacked } from './express-content.js';
+import {
+  encode,
+  hashOf,
+  idOf,
+  newWriteId,
+  pack,
+  unpack,
+  withExpiry,
+  type Packed,
+  type Unpacked,
+} from './express-content.js';
+import { KeyedMutex } from './keyed-mutex.js';
+import { SidGenerations } from './sid-generations.js';
 
 export interface ToExpressStoreOptions {
   /** How long a session whose cookie ends with the browser lives after a request. Milliseconds; default: a day. */
@@ -29,8 +40,8 @@ export interface ToExpressStoreOptions {
 /**
  * A store for express-session's `store` option.
  *
- * What is better than with other stores: requests that change different keys of one session at once both win, and a
- * request that saves or touches after another has destroyed the session does not bring it back; its callback reports no
+ * Two things are better than with other stores. Requests that change different keys of one session at once both win. A
+ * request that saves or touches a session after another has destroyed it does not bring it back: its callback reports no
  * error, as for a session that is destroyed a moment after it was saved, and `onEvent` tells.
  *
  * A sid that was destroyed may be used again by a *new* session, as programs with a `genid` of their own do; only the
@@ -64,7 +75,6 @@ interface View {
 type Stored = Unpacked & { readonly record: SessionRecord; readonly isLive: boolean };
 
 const DAY = 24 * 3_600_000;
-const FOREVER = 36_500 * DAY;
 
 class RoamStore extends Store implements RoamExpressStore {
   readonly all?: RoamExpressStore['all'];
@@ -72,8 +82,10 @@ class RoamStore extends Store implements RoamExpressStore {
   readonly clear?: RoamExpressStore['clear'];
 
   private readonly views = new WeakMap<object, View>();
-  private readonly turns = new Map<string, Promise<void>>();
+  /** Programs do not always wait for a callback: what they call for one sid happens in the order of the calls. */
+  private readonly bySid = new KeyedMutex();
   private readonly codec: Codec;
+  private readonly generations: SidGenerations;
   private readonly ttl: number;
   private readonly lifetime: number;
   private readonly owner: string;
@@ -85,6 +97,7 @@ class RoamStore extends Store implements RoamExpressStore {
   ) {
     super();
     this.codec = new Codec([], options.maxBytes ?? 1 << 20);
+    this.generations = new SidGenerations(store, this.codec);
     this.ttl = options.ttl ?? DAY;
     this.lifetime = options.lifetime ?? 400 * DAY;
     this.owner = `express-session:${options.name ?? 'default'}`;
@@ -114,14 +127,14 @@ class RoamStore extends Store implements RoamExpressStore {
       this.views.set(stored.session, { sid, ...stored });
       return stored.session;
     };
-    answer((this.turns.get(sid) ?? Promise.resolve()).then(load), callback);
+    answer(this.bySid.idle(sid).then(load), callback);
   }
 
   set(sid: string, session: ExpressSession, callback?: Callback): void {
-    // Packed at once: what the program changes while this waits for its turn is not meant.
+    // Packed at once: changes that the program makes while this waits for its turn are not part of the call.
     const packed = attempt(() => pack(session));
     answer(
-      this.inTurn(sid, async () => this.save(sid, session, packed())),
+      this.bySid.run(sid, async () => this.save(sid, session, packed())),
       callback,
     );
   }
@@ -136,18 +149,18 @@ class RoamStore extends Store implements RoamExpressStore {
       const cookie = changesBetween(pick(view.data), pick(data));
       await this.lay(view, cookie, expires);
     };
-    answer(this.inTurn(sid, touch), callback);
+    answer(this.bySid.run(sid, touch), callback);
   }
 
   destroy(sid: string, callback?: Callback): void {
     const destroy = async () => {
-      const generation = await this.generationOf(sid);
+      const generation = await this.generations.of(sid);
       await this.store.destroy(idOf(sid, String(generation)));
     };
-    answer(this.inTurn(sid, destroy), callback);
+    answer(this.bySid.run(sid, destroy), callback);
   }
 
-  /** express-session makes a request's session of what `get` gave: what was read is remembered with it. */
+  /** express-session makes a request's session of the one that `get` gave: the view moves to it. */
   override createSession(request: IncomingMessage, loaded: ExpressSession): never {
     const view = this.views.get(loaded);
     const session = super.createSession(request, loaded);
@@ -165,22 +178,6 @@ class RoamStore extends Store implements RoamExpressStore {
     return stored?.isLive ? { sid, ...stored } : undefined;
   }
 
-  /** Programs do not always wait for a callback: what they call for one sid happens in the order of the calls. */
-  private inTurn<T>(sid: string, act: () => Promise<T>): Promise<T> {
-    const before = this.turns.get(sid);
-    const work = before ? before.then(act) : act();
-    const turn = work
-      .then(
-        () => undefined,
-        () => undefined,
-      )
-      .finally(() => {
-        if (this.turns.get(sid) === turn) this.turns.delete(sid);
-      });
-    this.turns.set(sid, turn);
-    return work;
-  }
-
   private async save(sid: string, session: ExpressSession, { data, expires }: Packed): Promise<void> {
     const known = this.viewOf(sid, session);
     for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
@@ -195,13 +192,13 @@ class RoamStore extends Store implements RoamExpressStore {
     }
   }
 
-  /** Makes a new session of this sid, which may have been used before. What is then stored is the first that came. */
+  /** Makes a new session of this sid, which may have been used before. The session of the first call is then stored. */
   private async create(sid: string, data: SessionData, expires: number | undefined): Promise<View | undefined> {
     const now = Date.now();
     const epoch = hasEpochs(this.store) ? await this.store.epochOf(this.owner) : 0;
-    let generation = await this.generationOf(sid);
+    let generation = await this.generations.of(sid);
     const id = () => idOf(sid, String(generation));
-    // What is there and not live has passed a limit or was cleared: it is over now.
+    // A session that is there and not live has passed a limit or was cleared: it is over now.
     if (await this.read(id())) await this.store.destroy(id());
     const record = {
       version: 1,
@@ -215,7 +212,7 @@ class RoamStore extends Store implements RoamExpressStore {
     };
     while ((await this.store.create({ ...record, id: id() })).status === 'gone') {
       generation++;
-      await this.pointTo(sid, generation);
+      await this.generations.raise(sid, generation);
     }
     return this.liveView(sid).then(
       (view) => view ?? { sid, record: { ...record, id: id() }, data, isShortened: false },
@@ -256,7 +253,7 @@ class RoamStore extends Store implements RoamExpressStore {
   }
 
   private async readLater(sid: string): Promise<Stored | undefined> {
-    const generation = await this.generationOf(sid);
+    const generation = await this.generations.of(sid);
     return generation > 0 ? this.read(idOf(sid, String(generation))) : undefined;
   }
 
@@ -271,35 +268,6 @@ class RoamStore extends Store implements RoamExpressStore {
     const isLive = Date.now() < unpacked.endsAt && found.record.epoch >= found.userEpoch;
     return { ...unpacked, record: found.record, isLive };
   }
-
-  // A tombstone keeps its id for good. Where a program uses a sid again, the next session of it has an id of its own,
-  // and one more record says which generation the sid has come to.
-
-  private async generationOf(sid: string): Promise<number> {
-    const pointer = await this.store.find(idOf(sid, 'generation'));
-    return pointer ? generationIn(this.codec, pointer.record) : 0;
-  }
-
-  private async pointTo(sid: string, generation: number): Promise<void> {
-    const id = idOf(sid, 'generation');
-    const payload = encode(this.codec, { generation });
-    for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
-      const record = (await this.store.find(id))?.record;
-      if (record && generationIn(this.codec, record) >= generation) return;
-      const end = Date.now() + FOREVER;
-      const writes = [newWriteId()];
-      if (record) await this.store.update({ ...record, version: record.version + 1, payload, writes }, record);
-      else {
-        const secrets = { current: hashOf(sid), since: Date.now() };
-        const limits = { idleEndsAt: end, endsAt: end };
-        await this.store.create({ id, version: 1, secrets, payload, ...limits, userId: null, epoch: 0, writes });
-      }
-    }
-  }
-}
-
-function generationIn(codec: Codec, { payload }: SessionRecord): number {
-  return Number(codec.decode(payload)?.data.generation ?? 0);
 }
 
 function pick({ cookie }: SessionData): SessionData {
@@ -320,10 +288,6 @@ function attempt<T>(make: () => T): () => T {
       throw error;
     };
   }
-}
-
-function newWriteId(): string {
-  return randomBytes(6).toString('base64url');
 }
 
 /** Calls back once, later, and outside of the promise, so that what the callback throws is the caller's own. */

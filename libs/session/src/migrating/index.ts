@@ -6,7 +6,8 @@ import { isSealed } from '../carriers/sealed.js';
 import { BothEpochs } from './both-epochs.js';
 import { Counters, type MigrationPhase, type MigrationProgress } from './progress.js';
 import { KeptKind, SealedKind, type Places } from './two-kinds.js';
-import { TwoIndexes, TwoStores, TwoStoresWithEpochs } from './two-stores.js';
+import { TwoIndexes, TwoStoresWithEpochs } from './two-indexes.js';
+import { TwoStores } from './two-stores.js';
 
 export type { MigrationPhase, MigrationProgress };
 

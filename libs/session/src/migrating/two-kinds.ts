@@ -9,7 +9,7 @@ import { KeptBesideSealed, SealedBesideKept, type Lending } from '../carriers/tw
 import type { CarriedSessions, Carrier, CarrierContext } from '../carriers/carrier.js';
 import type { SealedSessions, Unsealed } from '../carriers/sealed.js';
 import type { Counters, MigrationProgress } from './progress.js';
-import { weaker } from './two-stores.js';
+import { weaker } from './weaker.js';
 
 /** For requests that were under way with the token that is replaced. */
 const GRACE_MS = 30_000;

@@ -2,18 +2,12 @@
 import { nextAttempt } from '../core/attempts.js';
 import { StoreUnavailableError } from '../core/errors.js';
 import { joinWrites } from '../core/merge.js';
-import type { SessionIndex, SessionEpochs } from '../port/abilities.js';
 import type { Found, Mark, SessionRecord, WriteResult } from '../port/records.js';
-import type { SessionCapabilities, SessionStore, SessionWriter } from '../port/store.js';
-import { createdAt } from '../core/identity.js';
-import { BothEpochs } from './both-epochs.js';
+import type { SessionCapabilities, SessionStore } from '../port/store.js';
 import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
-
-interface Copies {
-  readonly old?: Found | undefined;
-  readonly new?: Found | undefined;
-}
+import { catchUp, isAhead, lastWrite, markOf, newest, type Copies } from './two-copies.js';
+import { weaker } from './weaker.js';
 
 /**
  * Both places hold copies of a session; `newest` tells which copy contains the other's last write. Why no update is
@@ -29,18 +23,18 @@ interface Copies {
  * - *`switch` beside `finish`, and `finish` beside servers that know only the new place*: compare-and-set in the new
  *   place decides. All that was written since it got there is there, so `finish` looks at the old place only for what
  *   is missing.
- * - *Ended or never there?* Where a session is missing, its copy is created: `gone` means that its tombstone lies
- *   there, and the other copy is ended too. Whoever copies looks once more at where the copy came from; whoever ends a
- *   session ends it in the old place, the new one, and again in the old one where it was missing. So a copy that is made
- *   while a session is ended is ended by one of the two.
+ * - *Ended or never there?* Where a session is missing, its copy is created: `gone` means that its tombstone is there,
+ *   and the other copy is ended too. A server that has copied a session reads once more where the copy came from. A
+ *   server that ends a session ends it in the old place, then in the new one, and again in the old one where it was
+ *   missing. So one of the two ends a copy that is made while the session is being ended.
  */
-export class TwoStores implements SessionStore {
+export class TwoStores<S extends SessionStore = SessionStore> implements SessionStore {
   private readonly marks: PlaceMarks;
 
   constructor(
-    protected readonly old: SessionStore,
-    protected readonly young: SessionStore,
-    protected readonly counters: Counters,
+    protected readonly old: S,
+    protected readonly young: S,
+    private readonly counters: Counters,
   ) {
     this.marks = new PlaceMarks(old.capabilities, young.capabilities);
   }
@@ -271,101 +265,4 @@ export class TwoStores implements SessionStore {
       return undefined;
     }
   }
-}
-
-/** The same, where both places can end all of a user's sessions. */
-export class TwoStoresWithEpochs extends TwoStores implements SessionEpochs {
-  private readonly epochs: BothEpochs;
-
-  constructor(old: SessionStore & SessionEpochs, young: SessionStore & SessionEpochs, counters: Counters) {
-    super(old, young, counters);
-    this.epochs = new BothEpochs(old, young, false);
-  }
-
-  epochOf(userId: string): Promise<number> {
-    return this.epochs.epochOf(userId);
-  }
-
-  raiseEpoch(userId: string): Promise<number> {
-    return this.epochs.raiseEpoch(userId);
-  }
-}
-
-/** The same, where both places know a user's sessions. */
-export class TwoIndexes extends TwoStoresWithEpochs implements SessionIndex {
-  constructor(
-    private readonly oldIndex: SessionStore & SessionIndex,
-    private readonly youngIndex: SessionStore & SessionIndex,
-    counters: Counters,
-  ) {
-    super(oldIndex, youngIndex, counters);
-  }
-
-  async listByUser(userId: string): Promise<SessionRecord[]> {
-    const [old, young] = await Promise.all([this.oldIndex.listByUser(userId), this.youngIndex.listByUser(userId)]);
-    const records = new Map(young.map((record) => [record.id, record]));
-    for (const record of old) {
-      const other = records.get(record.id);
-      if (!other || isAhead(record, other)) records.set(record.id, record);
-    }
-    return [...records.values()].sort((a, b) => createdAt(b.id) - createdAt(a.id));
-  }
-}
-
-/** A promise that one of the two cannot keep is not made. */
-export function weaker(old: SessionWriter, young: SessionWriter, shown: SessionWriter): SessionCapabilities {
-  const [a, b] = [old.capabilities, young.capabilities];
-  return {
-    method: shown.capabilities.method,
-    mergesKeys: a.mergesKeys && b.mergesKeys,
-    atomicUpdate: a.atomicUpdate && b.atomicUpdate,
-    logoutWithinMs: Math.max(a.logoutWithinMs, b.logoutWithinMs),
-    readsWhatYouSaw: a.readsWhatYouSaw && b.readsWhatYouSaw,
-  };
-}
-
-/** The copy that is behind, brought to the state of `record`; undefined when nothing had to be done or others did it. */
-async function catchUp(place: SessionStore, behind: Found, record: SessionRecord): Promise<Found | undefined> {
-  const { record: copy } = behind;
-  if (lastWrite(copy) === lastWrite(record)) {
-    if (copy.idleEndsAt >= record.idleEndsAt) return undefined;
-    await place.touch(copy.id, record.idleEndsAt);
-    return { ...behind, record: { ...copy, idleEndsAt: record.idleEndsAt } };
-  }
-  const next = { ...record, version: copy.version + 1 };
-  const result = await place.update(next, copy);
-  if (result.status !== 'done') return undefined;
-  return { ...behind, record: result.record ?? next, mark: result.mark ?? String(next.version) };
-}
-
-/** With the later of both idle limits. */
-function newest({ old, new: young }: Copies): Found | undefined {
-  if (!old || !young) return young ?? old;
-  const winner = isOldNewer(old.record, young.record) ? old : young;
-  const idleEndsAt = Math.max(old.record.idleEndsAt, young.record.idleEndsAt);
-  // The same object where nothing differs: who won can be told from it.
-  if (winner.record.idleEndsAt === idleEndsAt) return winner;
-  (winner as { record: SessionRecord }).record = { ...winner.record, idleEndsAt };
-  return winner;
-}
-
-function isOldNewer(old: SessionRecord, young: SessionRecord): boolean {
-  if (isAhead(old, young)) return true;
-  if (old.writes.some((write) => young.writes.includes(write))) return false;
-  // One is more writes behind than a record remembers. Every write moves the idle limit; versions are each place's own.
-  return old.idleEndsAt > young.idleEndsAt;
-}
-
-/** Whether this copy contains the other's last write, and more. */
-function isAhead(record: SessionRecord, other: SessionRecord): boolean {
-  const last = lastWrite(other);
-  return last !== undefined && lastWrite(record) !== last && record.writes.includes(last);
-}
-
-function lastWrite({ writes }: SessionRecord): string | undefined {
-  return writes.at(-1);
-}
-
-function markOf(found: Found | undefined): Mark | undefined {
-  return found && (found.mark ?? String(found.record.version));
 }

@@ -14,8 +14,8 @@ export const ORIGIN_LENGTH = 6;
 const COUNT_LIMIT = 36 ** COUNT_DIGITS;
 
 /**
- * A hybrid logical clock: the server's clock, moved ahead by every stamp that it has seen. So what is written after
- * something was read is stamped later, also when the server that wrote the other has a clock that is minutes ahead.
+ * A hybrid logical clock: the server's clock, moved ahead by every stamp that it has seen. So a write that follows a
+ * read is stamped later than the value that was read, also when that value's server has a clock that is minutes ahead.
  */
 export class HybridClock {
   /** Six characters that stand for the server's name. */
@@ -38,7 +38,7 @@ export class HybridClock {
     return digits(this.time, TIME_DIGITS) + digits(this.count, COUNT_DIGITS) + this.origin;
   }
 
-  /** What is stamped from now on is later than this moment, or stamp. */
+  /** From now on all stamps are later than this moment, or stamp. */
   witness(stamp: Moment): void {
     this.advance(parseInt(stamp.slice(0, TIME_DIGITS), 36), parseInt(stamp.slice(TIME_DIGITS, MOMENT_LENGTH), 36));
   }

@@ -179,7 +179,7 @@ export function toRecord(copy: Replica): SessionRecord {
   };
 }
 
-/** What whoever has seen this copy has seen. */
+/** Tells how new this copy is: see `covers`. */
 export function markOf({ seen }: Replica): Mark {
   return Object.keys(seen)
     .sort()

@@ -16,7 +16,7 @@ export interface Opened {
 
 /**
  * A sealed value is `format | key id | nonce | ciphertext | tag`, base64url. The first secret seals, all open, each
- * found by its key id: nothing is tried. What does not open is nothing at all: there is no second way to read it
+ * found by its key id: nothing is tried. A value that does not open is no value: there is no second way to read it
  * (CVE-2026-39324). Purpose and audience are bound in, so that a value is worth nothing in another place than its own.
  */
 export class Sealer {

@@ -43,7 +43,7 @@ function joinUsers(a: UserDocument, b: UserDocument): UserDocument {
   return { ...a, epoch: Math.max(a.epoch, b.epoch), sessions };
 }
 
-/** Each request of a user reads the user's document; whoever signs in again and again must not make it grow for ever. */
+/** Each request of a user reads the user's document: many sign-ins must not make it grow for ever. */
 const MAX_LISTED = 1000;
 
 /** Those that may still live; of too many the newest: an id begins with the time. */
@@ -62,7 +62,7 @@ export function digestOf(kind: Kind, document: Replica | UserDocument): string {
 }
 
 /**
- * From when on nobody can miss the document: a live session's nearer limit, a tombstone's absolute one. An epoch that
+ * From when on the document may be removed: a live session's nearer limit, a tombstone's absolute one. An epoch that
  * was ever raised is kept for good: forgotten, it would begin again below the sessions that it must end.
  */
 export function endOf(kind: Kind, document: Replica | UserDocument): number {

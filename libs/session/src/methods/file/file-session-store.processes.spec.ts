@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtModule } from '../../built-file.js';
 import type { Json } from '../../port/records.js';
 import { describeSessionStore, startStores } from '../../testing/index.js';
 
 jest.setTimeout(60_000);
 
-const MODULE = import.meta.resolve('../../dist/file/testing/open-store.js');
+const MODULE = builtModule('./testing/open-store.js', import.meta.url);
 const secrets = ['the tests sign their files with this secret'];
 
 let root: string;

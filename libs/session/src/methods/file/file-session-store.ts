@@ -185,7 +185,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   }
 
   stats(): FileStoreStats {
-    return { mounts: this.documents.states, ...this.documents.counts };
+    return this.documents.stats();
   }
 
   /** Compares all mounts now and makes them alike; returns how many documents differed. */
@@ -212,7 +212,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
     if (copy && this.isNewEnough(copy, atLeast)) return copy;
     if (copy)
       throw new StoreUnavailableError('No reachable mount has the session in the version that the browser has seen.');
-    // Whoever brings a mark has seen it: perhaps another server, or one that died, could write that mount only.
+    // A browser with a mark has seen the session: perhaps a server, dead since, could write to the absent mount only.
     const since = this.documents.incompleteSince;
     if (since !== undefined && (atLeast !== undefined || createdAt(id) > since - SKEW_MS)) {
       throw new StoreUnavailableError('The session may be on a mount that cannot be reached.');

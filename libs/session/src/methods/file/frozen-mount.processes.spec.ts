@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { builtModule } from '../../built-file.js';
 import { SessionManager } from '../../manager.js';
 import { startStores, type StoreProcess } from '../../testing/index.js';
 import { Visitor } from '../../testing/visitor.js';
@@ -13,7 +14,7 @@ import { patience } from '../../testing/patience.js';
 
 jest.setTimeout(120_000);
 
-const MODULE = import.meta.resolve('../../dist/file/testing/open-store.js');
+const MODULE = builtModule('./testing/open-store.js', import.meta.url);
 const secrets = ['the tests sign their files with this secret'];
 const NAMES = ['web1', 'web2', 'web3'];
 const missing = prepareNetworkMounts();

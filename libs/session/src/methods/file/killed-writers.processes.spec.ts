@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from '../../built-file.js';
 import { keyOf } from './documents.js';
 import { Seal, sealKeys } from './sealed-file.js';
 import type { Written } from './testing/writer.js';
@@ -13,7 +13,7 @@ import { VersionedFiles } from './versioned-files.js';
 
 jest.setTimeout(60_000);
 
-const WRITER = fileURLToPath(import.meta.resolve('../../dist/file/testing/writer.js'));
+const WRITER = builtFile('./testing/writer.js', import.meta.url);
 const [key] = sealKeys(['the tests sign their files with this secret']);
 const ROUNDS = 40;
 

@@ -1,6 +1,7 @@
 // The helper process of one mount: does the file operations that `Mount` asks for over IPC, where only it can hang.
 import { Seal } from './sealed-file.js';
-import { ForeignStoreError, VersionedFiles } from './versioned-files.js';
+import { ForeignStoreError } from './store-folder.js';
+import { VersionedFiles } from './versioned-files.js';
 
 /** What the helper can be asked for. */
 export type Operations = Pick<VersionedFiles, 'open' | 'probe' | 'read' | 'put' | 'remove' | 'scan' | 'tidy'>;

@@ -105,8 +105,8 @@ export class Mount {
   }
 
   /**
-   * Nothing is asked of the mount any more until it answers a probe; whoever waits for it goes on without. The helper
-   * is abandoned: in the midst of a system call on a dead mount not even SIGKILL ends it, and nobody waits for that.
+   * Nothing is asked of the mount any more until it answers a probe; requests that wait for it continue without it. The
+   * helper is abandoned: not even SIGKILL ends it within a system call on a dead mount, and nothing waits for that.
    */
   fence(reason: string): void {
     const { helper, state } = this;

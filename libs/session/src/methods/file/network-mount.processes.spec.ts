@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { builtModule } from '../../built-file.js';
 import { describeSessionStore, startStores } from '../../testing/index.js';
 import type { SessionIndex } from '../../port/abilities.js';
 import type { SessionRecord } from '../../port/records.js';
@@ -14,7 +15,7 @@ import { FileServer, prepareNetworkMounts } from './testing/file-server.js';
 
 jest.setTimeout(60_000);
 
-const MODULE = import.meta.resolve('../../dist/file/testing/open-store.js');
+const MODULE = builtModule('./testing/open-store.js', import.meta.url);
 const secrets = ['the tests sign their files with this secret'];
 
 const missing = prepareNetworkMounts();

@@ -36,7 +36,7 @@ export async function readPage(mounts: readonly Mount[], kind: Kind, from: strin
   return { documents: new Map([...documents].sort(([a], [b]) => (a < b ? -1 : 1))), next, mounts: mounts.length };
 }
 
-/** Removes what nobody can miss any more, in bounded steps. */
+/** Removes documents that ended long ago, in bounded steps. */
 export class Sweeper {
   private kind: Kind = KINDS[0];
   private from = '';
@@ -48,7 +48,7 @@ export class Sweeper {
   async sweep(mounts: readonly Mount[], before: number, limit: number): Promise<number> {
     const until = Date.now() + SWEEP_MS;
     let removed = 0;
-    // Once round, and what lies before the start.
+    // Once round, and the part before the start.
     let ends = this.from === '' ? KINDS.length : KINDS.length + 1;
     while (ends > 0 && Date.now() < until) {
       const { kind } = this;

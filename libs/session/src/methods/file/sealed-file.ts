@@ -16,7 +16,7 @@ export function sealKeys(secrets: readonly string[]): string[] {
 
 /**
  * Signs and verifies. The name is bound in, version included: a session's contents under another session's name, or an
- * older version of it under a newer name, are as foreign as what somebody made up.
+ * older version of it under a newer name, are as foreign as a forged file.
  */
 export class Seal {
   private readonly keys: readonly Buffer[];

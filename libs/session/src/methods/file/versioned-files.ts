@@ -16,19 +16,19 @@
 //    was there before: it has won. Otherwise it may have slept while others went further, and removed what it then made
 //    anew (1 too, where it had read that there was none): it takes its file back and says `lost`; the caller reads
 //    again and finds whether its write is in the document.
-// 4. Until that is settled the file has two names, the temporary one as well. So whoever opens a file of several names
-//    lists once more past the cache, and takes it only where nothing is higher: beside what a sleeper has made anew
-//    something is. (SSHFS does not tell the number: there it may be seen, for the milliseconds until it is taken back.)
+// 4. Until that is settled the file has two names, the temporary one as well. So a reader that opens a file of several
+//    names lists once more past the cache, and takes the file only where nothing is higher: beside a file that a
+//    sleeper has made anew something is higher. (SSHFS does not tell the number: there the file may be seen, for the
+//    milliseconds until it is taken back.)
 // 5. A writer killed before the link leaves a temporary file, which the sweep removes by age. One killed after it
 //    leaves several versions: the highest is the document, as complete as if it had been acknowledged, and the next
 //    writer removes the others. There is nothing to recover, so nobody waits, and two servers cannot get into each
 //    other's way.
-import { createHash, randomBytes } from 'node:crypto';
-import { constants, link, mkdir, open, readFile, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { createHash } from 'node:crypto';
+import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join as path } from 'node:path';
-import { digestOf, endOf, KINDS, type Documents, type Key, type Kind } from './documents.js';
-import type { Seal } from './sealed-file.js';
+import { digestOf, endOf, type Documents, type Key, type Kind } from './documents.js';
+import { DAMAGED, ifThere, readOnly, StoreFolder } from './store-folder.js';
 
 /** A document as it was read. */
 export interface Version {
@@ -54,71 +54,14 @@ export interface ScanPage {
 
 const NAME = /^([0-9a-f]{64})\.([1-9]\d{0,14})$/;
 const FOLDER = /^[0-9a-f]{3}$/;
-const IDENTITY = 'store.json';
-const TEMPORARY = 'temporary';
-const DAMAGED = 'damaged';
 /** Files that are there for a moment; a scan removes those of killed processes. */
 const REFRESH = 'refresh.';
 /** How often something that others move away meanwhile is looked for anew. */
 const ATTEMPTS = 20;
 /** One page of a scan takes about this long, however many folders are empty. */
 const SCAN_MS = 50;
-const LEFT_BEHIND_MS = 3_600_000;
 
-/** The folder is not the store that it must be. */
-export class ForeignStoreError extends Error {}
-
-export class VersionedFiles {
-  private readonly writer = `${hostname().replaceAll(/[^\w-]/g, '_')}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  private count = 0;
-
-  /** @param report is told of each file that was moved aside */
-  constructor(
-    private readonly root: string,
-    private readonly seal: Seal,
-    private readonly report: (file: string) => void,
-  ) {}
-
-  /**
-   * Makes the folders and gives the store's identity. The folder itself must exist: an unmounted one must not be made.
-   * @throws when the folder holds another store than `expected`, or one of other secrets.
-   */
-  async open(expected?: string): Promise<string> {
-    await stat(this.root);
-    let bytes = await ifThere(readFile(path(this.root, IDENTITY)));
-    if (!bytes && expected !== undefined)
-      throw new ForeignStoreError(`${this.root} no longer holds the session store: check that it is mounted.`);
-    for (const folder of [...KINDS, TEMPORARY, DAMAGED]) {
-      await mkdir(path(this.root, folder), { recursive: true, mode: 0o700 });
-    }
-    if (!bytes) {
-      const made = this.seal.close(IDENTITY, randomBytes(16).toString('hex'));
-      // Another server may be faster: then theirs counts.
-      const failure = await this.writeTemporary(made, (temporary) => this.name(temporary, path(this.root, IDENTITY)));
-      bytes = await ifThere(readFile(path(this.root, IDENTITY)));
-      if (!bytes) throw failure!;
-    }
-    const identity = this.seal.open(IDENTITY, bytes);
-    if (identity === undefined) {
-      throw new ForeignStoreError(
-        `${this.root} is a session store with other secrets, or its file ${IDENTITY} is damaged: check the secrets.`,
-      );
-    }
-    if (expected !== undefined && identity !== expected)
-      throw new ForeignStoreError(`${this.root} holds another session store than before: check what is mounted there.`);
-    // Follows the rotation of the secrets, so that it can be opened when the old one is dropped.
-    if (!this.seal.isCurrent(IDENTITY, bytes)) {
-      const renewed = this.seal.close(IDENTITY, identity);
-      await this.writeTemporary(renewed, (temporary) => rename(temporary, path(this.root, IDENTITY)));
-    }
-    return identity;
-  }
-
-  /** Fails when the mount cannot be written and read. */
-  async probe(): Promise<void> {
-    await this.writeTemporary(Buffer.from('probe'), (temporary) => readFile(temporary));
-  }
-
+export class VersionedFiles extends StoreFolder {
   /**
    * The document, or undefined when there is none. `fresh` looks past caches of the folder's listing; without it, what
    * another server made a moment ago may be missing, but nothing that is older than what is there is read.
@@ -131,8 +74,7 @@ export class VersionedFiles {
         if (found !== 'gone') return found;
         continue;
       }
-      // An empty folder under a mount point must not look like a store where nobody has a session.
-      await stat(path(this.root, IDENTITY));
+      await this.assertThere();
       return undefined;
     }
     throw new Error(`A document changed during each of ${ATTEMPTS} attempts to read it: try again.`);
@@ -146,7 +88,7 @@ export class VersionedFiles {
     return this.writeTemporary(bytes, async (temporary) => {
       const failure = await this.name(temporary, target);
       if (failure) {
-        // Whatever the answer was, the name tells.
+        // The contents under the name decide, not the answer.
         const there = await ifThere(readOnly(target));
         if (!there && failure.code !== 'EEXIST') throw failure;
         if (!there?.bytes.equals(bytes)) return 'lost';
@@ -196,15 +138,6 @@ export class VersionedFiles {
     return { documents };
   }
 
-  /** Removes what writers that were killed have left. */
-  async tidy(): Promise<void> {
-    const folder = path(this.root, TEMPORARY);
-    for (const name of await readdir(folder)) {
-      const { mtimeMs } = (await ifThere(stat(path(folder, name)))) ?? { mtimeMs: Infinity };
-      if (mtimeMs < Date.now() - LEFT_BEHIND_MS) await ifThere(unlink(path(folder, name)));
-    }
-  }
-
   /** The highest of these versions; undefined when it is not ours, `gone` when it must be looked for past the cache. */
   private async load(key: Key, versions: readonly number[]): Promise<Version | undefined | 'gone'> {
     const version = versions.at(-1)!;
@@ -227,7 +160,7 @@ export class VersionedFiles {
    */
   private async versionsNow(key: Key): Promise<number[]> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const name = `${REFRESH}${this.writer}.${++this.count}`;
+      const name = `${REFRESH}${this.uniqueName()}`;
       const file = await ifThere(open(path(this.folder(key), name), 'wx', 0o600));
       if (!file) return [];
       await file.close();
@@ -245,57 +178,12 @@ export class VersionedFiles {
     return there !== undefined && sumOf(there.bytes) === sum;
   }
 
-  /** Gives the file its name, unless the name is taken; returns what went wrong. */
-  private async name(temporary: string, target: string): Promise<NodeJS.ErrnoException | undefined> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await link(temporary, target);
-        return undefined;
-      } catch (error) {
-        const failure = error as NodeJS.ErrnoException;
-        if (attempt > 0 || failure.code !== 'ENOENT') return failure;
-        const folder = path(target, '..');
-        await mkdir(folder, { recursive: true, mode: 0o700 });
-        await this.flushFolder(path(folder, '..'));
-      }
-    }
-  }
-
-  /** Writes and flushes a file under a name that no other writer uses, lets `use` use it, and removes the name. */
-  private async writeTemporary<T>(bytes: Buffer, use: (temporary: string) => Promise<T>): Promise<T> {
-    const temporary = path(this.root, TEMPORARY, `${this.writer}.${++this.count}`);
-    try {
-      const file = await open(temporary, 'wx', 0o600);
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      return await use(temporary);
-    } finally {
-      await rm(temporary, { force: true });
-    }
-  }
-
-  /** What is not ours is kept for inspection, and with it the lower versions, which must not come back in its place. */
+  /** A file that we did not write is kept for inspection, with the lower versions: those must not come back instead. */
   private async moveAside(key: Key, versions: readonly number[]): Promise<void> {
     for (const version of versions) {
-      const kept = path(this.root, DAMAGED, `${key.kind}.${key.hash}.${version}.${Date.now()}.${this.writer}`);
+      const kept = path(this.root, DAMAGED, `${key.kind}.${key.hash}.${version}.${Date.now()}.${this.uniqueName()}`);
       await ifThere(rename(this.file(key, version), kept));
       this.report(kept);
-    }
-  }
-
-  private async flushFolder(folder: string): Promise<void> {
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } catch (error) {
-      // Some file systems cannot flush a folder; those write names at once.
-      if (!['EINVAL', 'ENOSYS', 'EPERM', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    } finally {
-      await handle.close();
     }
   }
 
@@ -305,33 +193,6 @@ export class VersionedFiles {
 
   private file(key: Key, version: number): string {
     return path(this.folder(key), `${key.hash}.${version}`);
-  }
-}
-
-/** A file and how many names it has; empty for what is no file: a pipe must not keep us waiting, nor a link lead elsewhere. */
-async function readOnly(file: string): Promise<{ bytes: Buffer; names: number }> {
-  try {
-    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    try {
-      const { nlink } = await handle.stat();
-      return { bytes: await handle.readFile(), names: nlink };
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (!['EISDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    return { bytes: Buffer.alloc(0), names: 1 };
-  }
-}
-
-/** Undefined when the file is not there; a handle that went stale is the same: another server removed the file. */
-async function ifThere<T>(operation: Promise<T>): Promise<T | undefined> {
-  try {
-    return await operation;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESTALE') return undefined;
-    throw error;
   }
 }
 

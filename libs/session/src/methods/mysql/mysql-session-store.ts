@@ -21,7 +21,7 @@ interface Row extends RowDataPacket {
   user_epoch: number | null;
 }
 
-/** What few queries look at, in one column. */
+/** In one column, since few queries look at it. */
 interface Head {
   secrets: SessionSecrets;
   writes: string[];
@@ -50,7 +50,7 @@ const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_a
 
 /**
  * Sessions in MySQL. Promises its full row of the table: reads and writes of a session meet on its home node, and
- * whoever is sent to another node for a moment is caught by version, mark and certification.
+ * version, mark and certification catch a request that reaches another node for a moment.
  *
  * Each statement may be repeated by the cluster on another node: `update` and `destroy` name the version that they
  * expect or are the same the second time, and the caller finds its own write id in the record.

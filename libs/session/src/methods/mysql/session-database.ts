@@ -20,7 +20,7 @@ export interface SessionDatabase {
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
 }
 
-/** The same for who changes several rows or none. */
+/** The same, with changes of several rows or none. */
 export interface TransactionalDatabase extends SessionDatabase {
   /** See `MysqlCluster.transaction` there. */
   transaction<T>(
@@ -36,7 +36,7 @@ export interface DatabaseTransaction {
 
 export type Parameter = string | number | boolean | null | Buffer;
 
-/** A duplicate key is an answer; whatever else MySQL or the cluster throws means that it could not answer. */
+/** A duplicate key is an answer; any other error of MySQL or the cluster means that it could not answer. */
 export async function guard<T>(query: Promise<T>): Promise<T> {
   try {
     return await query;

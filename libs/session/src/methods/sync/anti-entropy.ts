@@ -1,7 +1,8 @@
 // Comparing what two servers hold, bucket by bucket, until both hold the same: at each new link and every few seconds.
+import type { Copies } from './copies.js';
 import { MalformedError } from './framed-socket.js';
-import { asBucketAnswer, asDigestAnswer, keyOf, type BucketQuestion, type Entry, type Key } from './messages.js';
-import { DIGEST_LENGTH, printOf, type Kept, type Replicas } from './replicas.js';
+import { asBucketAnswer, asDigestAnswer, keyOf, type BucketQuestion, type Key } from './messages.js';
+import { DIGEST_LENGTH, printOf, type Kept } from './replicas.js';
 import type { PeerLink } from './peer-link.js';
 
 /** Buckets under way at once. */
@@ -13,22 +14,16 @@ const PAGE_BYTES = 512 * 1024;
 
 /**
  * Takes over what the peer holds and this server lacks, or has otherwise. What the peer lacks, it takes in its turn.
- * @param take joins entries of a peer to what is here
+ * @param isServing whether this server has joined the others
  * @returns false when nothing has been compared: the peer does not send its changes here yet, or has not joined yet
  */
-export async function compare(
-  link: PeerLink,
-  replicas: Replicas,
-  now: () => number,
-  isServing: boolean,
-  take: (entries: readonly Entry[]) => void,
-): Promise<boolean> {
+export async function compare(link: PeerLink, copies: Copies, isServing: boolean): Promise<boolean> {
   const answer = asDigestAnswer(await link.send('digest', 'null', ANSWER_WITHIN), DIGEST_LENGTH);
   link.serving = answer.serving;
   if (!answer.linked) return false;
   // A joiner has not acknowledged anything yet, and is busy.
   if (isServing && !answer.serving) return false;
-  const buckets = replicas.differing(answer.digest);
+  const buckets = copies.differing(answer.digest);
   const next = async (): Promise<void> => {
     for (let bucket = buckets.pop(); bucket !== undefined; bucket = buckets.pop()) await compareBucket(bucket);
   };
@@ -36,14 +31,14 @@ export async function compare(
   return true;
 
   async function compareBucket(bucket: number): Promise<void> {
-    // What was sent is not sent again, also where this server knows more, or keeps none of it.
+    // An entry is sent once, also where this server knows more than the peer, or keeps none of it.
     const sent = new Map<Key, string>();
     for (;;) {
-      const held = Array.from(replicas.bucket(bucket), ([key, { print }]) => [key, print] as const);
+      const held = Array.from(copies.bucket(bucket), ([key, { print }]) => [key, print] as const);
       const question: BucketQuestion = { bucket, have: [...new Map([...held, ...sent])] };
       const answered = await link.send('bucket', JSON.stringify(question), ANSWER_WITHIN);
-      const { entries, more } = asBucketAnswer(answered, now());
-      take(entries);
+      const { entries, more } = asBucketAnswer(answered, copies.now());
+      copies.repair(entries);
       if (!more) return;
       const prints = entries.map((entry) => [keyOf(entry), printOf(entry)] as const);
       if (prints.every(([key, print]) => sent.get(key) === print))

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { compare } from './anti-entropy.js';
 import type { Copies } from './copies.js';
 import { MalformedError } from './framed-socket.js';
-import type { Counters } from './options.js';
 import type { PeerLink } from './peer-link.js';
 
 const RETRY_MS = 20;
@@ -17,7 +16,6 @@ export class CatchUp {
   /** @param isServing whether this server has joined the others */
   constructor(
     private readonly copies: Copies,
-    private readonly counters: Counters,
     private readonly isServing: () => boolean,
   ) {}
 
@@ -42,7 +40,7 @@ export class CatchUp {
     this.catching.delete(link);
   }
 
-  /** One peer after the other: what two peers have, one gives. Returns false when nothing could be compared. */
+  /** One peer after the other, so that only one of two peers sends an entry. False when nothing could be compared. */
   compareWith(link: PeerLink): Promise<boolean> {
     const done = this.comparing.then(() => this.compareNow(link));
     this.comparing = done.catch(() => undefined);
@@ -51,9 +49,6 @@ export class CatchUp {
 
   /** As `compareWith`, without waiting for others. */
   compareNow(link: PeerLink): Promise<boolean> {
-    const { replicas, now } = this.copies;
-    return compare(link, replicas, now, this.isServing(), (entries) => {
-      this.counters.repaired += this.copies.take(entries);
-    });
+    return compare(link, this.copies, this.isServing());
   }
 }

@@ -1,4 +1,4 @@
-// Small checks of everything that comes in: what has exactly the expected form passes.
+// Small checks of everything that comes in: only the exact form passes.
 import { MalformedError } from './framed-socket.js';
 
 export type Fields = Record<string, unknown>;

@@ -6,7 +6,7 @@ import { Confirmation, NotLeadingError } from './confirmation.js';
 import { Copies } from './copies.js';
 import type { Leadership } from './leadership.js';
 import type { Entry } from './messages.js';
-import { noCounts } from './options.js';
+import { Counters } from './options.js';
 
 let copies: Copies;
 let leads: boolean;
@@ -15,7 +15,7 @@ let sent: { entry: Entry; done: () => void; fail: () => void }[];
 let confirmation: Confirmation;
 
 beforeEach(() => {
-  copies = new Copies('web1', { maxSessions: 100, maxBytes: 2 ** 20 }, noCounts(), Date.now);
+  copies = new Copies('web1', { maxSessions: 100, maxBytes: 2 ** 20 }, new Counters(), Date.now);
   leads = true;
   sent = [];
   const leadership = { term: () => (leads ? 1 : undefined), mayAcknowledge: () => leads, ceiling: 'zzz' };
@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 const record = aRecord();
-const kept = () => copies.replicas.session(record.id)!;
+const kept = () => copies.session(record.id)!;
 const expectConfirmed = (copy: Replica) =>
   expect(JSON.parse(confirmation.confirmed(record.id)!.json)).toEqual(JSON.parse(JSON.stringify(copy)));
 

@@ -38,12 +38,11 @@ export class Confirmation {
 
   /** Keeps a change of this server and has it confirmed. @throws StoreUnavailableError when it may be lost */
   async commit(entry: Entry, toAll: boolean): Promise<void> {
-    const { replicas } = this.copies;
     const key = keyOf(entry);
     const term = this.leadership.term();
     const isBelow = !('id' in entry) || latestMoment(entry) <= this.leadership.ceiling;
     if (term === undefined || !isBelow) throw new NotLeadingError();
-    const before = replicas.kept(key);
+    const before = this.copies.kept(key);
     this.copies.keep(entry);
     const open = this.open.get(key) ?? { confirmed: before, turn: 0, running: Promise.resolve() };
     this.open.set(key, open);
@@ -66,7 +65,7 @@ export class Confirmation {
   /** What a peer may be given of this entry: what a majority holds. */
   confirmed(key: Key): Kept | undefined {
     const open = this.open.get(key);
-    return open ? open.confirmed : this.copies.replicas.kept(key);
+    return open ? open.confirmed : this.copies.kept(key);
   }
 
   /** Tries again to confirm what has failed. To be called now and then while this server leads. */
@@ -90,14 +89,14 @@ export class Confirmation {
    */
   rollBack(): number {
     const count = this.open.size;
-    for (const [key, { confirmed }] of this.open) this.copies.replicas.restore(key, confirmed);
+    for (const [key, { confirmed }] of this.open) this.copies.restore(key, confirmed);
     this.open.clear();
     return count;
   }
 
   /** Has confirmed what is kept now, with all that came before it. */
   private async confirm(key: Key, open: Unconfirmed, term: number, toAll: boolean): Promise<void> {
-    const kept = this.copies.replicas.kept(key);
+    const kept = this.copies.kept(key);
     // Swept meanwhile: it has ended for good.
     if (!kept) return void this.open.delete(key);
     const turn = ++this.turns;
@@ -114,6 +113,6 @@ export class Confirmation {
     if (!this.leadership.mayAcknowledge(term)) throw new NotLeadingError();
     if (turn > open.turn) [open.turn, open.confirmed] = [turn, kept];
     // Another change may have come on top of it.
-    if (this.copies.replicas.kept(key) === kept) this.open.delete(key);
+    if (this.copies.kept(key) === kept) this.open.delete(key);
   }
 }

@@ -5,7 +5,7 @@ import { SyncRevocationList } from '../cookie/revocation/sync-revocation-list.js
 import { describeSealedSessions } from '../../testing/index.js';
 import { aRecord } from '../../testing/a-record.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site } from './testing.js';
+import { freePorts, site } from './testing/site.js';
 
 const [KEY, NEW_KEY] = ['k'.repeat(32), 'n'.repeat(32)];
 const MONTH_MS = 30 * 24 * 3_600_000;

@@ -6,24 +6,23 @@ import type { Entry } from './messages.js';
 import type { Counters } from './options.js';
 import { Replicas, type Bounds } from './replicas.js';
 
-export class Copies {
+export class Copies extends Replicas {
   readonly clock: HybridClock;
-  readonly replicas: Replicas;
 
   constructor(
     serverName: string,
     bounds: Bounds,
     private readonly counters: Counters,
-    readonly now: () => number,
+    now: () => number,
   ) {
+    super(bounds, now);
     this.clock = new HybridClock(serverName, now);
-    this.replicas = new Replicas(bounds, now);
   }
 
   /** Keeps a change of this server. @throws StoreUnavailableError when there is no room for it */
   keep(entry: Entry): void {
     try {
-      this.replicas.put(entry, false);
+      this.put(entry, false);
     } catch (error) {
       this.counters.unavailable++;
       throw error;
@@ -35,9 +34,14 @@ export class Copies {
     let changed = 0;
     for (const entry of entries) {
       if ('id' in entry) this.clock.witness(latestMoment(entry));
-      if (this.replicas.put(entry, true)) changed++;
+      if (this.put(entry, true)) changed++;
     }
     return changed;
+  }
+
+  /** As `take`, of what only a comparison has brought: counted. */
+  repair(entries: readonly Entry[]): void {
+    this.counters.repaired += this.take(entries);
   }
 
   /** An error to throw: counted. */

@@ -3,7 +3,8 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../../core/errors.js';
 import { aRecord } from '../../testing/a-record.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site, until } from './testing.js';
+import { freePorts, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

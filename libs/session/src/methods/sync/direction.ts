@@ -4,7 +4,6 @@ import type { Membership } from './membership.js';
 import { asWriteAnswer, type Write, type WriteAnswer } from './messages.js';
 import type { SyncTimings } from './options.js';
 import type { PeerLink } from './peer-link.js';
-import type { Writer } from './writer.js';
 
 export interface Direction {
   /** Carries out a write of this server. @throws StoreUnavailableError */
@@ -29,36 +28,16 @@ export async function sendWrite<W extends Write>(
   }
 }
 
-/** Every server writes. */
-export class BothWays implements Direction {
-  constructor(private readonly writer: Writer) {}
-
-  write<W extends Write>(write: W): Promise<WriteAnswer<W>> {
-    return this.writer.perform(write);
-  }
-
-  accept<W extends Write>(write: W): Promise<WriteAnswer<W>> {
-    return this.writer.perform(write);
-  }
-}
-
-/** One server writes; the others send it their writes. */
-export class OneWay implements Direction {
-  private readonly follows: boolean;
-
+/** Another server writes, and has no successors: this one sends it its writes. */
+export class Follower implements Direction {
   constructor(
     private readonly leader: string,
-    private readonly serverName: string,
-    private readonly writer: Writer,
     private readonly copies: Copies,
     private readonly membership: Membership,
     private readonly timings: SyncTimings,
-  ) {
-    this.follows = leader !== serverName;
-  }
+  ) {}
 
   async write<W extends Write>(write: W): Promise<WriteAnswer<W>> {
-    if (!this.follows) return this.writer.perform(write);
     const link = this.membership.reachable.find(({ peer }) => peer?.name === this.leader);
     if (!link)
       throw this.copies.unavailable(
@@ -71,8 +50,7 @@ export class OneWay implements Direction {
     }
   }
 
-  async accept<W extends Write>(write: W): Promise<WriteAnswer<W>> {
-    if (this.follows) throw this.copies.unavailable(`${this.serverName} follows ${this.leader}, so it does not write.`);
-    return this.writer.perform(write);
+  async accept(): Promise<never> {
+    throw this.copies.unavailable(`This server follows ${this.leader}, so it does not write.`);
   }
 }

@@ -1,4 +1,4 @@
-// Who votes on which server leads, and how many votes are a majority.
+// The servers that vote on which one leads, and how many votes are a majority.
 import type { Membership } from './membership.js';
 import type { PeerLink } from './peer-link.js';
 
@@ -32,7 +32,9 @@ export class Electorate {
 
   /** The reachable servers that come before this one, the first one first. */
   earlier(): PeerLink[] {
-    return this.order.slice(0, this.place ?? 0).flatMap((name) => this.named(name) ?? []);
+    const { reachable } = this.membership;
+    const before = this.order.slice(0, this.place ?? 0);
+    return before.flatMap((name) => reachable.find(({ peer }) => peer?.name === name) ?? []);
   }
 
   hasVote({ peer }: PeerLink): boolean {
@@ -42,9 +44,5 @@ export class Electorate {
   /** The reachable servers that have a vote. */
   voters(): PeerLink[] {
     return this.membership.reachable.filter((link) => this.hasVote(link));
-  }
-
-  private named(name: string): PeerLink | undefined {
-    return this.membership.reachable.find(({ peer }) => peer?.name === name);
   }
 }

@@ -9,7 +9,9 @@ import { isSessionIndex } from '../../port/abilities.js';
 import type { SessionRecord } from '../../port/records.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { StoreProcess } from '../../testing/store-processes.js';
-import { freePorts, patient, site, startServers, statsOf, until } from './testing.js';
+import { startServers, statsOf } from './testing/server-processes.js';
+import { freePorts, patient, site } from './testing/site.js';
+import { until } from './testing/until.js';
 import { patience } from '../../testing/patience.js';
 
 jest.setTimeout(120_000);

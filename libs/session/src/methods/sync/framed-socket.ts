@@ -1,4 +1,4 @@
-// Messages over a TLS connection: four bytes of length, then JSON. Whatever is not that ends the connection.
+// Messages over a TLS connection: four bytes of length, then JSON. Anything else ends the connection.
 import type { Socket } from 'node:net';
 import type { Counters } from './options.js';
 
@@ -15,7 +15,7 @@ export class FramedSocket {
   private inSecond = 0;
 
   /**
-   * @param maxBytes the largest message; may be raised when the other side has said who it is
+   * @param maxBytes the largest message; may be raised when the other side has said hello
    * @param onMessage what throws there is malformed
    */
   constructor(
@@ -35,7 +35,7 @@ export class FramedSocket {
   /** @param message JSON */
   send(message: string): void {
     if (this.socket.destroyed || !this.socket.writable) return;
-    // Who asks and does not read the answers shall not fill the memory.
+    // A peer that asks and does not read the answers must not fill the memory.
     if (this.socket.writableLength > BUFFERED * this.maxBytes) return this.close();
     const bytes = Buffer.byteLength(message);
     const frame = Buffer.allocUnsafe(HEADER + bytes);

@@ -10,7 +10,7 @@ import { keyFor } from './security.js';
 import { loadSnapshot, saveSnapshot } from './snapshot.js';
 
 export class Joining {
-  /** The snapshot was left while others went on: what ended since, only they can tell. */
+  /** The snapshot was written while others continued: only they can tell what has ended since. */
   private startsEarly = false;
 
   constructor(
@@ -37,16 +37,16 @@ export class Joining {
     }
   }
 
-  /** Removes the snapshot: from the moment this server serves, it would bring back what ends. */
+  /** Removes the snapshot: once this server serves, it could bring back ended sessions. */
   async removeSnapshot(): Promise<void> {
     if (this.options.snapshotFile) await rm(this.options.snapshotFile, { force: true });
   }
 
-  /** @param othersGoOn what it holds may end after this server has left */
+  /** @param othersGoOn sessions in it may end after this server has left */
   async saveSnapshot(othersGoOn: boolean): Promise<void> {
     const { snapshotFile } = this.options;
     if (!snapshotFile) return;
-    await saveSnapshot(snapshotFile, this.snapshotKey, this.copies.replicas.all(), this.copies.now(), othersGoOn);
+    await saveSnapshot(snapshotFile, this.snapshotKey, this.copies.all(), this.copies.now(), othersGoOn);
   }
 
   /**
@@ -81,9 +81,9 @@ export class Joining {
     return keyFor(this.options.security, 'snapshot');
   }
 
-  /** Nobody can tell which of its sessions have ended since it left: all have, rather than one too few. */
+  /** No server can tell which of its sessions have ended since it left: all count as ended. */
   private forgetSnapshot(): void {
-    this.copies.replicas.forgetSessions();
+    this.copies.forgetSessions();
     const reason = 'Other servers continued after the snapshot was written, and none of them can be reached.';
     this.options.onEvent?.({ type: 'snapshot-refused', reason });
   }

@@ -1,7 +1,7 @@
 // Leadership in virtual time: thousands of seeded histories of partitions, freezes, restarts, slow messages and clocks
 // that differ. At no moment may two servers acknowledge, and whoever leads holds all that was acknowledged.
 import { describe, expect, it } from '@jest/globals';
-import { aSimulation, type Break } from './simulation/leadership-simulation.js';
+import { aSimulation, type Break } from './testing/simulation/leadership-simulation.js';
 
 const SEEDS = 2000;
 

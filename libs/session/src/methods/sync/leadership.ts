@@ -138,7 +138,7 @@ export class Leadership {
       if (this.known?.instance === from && this.known.attempt <= attempt) this.known = undefined;
       return { granted: false, floor: '' };
     }
-    // Who has a majority leads: an attempt of this server only keeps it waiting.
+    // A server with a majority leads: an attempt of this server only keeps it waiting.
     if (step === 'lead' && this.phase === 'asking') this.stop();
     const granted = this.site.isReady() && this.promised.grant(from, attempt, ceiling);
     if (granted && this.known?.instance !== from) this.known = undefined;
@@ -226,7 +226,7 @@ export class Leadership {
     this.phase = 'following';
     this.lease.forget();
     this.promised.release(this.instance, this.attempt);
-    // Who has failed lets others try first.
+    // After a failed attempt the others try first.
     this.freeSince = this.patient() + (hasLed ? 0 : this.timings.stagger);
     if (hasLed) this.site.onStop();
     const request: LeaseRequest = { step: 'release', attempt: this.attempt, ceiling: '' };

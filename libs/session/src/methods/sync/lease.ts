@@ -12,8 +12,8 @@ const DRIFT = 0.1;
 const ANCHOR_MS = 100;
 
 /**
- * A clock for whoever must not be late: it also counts the time for which the machine slept, and a jump of the wall
- * clock may make it run ahead, never behind.
+ * A clock for a holder that must not be late: it also counts the time for which the machine slept, and a jump of the
+ * wall clock may make it run ahead, never behind.
  */
 export function impatientClock(): Clock {
   const read = () => ({ monotonic: performance.now(), wall: Date.now() });

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { Membership } from './membership.js';
 import { defaultTimings } from './options.js';
-import { freePorts, linkContext, until } from './testing.js';
+import { linkContext } from './testing/link-context.js';
+import { freePorts } from './testing/site.js';
+import { until } from './testing/until.js';
 
 let silent: Server | undefined;
 let membership: Membership | undefined;

@@ -50,7 +50,12 @@ export class Membership {
     return this.links.filter(({ isUp }) => isUp);
   }
 
-  /** The names that were asked, and have not told yet who the members are. */
+  /** The link to the server of this instance, while it is reachable. */
+  linkTo(instance: string | undefined): PeerLink | undefined {
+    return this.reachable.find(({ peer }) => peer !== undefined && peer.instance === instance);
+  }
+
+  /** The names that were resolved without an answer so far: they may lead to further members. */
   get unresolved(): readonly string[] {
     return this.isResolved === false ? this.names : [];
   }
@@ -104,7 +109,7 @@ export class Membership {
     for (const [link, listedAt] of this.followed) {
       if (hosts.has(link.host)) continue;
       if (link.isUp) this.followed.set(link, now);
-      // A name server drops also whom it does not reach itself: such a member may serve on the other side.
+      // A name server also drops members that it does not reach itself: such a member may serve on the other side.
       else if (link.isGone || !link.isMember || now - listedAt > this.context.timings.forgetAfter) this.drop(link);
     }
   }

@@ -1,4 +1,4 @@
-// What servers say to each other, and the strict check of everything that comes in.
+// The messages between servers, and the strict check of everything that comes in.
 import { MOMENT_LENGTH, ORIGIN_LENGTH } from '../../replica/hybrid-clock.js';
 import type { Replica } from '../../replica/replica.js';
 import type { SessionRecord, WriteResult } from '../../port/records.js';

@@ -6,8 +6,9 @@ import { aRecord } from '../../testing/a-record.js';
 import { createdAt } from '../../core/identity.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site, until } from './testing.js';
-import { Proxy } from './testing-proxy.js';
+import { Proxy } from './testing/proxy.js';
+import { freePorts, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

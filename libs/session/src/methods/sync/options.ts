@@ -1,89 +1,65 @@
 // What the `sync` method is told, every default in one place, and what it tells back.
 
-/** Who may speak to whom. Every server of a site is given the same. */
+/** How peers authenticate. Every server of a site is given the same. */
 export type LinkSecurity =
   /** At least 32 characters: the key of TLS with a pre-shared key is derived from it. */
   | { readonly secret: string }
-  /** PEM. Whoever shows a certificate that `ca` has signed is a peer; both sides show one. `secret` seals the snapshot. */
+  /** PEM. Both sides show a certificate that `ca` has signed. `secret` seals the snapshot. */
   | { readonly secret: string; readonly key: string; readonly cert: string; readonly ca: string };
 
 /** All in milliseconds. */
-export interface SyncTimings {
+export const defaultTimings = {
   /** A link is tried this often; without an answer for `deadAfter` it is closed. */
-  readonly heartbeat: number;
-  readonly deadAfter: number;
+  heartbeat: 250,
+  deadAfter: 1000,
   /** A peer that has not confirmed a change by then is unreachable until it has caught up. */
-  readonly ackWithin: number;
+  ackWithin: 500,
   /** How long a write waits for the peers beyond those that it must wait for. */
-  readonly settle: number;
+  settle: 50,
   /** How long a read waits for peers, or for this server to catch up, before it says that it cannot tell. */
-  readonly read: number;
-  readonly dial: number;
+  read: 250,
+  /** How long a connection attempt may take. */
+  dial: 1000,
   /** How often the copies of two servers are compared. */
-  readonly compare: number;
+  compare: 5000,
   /** How often a DNS name is asked for its addresses. */
-  readonly resolve: number;
+  resolve: 5000,
   /** A server that starts and finds no peer for this long begins alone. */
-  readonly aloneAfter: number;
+  aloneAfter: 1500,
   /**
    * A server that starts and can reach a peer, but cannot take over its sessions for this long, gives up. One that left
    * before the others waits this long for one of them, and then starts without the sessions of its snapshot.
    */
-  readonly joinWithin: number;
-  /** How long a leader's lease holds: when it is gone, the next one leads about so much later. Only with successors. */
-  readonly lease: number;
-  /** How often a leader asks for its lease anew. */
-  readonly renew: number;
-  /** How much longer a successor waits for each reachable server before it in the order. */
-  readonly stagger: number;
-  /** How long a write waits for a server that leads. */
-  readonly failover: number;
-  /** A member unreachable for this long is no longer suspected of knowing what the others do not. */
-  readonly forgetAfter: number;
-}
-
-export const defaultTimings: SyncTimings = {
-  heartbeat: 250,
-  deadAfter: 1000,
-  ackWithin: 500,
-  settle: 50,
-  read: 250,
-  dial: 1000,
-  compare: 5000,
-  resolve: 5000,
-  aloneAfter: 1500,
   joinWithin: 10_000,
+  /** How long a leader's lease holds: when it is gone, the next one leads about so much later. Only with successors. */
   lease: 1000,
+  /** How often a leader asks for its lease anew. */
   renew: 200,
+  /** How much longer a successor waits for each reachable server before it in the order. */
   stagger: 100,
+  /** How long a write waits for a server that leads. */
   failover: 1400,
+  /** A member unreachable for this long is no longer suspected of knowing what the others do not. */
   forgetAfter: 600_000,
 };
+export type SyncTimings = Readonly<typeof defaultTimings>;
 
-/** What an authenticated or a strange peer may use up. */
-export interface SyncLimits {
-  /** The largest message. */
-  readonly frameBytes: number;
-  /** A peer that sends more is read more slowly. */
-  readonly framesPerSecond: number;
-  /** Connections of authenticated peers. */
-  readonly connections: number;
-  /** Connections that have not said who they are: beyond these the oldest is closed. */
-  readonly strangers: number;
-  /** Milliseconds within which a connection must have authenticated and said hello. */
-  readonly handshake: number;
-  /** Milliseconds after which a silent connection is closed. */
-  readonly silence: number;
-}
-
-export const defaultLimits: SyncLimits = {
+/** How much an authenticated or a strange peer may use. */
+export const defaultLimits = {
+  /** The largest message, in bytes. */
   frameBytes: 4 * 1024 * 1024,
+  /** A peer that sends more is read more slowly. */
   framesPerSecond: 20_000,
+  /** Connections of authenticated peers. */
   connections: 128,
+  /** Connections that have not authenticated: beyond these the oldest is closed. */
   strangers: 64,
+  /** Milliseconds within which a connection must have authenticated and said hello. */
   handshake: 2000,
+  /** Milliseconds after which a silent connection is closed. */
   silence: 5000,
 };
+export type SyncLimits = Readonly<typeof defaultLimits>;
 
 /** One server leads: it alone writes, and the others send it their writes. */
 export type OneWayDirection = {
@@ -157,36 +133,21 @@ export interface SyncStats {
   readonly counters: Readonly<Counters>;
 }
 
-export interface Counters {
-  framesSent: number;
-  framesReceived: number;
-  bytesSent: number;
-  bytesReceived: number;
+export class Counters {
+  framesSent = 0;
+  framesReceived = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
   /** Messages that were not ours, each the end of its connection. */
-  malformed: number;
+  malformed = 0;
   /** Connections that did not authenticate, came too many or too slow. */
-  refused: number;
+  refused = 0;
   /** Times a peer was read more slowly. */
-  throttled: number;
+  throttled = 0;
   /** Reads that had to ask the peers. */
-  fetches: number;
+  fetches = 0;
   /** Changes that a comparison with a peer brought. */
-  repaired: number;
+  repaired = 0;
   /** Reads and writes that could not be answered. */
-  unavailable: number;
-}
-
-export function noCounts(): Counters {
-  return {
-    framesSent: 0,
-    framesReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    malformed: 0,
-    refused: 0,
-    throttled: 0,
-    fetches: 0,
-    repaired: 0,
-    unavailable: 0,
-  };
+  unavailable = 0;
 }

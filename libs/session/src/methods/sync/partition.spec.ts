@@ -7,8 +7,9 @@ import type { SessionStore } from '../../port/store.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, patient, site, until } from './testing.js';
-import { Proxy } from './testing-proxy.js';
+import { Proxy } from './testing/proxy.js';
+import { freePorts, patient, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

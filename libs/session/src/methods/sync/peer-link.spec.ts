@@ -5,7 +5,9 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer } from 'node:tls';
 import { PeerLink, type LinkContext } from './peer-link.js';
 import { serverSecurity } from './security.js';
-import { linkContext, SECRET, until } from './testing.js';
+import { linkContext } from './testing/link-context.js';
+import { SECRET } from './testing/site.js';
+import { until } from './testing/until.js';
 
 function upLink(): PeerLink {
   const context = { onBehind: () => undefined, emit: () => undefined } as unknown as LinkContext;

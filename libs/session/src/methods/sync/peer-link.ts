@@ -1,14 +1,7 @@
-// The dialling side of one link: this server's requests to one address, with a heartbeat, dialled again when it is lost.
-import { connect } from 'node:tls';
-import { FramedSocket, MalformedError } from './framed-socket.js';
+// The dialling side of one link: one address, dialled again when it is lost, and what is known of the peer there.
 import { asHello, asStanding, PROTOCOL, type Hello, type Requests } from './messages.js';
 import type { Counters, LinkSecurity, SyncEvent, SyncLimits, SyncTimings } from './options.js';
-import { clientSecurity } from './security.js';
-
-/** The peer did not answer: the link is closed. */
-class PeerLostError extends Error {}
-/** The peer answered that it cannot. */
-export class PeerRefusalError extends Error {}
+import { PeerConnection, PeerLostError } from './peer-connection.js';
 
 /** What all links of a server share. */
 export interface LinkContext {
@@ -17,18 +10,12 @@ export interface LinkContext {
   readonly limits: SyncLimits;
   readonly counters: Counters;
   readonly hello: () => Hello;
-  /** False when another link to this server is up already: a peer may have several addresses. */
-  readonly isNew: (peer: Hello, link: PeerLink) => boolean;
+  /** False when a link to this peer is up already: a peer may have several addresses. */
+  readonly isNew: (peer: Hello) => boolean;
   /** The link is up, or has to catch up again. */
   readonly onBehind: (link: PeerLink) => void;
   readonly emit: (event: SyncEvent) => void;
   readonly now: () => number;
-}
-
-interface Waiting {
-  readonly resolve: (answer: unknown) => void;
-  readonly reject: (error: Error) => void;
-  timer: NodeJS.Timeout | undefined;
 }
 
 const FIRST_RETRY = 50;
@@ -42,7 +29,7 @@ const DOUBT = 200;
 const ANSWERS = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EPROTO'];
 
 export class PeerLink {
-  /** Who is there, once it has answered. */
+  /** The peer's hello, once it has answered. */
   peer: Hello | undefined;
   state: 'dialling' | 'down' | 'up' | 'self' | 'same' = 'down';
   /** The peer serves requests: what it has acknowledged must be known here. */
@@ -68,11 +55,8 @@ export class PeerLink {
 
   /** When it last answered it was this server, or one that another link leads to: also while it is dialled again. */
   private isKnownAsOther = false;
-  private framed: FramedSocket | undefined;
-  private readonly waiting = new Map<number, Waiting>();
-  private requests = 0;
+  private connection: PeerConnection | undefined;
   private doubtUntil = 0;
-  private heardAt = 0;
   private dialledAt = 0;
   private retry = FIRST_RETRY;
   private redial: NodeJS.Timeout | undefined;
@@ -120,26 +104,8 @@ export class PeerLink {
    * @throws PeerLostError, PeerRefusalError
    */
   send(request: keyof Requests, body: string, within: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (!this.framed) return reject(new PeerLostError(`${this.name} is not connected.`));
-      const id = ++this.requests;
-      const waiting: Waiting = { resolve, reject, timer: undefined };
-      const wait = (milliseconds: number) => {
-        // This server may have been late itself: what has arrived meanwhile is read first.
-        waiting.timer = setTimeout(() => setImmediate(look), milliseconds);
-      };
-      const look = () => {
-        if (this.waiting.get(id) !== waiting) return;
-        const silent = performance.now() - Math.max(this.heardAt, sentAt);
-        // A peer that answers others first is only busy.
-        if (silent < within) wait(within - silent);
-        else this.close(`no answer to "${request}"`, 0, true);
-      };
-      const sentAt = performance.now();
-      wait(within);
-      this.waiting.set(id, waiting);
-      this.framed.send(`[${id},"${request}",${body}]`);
-    });
+    if (!this.connection) return Promise.reject(new PeerLostError(`${this.name} is not connected.`));
+    return this.connection.send(request, body, within);
   }
 
   /** This server was frozen, or the peer has dropped it: catch up before anything is answered. */
@@ -169,13 +135,12 @@ export class PeerLink {
     this.context.emit({ type: 'peer-current', peer: this.name });
   }
 
-  /** Dials now: for the first time, or since somebody has come up. */
+  /** Dials now: for the first time, or because a peer has come up. */
   hurry(): void {
     this.retry = FIRST_RETRY;
     const isStuck = this.state === 'dialling' && performance.now() - this.dialledAt > DOUBT;
     if (this.stopped || (this.state !== 'down' && !isStuck)) return;
-    this.framed?.close();
-    this.giveUp('dialled anew');
+    this.connection?.close(`${this.name}: dialled anew`);
     clearTimeout(this.redial);
     this.dial();
   }
@@ -192,32 +157,29 @@ export class PeerLink {
   }
 
   private dial(): void {
-    const { security, timings, limits, counters, now } = this.context;
+    const { timings, now } = this.context;
     this.state = 'dialling';
     this.dialledAt = performance.now();
-    const socket = connect({ ...clientSecurity(security), host: this.host, port: this.port });
-    let problem: NodeJS.ErrnoException | undefined;
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      problem = error;
-      if (this.framed === framed && error.code === 'ECONNREFUSED') this.isGone = true;
-    });
-    const framed: FramedSocket = new FramedSocket(
-      socket,
-      limits.frameBytes,
-      Infinity,
-      counters,
-      (message) => this.receive(message),
-      () => this.framed === framed && this.close('closed by the peer', DOUBT, isSilence(problem)),
-    );
-    this.framed = framed;
     const hello = this.context.hello();
-    socket.once('secureConnect', () => {
-      const fail = (error: unknown) => this.framed === framed && this.close((error as Error).message, 0);
-      this.send('hello', JSON.stringify(hello), timings.dial)
-        .then((answer) => this.framed === framed && this.begin(asHello(answer), hello, now()))
-        .catch(fail);
+    const isCurrent = () => this.connection === connection;
+    const silent = (reason: string) => isCurrent() && this.close(reason, 0, true);
+    const connection = new PeerConnection(this, this.context, {
+      onSecured: () => {
+        const fail = (error: unknown) => isCurrent() && this.close((error as Error).message, 0);
+        connection
+          .send('hello', JSON.stringify(hello), timings.dial)
+          .then((answer) => isCurrent() && this.begin(asHello(answer), hello, now()))
+          .catch(fail);
+      },
+      onSilence: (request) => silent(`no answer to "${request}"`),
+      onClose: (problem) => {
+        if (!isCurrent()) return;
+        if (problem?.code === 'ECONNREFUSED') this.isGone = true;
+        this.close('closed by the peer', DOUBT, isSilence(problem));
+      },
     });
-    this.redial = setTimeout(() => this.framed === framed && this.close('no answer', 0, true), timings.dial);
+    this.connection = connection;
+    this.redial = setTimeout(() => silent('no answer'), timings.dial);
   }
 
   private begin(peer: Hello, hello: Hello, now: number): void {
@@ -228,7 +190,7 @@ export class PeerLink {
       throw new Error(
         `The peer speaks protocol version ${peer.protocol}, not ${PROTOCOL}: run the same release on all servers.`,
       );
-    if (!this.context.isNew(peer, this)) return this.rest('same');
+    if (!this.context.isNew(peer)) return this.rest('same');
     this.state = 'up';
     this.isKnownAsOther = false;
     this.isSilent = false;
@@ -263,23 +225,10 @@ export class PeerLink {
     }, heartbeat);
   }
 
-  private receive(message: unknown[]): void {
-    const [id, isAnswer, body] = message as [number, boolean, unknown];
-    const asked = this.waiting.get(id);
-    if (message.length !== 3 || typeof isAnswer !== 'boolean' || !asked)
-      throw new MalformedError('The peer sent something other than an answer.');
-    this.waiting.delete(id);
-    this.heardAt = performance.now();
-    clearTimeout(asked.timer);
-    if (isAnswer) asked.resolve(body);
-    else asked.reject(new PeerRefusalError(String(body).slice(0, 1000)));
-  }
-
   private close(reason: string, doubt: number, isSilent = false): void {
-    const { framed } = this;
-    if (!framed) return;
-    this.framed = undefined;
-    framed.close();
+    const { connection } = this;
+    if (!connection) return;
+    this.connection = undefined;
     this.isTried = true;
     this.isSilent = isSilent;
     clearTimeout(this.redial);
@@ -295,23 +244,14 @@ export class PeerLink {
     const wasUp = this.state === 'up';
     this.state = 'down';
     this.loseSight();
-    this.giveUp(reason);
+    connection.close(`${this.name}: ${reason}`);
     if (this.stopped) return;
     this.redial = setTimeout(() => this.dial(), wasUp ? 0 : this.retry);
     this.retry = Math.min(this.retry * 2, LAST_RETRY);
   }
-
-  /** Nobody will answer what was asked. */
-  private giveUp(reason: string): void {
-    for (const { reject, timer } of this.waiting.values()) {
-      clearTimeout(timer);
-      reject(new PeerLostError(`${this.name}: ${reason}`));
-    }
-    this.waiting.clear();
-  }
 }
 
-/** This server's own network failed, or found no way: that says nothing about the peer. What TLS says, it has heard. */
+/** This server's own network failed, or found no way: that says nothing about the peer. A TLS error is an answer. */
 function isSilence(problem: NodeJS.ErrnoException | undefined): boolean {
   // One for each address of a name.
   if (problem instanceof AggregateError) return problem.errors.every(isSilence);

@@ -1,10 +1,7 @@
 // What this server answers to its peers.
 import { answerBucket } from './anti-entropy.js';
-import type { Copies } from './copies.js';
 import { LONG_DOUBT } from './cut-off.js';
-import type { Direction } from './direction.js';
 import { MalformedError } from './framed-socket.js';
-import type { Membership } from './membership.js';
 import {
   asBucketQuestion,
   asEntries,
@@ -19,24 +16,22 @@ import {
   type Requests,
   type Standing,
 } from './messages.js';
-import type { PeerHandlers } from './peer-server.js';
 import { BUCKETS, type Kept } from './replicas.js';
-import { Succession } from './succession.js';
+import type { Succession } from './succession.js';
+import type { SyncServer } from './sync-server.js';
 
 /** Servers whose clocks differ by more do not speak with each other: their limits would mean nothing. */
 const MAX_SKEW = 3_600_000;
 
-export class PeerRequests implements PeerHandlers {
-  /** @param hello this server's own, as it is now */
+export class PeerRequests {
   constructor(
-    private readonly hello: () => Hello,
-    private readonly copies: Copies,
-    private readonly membership: Membership,
-    private readonly direction: Direction,
+    private readonly server: Pick<SyncServer, 'hello' | 'copies' | 'membership' | 'direction' | 'succession'>,
   ) {}
 
+  /** This server's own hello. @throws Error with the reason why this peer is refused */
   welcome({ protocol, name, instance, writer, serving, now }: Hello): Hello {
-    const own = this.hello();
+    const { membership } = this.server;
+    const own = this.server.hello();
     if (protocol !== PROTOCOL)
       throw new Error(
         `This server speaks protocol version ${PROTOCOL}, not ${protocol}: run the same release on all servers.`,
@@ -50,20 +45,22 @@ export class PeerRequests implements PeerHandlers {
     if (instance !== own.instance) {
       if (name === own.name) throw new Error(`Two servers have the name ${name}: give each server its own name.`);
       // It did not send its changes here until now.
-      const missed = this.membership.links.filter(({ peer }) => !peer || peer.name === name);
+      const missed = membership.links.filter(({ peer }) => !peer || peer.name === name);
       if (serving) for (const link of missed) link.suspect(LONG_DOUBT);
-      setImmediate(() => this.membership.hurry());
+      setImmediate(() => membership.hurry());
     }
     return own;
   }
 
+  /** Answers a request, with JSON. @throws MalformedError when it is none, SessionError when it cannot be done now */
   answer(peer: Hello, request: string, body: unknown): string | Promise<string> {
-    const { now } = this.copies;
+    const { copies, direction } = this.server;
+    const { now } = copies;
     switch (request as keyof Requests) {
       case 'ping':
         return JSON.stringify(this.standing(peer));
       case 'put':
-        this.copies.take(asEntries(body, now()));
+        copies.take(asEntries(body, now()));
         return 'null';
       case 'get':
         return this.shared(asKey(body))?.json ?? 'null';
@@ -72,7 +69,7 @@ export class PeerRequests implements PeerHandlers {
       case 'bucket':
         return this.answerBucket(asBucketQuestion(body, BUCKETS));
       case 'write':
-        return this.direction.accept(asWrite(body)).then((answer) => JSON.stringify(answer));
+        return direction.accept(asWrite(body)).then((answer) => JSON.stringify(answer));
       case 'lease':
         return JSON.stringify(this.assertSuccession().answer(peer, asLeaseRequest(body, now())));
       case 'replicate':
@@ -85,41 +82,41 @@ export class PeerRequests implements PeerHandlers {
 
   /** Its last connection has closed. */
   lost({ instance }: Hello): void {
-    this.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect();
+    this.server.membership.links.find(({ peer }) => peer?.instance === instance)?.suspect();
   }
 
   /** What is not confirmed is not shown: it is waited for. What begins after `standing` is sent to the peer itself. */
   private digest(peer: Hello): string | Promise<string> {
+    const { copies, succession } = this.server;
     const standing = this.standing(peer);
-    const answer = () => JSON.stringify({ ...standing, digest: this.copies.replicas.digest() });
-    return this.succession ? this.succession.confirmation.pending().then(answer) : answer();
+    const answer = () => JSON.stringify({ ...standing, digest: copies.digest() });
+    return succession ? succession.confirmation.pending().then(answer) : answer();
   }
 
   /** Not what a leader may have to take back. */
   private shared(key: Key): Kept | undefined {
-    return this.succession ? this.succession.confirmation.confirmed(key) : this.copies.replicas.kept(key);
+    const { copies, succession } = this.server;
+    return succession ? succession.confirmation.confirmed(key) : copies.kept(key);
   }
 
   private answerBucket(question: BucketQuestion): string {
-    const held = Array.from(this.copies.replicas.bucket(question.bucket), ([key]) => [key, this.shared(key)] as const);
-    return answerBucket(
-      question,
-      held.filter((pair): pair is readonly [Key, Kept] => pair[1] !== undefined),
-    );
+    const held: [Key, Kept][] = [];
+    for (const [key] of this.server.copies.bucket(question.bucket)) {
+      const kept = this.shared(key);
+      if (kept) held.push([key, kept]);
+    }
+    return answerBucket(question, held);
   }
 
   private assertSuccession(): Succession {
-    if (!this.succession)
+    const { succession } = this.server;
+    if (!succession)
       throw new MalformedError('The peer sent a request of the succession, but this server has no successors.');
-    return this.succession;
-  }
-
-  private get succession(): Succession | undefined {
-    return this.direction instanceof Succession ? this.direction : undefined;
+    return succession;
   }
 
   private standing({ instance }: Hello): Standing {
-    const linked = this.membership.reachable.some(({ peer }) => peer?.instance === instance);
-    return { linked, serving: this.hello().serving };
+    const linked = this.server.membership.linkTo(instance) !== undefined;
+    return { linked, serving: this.server.hello().serving };
   }
 }

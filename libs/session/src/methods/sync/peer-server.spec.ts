@@ -9,8 +9,9 @@ import { PROTOCOL } from './messages.js';
 import type { SyncOptions } from './options.js';
 import { clientSecurity } from './security.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, SECRET, site, until } from './testing.js';
-import { Proxy } from './testing-proxy.js';
+import { Proxy } from './testing/proxy.js';
+import { freePorts, SECRET, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

@@ -1,23 +1,16 @@
-// The listening side of the links: lets in who authenticates, answers its requests, and bounds what all others can use.
+// The listening side of the links: authenticates peers, answers their requests, and bounds what strangers can use.
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { AddressInfo, Socket } from 'node:net';
 import { SessionError } from '../../core/errors.js';
 import { FramedSocket, MalformedError } from './framed-socket.js';
 import { asHello, type Hello } from './messages.js';
-import type { Counters, LinkSecurity, SyncLimits } from './options.js';
+import type { Counters, SyncLimits } from './options.js';
+import type { LinkContext } from './peer-link.js';
+import type { PeerRequests } from './peer-requests.js';
 import { serverSecurity } from './security.js';
 
 /** A hello is short: a stranger may not send more. */
 const HELLO_BYTES = 4096;
-
-export interface PeerHandlers {
-  /** Our own hello. @throws Error with the reason why this peer is refused */
-  welcome(hello: Hello): Hello;
-  /** Answers a request, with JSON. @throws MalformedError when it is none, SessionError when it cannot be done now */
-  answer(peer: Hello, request: string, body: unknown): string | Promise<string>;
-  /** The last connection of this peer has closed. */
-  lost(peer: Hello): void;
-}
 
 export class PeerServer {
   private readonly server: Server;
@@ -25,12 +18,14 @@ export class PeerServer {
   private readonly strangers = new Map<string, Socket>();
   private readonly peers = new Set<FramedSocket>();
 
+  private readonly limits: SyncLimits;
+  private readonly counters: Counters;
+
   private constructor(
-    security: LinkSecurity,
-    private readonly limits: SyncLimits,
-    private readonly counters: Counters,
-    private readonly handlers: PeerHandlers,
+    { security, limits, counters }: LinkContext,
+    private readonly requests: PeerRequests,
   ) {
+    [this.limits, this.counters] = [limits, counters];
     this.server = createServer({ ...serverSecurity(security), handshakeTimeout: limits.handshake });
     this.server.on('connection', (socket: Socket) => this.meet(socket));
     this.server.on('secureConnection', (socket) => this.listenTo(socket));
@@ -40,12 +35,10 @@ export class PeerServer {
   /** @throws Error when it cannot listen there */
   static async listen(
     { host, port }: { host?: string; port: number },
-    security: LinkSecurity,
-    limits: SyncLimits,
-    counters: Counters,
-    handlers: PeerHandlers,
+    context: LinkContext,
+    requests: PeerRequests,
   ): Promise<PeerServer> {
-    const peers = new PeerServer(security, limits, counters, handlers);
+    const peers = new PeerServer(context, requests);
     await new Promise<void>((resolve, reject) => {
       peers.server.once('error', reject);
       peers.server.listen(port, host, () => resolve());
@@ -94,7 +87,7 @@ export class PeerServer {
         peer = this.welcome(framed, id as number, asHello(body));
       },
       () => {
-        if (this.peers.delete(framed) && peer) this.handlers.lost(peer);
+        if (this.peers.delete(framed) && peer) this.requests.lost(peer);
       },
     );
   }
@@ -109,7 +102,7 @@ export class PeerServer {
       return void refuse(`This server has ${this.peers.size} connections from peers, the maximum.`);
     let own: Hello;
     try {
-      own = this.handlers.welcome(hello);
+      own = this.requests.welcome(hello);
     } catch (error) {
       return void refuse((error as Error).message);
     }
@@ -123,7 +116,7 @@ export class PeerServer {
 
   private async answer(framed: FramedSocket, peer: Hello, id: number, request: string, body: unknown): Promise<void> {
     try {
-      const answer = await this.handlers.answer(peer, request, body);
+      const answer = await this.requests.answer(peer, request, body);
       framed.send(`[${id},true,${answer}]`);
     } catch (error) {
       if (error instanceof SessionError) return framed.send(JSON.stringify([id, false, error.message]));

@@ -31,13 +31,13 @@ export class Reader {
    * none. @throws StoreUnavailableError when only a server may have it that cannot be asked
    */
   async locate(id: string, mark: Mark = ''): Promise<Replica | undefined> {
-    const { replicas } = this.copies;
-    const isEnough = (copy = replicas.session(id)) => copy !== undefined && covers(copy, mark);
-    const here = replicas.session(id);
+    const { copies } = this;
+    const isEnough = (copy = copies.session(id)) => copy !== undefined && covers(copy, mark);
+    const here = copies.session(id);
     if (isEnough(here) || this.membership.isAlone) return here;
     this.counters.fetches++;
     const answered = await this.fetch(id, isEnough);
-    const copy = replicas.session(id);
+    const copy = copies.session(id);
     const missing = isEnough(copy) ? [] : this.mayHave(id, mark, answered);
     if (missing.length > 0)
       throw this.copies.unavailable(
@@ -73,13 +73,14 @@ export class Reader {
     const now = this.copies.now();
     const { members, unresolved } = this.membership;
     const skew = Math.max(0, ...members.map(({ lead }) => Math.abs(lead))) + CREATION_MARGIN;
-    const isKnown = this.copies.replicas.session(id) !== undefined;
+    const isKnown = this.copies.session(id) !== undefined;
     const mayHave = (link: PeerLink) => {
       if (answered.has(link)) return false;
       if (link.isUp) return true;
       const away = now - (link.lostAt ?? this.openedAt);
-      // Whom this server never caught up with may have all that a mark was given for. Without a mark there may be no
-      // others at all, or they have told what this one had before; and who is gone has told them, or has lost it.
+      // A peer that this server never caught up with may have any session that a mark was given for. Without a mark
+      // there may be no other peers, or they have sent what this one had before. A peer that is gone has sent it to
+      // them, or has lost it.
       const unmet = mark === '' ? Infinity : 0;
       const isTold = this.hasJoined && (mark === '' || link.isGone);
       const since = link.currentUntil ?? (isTold ? this.openedAt : unmet);

@@ -44,8 +44,8 @@ export class Replicas {
   private readonly byUser = new Map<string, Set<string>>();
 
   constructor(
-    private readonly bounds: Bounds,
-    private readonly now: () => number,
+    readonly bounds: Bounds,
+    readonly now: () => number,
   ) {}
 
   /** This server's copy of the session, live or ended; undefined when it has none, or it ended long ago. */
@@ -86,7 +86,7 @@ export class Replicas {
     const joined = known ? join(known, entry) : entry;
     if (joined === known) return false;
     const after = keptOf(joined, joined === entry ? print : printOf(joined));
-    // Whatever ends sessions is always taken.
+    // A tombstone or an epoch is always taken: both end sessions.
     if (after.kind === 'sessions') this.assertRoom(before, after, fromPeer);
     this.replace(key, before, after);
     return true;

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { aRecord } from '../../testing/a-record.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site, until } from './testing.js';
-import { Proxy } from './testing-proxy.js';
+import { Proxy } from './testing/proxy.js';
+import { freePorts, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

@@ -1,10 +1,10 @@
-// Who may open a link: TLS with a key that all servers derive from one secret, or with certificates of one authority.
+// How a link authenticates: TLS with a key that all servers derive from one secret, or with certificates.
 import { hkdfSync } from 'node:crypto';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import type { LinkSecurity } from './options.js';
 
 const IDENTITY = 'roam-sync-1';
-/** Forward secrecy: who learns the secret later cannot read what was recorded before. Pre-shared keys end at TLS 1.2. */
+/** Forward secrecy: with a secret that leaks later, no recorded link can be read. Pre-shared keys end at TLS 1.2. */
 const PSK = { ciphers: 'ECDHE-PSK-CHACHA20-POLY1305', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
 
 export function keyFor(security: LinkSecurity, purpose: string): Buffer {

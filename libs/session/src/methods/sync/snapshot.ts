@@ -1,11 +1,11 @@
-// The sessions on disk while no server runs: one file, encrypted and authenticated, so that what was planted or damaged
-// is refused as a whole.
+// The sessions on disk while no server runs: one file, encrypted and authenticated, refused as a whole where it was
+// planted or damaged.
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asEntry, type Entry } from './messages.js';
 
-/** What a snapshot holds was true until then; what ended since, only a peer can tell. Milliseconds. */
+/** A snapshot is not used when it is older: only a peer can tell what has ended since. Milliseconds. */
 const OLDEST = 3_600_000;
 const MAGIC = Buffer.from('roamsyn1');
 const IV_BYTES = 12;
@@ -60,7 +60,7 @@ export async function saveSnapshot(
   await rename(temporary, file);
 }
 
-/** What servers left behind that were killed while they wrote. Nobody writes for as long as a snapshot is good for. */
+/** Removes files of servers that were killed while they wrote. No server writes for as long as a snapshot is valid. */
 async function removeUnfinished(file: string, now: number): Promise<void> {
   const [folder, start] = [dirname(file), `${basename(file)}.`];
   const names = await readdir(folder).catch(() => []);
@@ -73,7 +73,7 @@ async function removeUnfinished(file: string, now: number): Promise<void> {
 
 /**
  * What the file holds; undefined when there is none.
- * @throws Error when it is damaged, not ours, or too old to tell who is still signed in
+ * @throws Error when it is damaged, not ours, or too old
  */
 export async function loadSnapshot(file: string, key: Buffer, now: number): Promise<Snapshot | undefined> {
   let handle: FileHandle;

@@ -6,7 +6,8 @@ import type { Electorate } from './electorate.js';
 import type { Membership } from './membership.js';
 import type { Entry } from './messages.js';
 import type { SyncTimings } from './options.js';
-import { PeerRefusalError, type PeerLink } from './peer-link.js';
+import { PeerRefusalError } from './peer-connection.js';
+import type { PeerLink } from './peer-link.js';
 
 /** How many peers must confirm a change before it is acknowledged. */
 export interface AckRule {
@@ -97,7 +98,7 @@ export class Spreader {
     return outcome;
   }
 
-  /** Asks anew while all peers are silent: what nobody else has must not be acknowledged by a server that was cut off. */
+  /** Asks again while all peers are silent: a server that was cut off must not acknowledge what only it has. */
   private async assertNotCutOff(): Promise<void> {
     await this.cutOff.look();
     if (this.cutOff.isCutOff)

@@ -5,8 +5,9 @@ import type { Json, SessionRecord } from '../../port/records.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site, until } from './testing.js';
-import { Proxy } from './testing-proxy.js';
+import { Proxy } from './testing/proxy.js';
+import { freePorts, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

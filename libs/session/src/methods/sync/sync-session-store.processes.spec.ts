@@ -1,8 +1,9 @@
 // The sync store keeps the whole contract in each direction, each server in a process of its own.
 import { jest } from '@jest/globals';
 import { describeSessionStore } from '../../testing/index.js';
-import type { ProcessSettings } from './process-store.js';
-import { freePorts, patient, site, startServers } from './testing.js';
+import type { ProcessSettings } from './testing/open-store.js';
+import { startServers } from './testing/server-processes.js';
+import { freePorts, patient, site } from './testing/site.js';
 
 jest.setTimeout(60_000);
 

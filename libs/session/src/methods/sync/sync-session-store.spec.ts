@@ -9,7 +9,8 @@ import { StoreUnavailableError } from '../../core/errors.js';
 import { aRecord, next, payload } from '../../testing/a-record.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
-import { freePorts, site, until } from './testing.js';
+import { freePorts, site } from './testing/site.js';
+import { until } from './testing/until.js';
 
 jest.setTimeout(60_000);
 

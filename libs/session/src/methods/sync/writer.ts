@@ -13,6 +13,7 @@ import {
 import type { SessionRecord, WriteResult } from '../../port/records.js';
 import { createdAt } from '../../core/identity.js';
 import type { Copies } from './copies.js';
+import type { Direction } from './direction.js';
 import type { Membership } from './membership.js';
 import type { Entry, Write, WriteAnswer } from './messages.js';
 import type { Reader } from './reader.js';
@@ -26,10 +27,11 @@ const LONGEST_LIFE = 31 * 24 * 3_600_000;
  */
 export type Commit = (entry: Entry, toAll: boolean) => Promise<void>;
 
-export class Writer {
+/** Carries out this server's own writes, and those that peers send it. */
+export class Writer implements Direction {
   /**
-   * What raised epochs are counted under. A process that comes back without its memory, or takes back what it has
-   * counted, would count the same again.
+   * Raised epochs are counted under this name. A process that has lost its memory, or has taken back a count, would count
+   * the same again under the same name.
    */
   private counter = originNamed(randomUUID());
 
@@ -40,14 +42,18 @@ export class Writer {
     private readonly commit: Commit,
   ) {}
 
-  /** What was counted until now may have been taken back. */
+  /** Earlier counts may have been taken back. */
   countAnew(): void {
     this.counter = originNamed(randomUUID());
   }
 
   /** @throws StoreUnavailableError */
-  async perform<W extends Write>(write: W): Promise<WriteAnswer<W>> {
+  async write<W extends Write>(write: W): Promise<WriteAnswer<W>> {
     return (await this.dispatch(write)) as WriteAnswer<W>;
+  }
+
+  accept<W extends Write>(write: W): Promise<WriteAnswer<W>> {
+    return this.write(write);
   }
 
   private dispatch(write: Write): Promise<unknown> {
@@ -68,7 +74,7 @@ export class Writer {
   }
 
   private async create(record: SessionRecord): Promise<WriteResult> {
-    const known = this.copies.replicas.session(record.id);
+    const known = this.copies.session(record.id);
     if (known?.ended) return { status: 'gone' };
     const copy = known ?? createReplica(record, this.copies.clock.tick());
     await this.commit(copy, false);
@@ -95,7 +101,7 @@ export class Writer {
   }
 
   private async destroy(id: string, ifVersion: number | null): Promise<WriteResult> {
-    // Whoever has a copy gets the tombstone, also a peer that cannot be asked just now.
+    // Every server that has a copy gets the tombstone, also a peer that cannot be asked just now.
     const before = await this.reader.locate(id).catch(() => undefined);
     if (!before && this.membership.members.every(({ isUp }) => isUp)) return { status: 'gone' };
     if (before && !before.ended && ifVersion !== null && before.version !== ifVersion)
@@ -107,12 +113,11 @@ export class Writer {
   }
 
   private async raiseEpoch(userId: string): Promise<number> {
-    const { counter } = this;
-    const { replicas } = this.copies;
-    const { raised } = replicas.epochsOf(userId);
+    const { counter, copies } = this;
+    const { raised } = copies.epochsOf(userId);
     await this.commit({ userId, raised: { ...raised, [counter]: (raised[counter] ?? 0) + 1 } }, true);
     // With what others raised meanwhile, so that a session that is to live on is lifted above it all.
-    return replicas.epochOf(userId);
+    return copies.epochOf(userId);
   }
 
   /** The tombstone of a session that no server has to know. */

@@ -1,6 +1,6 @@
-// What a server knows of a revocation list: in memory, bounded by forgetting what would have ended anyway.
+// The part of a revocation list that a server knows: in memory, without entries whose sessions would have ended anyway.
 
-/** How often what is over is forgotten. */
+/** How often entries that are over are forgotten. */
 const FORGET_EVERY_MS = 60_000;
 
 export class KnownRevocations {

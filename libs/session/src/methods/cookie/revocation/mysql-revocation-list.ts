@@ -148,7 +148,7 @@ export class MysqlRevocationList implements RevocationList {
     this.seen.unshift({ at: -Infinity, seq: settled });
   }
 
-  /** One at a time; whoever asks meanwhile waits for the one under way. */
+  /** One at a time; requests that ask meanwhile wait for the one under way. */
   private look(): Promise<void> {
     this.looking ??= this.readFrom(this.settledAt(performance.now()))
       .then(() => undefined)

@@ -1,7 +1,7 @@
 // The port of the list that ends sessions which live in the browser: small, shared, and known to every server by heart.
 
 /**
- * What has been ended before its time: sessions by their handle (`SessionRecord.id`), and users' epochs. Every server
+ * The sessions that ended early, by their handle (`SessionRecord.id`), and users' epochs. Every server
  * holds the whole live list in memory and follows it, so that asking it costs nothing.
  */
 export interface RevocationList {

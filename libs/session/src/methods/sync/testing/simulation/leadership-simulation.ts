@@ -1,6 +1,6 @@
 // Servers of the specs that take turns in leading, each write a stamp that is kept or not: see `leadership.spec.ts`.
-import { HybridClock, momentOf, type Moment, type Stamp } from '../../../replica/hybrid-clock.js';
-import { Leadership, type LeaseAnswer, type LeaseRequest, type Site, type Voter } from '../leadership.js';
+import { HybridClock, momentOf, type Moment, type Stamp } from '../../../../replica/hybrid-clock.js';
+import { Leadership, type LeaseAnswer, type LeaseRequest, type Site, type Voter } from '../../leadership.js';
 import { World, type Machine } from './world.js';
 
 /** A rule that is broken on purpose. */

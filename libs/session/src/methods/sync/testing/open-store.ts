@@ -1,7 +1,7 @@
 // What a process of the specs runs: one `SyncSessionStore`, with a clock that may be set wrong.
-import type { OpenStore } from '../../testing/store-processes.js';
-import type { SyncOptions } from './options.js';
-import { SyncSessionStore } from './sync-session-store.js';
+import type { OpenStore } from '../../../testing/store-processes.js';
+import type { SyncOptions } from '../options.js';
+import { SyncSessionStore } from '../sync-session-store.js';
 
 /** `clockOffset` in milliseconds. */
 export type ProcessSettings = Omit<SyncOptions, 'now' | 'onEvent' | 'lookup' | 'isCutOff'> & {
