@@ -41,8 +41,8 @@ export interface ToExpressStoreOptions {
  * A store for express-session's `store` option.
  *
  * Two things are better than with other stores. Requests that change different keys of one session at once both win. A
- * request that saves or touches a session after another has destroyed it does not bring it back: its callback reports no
- * error, as for a session that is destroyed a moment after it was saved, and `onEvent` tells.
+ * request that saves or touches a session after another has destroyed it does not bring it back. Its callback reports
+ * no error, as for a session that is destroyed a moment after it was saved; `onEvent` tells.
  *
  * A sid that was destroyed may be used again by a *new* session, as programs with a `genid` of their own do; only the
  * sessions that were loaded before its end stay ended. Of the sid only a SHA-256 is kept: so `all` gives an array, not

@@ -45,8 +45,6 @@ export interface FileStoreStats {
   readonly mounts: readonly {
     readonly dir: string;
     readonly state: MountState;
-    /** Operations that wait for an answer. */
-    readonly pending: number;
     /** Why it does not count now. */
     readonly reason?: string;
   }[];

@@ -63,10 +63,9 @@ export class MirroredDocuments {
 
   /** A snapshot, for metrics. */
   stats() {
-    const mounts = this.mounts.all.map(({ dir, state, reason, pending }) => ({
+    const mounts = this.mounts.all.map(({ dir, state, reason }) => ({
       dir,
       state,
-      pending,
       ...(state !== 'live' && { reason }),
     }));
     return { mounts, ...this.mounts.counts, repaired: this.repair.repaired };

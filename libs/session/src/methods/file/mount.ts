@@ -76,10 +76,6 @@ export class Mount {
     return this.options.dir;
   }
 
-  get pending(): number {
-    return this.waiting.size;
-  }
-
   /**
    * Keeps the mount open until `close`: whenever it was fenced it is tried again, at growing intervals.
    * Resolves after the first attempt, whatever came of it; throws never.

@@ -1,8 +1,7 @@
 // Comparing what two servers hold, bucket by bucket, until both hold the same: at each new link and every few seconds.
-import type { Copies } from './copies.js';
+import { DIGEST_LENGTH, printOf, type Copies, type Kept } from './copies.js';
 import { MalformedError } from './framed-socket.js';
 import { asBucketAnswer, asDigestAnswer, keyOf, type BucketQuestion, type Key } from './messages.js';
-import { DIGEST_LENGTH, printOf, type Kept } from './replicas.js';
 import type { PeerLink } from './peer-link.js';
 
 /** Buckets under way at once. */

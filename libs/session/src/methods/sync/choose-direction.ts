@@ -19,12 +19,12 @@ export function chooseDirection(server: SyncServer): Direction {
   if (new Set(order).size < order.length || (typeof options.direction === 'object' && order.length === 0))
     throw new TypeError(`The order "${order.join()}" must name at least one server, and each one once.`);
   if (order.length > 1) return new Succession(server, order);
-  if (order.length === 1 && order[0] !== options.serverName) return new Follower(order[0], copies, membership, timings);
+  if (order.length === 1 && order[0] !== options.serverName) return new Follower(order[0], membership, timings);
   const { acks = 1 } = options;
   const rule = acks === 'majority' ? majorityOf(membership) : atLeast(acks);
-  const spreader = new Spreader(copies, membership, cutOff, timings, rule);
+  const spreader = new Spreader(membership, cutOff, timings, rule);
   return new Writer(copies, reader, membership, (entry, toAll) => {
-    copies.keep(entry);
+    copies.put(entry, false);
     return spreader.spread(entry, toAll);
   });
 }

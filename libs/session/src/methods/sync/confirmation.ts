@@ -1,10 +1,9 @@
 // A leader's changes, each unconfirmed until a majority holds it and the leader has found that it still leads.
 import { StoreUnavailableError } from '../../core/errors.js';
 import { latestMoment } from '../../replica/replica.js';
-import type { Copies } from './copies.js';
+import type { Copies, Kept } from './copies.js';
 import type { Leadership } from './leadership.js';
 import { keyOf, type Entry, type Key } from './messages.js';
-import type { Kept } from './replicas.js';
 
 /** This server does not lead, or leads no more: another one may be asked, and a repeated write counts once. */
 export class NotLeadingError extends StoreUnavailableError {
@@ -43,7 +42,7 @@ export class Confirmation {
     const isBelow = !('id' in entry) || latestMoment(entry) <= this.leadership.ceiling;
     if (term === undefined || !isBelow) throw new NotLeadingError();
     const before = this.copies.kept(key);
-    this.copies.keep(entry);
+    this.copies.put(entry, false);
     const open = this.open.get(key) ?? { confirmed: before, turn: 0, running: Promise.resolve() };
     this.open.set(key, open);
     await this.confirm(key, open, term, toAll);

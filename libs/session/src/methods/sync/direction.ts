@@ -1,5 +1,5 @@
 // Which server carries out a write: each one its own, or one for all.
-import type { Copies } from './copies.js';
+import { StoreUnavailableError } from '../../core/errors.js';
 import type { Membership } from './membership.js';
 import { asWriteAnswer, type Write, type WriteAnswer } from './messages.js';
 import type { SyncTimings } from './options.js';
@@ -32,7 +32,6 @@ export async function sendWrite<W extends Write>(
 export class Follower implements Direction {
   constructor(
     private readonly leader: string,
-    private readonly copies: Copies,
     private readonly membership: Membership,
     private readonly timings: SyncTimings,
   ) {}
@@ -40,17 +39,17 @@ export class Follower implements Direction {
   async write<W extends Write>(write: W): Promise<WriteAnswer<W>> {
     const link = this.membership.reachable.find(({ peer }) => peer?.name === this.leader);
     if (!link)
-      throw this.copies.unavailable(
+      throw new StoreUnavailableError(
         `Only ${this.leader} writes, and it cannot be reached: changes wait until it is back.`,
       );
     try {
       return await sendWrite(link, write, this.timings);
     } catch (error) {
-      throw this.copies.unavailable((error as Error).message);
+      throw new StoreUnavailableError((error as Error).message);
     }
   }
 
   async accept(): Promise<never> {
-    throw this.copies.unavailable(`This server follows ${this.leader}, so it does not write.`);
+    throw new StoreUnavailableError(`This server follows ${this.leader}, so it does not write.`);
   }
 }

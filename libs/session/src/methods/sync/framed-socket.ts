@@ -42,7 +42,6 @@ export class FramedSocket {
     frame.writeUInt32BE(bytes, 0);
     frame.write(message, HEADER);
     this.counters.framesSent++;
-    this.counters.bytesSent += frame.length;
     this.socket.write(frame);
   }
 
@@ -51,7 +50,6 @@ export class FramedSocket {
   }
 
   private receive(chunk: Buffer): void {
-    this.counters.bytesReceived += chunk.length;
     this.pending = this.pending.length === 0 ? chunk : Buffer.concat([this.pending, chunk]);
     try {
       let at = 0;

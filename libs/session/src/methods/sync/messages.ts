@@ -62,7 +62,7 @@ export interface Standing {
 }
 
 export interface DigestAnswer extends Standing {
-  /** See `Replicas.digest`. */
+  /** See `Copies.digest`. */
   readonly digest: string;
 }
 

@@ -121,7 +121,6 @@ export interface SyncStats {
   readonly epochs: number;
   /** An estimate of the memory that they take. */
   readonly bytes: number;
-  readonly maxBytes: number;
   /** Milliseconds from the start until it could serve. */
   readonly joinedIn: number;
   /** The server that leads, as far as this one knows; undefined where every server writes, or none leads. */
@@ -136,8 +135,6 @@ export interface SyncStats {
 export class Counters {
   framesSent = 0;
   framesReceived = 0;
-  bytesSent = 0;
-  bytesReceived = 0;
   /** Messages that were not ours, each the end of its connection. */
   malformed = 0;
   /** Connections that did not authenticate, came too many or too slow. */
@@ -148,6 +145,4 @@ export class Counters {
   fetches = 0;
   /** Changes that a comparison with a peer brought. */
   repaired = 0;
-  /** Reads and writes that could not be answered. */
-  unavailable = 0;
 }

@@ -32,6 +32,8 @@ export class PeerLink {
   /** The peer's hello, once it has answered. */
   peer: Hello | undefined;
   state: 'dialling' | 'down' | 'up' | 'self' | 'same' = 'down';
+  /** False where it last answered as this server itself, or as a server that another link leads to. */
+  isMember = true;
   /** The peer serves requests: what it has acknowledged must be known here. */
   serving = false;
   /** All that the peer held when it began to send its changes here has been taken over. */
@@ -53,8 +55,6 @@ export class PeerLink {
   /** Raised whenever the link must catch up again. */
   round = 0;
 
-  /** When it last answered it was this server, or one that another link leads to: also while it is dialled again. */
-  private isKnownAsOther = false;
   private connection: PeerConnection | undefined;
   private doubtUntil = 0;
   private dialledAt = 0;
@@ -85,11 +85,6 @@ export class PeerLink {
   get isBehind(): boolean {
     if (this.isUp) return this.serving && !this.current;
     return this.doubtUntil > performance.now() && this.isMember;
-  }
-
-  /** It is another server, as far as is known, and not one that another link leads to. */
-  get isMember(): boolean {
-    return !this.isKnownAsOther;
   }
 
   /** It was up, and what it holds has never been taken over. */
@@ -192,7 +187,7 @@ export class PeerLink {
       );
     if (!this.context.isNew(peer)) return this.rest('same');
     this.state = 'up';
-    this.isKnownAsOther = false;
+    this.isMember = true;
     this.isSilent = false;
     this.isGone = false;
     this.lead = peer.now - now;
@@ -206,7 +201,7 @@ export class PeerLink {
   private rest(state: 'self' | 'same'): void {
     this.close(state, 0);
     this.state = state;
-    this.isKnownAsOther = true;
+    this.isMember = false;
     clearTimeout(this.redial);
     this.redial = setTimeout(() => this.dial(), IDLE_RETRY).unref();
   }

@@ -1,5 +1,6 @@
 // What this server answers to its peers.
 import { answerBucket } from './anti-entropy.js';
+import { BUCKETS, type Kept } from './copies.js';
 import { LONG_DOUBT } from './cut-off.js';
 import { MalformedError } from './framed-socket.js';
 import {
@@ -16,7 +17,6 @@ import {
   type Requests,
   type Standing,
 } from './messages.js';
-import { BUCKETS, type Kept } from './replicas.js';
 import type { Succession } from './succession.js';
 import type { SyncServer } from './sync-server.js';
 

@@ -1,5 +1,6 @@
 // Finds a session's copy as the browser has seen it: here, or with the peers, or says which of them may have it.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError } from '../../core/errors.js';
 import { covers, type Replica } from '../../replica/replica.js';
 import type { Mark } from '../../port/records.js';
 import { createdAt } from '../../core/identity.js';
@@ -40,7 +41,7 @@ export class Reader {
     const copy = copies.session(id);
     const missing = isEnough(copy) ? [] : this.mayHave(id, mark, answered);
     if (missing.length > 0)
-      throw this.copies.unavailable(
+      throw new StoreUnavailableError(
         `Only ${missing.join(', ')} may have the state of this session that the browser has seen, and did not answer.`,
       );
     return copy;

@@ -1,6 +1,6 @@
 // Sends a change to all peers, and waits until enough of them hold it.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Copies } from './copies.js';
+import { StoreUnavailableError } from '../../core/errors.js';
 import type { CutOff } from './cut-off.js';
 import type { Electorate } from './electorate.js';
 import type { Membership } from './membership.js';
@@ -46,7 +46,6 @@ export function majorityOfVoters(electorate: Electorate): AckRule {
 
 export class Spreader {
   constructor(
-    private readonly copies: Copies,
     private readonly membership: Membership,
     private readonly cutOff: CutOff,
     private readonly timings: SyncTimings,
@@ -64,9 +63,9 @@ export class Spreader {
     const shortage = this.rule.shortage(confirmed);
     if (confirmed < this.rule.needed()) {
       await this.assertNotCutOff();
-      if (refusal !== undefined) throw this.copies.unavailable(refusal);
+      if (refusal !== undefined) throw new StoreUnavailableError(refusal);
     }
-    if (shortage !== undefined) throw this.copies.unavailable(shortage);
+    if (shortage !== undefined) throw new StoreUnavailableError(shortage);
   }
 
   /** Returns how many have confirmed it, and why one has refused it. */
@@ -102,6 +101,6 @@ export class Spreader {
   private async assertNotCutOff(): Promise<void> {
     await this.cutOff.look();
     if (this.cutOff.isCutOff)
-      throw this.copies.unavailable('This server is cut off from all others, so it cannot confirm a change.');
+      throw new StoreUnavailableError('This server is cut off from all others, so it cannot confirm a change.');
   }
 }

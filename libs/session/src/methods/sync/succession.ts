@@ -1,5 +1,6 @@
 // One server leads and writes, the others follow and send it their writes; when it is gone, the next in order leads.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError } from '../../core/errors.js';
 import { Confirmation, NotLeadingError } from './confirmation.js';
 import { sendWrite, type Direction } from './direction.js';
 import { Electorate } from './electorate.js';
@@ -49,7 +50,7 @@ export class Succession implements Direction {
   ) {
     const { options, instance, timings, copies, membership, reader, cutOff } = server;
     this.electorate = new Electorate(membership, order, options.serverName);
-    const spreader = new Spreader(copies, membership, cutOff, timings, majorityOfVoters(this.electorate));
+    const spreader = new Spreader(membership, cutOff, timings, majorityOfVoters(this.electorate));
     this.leadership = new Leadership(instance, this.site(), timings, impatientClock(), () => performance.now());
     this.confirmation = new Confirmation(this.leadership, copies, (...change) => spreader.spread(...change));
     const commit = (entry: Entry, toAll: boolean) => this.confirmation.commit(entry, toAll);
@@ -80,7 +81,7 @@ export class Succession implements Direction {
       const answer = await this.attempt(write);
       if (answer !== undefined) return answer;
       if (performance.now() > end)
-        throw this.server.copies.unavailable(
+        throw new StoreUnavailableError(
           'No server leads: changes are possible when a majority of the servers is connected.',
         );
       await sleep(LOOK_MS);
@@ -111,7 +112,7 @@ export class Succession implements Direction {
       return await sendWrite(link, write, this.server.timings);
     } catch (error) {
       const isFinal = error instanceof PeerRefusalError && error.message !== NotLeadingError.text;
-      if (isFinal) throw this.server.copies.unavailable(error.message);
+      if (isFinal) throw new StoreUnavailableError(error.message);
       return undefined;
     }
   }

@@ -1,6 +1,7 @@
 // One server of a site that shares its sessions by `sync`: its copies, its links, how it starts, catches up and leaves.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError } from '../../core/errors.js';
 import { CatchUp } from './catch-up.js';
 import { chooseDirection, orderOf } from './choose-direction.js';
 import { Copies } from './copies.js';
@@ -145,7 +146,7 @@ export class SyncServer implements LinkContext {
     const end = performance.now() + this.timings.read;
     while (this.waitsFor.length > 0 || !this.serving) {
       if (this.closed || performance.now() > end)
-        throw this.copies.unavailable(
+        throw new StoreUnavailableError(
           `This server has to catch up first (${this.waitsFor.join(', ') || 'it starts'}).`,
         );
       await sleep(5);

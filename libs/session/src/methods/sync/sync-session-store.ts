@@ -75,13 +75,12 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
 
   stats(): SyncStats {
     const { copies, membership, counters, joinedIn, leader } = this.server;
-    const { sessions, tombstones, epochs, bytes, bounds } = copies;
+    const { sessions, tombstones, epochs, bytes } = copies;
     return {
       sessions,
       tombstones,
       epochs,
       bytes,
-      maxBytes: bounds.maxBytes,
       joinedIn,
       leader,
       digest: copies.digest(),

@@ -30,8 +30,8 @@ export type Commit = (entry: Entry, toAll: boolean) => Promise<void>;
 /** Carries out this server's own writes, and those that peers send it. */
 export class Writer implements Direction {
   /**
-   * Raised epochs are counted under this name. A process that has lost its memory, or has taken back a count, would count
-   * the same again under the same name.
+   * Raised epochs are counted under this name. A process that has lost its memory, or has taken back a count, would
+   * count the same again under the same name.
    */
   private counter = originNamed(randomUUID());
 

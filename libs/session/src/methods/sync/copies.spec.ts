@@ -1,20 +1,21 @@
-// What a server holds: joined in any order, summed up the same everywhere, forgotten only when nobody needs it.
+// The copies that a server holds: joined in any order, summed up the same everywhere, forgotten only when nobody needs it.
 import { describe, expect, it } from '@jest/globals';
 import { HybridClock } from '../../replica/hybrid-clock.js';
 import { createReplica, endReplica } from '../../replica/replica.js';
 import { aRecord } from '../../testing/a-record.js';
+import { Copies } from './copies.js';
 import type { Entry } from './messages.js';
-import { Replicas } from './replicas.js';
+import { Counters } from './options.js';
 
 const HOUR = 3_600_000;
 const bounds = { maxSessions: 1000, maxBytes: 10_000_000 };
 const clock = new HybridClock('web1');
 
 let now = Date.now();
-const empty = () => new Replicas(bounds, () => now);
+const empty = () => new Copies('web1', bounds, new Counters(), () => now);
 const copyOf = (fields: Parameters<typeof aRecord>[0] = {}) => createReplica(aRecord(fields), clock.tick());
 
-describe('replicas', () => {
+describe('copies', () => {
   it('have the same digest after any order, and another one after any difference', () => {
     const live = copyOf({ userId: 'user-1' });
     const ended = copyOf();
@@ -37,41 +38,41 @@ describe('replicas', () => {
   });
 
   it('are empty as at the start when all has been forgotten', () => {
-    const replicas = empty();
-    for (let i = 0; i < 20; i++) replicas.put(copyOf({ userId: `user-${i % 3}` }), false);
-    expect(replicas.sessionsOf('user-1')).toHaveLength(7);
-    expect(replicas.bytes).toBeGreaterThan(20 * 1000);
-    expect(replicas.sweep(now + 10 * HOUR, 100)).toBe(20);
-    expect(replicas).toMatchObject({ sessions: 0, bytes: 0 });
-    expect(replicas.digest()).toBe(empty().digest());
-    expect(replicas.sessionsOf('user-1')).toEqual([]);
+    const copies = empty();
+    for (let i = 0; i < 20; i++) copies.put(copyOf({ userId: `user-${i % 3}` }), false);
+    expect(copies.sessionsOf('user-1')).toHaveLength(7);
+    expect(copies.bytes).toBeGreaterThan(20 * 1000);
+    expect(copies.sweep(now + 10 * HOUR, 100)).toBe(20);
+    expect(copies).toMatchObject({ sessions: 0, bytes: 0 });
+    expect(copies.digest()).toBe(empty().digest());
+    expect(copies.sessionsOf('user-1')).toEqual([]);
   });
 
   it('find a session under its new user only', () => {
-    const replicas = empty();
+    const copies = empty();
     const copy = copyOf({ userId: null });
-    replicas.put(copy, false);
+    copies.put(copy, false);
     const stamp = clock.tick();
-    replicas.put({ ...copy, owner: { stamp, value: { userId: 'user-2', epoch: 0 } } }, false);
-    replicas.put({ ...copy, owner: { stamp: clock.tick(), value: { userId: 'user-3', epoch: 0 } } }, false);
-    expect(['user-2', 'user-3'].map((user) => replicas.sessionsOf(user).length)).toEqual([0, 1]);
+    copies.put({ ...copy, owner: { stamp, value: { userId: 'user-2', epoch: 0 } } }, false);
+    copies.put({ ...copy, owner: { stamp: clock.tick(), value: { userId: 'user-3', epoch: 0 } } }, false);
+    expect(['user-2', 'user-3'].map((user) => copies.sessionsOf(user).length)).toEqual([0, 1]);
   });
 
   it('forget by themselves what ended long ago, a tombstone only with the end of its session', () => {
     const start = now;
-    const replicas = empty();
+    const copies = empty();
     const live = copyOf();
     const ended = endReplica(copyOf(), clock.tick());
-    for (const entry of [live, ended]) replicas.put(entry, false);
-    const sweepAll = () => Array.from({ length: 256 }, () => replicas.sweepNext());
+    for (const entry of [live, ended]) copies.put(entry, false);
+    const sweepAll = () => Array.from({ length: 256 }, () => copies.sweepNext());
     now = start + HOUR;
-    expect(replicas.session(live.id)).toBeUndefined();
-    expect(replicas.put(live, true)).toBe(false);
+    expect(copies.session(live.id)).toBeUndefined();
+    expect(copies.put(live, true)).toBe(false);
     sweepAll();
-    expect(replicas).toMatchObject({ sessions: 0, tombstones: 1 });
+    expect(copies).toMatchObject({ sessions: 0, tombstones: 1 });
     now = start + 9 * HOUR;
     sweepAll();
-    expect(replicas).toMatchObject({ sessions: 0, tombstones: 0 });
+    expect(copies).toMatchObject({ sessions: 0, tombstones: 0 });
     now = start;
   });
 });
