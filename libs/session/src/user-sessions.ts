@@ -57,11 +57,11 @@ export class UserSessions {
     return records
       .filter((record) => rules.isLive({ record, userEpoch }))
       .flatMap((record) => {
-        const stored = rules.stored(record);
-        if (!stored) return [];
-        const { id, idleEndsAt, endsAt } = record;
-        const lastSeenAt = idleEndsAt - rules.idleLimit(stored.remember);
-        return [{ id, createdAt: createdAt(id), lastSeenAt, expiresAt: endsAt, data: stored.data }];
+        const { id, payload, idleEndsAt, endsAt } = record;
+        const content = rules.codec.decode(payload);
+        if (!content) return [];
+        const lastSeenAt = idleEndsAt - rules.idleLimit(content.remember);
+        return [{ id, createdAt: createdAt(id), lastSeenAt, expiresAt: endsAt, data: content.data }];
       })
       .sort((a, b) => b.createdAt - a.createdAt);
   }
@@ -86,12 +86,13 @@ export class UserSessions {
       return;
     }
     const owner = ownerOf(except);
-    owner.assertOpen('endAll()');
+    owner.assertWritable('endAll()');
     const before = await epochs.epochOf(userId);
     // It may have ended since this request began: then it is not to lift itself back over the bar.
     if (owner.epoch < before) await except.reload();
     if (liftsSessions(store)) return owner.lift(userId, before + 1, (record, base) => store.updateAbove(record, base));
     const highest = Math.max(before, await this.highestEpoch(userId));
+    owner.assertWritable('endAll()');
     // Raise this session's epoch first, so its parallel requests survive. Skip this if the store cannot list sessions: nobody
     // could tell later that it stands above. Most such sessions are in tokens, and these requests bring an older one all the same.
     if (this.canList) await except.bind({ userId, epoch: highest + 1 }).save();

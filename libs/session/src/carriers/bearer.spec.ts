@@ -8,16 +8,17 @@ import { SessionManager } from '../manager.js';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
 import { describeSessionStore } from '../testing/index.js';
 import { Visitor } from '../testing/visitor.js';
-import type {
-  AddedHeader,
+import {
+  type AddedHeader,
   Carried,
-  CarriedSessions,
-  Carrier,
-  CarrierContext,
-  Committed,
-  Incoming,
-  Recalled,
+  type CarriedSessions,
+  type Carrier,
+  type CarrierContext,
+  type Committed,
+  type Incoming,
+  type Recalled,
 } from './carrier.js';
+import { cookieNames } from './cookies.js';
 import { DecoratedCarried } from './decorated.js';
 import { KeptCarrier } from './kept.js';
 
@@ -25,15 +26,28 @@ import { KeptCarrier } from './kept.js';
 class BearerCarrier implements Carrier {
   readonly holdsContent = false;
 
-  constructor(private readonly kept: KeptCarrier) {}
+  constructor(
+    private readonly kept: KeptCarrier,
+    private readonly secure: boolean,
+  ) {}
 
   async open(incoming: Incoming): Promise<BearerCarried> {
-    const { cookies } = withCookies(incoming);
-    return new BearerCarried(await this.kept.open({ cookies }), cookies);
+    const cookies = this.cookiesOf(incoming);
+    return new BearerCarried(await this.kept.open({ cookies }), cookies, cookieNames(this.secure));
   }
 
   recall(incoming: Incoming): Recalled | undefined {
-    return this.kept.recall(withCookies(incoming));
+    return this.kept.recall({ cookies: this.cookiesOf(incoming) });
+  }
+
+  signedOut(): readonly AddedHeader[] {
+    return [{ name: 'Session-Token', value: '' }];
+  }
+
+  private cookiesOf({ headers, cookies }: Incoming): Incoming['cookies'] {
+    const names = cookieNames(this.secure);
+    const [, token, mark] = /^Bearer (\S*) ?(\S*)$/.exec(headers?.authorization ?? '') ?? [];
+    return { ...cookies, [names.token]: token, [names.mark]: mark };
   }
 }
 
@@ -41,6 +55,7 @@ class BearerCarried extends DecoratedCarried {
   constructor(
     inner: Carried,
     private readonly sent: Incoming['cookies'],
+    private readonly names: ReturnType<typeof cookieNames>,
   ) {
     super(inner);
   }
@@ -48,15 +63,9 @@ class BearerCarried extends DecoratedCarried {
   override carry(committed: Committed | undefined): readonly AddedHeader[] {
     const changed = this.inner.carry(committed).map(({ value }) => parseSetCookie(value));
     if (changed.length === 0) return [];
-    const { sid, mark } = { ...this.sent, ...Object.fromEntries(changed.map(({ name, value }) => [name, value])) };
-    return [{ name: 'Session-Token', value: committed ? `${sid} ${mark}` : '' }];
+    const now = { ...this.sent, ...Object.fromEntries(changed.map(({ name, value }) => [name, value])) };
+    return [{ name: 'Session-Token', value: committed ? `${now[this.names.token]} ${now[this.names.mark]}` : '' }];
   }
-}
-
-/** As the carrier of cookies would have it. */
-function withCookies({ headers, cookies }: Incoming): Incoming {
-  const [, sid, mark] = /^Bearer (\S*) ?(\S*)$/.exec(headers?.authorization ?? '') ?? [];
-  return { cookies: { standby: cookies.standby, sid, mark } };
 }
 
 class BearerVisitor extends Visitor {
@@ -66,14 +75,15 @@ class BearerVisitor extends Visitor {
   }
 
   protected override take(header: AddedHeader): void {
-    if (header.name !== 'Session-Token') return super.take(header);
+    if (header.value.startsWith('standby=')) return super.take(header);
+    expect(header.name).toBe('Session-Token');
     [this.token, this.mark] = header.value ? header.value.split(' ') : [];
   }
 }
 
 class BearerStore extends MemorySessionStore implements CarriedSessions {
   carrier(sessions: MemorySessionStore, context: CarrierContext): Carrier {
-    return new BearerCarrier(new KeptCarrier(sessions, context));
+    return new BearerCarrier(new KeptCarrier(sessions, context), context.rules.secure);
   }
 }
 
@@ -86,8 +96,8 @@ describe('over HTTP', () => {
   let server: Server;
   afterEach(() => new Promise((closed) => server.close(closed)));
 
-  it('signs in, moves on and signs out without a cookie', async () => {
-    const manager = new SessionManager({ store: new BearerStore(), secrets: ['s'.repeat(32)], secure: false });
+  it.each([true, false])('signs in, moves on and signs out without a cookie (https: %s)', async (secure) => {
+    const manager = new SessionManager({ store: new BearerStore(), secrets: ['s'.repeat(32)], secure });
     const middleware = sessionMiddleware(manager);
     server = createServer((request: SessionRequest, response) =>
       middleware(request, response, () => {
@@ -110,4 +120,9 @@ describe('over HTTP', () => {
     expect((await get('/', token)).body).toBe('undefined');
     expect((await get('/')).body).toBe('undefined');
   });
+});
+
+it('is decorated in all that it does', () => {
+  const own = (prototype: object) => Object.getOwnPropertyNames(prototype);
+  expect(own(DecoratedCarried.prototype)).toEqual(expect.arrayContaining(own(Carried.prototype)));
 });

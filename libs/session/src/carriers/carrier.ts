@@ -69,6 +69,8 @@ export interface Carrier {
   open(incoming: Incoming, repeats: RepeatSafety): Promise<Carried>;
   /** What can be told without asking the store; undefined: nothing. */
   recall(incoming: Incoming): Recalled | undefined;
+  /** The headers that sign the browser out. */
+  signedOut(): readonly AddedHeader[];
 }
 
 /** One request's session on its way from the browser and back. */
@@ -100,11 +102,17 @@ export abstract class Carried {
   /** The session as it is now; undefined when it has ended early. */
   abstract look(record: SessionRecord, mark?: Mark): Promise<Found | undefined>;
 
-  /** The headers of a response that leaves this session, or none any more. Called after the commit. */
+  /** The headers of a response that leaves this session, or none any more. Called after the commit. Never throws. */
   abstract carry(committed: Committed | undefined): readonly AddedHeader[];
 
-  /** The session with its idle limit moved. A promise where the response must wait for that. Never fails. */
+  /** The session with its idle limit moved. A promise where the response must wait for that. */
   abstract touch(record: SessionRecord, idleEndsAt: number): SessionRecord | Promise<SessionRecord>;
+
+  /**
+   * Called with each record that was committed, the latest one last, so that `carry` need not fail.
+   * @throws SessionUsageError when the browser cannot hold it
+   */
+  prepare(_record: SessionRecord): void {}
 
   /** The secrets as they must become; undefined when they stay. */
   renewed(_record: SessionRecord, _isTouchDue: boolean): SessionSecrets | undefined {

@@ -22,7 +22,7 @@ export function setCookie(
   return { name: 'Set-Cookie', value: stringifySetCookie(name, value ?? '', { ...attributes, ...lifetime }) };
 }
 
-/** Signs the browser out, whichever carrier has signed it in. */
+/** Signs the browser out, whichever kind of cookies it holds. */
 export function expiredCookies(secure: boolean): AddedHeader[] {
   const { token, mark } = cookieNames(secure);
   return [token, mark].map((name) => setCookie(name, null, { secure, maxAge: null }));

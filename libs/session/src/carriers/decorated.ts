@@ -31,6 +31,10 @@ export class DecoratedCarried extends Carried {
     return this.inner.touch(record, idleEndsAt);
   }
 
+  override prepare(record: SessionRecord): void {
+    this.inner.prepare(record);
+  }
+
   override renewed(record: SessionRecord, isTouchDue: boolean): SessionSecrets | undefined {
     return this.inner.renewed(record, isTouchDue);
   }

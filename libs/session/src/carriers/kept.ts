@@ -37,6 +37,10 @@ export class KeptCarrier implements Carrier {
     return token && { id: token.id, seen: this.markOf(incoming, token) };
   }
 
+  signedOut(): readonly AddedHeader[] {
+    return expiredCookies(this.context.rules.secure);
+  }
+
   /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
   async openToken(token: Identity, seen: Mark | undefined, isForeign = false): Promise<KeptCarried> {
     const found = await this.sessions.find(token.id, seen);

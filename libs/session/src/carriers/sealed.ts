@@ -30,8 +30,8 @@ export interface SealedSessions extends CarriedSessions {
   unseal(token: string): Unsealed | undefined;
   /** As `SessionStore.find`, of a record that the browser brought: undefined when it was ended. */
   admit(record: SessionRecord): Promise<Found | undefined>;
-  /** Whether this server knows without asking that the session, or all of its user's, ended early, or cannot know. */
-  isKnownToHaveEnded(record: SessionRecord): boolean;
+  /** Whether this server knows, or cannot exclude without asking, that the session or all of its user's ended early. */
+  mayHaveEnded(record: SessionRecord): boolean;
 }
 
 export interface Unsealed {
@@ -60,13 +60,17 @@ export class SealedCarrier implements Carrier {
   recall({ cookies }: Incoming): Recalled | undefined {
     const token = cookies[cookieNames(this.context.rules.secure).token];
     const record = token === undefined ? undefined : this.sessions.unseal(token)?.record;
-    if (!record || this.sessions.isKnownToHaveEnded(record)) return undefined;
+    if (!record || this.sessions.mayHaveEnded(record)) return undefined;
     const mark = String(record.version);
     const content = this.context.rules.decode(record);
     if (!content) return undefined;
     // Sealed when its idle limit began.
     const takenAt = record.idleEndsAt - this.context.rules.idleLimit(content.remember);
     return { id: record.id, seen: mark, copy: { record, mark, takenAt } };
+  }
+
+  signedOut(): readonly AddedHeader[] {
+    return expiredCookies(this.context.rules.secure);
   }
 
   /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
@@ -92,22 +96,29 @@ export class SealedCarrier implements Carrier {
 }
 
 class SealedCarried extends Carried {
+  /** Of the record that was committed last; undefined while the browser holds that one. */
+  private token: string | undefined;
+
   constructor(
     private readonly sealed: SealedSessions,
     private readonly context: CarrierContext,
     private readonly repeats: RepeatSafety,
     found: Found | undefined,
-    private readonly isOutdated: boolean,
+    private readonly mustReissue: boolean,
   ) {
     super(sealed, found);
   }
 
   override get mustTouch(): boolean {
-    return this.isOutdated;
+    return this.mustReissue;
   }
 
   look(record: SessionRecord): Promise<Found | undefined> {
     return this.sealed.admit(record);
+  }
+
+  override prepare(record: SessionRecord): void {
+    if (record !== this.found?.record) this.token = this.sealed.seal(record);
   }
 
   /**
@@ -115,13 +126,8 @@ class SealedCarried extends Carried {
    * would take the place of the new one's.
    */
   async touch(record: SessionRecord, idleEndsAt: number): Promise<SessionRecord> {
-    try {
-      const found = await this.sealed.admit(record);
-      if (found && this.context.rules.isLive(found)) return { ...record, idleEndsAt };
-    } catch (error) {
-      this.context.rules.emit({ type: 'touch-failed', id: record.id, error });
-    }
-    return record;
+    const found = await this.sealed.admit(record);
+    return found && this.context.rules.isLive(found) ? { ...record, idleEndsAt } : record;
   }
 
   override async leave(record: SessionRecord, ifVersion?: number): Promise<WriteResult> {
@@ -134,10 +140,7 @@ class SealedCarried extends Carried {
   carry(committed: Committed | undefined): readonly AddedHeader[] {
     const { secure } = this.context.rules;
     if (!committed) return expiredCookies(secure);
-    // The browser holds the record that was found, and no other.
-    if (committed.record === this.found?.record) return [];
-    return [
-      setCookie(cookieNames(secure).token, this.sealed.seal(committed.record), { secure, maxAge: committed.maxAge }),
-    ];
+    if (this.token === undefined) return [];
+    return [setCookie(cookieNames(secure).token, this.token, { secure, maxAge: committed.maxAge })];
   }
 }

@@ -4,7 +4,7 @@ import type { SessionStore } from '../port/store.js';
 import { SessionUsageError } from '../core/errors.js';
 import type { RepeatSafety } from '../core/repeat-safety.js';
 import { hashSecret } from '../core/identity.js';
-import type { Carried, Carrier, CarrierContext, Incoming, Recalled } from './carrier.js';
+import type { AddedHeader, Carried, Carrier, CarrierContext, Incoming, Recalled } from './carrier.js';
 import { cookieNames } from './cookies.js';
 import { KeptCarrier } from './kept.js';
 import { SealedCarrier, type SealedSessions } from './sealed.js';
@@ -38,6 +38,10 @@ abstract class TwoCarriers implements Carrier {
 
   recall(incoming: Incoming): Recalled | undefined {
     return this.own.recall(incoming);
+  }
+
+  signedOut(): readonly AddedHeader[] {
+    return this.own.signedOut();
   }
 
   protected abstract takeOver(token: string, incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined>;

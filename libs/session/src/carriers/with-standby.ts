@@ -13,7 +13,7 @@ import {
   type Incoming,
   type Recalled,
 } from './carrier.js';
-import { cookieNames, expiredCookies, setCookie } from './cookies.js';
+import { cookieNames, setCookie } from './cookies.js';
 import { DecoratedCarried } from './decorated.js';
 
 /** Where the browser holds the session itself, that is the copy. */
@@ -37,12 +37,16 @@ export class WithStandby implements Carrier {
       const copy = error instanceof StoreUnavailableError ? this.copyOf(incoming, held) : undefined;
       if (!copy) throw error;
       this.context.rules.emit({ type: 'shown-from-copy', id: copy.record.id });
-      return new CopyCarried(copy, this, this.outage, this.context.rules.secure);
+      return new CopyCarried(copy, this, this.outage);
     }
   }
 
   recall(incoming: Incoming): Recalled | undefined {
     return this.inner.recall(incoming);
+  }
+
+  signedOut(): readonly AddedHeader[] {
+    return [...this.inner.signedOut(), ...this.cookie(undefined)];
   }
 
   /** As `Carried.signOut`: the end waits until the store takes it. */
@@ -97,8 +101,8 @@ class StandbyCarried extends DecoratedCarried {
 
   override carry(committed: Committed | undefined): readonly AddedHeader[] {
     const { carrier, takenAt, held } = this;
+    if (!committed) return carrier.signedOut();
     const headers = this.inner.carry(committed);
-    if (!committed) return [...headers, ...carrier.cookie(undefined)];
     return carrier.holdsContent ? headers : [...headers, ...carrier.cookie({ ...committed, takenAt }, held)];
   }
 }
@@ -109,7 +113,6 @@ class CopyCarried extends Carried {
     private readonly copy: Copy,
     private readonly carrier: WithStandby,
     private readonly outage: ReadOnlyOutage,
-    private readonly secure: boolean,
   ) {
     super(outage.store, { ...copy, userEpoch: copy.record.epoch });
   }
@@ -136,6 +139,6 @@ class CopyCarried extends Carried {
 
   /** What is not from the store says nothing new. */
   carry(committed: Committed | undefined): readonly AddedHeader[] {
-    return committed ? [] : [...expiredCookies(this.secure), ...this.carrier.cookie(undefined)];
+    return committed ? [] : this.carrier.signedOut();
   }
 }

@@ -14,39 +14,35 @@ import type { Stored } from './stored.js';
 
 const NOTHING: Changes = new Map();
 
-/** The stored form of one request's session. */
+/**
+ * One session of a request, as it is stored and as it is to be. `regenerate` and `destroy` begin another: what is still
+ * being written then ends in the session that it was meant for.
+ */
 export class Commits {
   stored: Stored | undefined;
   /** Whose session it is from the next write on. */
   bearer: { readonly userId: string; readonly epoch: number } | undefined;
   /** "Keep me signed in". */
   remember = false;
-  /** What opens the session, where this request makes it. */
-  fresh: Identity | undefined;
-
   /** Asks for a touch though the touch interval is not over. */
-  wantsTouch: boolean;
+  wantsTouch = false;
 
+  /**
+   * @param fresh what opens the session when this request creates it; default: random
+   * @param isOver whether nobody waits for this request any more
+   */
   constructor(
     private readonly rules: SessionRules,
     private readonly carried: Carried,
     private readonly repeats: RepeatSafety,
-    private readonly shown: Shown,
+    readonly shown: Shown,
     private readonly isOver: () => boolean,
-  ) {
-    this.wantsTouch = carried.mustTouch;
-  }
+    public fresh?: Identity,
+  ) {}
 
   /** What opens the session that `create` makes. */
   get identity(): Identity {
     return (this.fresh ??= this.repeats.identity());
-  }
-
-  /** Goes on with a session that is not stored yet. */
-  restart(identity: Identity | undefined): void {
-    this.stored = this.bearer = undefined;
-    this.fresh = identity;
-    this.remember = false;
   }
 
   /**
@@ -68,13 +64,12 @@ export class Commits {
       epoch: this.bearer?.epoch ?? 0,
       writes: [this.repeats.nextWriteId()],
     };
-    this.assertAwaited();
+    this.assertMayWrite();
     const result = await this.carried.sessions.create(record, instead?.record);
     if (result.status !== 'done') throw ended();
-    const stored = this.written(rules.keep(record, content), result);
+    const stored = this.written(rules.asStored(record, content), result);
     if (result.record) await this.goOnWith(stored, record, data, instead);
-    else this.stored = stored;
-    this.bearer = undefined;
+    else this.take(stored);
     return result.ended === true;
   }
 
@@ -85,7 +80,7 @@ export class Commits {
   private async goOnWith(first: Stored, { userId }: SessionRecord, data: SessionData, old?: Stored): Promise<void> {
     if (first.record.userId !== userId)
       throw new SessionConflictError('The same request id was used for two users: use a new id for each request.');
-    this.stored = first;
+    this.take(first);
     const changes = old ? changesBetween(first.data, data) : NOTHING;
     if (changes.size > 0) await this.write(() => changes, data);
     else this.shown.follow(first.data, data);
@@ -101,7 +96,6 @@ export class Commits {
     put: SessionWriter['update'] = (next, base) => this.carried.sessions.update(next, base),
   ): Promise<void> {
     const { rules } = this;
-    this.carried.assertWritable();
     const writeId = this.repeats.nextWriteId();
     let base = this.stored!;
     // A proxy repeated this request elsewhere and the first try had committed: it counts once.
@@ -109,7 +103,7 @@ export class Commits {
     for (let attempt = 0; ; attempt = await nextAttempt(attempt)) {
       const changes = await changesTo(base.data);
       const next = this.successor(base, changes, writeId);
-      this.assertAwaited();
+      this.assertMayWrite();
       const result = await put(next.record, base.record);
       if (result.status === 'done') {
         if (result.record) rules.emit({ type: 'merged', id: result.record.id });
@@ -145,7 +139,7 @@ export class Commits {
   }
 
   /** Moves the session to another epoch by `put`. @throws SessionEndedError when another request was faster */
-  async lift(bearer: Commits['bearer'], put: SessionWriter['update']): Promise<void> {
+  async lift(bearer: NonNullable<Commits['bearer']>, put: SessionWriter['update']): Promise<void> {
     this.bearer = bearer;
     try {
       await this.write(() => NOTHING, undefined, put);
@@ -160,7 +154,7 @@ export class Commits {
     const base = this.stored!;
     const next = this.successor(base, NOTHING, this.repeats.nextWriteId());
     try {
-      this.assertAwaited();
+      this.assertMayWrite();
       const result = await this.carried.sessions.update(next.record, base.record);
       if (result.status === 'done') this.adopt(this.written(next, result), base.data);
     } catch (error) {
@@ -190,7 +184,26 @@ export class Commits {
     this.shown.show(stored.data);
   }
 
-  /** @throws RequestOverError when nobody waits for this request any more; asked before each write */
+  /** Moves the idle limit if that is due. A promise where the response must wait for that. */
+  touch(): Promise<void> | undefined {
+    const { stored, rules } = this;
+    if (!stored || !this.isTouchDue(stored)) return undefined;
+    this.wantsTouch = false;
+    const { record, remember, mark } = stored;
+    const keep = (moved: SessionRecord) => this.take(rules.asStored(moved, stored, mark));
+    const moved = this.carried.touch(record, Math.max(record.idleEndsAt, rules.now() + rules.idleLimit(remember)));
+    if (!('then' in moved)) return void keep(moved);
+    // A failed touch never fails a request.
+    return moved.then(keep).catch((error: unknown) => rules.emit({ type: 'touch-failed', id: record.id, error }));
+  }
+
+  /** @throws RequestOverError, or what the carrier throws where the session can be read only */
+  assertMayWrite(): void {
+    this.assertAwaited();
+    this.carried.assertWritable();
+  }
+
+  /** @throws RequestOverError when nobody waits for this request any more */
   assertAwaited(): void {
     if (this.isOver())
       throw new RequestOverError(
@@ -211,7 +224,7 @@ export class Commits {
       idleEndsAt: Math.max(record.idleEndsAt, rules.now() + rules.idleLimit(remember)),
       writes: joinWrites(record.writes, [writeId]),
     };
-    return rules.keep(next, content, undefined, content.data);
+    return rules.asStored(next, content, undefined, content.data);
   }
 
   /** What the store has made of a write. */
@@ -219,13 +232,19 @@ export class Commits {
     const { rules } = this;
     const stored = record && rules.stored(record, mark);
     if (stored) return stored;
-    return mark === undefined ? next : rules.keep(next.record, next, mark, next.data);
+    return mark === undefined ? next : rules.asStored(next.record, next, mark, next.data);
   }
 
   private adopt(stored: Stored, seen: SessionData): void {
+    this.take(stored);
+    this.shown.follow(stored.data, seen);
+  }
+
+  /** @throws SessionUsageError when the browser cannot hold it */
+  private take(stored: Stored): void {
     this.stored = stored;
     this.bearer = undefined;
-    this.shown.follow(stored.data, seen);
+    this.carried.prepare(stored.record);
   }
 }
 

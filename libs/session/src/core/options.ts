@@ -1,7 +1,6 @@
 // What an app sets, every default in one place, and what it is told back.
 import type { IncomingMessage } from 'node:http';
 import type { AnySessions } from '../carriers/carrier.js';
-import type { FailureAnswer } from '../http/failure.js';
 import type { Upcaster } from './codec.js';
 import type { SessionError } from './errors.js';
 
@@ -69,6 +68,13 @@ export type SessionEvent =
       readonly keys: readonly string[];
       readonly error: SessionError;
     };
+
+/** The answer that replaces the handler's when the session cannot be read or kept. */
+export interface FailureAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
 
 export interface SessionOptions {
   readonly store: AnySessions;

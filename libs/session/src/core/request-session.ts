@@ -1,12 +1,11 @@
-// The life cycle: one request's session from the read at its start to the commit before its first byte.
-import type { SessionRecord } from '../port/records.js';
+// The life cycle: one request's session, from what the carrier has found to the commit before the first byte.
 import type { SessionWriter } from '../port/store.js';
 import type { AddedHeader, Carried } from '../carriers/carrier.js';
 import { Commits } from './commits.js';
 import type { SessionRules } from './rules.js';
 import { Endings } from './endings.js';
-import { SessionUsageError } from './errors.js';
-import { createdAt } from './identity.js';
+import { SessionEndedError, SessionUsageError } from './errors.js';
+import { createdAt, type Identity } from './identity.js';
 import { changesBetween } from './merge.js';
 import type { RepeatSafety } from './repeat-safety.js';
 import { Session, type Bearer, type SessionInfo } from './session.js';
@@ -15,8 +14,9 @@ import { Shown, tooLate } from './shown.js';
 
 /** One request's session. Made by `SessionManager.open`. */
 export class RequestSession {
-  private readonly shown: Shown;
-  private readonly commits: Commits;
+  /** Called when `regenerate` or `destroy` puts another session into the place of `session`. */
+  onReplace: (session: Session | undefined) => void = () => undefined;
+  private commits: Commits;
   private readonly endings: Endings;
   /** The browser's cookies are to go: there is no session any more. */
   private isGone = false;
@@ -33,20 +33,14 @@ export class RequestSession {
     private readonly repeats: RepeatSafety,
     readonly isOver: () => boolean,
   ) {
-    this.shown = new Shown(new Session(this), rules.codec, (keys) =>
-      rules.emit({ type: 'late-change', id: this.id, keys, error: tooLate(keys) }),
-    );
-    this.commits = new Commits(rules, carried, repeats, this.shown, isOver);
-    this.endings = new Endings(rules, carried, this.commits);
-    this.start();
-  }
-
-  private start(): void {
-    const { found } = this.carried;
-    const content = found && this.rules.decode(found.record);
+    this.commits = this.begin(new Session(this));
+    this.endings = new Endings(rules, carried, () => this.session === undefined);
+    const { found } = carried;
+    const content = found && rules.decode(found.record);
     if (!content) return;
-    this.commits.stored = this.rules.keep(found.record, content, found.mark);
+    this.commits.stored = rules.asStored(found.record, content, found.mark);
     this.commits.remember = content.remember;
+    this.commits.wantsTouch = carried.mustTouch;
     Object.assign(this.session!, content.data);
   }
 
@@ -54,12 +48,7 @@ export class RequestSession {
 
   /** What `req.session` is; undefined after `destroy`. */
   get session(): Session | undefined {
-    return this.shown.session;
-  }
-
-  /** Called when `regenerate` or `destroy` puts another one there. */
-  set onReplace(callback: (session: Session | undefined) => void) {
-    this.shown.onReplace = callback;
+    return this.commits.shown.session;
   }
 
   get id(): string {
@@ -115,12 +104,12 @@ export class RequestSession {
   /** Waits only where an earlier try of this request may have ended the session already. */
   regenerate(): Promise<void> | undefined {
     this.assertWritable('regenerate()');
-    const { endings, commits } = this;
-    endings.leave(commits.stored);
-    this.shown.replace(new Session(this));
-    const successor = this.repeats.successorOf(endings.left?.record.id ?? this.carried.lostId);
-    commits.restart(successor?.now);
-    if (!successor || endings.left) return undefined;
+    this.endings.leave(this.commits);
+    const left = this.endings.left?.stored;
+    const successor = this.repeats.successorOf(left?.record.id ?? this.carried.lostId);
+    const commits = (this.commits = this.begin(new Session(this), successor?.now));
+    this.onReplace(this.session);
+    if (!successor || left) return undefined;
     return this.serially(async () => {
       const earlier = successor.before();
       if (await this.carried.wasMade(earlier.id)) commits.fresh = earlier;
@@ -129,11 +118,11 @@ export class RequestSession {
 
   destroy(): Promise<void> {
     this.assertOpen('destroy()');
-    this.endings.end(this.commits.stored);
-    this.commits.stored = undefined;
-    this.shown.replace(undefined);
+    this.endings.end(this.commits);
+    this.commits = this.begin(undefined);
+    this.onReplace(undefined);
     this.isGone = true;
-    return this.serially(() => this.endings.settle(true));
+    return this.serially(() => this.endings.settle());
   }
 
   reload(): Promise<void> {
@@ -152,8 +141,9 @@ export class RequestSession {
       );
     }
     if (this.isStored) return this.serially(() => this.commits.update(key, change));
-    const value = await change(this.session?.[key] as T | undefined);
-    this.session![key] = value;
+    if (!this.session) throw new SessionEndedError('The session has ended, so it cannot be updated.');
+    const value = await change(this.session[key] as T | undefined);
+    this.session[key] = value;
     return value;
   }
 
@@ -162,7 +152,7 @@ export class RequestSession {
     return this.serially(async () => {
       if (!this.closed) return this.commit();
       this.reportLateChanges();
-      this.shown.assertNothingLate();
+      this.commits.shown.assertNothingLate();
     });
   }
 
@@ -178,14 +168,12 @@ export class RequestSession {
     });
   }
 
-  // --- what the HTTP edge asks
-
   /**
    * What must happen before the first byte: undefined when that is nothing, which is what most requests need. What
    * is changed in the session from then on is not kept: see `reportLateChanges`.
    */
   finish(): Promise<void> | undefined {
-    const work = this.isIdle() ? this.touch() : this.persist();
+    const work = this.isIdle() ? this.commits.touch() : this.persist();
     if (!work) {
       this.closed = this.isKept = true;
       return undefined;
@@ -206,12 +194,12 @@ export class RequestSession {
   /** Tells the app of what was changed after the commit, each key once. */
   reportLateChanges(): void {
     // Where the commit failed, the answer has said that nothing was kept.
-    if (this.isKept) this.shown.reportChangesSince(this.commits.stored);
+    if (this.isKept) this.commits.shown.reportChangesSince(this.commits.stored);
   }
 
   /** The same for a change of this key. */
   reportLate(key: string): void {
-    this.shown.reportLate([key]);
+    this.commits.shown.reportLate([key]);
   }
 
   /** True when there is a stored session whose end would concern an open response. */
@@ -235,45 +223,41 @@ export class RequestSession {
     const { session, commits, endings } = this;
     if (session === undefined || endings.isDue || commits.bearer || this.pending > 0) return false;
     const { stored } = commits;
-    if (!stored) return this.shown.isEmpty;
+    if (!stored) return commits.shown.isEmpty;
     return !this.isRenewalDue(stored) && this.rules.codec.isIn(stored, session);
   }
 
   private async commit(): Promise<void> {
-    await this.endings.settle(this.session === undefined);
-    if (this.session === undefined) return;
+    await this.endings.settle();
     const { commits, endings } = this;
+    if (this.session === undefined) return;
+    const data = commits.shown.data();
     const { stored, bearer } = commits;
-    const data = this.shown.data();
     if (!stored) {
+      const left = endings.left?.stored;
       if (Object.keys(data).length > 0 || bearer) {
-        if (await commits.create(data, endings.left)) endings.left = undefined;
-      } else if (endings.left) this.isGone = true;
-      return endings.endLeft();
+        if (await commits.create(data, left)) endings.left = undefined;
+      } else if (left) this.isGone = true;
+      return endings.endLeft(commits);
     }
+    await endings.endLeft(commits);
     const changes = changesBetween(stored.data, data);
     if (changes.size > 0 || bearer) await commits.write(() => changes, data);
     else if (this.isRenewalDue(stored)) await commits.renew();
-    else await this.touch();
+    else await commits.touch();
   }
 
   private isRenewalDue(stored: Stored): boolean {
     return this.carried.renewed(stored.record, this.commits.isTouchDue(stored)) !== undefined;
   }
 
-  /** Moves the idle limit if that is due. A promise where the response must wait for that. */
-  private touch(): Promise<void> | undefined {
-    const { commits, rules } = this;
-    const { stored } = commits;
-    if (!stored || !commits.isTouchDue(stored)) return undefined;
-    commits.wantsTouch = false;
-    const keep = (moved: SessionRecord) => void (commits.stored = rules.keep(moved, stored, stored.mark));
-    const idleEndsAt = Math.max(stored.record.idleEndsAt, rules.now() + rules.idleLimit(stored.remember));
-    const moved = this.carried.touch(stored.record, idleEndsAt);
-    return moved instanceof Promise ? moved.then(keep) : keep(moved);
+  private begin(session: Session | undefined, fresh?: Identity): Commits {
+    const { rules, carried, repeats } = this;
+    const shown = new Shown(session, rules.codec, (keys) =>
+      rules.emit({ type: 'late-change', id: this.id, keys, error: tooLate(keys) }),
+    );
+    return new Commits(rules, carried, repeats, shown, this.isOver, fresh);
   }
-
-  // --- small things
 
   /** One after the other: a `save` that nobody awaited is over before the commit begins, which tries again. */
   private serially<T>(act: () => Promise<T>): Promise<T> {
@@ -285,11 +269,12 @@ export class RequestSession {
 
   /** For what returns no promise: throwing would end the process, where it is called by a listener of the response. */
   private isTooLate(call: string): boolean {
-    if (this.closed) this.shown.reportLate([call]);
+    if (this.closed) this.commits.shown.reportLate([call]);
     return this.closed;
   }
 
-  private assertWritable(call: string): void {
+  /** @throws SessionOutageError where the session can be read only */
+  assertWritable(call: string): void {
     this.assertOpen(call);
     this.carried.assertWritable();
   }

@@ -57,11 +57,11 @@ export class SessionRules {
 
   stored(record: SessionRecord, mark?: Mark): Stored | undefined {
     const content = this.decode(record);
-    return content && this.keep(record, content, mark);
+    return content && this.asStored(record, content, mark);
   }
 
   /** @param decoded the record's content, where nobody else holds it. */
-  keep(record: SessionRecord, content: Omit<Content, 'data'>, mark?: Mark, decoded?: SessionData): Stored {
+  asStored(record: SessionRecord, content: Omit<Content, 'data'>, mark?: Mark, decoded?: SessionData): Stored {
     return new Stored(record, content, this.codec, mark, decoded);
   }
 }

@@ -6,24 +6,16 @@ import { changedKeys, sameJson } from './merge.js';
 import type { Session } from './session.js';
 import type { Stored } from './stored.js';
 
-/** One request's `req.session`, whichever it is at the moment. */
 export class Shown {
-  /** Called when `regenerate` or `destroy` puts another one there. */
-  onReplace: (session: Session | undefined) => void = () => undefined;
   /** What was changed too late and has been reported. */
   private readonly late = new Set<string>();
 
   /** @param session undefined after `destroy` */
   constructor(
-    public session: Session | undefined,
+    readonly session: Session | undefined,
     private readonly codec: Codec,
     private readonly onLate: (keys: readonly string[]) => void,
   ) {}
-
-  replace(session: Session | undefined): void {
-    this.session = session;
-    this.onReplace(session);
-  }
 
   get isEmpty(): boolean {
     return Object.keys(this.session!).length === 0;

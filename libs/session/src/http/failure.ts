@@ -1,14 +1,8 @@
 // The answer to a request whose session could not be read or kept.
 import type { IncomingMessage } from 'node:http';
 import { SessionError, StoreUnavailableError } from '../core/errors.js';
+import type { FailureAnswer } from '../core/options.js';
 import type { SessionManager } from '../manager.js';
-
-/** The answer that replaces the handler's when the session cannot be read or kept. */
-export interface FailureAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 /** The app's own answer, and a short one where that fails or Node refuses it. Never rejects. */
 export async function answersTo(

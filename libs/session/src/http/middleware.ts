@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseCookie } from 'cookie';
 import type { AddedHeader } from '../carriers/carrier.js';
 import type { SessionManager } from '../manager.js';
-import type { FailureAnswer } from './failure.js';
+import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
 import { answersTo } from './failure.js';
 import { gateResponse, type Gate } from './response-gate.js';

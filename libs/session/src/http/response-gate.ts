@@ -1,7 +1,7 @@
 // Holds a response's bytes back until its session is committed; a failed commit replaces the whole answer.
-import { OutgoingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
+import { OutgoingMessage, ServerResponse, validateHeaderValue, type OutgoingHttpHeaders } from 'node:http';
 import type { AddedHeader } from '../carriers/carrier.js';
-import type { FailureAnswer } from './failure.js';
+import type { FailureAnswer } from '../core/options.js';
 
 /** What the gate asks and tells. */
 export interface Gate {
@@ -279,6 +279,7 @@ function streamDestroyed(): Error {
 function withHeaders(head: string, added: readonly AddedHeader[]): string {
   let lines = '';
   for (const { name, value, ifMissing } of added) {
+    validateHeaderValue(name, value);
     if (!ifMissing || !head.toLowerCase().includes(`\n${name.toLowerCase()}:`)) lines += `${name}: ${value}\r\n`;
   }
   // A head ends with an empty line.

@@ -166,8 +166,8 @@ export class SealedKind extends EitherKind implements SealedSessions {
     return new SealedBesideKept(sessions, new KeptKind(this.places), context);
   }
 
-  /** The store would have to be asked. */
-  isKnownToHaveEnded(): boolean {
+  /** Only the store knows, and nobody asks it here. */
+  mayHaveEnded(): boolean {
     return true;
   }
 

@@ -1,5 +1,5 @@
 // Gates that each break one rule on purpose: the property of the gate is only worth what it finds in these.
-import type { FailureAnswer } from '../failure.js';
+import type { FailureAnswer } from '../../core/options.js';
 import { ResponseGate, type Gate } from '../response-gate.js';
 import type { Rule } from './gate-differences.js';
 import type { Install } from './gate-world.js';

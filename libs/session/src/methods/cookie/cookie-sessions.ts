@@ -79,7 +79,7 @@ export class CookieSessions implements SealedSessions, SessionEpochs {
     return { record, userEpoch: userId === null ? 0 : this.options.revocations.knownEpoch(userId) };
   }
 
-  isKnownToHaveEnded({ id, userId, epoch }: SessionRecord): boolean {
+  mayHaveEnded({ id, userId, epoch }: SessionRecord): boolean {
     const { revocations } = this.options;
     if (this.now() >= this.forgottenAt(id) || revocations.isRevoked(id)) return true;
     return userId !== null && epoch < revocations.knownEpoch(userId);

@@ -136,7 +136,7 @@ function counted(store: AnySessions, calls: string[]): AnySessions {
 
 /** A plain object with the store's methods, to replace single ones of. */
 function methodsOf(store: AnySessions): SessionStore & Partial<SealedSessions> {
-  const sealed = ['carrier', 'seal', 'unseal', 'admit', 'isKnownToHaveEnded'];
+  const sealed = ['carrier', 'seal', 'unseal', 'admit', 'mayHaveEnded'];
   const kept = ['find', 'listByUser', 'epochOf', 'raiseEpoch', 'updateAbove'];
   const names = [...sealed, ...kept, 'create', 'update', 'touch', 'destroy', 'sweep'];
   const source = store as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>;
