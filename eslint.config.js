@@ -26,6 +26,18 @@ export default tseslint.config(
     rules: { 'no-restricted-properties': 'off' },
   },
   {
+    // Counted as they stand, blank lines and comments too.
+    rules: {
+      'max-lines': ['error', 300],
+      'max-lines-per-function': ['error', 60],
+    },
+  },
+  {
+    // A test file is one list of tests: its outermost function is as long as the list.
+    files: ['**/*.spec.ts', 'test/**/*.{e2e,fault,soak,compose}.ts', '**/*.fault.ts'],
+    rules: { 'max-lines': ['error', 500], 'max-lines-per-function': 'off' },
+  },
+  {
     files: ['**/*.{js,mjs}'],
     languageOptions: {
       globals: {

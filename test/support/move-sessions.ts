@@ -29,46 +29,54 @@ export async function moveThereAndBack(from: string, to: string): Promise<void> 
   }
 }
 
-async function move(stack: Stack, from: string, to: string): Promise<void> {
-  const { url, servers } = stack;
-  let over = false;
-  const faults: string[] = [];
-  let requests = 0;
-  let refused = 0;
+/** People who click one thing after the other, and what they have to complain of. */
+class Crowd {
+  isOver = false;
+  readonly faults: string[] = [];
+  requests = 0;
+  refused = 0;
+
+  constructor(private readonly url: string) {}
 
   /** On whichever server nginx chooses, and again after a 503. */
-  const click = async (act: () => Promise<Answer>): Promise<Answer> => {
+  async click(act: () => Promise<Answer>): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await act();
-      requests++;
+      this.requests++;
       if (answer.status !== 503 || attempt === 20) return answer;
-      refused++;
+      this.refused++;
       await sleep(250);
     }
-  };
-  /** One click after the other. */
-  const person = async () => {
-    const client = new Client(url);
+  }
+
+  async person(): Promise<Client> {
+    const client = new Client(this.url);
     await register(client);
     const written: Record<string, number> = {};
-    for (let i = 0; !over; i++) {
-      const item = `item${i % 10}`;
-      const quantity = 1 + (i % 9);
-      const put = await click(() => client.put(`/api/cart/${item}`, { quantity }));
-      if (put.status === 200) written[item] = quantity;
-      else faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
-      const read = await click(() => client.get('/api/cart'));
-      const seen = read.status === 200 ? read.json<Cart>().items : {};
-      if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
-        faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
-      const me = await click(() => client.get('/api/me'));
-      if (me.status !== 200) faults.push(`me ${me.status} on ${me.server}`);
+    for (let i = 0; !this.isOver; i++) {
+      await this.change(client, written, `item${i % 10}`, 1 + (i % 9));
+      const me = await this.click(() => client.get('/api/me'));
+      if (me.status !== 200) this.faults.push(`me ${me.status} on ${me.server}`);
       await sleep(60);
     }
     return client;
-  };
-  const people = Array.from({ length: 5 }, person);
-  // Somebody who logged out before must stay so in every phase.
+  }
+
+  private async change(client: Client, written: Record<string, number>, item: string, quantity: number): Promise<void> {
+    const put = await this.click(() => client.put(`/api/cart/${item}`, { quantity }));
+    if (put.status === 200) written[item] = quantity;
+    else this.faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
+    const read = await this.click(() => client.get('/api/cart'));
+    const seen = read.status === 200 ? read.json<Cart>().items : {};
+    if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
+      this.faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
+  }
+}
+
+async function move({ url, servers }: Stack, from: string, to: string): Promise<void> {
+  const crowd = new Crowd(url);
+  const people = Array.from({ length: 5 }, () => crowd.person());
+  // Somebody who signed out before must stay so in every phase.
   const left = new Client(url);
   await register(left);
   const thief = left.copy();
@@ -80,18 +88,18 @@ async function move(stack: Stack, from: string, to: string): Promise<void> {
       await server.stop();
       await server.start();
     }
-    const before = requests;
-    while (requests < before + 60) await sleep(50);
-    if (faults.length > 0) over = true;
-    expect(faults).toEqual([]);
-    expect((await click(() => thief.get('/api/me'))).status).toBe(401);
+    const before = crowd.requests;
+    while (crowd.requests < before + 60) await sleep(50);
+    if (crowd.faults.length > 0) crowd.isOver = true;
+    expect(crowd.faults).toEqual([]);
+    expect((await crowd.click(() => thief.get('/api/me'))).status).toBe(401);
   };
   for (const settings of [...steps(from, to), ...steps(to, from)]) await roll(settings);
-  over = true;
+  crowd.isOver = true;
   // Servers that come and go under load may ask for patience; never often.
-  expect(refused).toBeLessThan(requests / 20);
+  expect(crowd.refused).toBeLessThan(crowd.requests / 20);
   const clients = await Promise.all(people);
-  expect(faults).toEqual([]);
+  expect(crowd.faults).toEqual([]);
   for (const server of servers) {
     const me = await clients[0].get(`${server.url}/api/me`);
     expect([me.status, me.json<{ session: { method: string } }>().session.method]).toEqual([200, from]);
