@@ -1,4 +1,4 @@
-// How a session travels with the browser: all that differs between one kind of cookies and another.
+// How a session travels with the browser: all that differs between one kind of cookies, or headers, and another.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Found, Mark, SessionRecord, SessionSecrets, WriteResult } from '../port/records.js';
 import type { SessionStore, SessionWriter } from '../port/store.js';
@@ -56,8 +56,8 @@ export interface Recalled {
 }
 
 /**
- * Reads the session of each request, and says what the response must carry. One per server. The life cycle works with
- * any carrier and never asks which one it has.
+ * Opens the session of each request: the `Carried` that it gives says what the response must carry. One per server. The
+ * life cycle works with any carrier and never asks which one it has.
  */
 export interface Carrier {
   /** Whether the browser holds the session itself. A stolen copy then works as the original does, and nobody notices. */

@@ -15,7 +15,7 @@ export interface Content {
   readonly schema: number;
 }
 
-/** Names that would reach an object's prototype, or hide what `req.session` itself offers. */
+/** Names that would reach an object's prototype. */
 const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**

@@ -1,4 +1,4 @@
-// `req.session` as the handler has it: what of it is to be stored, and what is put into it.
+// What of `req.session` is to be stored, what is put into it, and which changes of it came too late.
 import type { Json, SessionData } from '../port/records.js';
 import { toJson, type Codec } from './codec.js';
 import { SessionUsageError } from './errors.js';

@@ -1,7 +1,7 @@
-// The port: what a place that keeps sessions must do. Merging, retries, limits, hashing and cookies are the module's.
+// The port: what a place that keeps sessions must do. Retries, the enforcement of limits, hashing and cookies are the module's.
 import type { Found, Mark, SessionRecord, WriteResult } from './records.js';
 
-/** Where changes of sessions are committed. `SessionStore` adds reading; sessions with a carrier of their own may not need it. */
+/** Where changes of sessions are committed. `SessionStore` adds reading; sealed sessions are read from the token instead. */
 export interface SessionWriter {
   /** What this store promises: its row of the promise table. The contract kit asserts exactly this. */
   readonly capabilities: SessionCapabilities;
@@ -11,14 +11,14 @@ export interface SessionWriter {
    * record that is there, which another try of the same request may have made. Where its tombstone lies it is `gone`.
    *
    * `instead` is a session that a login has left for this one. A store that can may end it in the same step, as `destroy`
-   * would with its version, and then says `ended`; without that word nothing has become of it, and the caller ends it.
+   * would with its version; the result then has `ended`. Without `ended` that session is as it was, and the caller ends it.
    */
   create(record: SessionRecord, instead?: SessionRecord): Promise<WriteResult>;
 
   /**
    * Puts `record` in the place of `base`, which the caller has read and whose successor it is (version raised by one).
    * With `capabilities.atomicUpdate` only if `base.version` is the stored one, else `conflict` and nothing is changed;
-   * without it, what differs between the two is laid over what is stored. `idleEndsAt` never moves backward.
+   * without it, the store merges: it applies the difference between the two to what is stored. `idleEndsAt` never moves backward.
    */
   update(record: SessionRecord, base: SessionRecord): Promise<WriteResult>;
 
@@ -27,7 +27,7 @@ export interface SessionWriter {
 
   /**
    * Ends the session for good: when this has returned, `find` gives undefined everywhere and no write brings it back;
-   * the tombstone stays until `endsAt` of the record. Ending an ended or unknown session is done.
+   * the tombstone stays until `endsAt` of the record. An ended or unknown session stays as it is: `gone`, and no error.
    * With `ifVersion` it ends only that version, else `conflict`.
    */
   destroy(id: string, ifVersion?: number): Promise<WriteResult>;
@@ -39,20 +39,20 @@ export interface SessionWriter {
 /**
  * Keeps sessions and shares them between servers.
  *
- * Every method either answers or throws `StoreUnavailableError`; it never reports a fault as an absence. Every write
- * may be repeated by the caller or by the store when its answer was lost: writes are recognised by the last entry of
- * `record.writes`, so they count once. Nothing waits on a lock.
+ * Every method either answers or throws `StoreUnavailableError`; it never reports a fault as an absence. The caller may
+ * repeat a write whose answer was lost. It then finds its write id among `record.writes` of the conflict, so that the write
+ * counts once; a store that merges finds it itself, as the last entry.
  */
 export interface SessionStore extends SessionWriter {
   /**
    * The live record, or undefined when it was ended, has passed `endsAt`/`idleEndsAt` long enough to be cleaned up,
    * or never was. A store that can answer from several copies must not return one older than `atLeast`: it asks the
-   * next copy, and throws when none is new enough. A mark that it cannot read, of another method, says nothing.
+   * next copy, and throws when none is new enough. A mark of another method, which it cannot read, is ignored.
    */
   find(id: string, atLeast?: Mark): Promise<Found | undefined>;
 }
 
-/** A row of the promise table (docs/architecture.md): what an app may rely on with this store. */
+/** A row of the promise table (docs/sessions.md): what an app may rely on with this store. */
 export interface SessionCapabilities {
   /** The method's name as the pages show it. */
   readonly method: string;
