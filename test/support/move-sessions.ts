@@ -1,4 +1,4 @@
-// A live site moves its sessions from one method to another and back, server by server, while people use it.
+// A live site moves its sessions from one method to another and back, server by server, while users work on it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
@@ -31,70 +31,81 @@ export async function moveThereAndBack(from: string, to: string): Promise<void> 
 
 async function move(stack: Stack, from: string, to: string): Promise<void> {
   const { url, servers } = stack;
-  let over = false;
-  const faults: string[] = [];
-  let requests = 0;
-  let refused = 0;
-
-  /** On whichever server nginx chooses, and again after a 503. */
-  const click = async (act: () => Promise<Answer>): Promise<Answer> => {
-    for (let attempt = 1; ; attempt++) {
-      const answer = await act();
-      requests++;
-      if (answer.status !== 503 || attempt === 20) return answer;
-      refused++;
-      await sleep(250);
-    }
-  };
-  /** One click after the other. */
-  const person = async () => {
-    const client = new Client(url);
-    await register(client);
-    const written: Record<string, number> = {};
-    for (let i = 0; !over; i++) {
-      const item = `item${i % 10}`;
-      const quantity = 1 + (i % 9);
-      const put = await click(() => client.put(`/api/cart/${item}`, { quantity }));
-      if (put.status === 200) written[item] = quantity;
-      else faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
-      const read = await click(() => client.get('/api/cart'));
-      const seen = read.status === 200 ? read.json<Cart>().items : {};
-      if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
-        faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
-      const me = await click(() => client.get('/api/me'));
-      if (me.status !== 200) faults.push(`me ${me.status} on ${me.server}`);
-      await sleep(60);
-    }
-    return client;
-  };
-  const people = Array.from({ length: 5 }, person);
-  // Somebody who logged out before must stay so in every phase.
+  const traffic = new Traffic(url);
+  const users = Array.from({ length: 5 }, () => traffic.useSite());
+  // A user who signed out before must stay so in every phase.
   const left = new Client(url);
   await register(left);
-  const thief = left.copy();
+  const copy = left.copy();
   await left.post('/api/logout');
 
-  const roll = async (settings: Record<string, string>) => {
+  for (const settings of [...steps(from, to), ...steps(to, from)]) {
     for (const server of servers) {
       server.configure(settings);
       await server.stop();
       await server.start();
     }
-    const before = requests;
-    while (requests < before + 60) await sleep(50);
-    if (faults.length > 0) over = true;
-    expect(faults).toEqual([]);
-    expect((await click(() => thief.get('/api/me'))).status).toBe(401);
-  };
-  for (const settings of [...steps(from, to), ...steps(to, from)]) await roll(settings);
-  over = true;
+    await traffic.expectGoesOn();
+    expect((await traffic.click(() => copy.get('/api/me'))).status).toBe(401);
+  }
+  traffic.isOver = true;
   // Servers that come and go under load may ask for patience; never often.
-  expect(refused).toBeLessThan(requests / 20);
-  const clients = await Promise.all(people);
-  expect(faults).toEqual([]);
+  expect(traffic.refused).toBeLessThan(traffic.requests / 20);
+  const clients = await Promise.all(users);
+  expect(traffic.faults).toEqual([]);
   for (const server of servers) {
     const me = await clients[0].get(`${server.url}/api/me`);
     expect([me.status, me.json<{ session: { method: string } }>().session.method]).toEqual([200, from]);
+  }
+}
+
+/** Users who click, one click after the other, and what went wrong for them. */
+class Traffic {
+  isOver = false;
+  requests = 0;
+  refused = 0;
+  readonly faults: string[] = [];
+
+  constructor(private readonly url: string) {}
+
+  /** On whichever server nginx chooses, and again after a 503. */
+  async click(act: () => Promise<Answer>): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await act();
+      this.requests++;
+      if (answer.status !== 503 || attempt === 20) return answer;
+      this.refused++;
+      await sleep(250);
+    }
+  }
+
+  async useSite(): Promise<Client> {
+    const client = new Client(this.url);
+    await register(client);
+    const written: Record<string, number> = {};
+    for (let i = 0; !this.isOver; i++) {
+      const item = `item${i % 10}`;
+      const quantity = 1 + (i % 9);
+      const put = await this.click(() => client.put(`/api/cart/${item}`, { quantity }));
+      if (put.status === 200) written[item] = quantity;
+      else this.faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
+      const read = await this.click(() => client.get('/api/cart'));
+      const seen = read.status === 200 ? read.json<Cart>().items : {};
+      if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
+        this.faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
+      const me = await this.click(() => client.get('/api/me'));
+      if (me.status !== 200) this.faults.push(`me ${me.status} on ${me.server}`);
+      await sleep(60);
+    }
+    return client;
+  }
+
+  /** Expects sixty more requests without a fault; the first fault ends the traffic. */
+  async expectGoesOn(): Promise<void> {
+    const before = this.requests;
+    while (this.requests < before + 60) await sleep(50);
+    if (this.faults.length > 0) this.isOver = true;
+    expect(this.faults).toEqual([]);
   }
 }
 
