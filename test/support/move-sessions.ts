@@ -1,4 +1,4 @@
-// A live site moves its sessions from one method to another and back, server by server, while people use it.
+// A live site moves its sessions from one method to another and back, server by server, while users work on it.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
@@ -29,12 +29,42 @@ export async function moveThereAndBack(from: string, to: string): Promise<void> 
   }
 }
 
-/** People who click one thing after the other, and what they have to complain of. */
-class Crowd {
+async function move(stack: Stack, from: string, to: string): Promise<void> {
+  const { url, servers } = stack;
+  const traffic = new Traffic(url);
+  const users = Array.from({ length: 5 }, () => traffic.useSite());
+  // A user who signed out before must stay so in every phase.
+  const left = new Client(url);
+  await register(left);
+  const copy = left.copy();
+  await left.post('/api/logout');
+
+  for (const settings of [...steps(from, to), ...steps(to, from)]) {
+    for (const server of servers) {
+      server.configure(settings);
+      await server.stop();
+      await server.start();
+    }
+    await traffic.expectGoesOn();
+    expect((await traffic.click(() => copy.get('/api/me'))).status).toBe(401);
+  }
+  traffic.isOver = true;
+  // Servers that come and go under load may ask for patience; never often.
+  expect(traffic.refused).toBeLessThan(traffic.requests / 20);
+  const clients = await Promise.all(users);
+  expect(traffic.faults).toEqual([]);
+  for (const server of servers) {
+    const me = await clients[0].get(`${server.url}/api/me`);
+    expect([me.status, me.json<{ session: { method: string } }>().session.method]).toEqual([200, from]);
+  }
+}
+
+/** Users who click, one click after the other, and what went wrong for them. */
+class Traffic {
   isOver = false;
-  readonly faults: string[] = [];
   requests = 0;
   refused = 0;
+  readonly faults: string[] = [];
 
   constructor(private readonly url: string) {}
 
@@ -49,12 +79,20 @@ class Crowd {
     }
   }
 
-  async person(): Promise<Client> {
+  async useSite(): Promise<Client> {
     const client = new Client(this.url);
     await register(client);
     const written: Record<string, number> = {};
     for (let i = 0; !this.isOver; i++) {
-      await this.change(client, written, `item${i % 10}`, 1 + (i % 9));
+      const item = `item${i % 10}`;
+      const quantity = 1 + (i % 9);
+      const put = await this.click(() => client.put(`/api/cart/${item}`, { quantity }));
+      if (put.status === 200) written[item] = quantity;
+      else this.faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
+      const read = await this.click(() => client.get('/api/cart'));
+      const seen = read.status === 200 ? read.json<Cart>().items : {};
+      if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
+        this.faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
       const me = await this.click(() => client.get('/api/me'));
       if (me.status !== 200) this.faults.push(`me ${me.status} on ${me.server}`);
       await sleep(60);
@@ -62,47 +100,12 @@ class Crowd {
     return client;
   }
 
-  private async change(client: Client, written: Record<string, number>, item: string, quantity: number): Promise<void> {
-    const put = await this.click(() => client.put(`/api/cart/${item}`, { quantity }));
-    if (put.status === 200) written[item] = quantity;
-    else this.faults.push(`write ${put.status} on ${put.server}: ${put.text}`);
-    const read = await this.click(() => client.get('/api/cart'));
-    const seen = read.status === 200 ? read.json<Cart>().items : {};
-    if (JSON.stringify(sorted(seen)) !== JSON.stringify(sorted(written)))
-      this.faults.push(`read ${read.status} on ${read.server}: ${read.text}, not ${JSON.stringify(written)}`);
-  }
-}
-
-async function move({ url, servers }: Stack, from: string, to: string): Promise<void> {
-  const crowd = new Crowd(url);
-  const people = Array.from({ length: 5 }, () => crowd.person());
-  // Somebody who signed out before must stay so in every phase.
-  const left = new Client(url);
-  await register(left);
-  const thief = left.copy();
-  await left.post('/api/logout');
-
-  const roll = async (settings: Record<string, string>) => {
-    for (const server of servers) {
-      server.configure(settings);
-      await server.stop();
-      await server.start();
-    }
-    const before = crowd.requests;
-    while (crowd.requests < before + 60) await sleep(50);
-    if (crowd.faults.length > 0) crowd.isOver = true;
-    expect(crowd.faults).toEqual([]);
-    expect((await crowd.click(() => thief.get('/api/me'))).status).toBe(401);
-  };
-  for (const settings of [...steps(from, to), ...steps(to, from)]) await roll(settings);
-  crowd.isOver = true;
-  // Servers that come and go under load may ask for patience; never often.
-  expect(crowd.refused).toBeLessThan(crowd.requests / 20);
-  const clients = await Promise.all(people);
-  expect(crowd.faults).toEqual([]);
-  for (const server of servers) {
-    const me = await clients[0].get(`${server.url}/api/me`);
-    expect([me.status, me.json<{ session: { method: string } }>().session.method]).toEqual([200, from]);
+  /** Expects sixty more requests without a fault; the first fault ends the traffic. */
+  async expectGoesOn(): Promise<void> {
+    const before = this.requests;
+    while (this.requests < before + 60) await sleep(50);
+    if (this.faults.length > 0) this.isOver = true;
+    expect(this.faults).toEqual([]);
   }
 }
 

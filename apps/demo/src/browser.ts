@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000;
 export class Browser {
   private readonly cookies = new Map<string, string>();
 
-  /** The same cookies in another hand. */
+  /** A second browser with the same cookies. */
   copy(): Browser {
     const copy = new Browser();
     for (const [name, value] of this.cookies) copy.cookies.set(name, value);

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 import type { Cost, Costs } from './cost.js';
 import type { Report } from './report.js';
-import { storeOf } from './victims.js';
+import { storeOf } from './kill-targets.js';
 import type { WalkResult } from './walk.js';
 
 /** One method's row. */

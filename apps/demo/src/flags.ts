@@ -1,7 +1,7 @@
 // The demo's command line: read, checked, explained.
 import { parseArgs } from 'node:util';
 import type { Topology } from '@roam/local-stack';
-import { serverNames } from './ways.js';
+import { serverNames } from './method-variants.js';
 
 export interface DemoFlags {
   readonly method: string;
@@ -115,9 +115,9 @@ function directionFaults(direction: string, servers: number): string[] {
   const names = /^one-way:(.+)$/.exec(direction)?.[1]?.split(',');
   if (!names) return [`--direction must be both-ways or one-way:NAME[,NAME…], not "${direction}"`];
   const known = serverNames(servers);
-  const strangers = names.filter((name) => !known.includes(name));
-  if (strangers.length > 0)
-    return [`--direction names ${strangers.join(', ')}, but the web servers are ${known.join(', ')}`];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    return [`--direction names ${unknown.join(', ')}, but the web servers are ${known.join(', ')}`];
   return new Set(names).size < names.length ? [`--direction names the same web server twice: "${direction}"`] : [];
 }
 

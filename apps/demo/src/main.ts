@@ -7,11 +7,11 @@ import { resolve } from 'node:path';
 import { compare, comparisonTable, rowOf, type Comparison, type Row } from './comparison.js';
 import { maxPathBytes, openControl } from './control.js';
 import { costsOf, type Costs } from './cost.js';
-import { answersHttp, keepAlive } from './keep-alive.js';
 import { FlagError, HELP, parseFlags, type DemoFlags } from './flags.js';
-import { waysToShare, type Way } from './ways.js';
+import { methodVariants, type MethodVariant } from './method-variants.js';
 import { table, type Report, type Step } from './report.js';
 import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
+import { answersHttp, supervise } from './supervise.js';
 import { walk, type WalkResult } from './walk.js';
 
 /** Read by `npm run admin`, so that it works beside the demo. */
@@ -20,7 +20,7 @@ const ADMIN_SETTINGS = '.roam/demo.env';
 /** How often the leader is looked for. Milliseconds. */
 const LOOK_MS = 1_000;
 
-/** Where the web servers pass on what is pressed on their page; none where its path is too long for a socket. */
+/** Where the web servers pass on what is pressed on their page; not used when the path is too long for a socket. */
 const controlPath = resolve(`.roam/control/${process.pid}`);
 const hasControl = Buffer.byteLength(controlPath) <= maxPathBytes;
 
@@ -30,7 +30,7 @@ function say(message: string): void {
 }
 
 let stack: Stack | undefined;
-let stopKeeping: (() => Promise<void>) | undefined;
+let stopSupervising: (() => Promise<void>) | undefined;
 let closeControl: (() => void) | undefined;
 let ending = false;
 
@@ -39,7 +39,7 @@ async function end(code: number, flags: DemoFlags): Promise<never> {
   if (ending || !stack) process.exit(code);
   ending = true;
   closeControl?.();
-  await stopKeeping?.();
+  await stopSupervising?.();
   await stack.stop();
   removeFile(flags.state);
   removeFile(ADMIN_SETTINGS);
@@ -62,13 +62,13 @@ function where({ name, pid, container }: StackProcess): string {
   return container === undefined ? `${name} (pid ${pid})` : `${name} (container ${container})`;
 }
 
-/** What the walk killed is started again, so that whoever goes on to use the site finds it whole. */
+/** What the walk killed is started again before the site is used further. */
 async function restore({ killed, report }: WalkResult, running: Stack, flags: DemoFlags): Promise<void> {
   await Promise.all(
-    killed.map(async (victim) => {
-      say(`restoring ${victim.name}`);
-      await victim.start();
-      say(`${victim.name} is restored`);
+    killed.map(async (target) => {
+      say(`restoring ${target.name}`);
+      await target.start();
+      say(`${target.name} is restored`);
     }),
   );
   await writeState(running, report.method, flags);
@@ -76,7 +76,7 @@ async function restore({ killed, report }: WalkResult, running: Stack, flags: De
 
 /** Starts the stack with this session method and walks a user across it. */
 async function walkOn(
-  { label, method, direction = 'both-ways' }: Way,
+  { label, method, direction = 'both-ways' }: MethodVariant,
   flags: DemoFlags,
   before?: (running: Stack) => Promise<void>,
 ): Promise<WalkResult> {
@@ -104,17 +104,17 @@ async function walkAll(flags: DemoFlags): Promise<{ last: WalkResult; comparison
   const reports: Report[] = [];
   const rows: Row[] = [];
   let last: WalkResult | undefined;
-  const ways = waysToShare(flags.servers);
-  for (const way of ways) {
-    say(`method ${way.label}, ${rows.length + 1} of ${ways.length}`);
+  const variants = methodVariants(flags.servers);
+  for (const variant of variants) {
+    say(`method ${variant.label}, ${rows.length + 1} of ${variants.length}`);
     await stack?.stop();
     stack = undefined;
     let costs: Costs | undefined;
-    last = await walkOn(way, flags, async (running) => {
-      costs = await costsOf(running, way.method);
+    last = await walkOn(variant, flags, async (running) => {
+      costs = await costsOf(running, variant.method);
     });
     reports.push(last.report);
-    rows.push(rowOf(last, costs!, way.label));
+    rows.push(rowOf(last, costs!, variant.label));
     if (!last.report.ok) stdout.write(table(last.report, stdout.isTTY));
   }
   return { last: last!, comparison: compare(reports, rows) };
@@ -157,7 +157,7 @@ async function run(flags: DemoFlags): Promise<void> {
   stdout.write(`  databases  ${running.databases.nodes.map(where).join(', ')}\n`);
   stdout.write(`  state      ${flags.state}\n`);
   stdout.write('Kill any of these processes and keep using the site. Press Ctrl-C to stop everything.\n');
-  stopKeeping = keepAlive({
+  stopSupervising = supervise({
     process: running.nginx,
     answers: answersHttp(`${running.url}/healthz`),
     onRestart: (reason) => say(`nginx ${reason}: restarting it`),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Stack } from '@roam/local-stack';
 import { Browser, type Answer } from './browser.js';
 import type { Report, Step } from './report.js';
-import { victimsOf, type Victim } from './victims.js';
+import { killTargetsOf, type KillTarget } from './kill-targets.js';
 
 export interface WalkOptions {
   readonly method: string;
@@ -15,10 +15,10 @@ export interface WalkOptions {
 
 export interface WalkResult {
   readonly report: Report;
-  /** What `kill` has killed, for whoever wants it back. */
-  readonly killed: readonly Victim[];
-  /** Of what was killed, what nobody missed. */
-  readonly survived: ReadonlySet<Victim['kind']>;
+  /** What `kill` has killed, to be started again. */
+  readonly killed: readonly KillTarget[];
+  /** The kinds whose loss failed no step. */
+  readonly survived: ReadonlySet<KillTarget['kind']>;
 }
 
 /** What a sealed cookie may live on (see the method's documentation). */
@@ -26,7 +26,7 @@ const LOGOUT_WITHIN_MS = 1000;
 /** Requests through nginx after each kill. */
 const REQUESTS_AFTER_KILL = 10;
 
-interface Place {
+interface Target {
   readonly name: string;
   readonly url: string;
 }
@@ -39,8 +39,8 @@ export async function walk(stack: Stack, options: WalkOptions): Promise<WalkResu
 class Walk {
   private readonly browser = new Browser();
   private readonly steps: Step[] = [];
-  private readonly killed: Victim[] = [];
-  private readonly survived = new Set<Victim['kind']>();
+  private readonly killed: KillTarget[] = [];
+  private readonly survived = new Set<KillTarget['kind']>();
   /** What the site has acknowledged: must be seen on every server from then on. */
   private cart: Record<string, number> = {};
   private reLogins = 0;
@@ -71,9 +71,9 @@ class Walk {
     }
     await this.sessions(second);
 
-    const thief = this.browser.copy();
+    const copy = this.browser.copy();
     await this.logout(last);
-    for (const server of servers) await this.refused(server, thief);
+    for (const server of servers) await this.refused(server, copy);
 
     // A visitor's cart goes along when the visitor logs in.
     await this.put(first, 'put-before-login', false);
@@ -88,19 +88,19 @@ class Walk {
     return { report: { ok, method: this.options.method, steps, reLogins, lostWrites }, killed, survived };
   }
 
-  private async register(at: Place): Promise<void> {
+  private async register(at: Target): Promise<void> {
     const answer = await this.browser.request('POST', `${at.url}/api/register`, this.account);
     this.note('register', at, answer, answer.status === 201, answer.status === 201);
   }
 
-  private async login(at: Place): Promise<void> {
+  private async login(at: Target): Promise<void> {
     const { email, password } = this.account;
     const answer = await this.browser.request('POST', `${at.url}/api/login`, { email, password });
     this.note('log in', at, answer, answer.status === 200, answer.status === 200);
   }
 
   /** The very next request, on another server: it must know the user. */
-  private async me(at: Place): Promise<void> {
+  private async me(at: Target): Promise<void> {
     const answer = await this.browser.request('GET', `${at.url}/api/me`);
     const known = this.isUser(answer);
     if (answer.status === 401) this.reLogins++;
@@ -108,16 +108,16 @@ class Walk {
   }
 
   /** A copy of the cookies from before the logout opens nothing any more, at once or after what the method needs. */
-  private async refused(at: Place, thief: Browser): Promise<void> {
+  private async refused(at: Target, copy: Browser): Promise<void> {
     const end = Date.now() + LOGOUT_WITHIN_MS;
     let answer: Answer;
     do {
-      answer = await thief.request('GET', `${at.url}/api/me`);
+      answer = await copy.request('GET', `${at.url}/api/me`);
     } while (answer.status !== 401 && this.options.method === 'cookie' && Date.now() < end);
     this.note('logged out everywhere', at, answer, answer.status === 200, answer.status === 401);
   }
 
-  private async put(at: Place, item: string, loggedIn = true): Promise<void> {
+  private async put(at: Target, item: string, loggedIn = true): Promise<void> {
     const quantity = Object.keys(this.cart).length + 1;
     const answer = await this.browser.request('PUT', `${at.url}/api/cart/${item}`, { quantity });
     if (answer.status === 200) this.cart[item] = quantity;
@@ -125,7 +125,7 @@ class Walk {
     this.note(`put ${item} into the cart`, at, answer, known, answer.status === 200 && known === loggedIn);
   }
 
-  private async readCart(at: Place): Promise<void> {
+  private async readCart(at: Target): Promise<void> {
     const answer = await this.browser.request('GET', `${at.url}/api/cart`);
     const seen = itemsOf(answer.body);
     const lost = answer.status === 200 ? Object.keys(this.cart).filter((item) => seen[item] !== this.cart[item]) : [];
@@ -138,7 +138,7 @@ class Walk {
     this.note(name, at, answer, known, answer.status === 200 && lost.length === 0 && known);
   }
 
-  private async sessions(at: Place): Promise<void> {
+  private async sessions(at: Target): Promise<void> {
     const answer = await this.browser.request('GET', `${at.url}/api/sessions`);
     // 501: a method that cannot list them says so.
     const current =
@@ -153,7 +153,7 @@ class Walk {
     );
   }
 
-  private async logout(at: Place): Promise<void> {
+  private async logout(at: Target): Promise<void> {
     const answer = await this.browser.request('POST', `${at.url}/api/logout`, {});
     const gone = answer.status === 204;
     if (gone) this.cart = {};
@@ -161,27 +161,27 @@ class Walk {
   }
 
   /** Through nginx the walk goes on as if nothing had happened, also when the server dies that took the login. */
-  private async kill(loginServer: Place): Promise<void> {
+  private async kill(loginServer: Target): Promise<void> {
     const nginx = { name: 'nginx', url: this.stack.url };
-    for (const victim of await victimsOf(this.stack, this.options.method, loginServer.name)) {
+    for (const target of await killTargetsOf(this.stack, this.options.method, loginServer.name)) {
       const start = performance.now();
-      await victim.kill();
-      this.killed.push(victim);
+      await target.kill();
+      this.killed.push(target);
       const ms = Math.round((performance.now() - start) * 10) / 10;
-      this.add({ name: victim.deed, server: victim.name, status: null, loggedIn: true, ms, ok: true });
+      this.add({ name: target.action, server: target.name, status: null, loggedIn: true, ms, ok: true });
       const from = this.steps.length;
       for (let i = 1; i <= REQUESTS_AFTER_KILL; i += 2) {
-        await this.put(nginx, `after-${victim.name.replace(' ', '')}-${i}`);
+        await this.put(nginx, `after-${target.name.replace(' ', '')}-${i}`);
         await this.readCart(nginx);
         // Spread over the seconds in which the others notice.
         await sleep(100);
       }
-      if (this.steps.slice(from).every((step) => step.ok)) this.survived.add(victim.kind);
+      if (this.steps.slice(from).every((step) => step.ok)) this.survived.add(target.kind);
     }
   }
 
   /** Asks the same server whether it knows the user; a "no" that should be a "yes" counts as a login lost. */
-  private async isKnown(at: Place, expected: boolean): Promise<boolean> {
+  private async isKnown(at: Target, expected: boolean): Promise<boolean> {
     const answer = await this.browser.request('GET', `${at.url}/api/me`);
     if (expected && answer.status === 401) this.reLogins++;
     return this.isUser(answer);
@@ -191,7 +191,7 @@ class Walk {
     return status === 200 && (body as { user?: { email?: unknown } }).user?.email === this.account.email;
   }
 
-  private note(name: string, at: Place, { status, server, ms }: Answer, loggedIn: boolean, ok: boolean): void {
+  private note(name: string, at: Target, { status, server, ms }: Answer, loggedIn: boolean, ok: boolean): void {
     this.add({ name, server: server ?? at.name, status, loggedIn, ms, ok });
   }
 

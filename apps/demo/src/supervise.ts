@@ -1,13 +1,13 @@
-// Starts a program of the stack again when it dies or answers nobody any more, as Docker does in docker-compose.yml.
+// Starts a program of the stack again when it dies or does not answer any more, as Docker does in docker-compose.yml.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StackProcess } from '@roam/local-stack';
 
 const lookEveryMs = 250;
-/** Longer than any request takes: whoever answers nothing for this long stands still. */
+/** Longer than any request takes: a program that answers nothing for this long stands still. */
 const answerWithinMs = 5_000;
 
-/** What is kept alive, and how it shows that it lives. */
-export interface Kept {
+/** What is supervised, and how it shows that it lives. */
+export interface Supervised {
   readonly process: Pick<StackProcess, 'name' | 'kill' | 'start'>;
   /** Resolves false when nothing listens there, true for any answer; the signal aborts it. */
   readonly answers: (signal: AbortSignal) => Promise<boolean>;
@@ -15,7 +15,7 @@ export interface Kept {
 }
 
 /** Returns how to stop that; resolves when a restart under way is over. */
-export function keepAlive({ process, answers, onRestart }: Kept): () => Promise<void> {
+export function supervise({ process, answers, onRestart }: Supervised): () => Promise<void> {
   const stopped = new AbortController();
   const look = async () => {
     const late = AbortSignal.timeout(answerWithinMs);

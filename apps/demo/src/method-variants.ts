@@ -1,6 +1,6 @@
-// The ways to share sessions that `--method all` tries, one row of its table each.
+// The session methods that `--method all` tries, `sync` in both directions: one row of its table each.
 
-export interface Way {
+export interface MethodVariant {
   /** The name of its row. */
   readonly label: string;
   readonly method: string;
@@ -14,7 +14,7 @@ export function serverNames(count: number): string[] {
 }
 
 /** A successor takes over only where a majority goes on: of two web servers, the one that follows is killed. */
-export function waysToShare(servers: number): readonly Way[] {
+export function methodVariants(servers: number): readonly MethodVariant[] {
   const direction = `one-way:${servers < 3 ? 'web1' : serverNames(servers).join()}`;
   return [
     { label: 'cookie', method: 'cookie' },
