@@ -66,11 +66,11 @@ describe('the stack in containers', () => {
     logged(async () => {
       const servers = await stack.webServers();
       const person = await registered();
-      const thief = person.copy();
-      expect((await thief.get('/api/me')).status).toBe(200);
+      const stolen = person.copy();
+      expect((await stolen.get('/api/me')).status).toBe(200);
       expect((await person.post('/api/logout')).status).toBe(204);
       expect([...person.cookies.keys()].filter((name) => name !== 'csrf')).toEqual([]);
-      for (const name of servers) expect((await thief.get(`/_server/${name}/api/me`)).status).toBe(401);
+      for (const name of servers) expect((await stolen.get(`/_server/${name}/api/me`)).status).toBe(401);
     }),
   );
 
@@ -233,10 +233,10 @@ describe('the stack in containers', () => {
           expect((await person.put(`/_server/${name}/api/cart/${name}`, { quantity: 1 })).status).toBe(200);
         }
         expect(Object.keys((await person.get('/api/cart')).json<Cart>().items).sort()).toEqual([...servers].sort());
-        const thief = person.copy();
+        const stolen = person.copy();
         expect((await person.post('/api/logout')).status).toBe(204);
         for (const name of servers)
-          await until(async () => (await thief.get(`/_server/${name}/api/me`)).status === 401, 'the logout', 2000);
+          await until(async () => (await stolen.get(`/_server/${name}/api/me`)).status === 401, 'the logout', 2000);
       }
       await stack.up();
     }),

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { leaderOf, startStack, type Stack, type WebServer } from '@roam/local-stack';
 import { Client } from '../support/browser.js';
-import { isBusy, isRefused } from '../support/come-again.js';
+import { isBusy, isRefused } from '../support/retry-refused.js';
 import { concurrently } from '../support/concurrently.js';
 import { register } from '../support/people.js';
 import { until } from '../support/until.js';
@@ -81,8 +81,8 @@ describe.each(rows)('sessions by $name', ({ method, order, merges, lists, withou
   }, 180_000);
   afterAll(() => stack?.stop());
 
-  /** Whoever is refused while nothing is down met a server that stood still, and comes again. */
-  const newClient = (comesAgain = isRefused) => new Client(stack.url, { comesAgain });
+  /** A request that is refused while nothing is down met a server that was paused for a moment, and is retried. */
+  const newClient = (retryOn = isRefused) => new Client(stack.url, { retryOn });
   const me = (client: Client, at: string) => client.get(`${at}/api/me`);
   const cart = async (client: Client, at: string) => (await client.get(`${at}/api/cart`)).json<Cart>().items;
   /** The web server that leads, as one that can be asked says. */
@@ -158,10 +158,10 @@ describe.each(rows)('sessions by $name', ({ method, order, merges, lists, withou
     for (let round = 0; round < 5; round++) {
       const client = newClient();
       await register(client, web[round % 3]);
-      const thief = client.copy();
-      for (const at of web) expect((await me(thief, at)).status).toBe(200);
+      const stolen = client.copy();
+      for (const at of web) expect((await me(stolen, at)).status).toBe(200);
       expect((await client.post(`${web[(round + 1) % 3]}/api/logout`)).status).toBe(204);
-      await expectDead(thief);
+      await expectDead(stolen);
     }
   });
 
@@ -240,9 +240,9 @@ describe.each(rows)('sessions by $name', ({ method, order, merges, lists, withou
           expect((await me(client, stack.url)).status).toBe(200);
           await sleep(50);
         }
-        const thief = client.copy();
+        const stolen = client.copy();
         expect((await client.post(`${stack.url}/api/logout`)).status).toBe(204);
-        await expectDead(thief);
+        await expectDead(stolen);
       } finally {
         await database.start();
       }

@@ -4,7 +4,7 @@ import { startStack, type Database, type Stack } from '@roam/local-stack';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeadlineClock } from '../../libs/mysql-cluster/src/deadline-clock.js';
 import { Client, type Answer } from '../support/browser.js';
-import { isBusy } from '../support/come-again.js';
+import { isBusy } from '../support/retry-refused.js';
 import { register } from '../support/people.js';
 import { until } from '../support/until.js';
 

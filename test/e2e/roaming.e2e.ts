@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { Client } from '../support/browser.js';
-import { isRefused } from '../support/come-again.js';
+import { isRefused } from '../support/retry-refused.js';
 import { concurrently } from '../support/concurrently.js';
 import { killDatabase, killServer } from '../faults/nemeses.js';
 import { Scene } from '../faults/scene.js';
@@ -32,8 +32,8 @@ interface Device {
   current: boolean;
 }
 
-/** Nothing is down in these tests: whoever is refused met a server that stood still, and comes again. */
-const newClient = () => new Client(stack.url, { comesAgain: isRefused });
+/** Nothing is down in these tests: a refused request met a server that was paused for a moment, and is retried. */
+const newClient = () => new Client(stack.url, { retryOn: isRefused });
 const me = (client: Client, at = stack.url) => client.get(`${at}/api/me`);
 const put = (client: Client, item: string, quantity: number, at: string) =>
   client.put(`${at}/api/cart/${item}`, { quantity });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type Answer } from '../support/browser.js';
-import { isRefused } from '../support/come-again.js';
+import { isRefused } from '../support/retry-refused.js';
 import { register } from '../support/people.js';
 import { Poison } from '../support/poison.js';
 import { ServerWatch } from '../support/server-watch.js';
@@ -19,7 +19,7 @@ let client: Client;
 beforeAll(async () => {
   stack = await startStack({ servers: 3, topology: 'single', ...poison.options(turnMs) });
   watch = new ServerWatch(stack);
-  client = new Client(stack.url, { comesAgain: isRefused });
+  client = new Client(stack.url, { retryOn: isRefused });
   await register(client);
 }, 120_000);
 afterAll(async () => {

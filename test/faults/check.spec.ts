@@ -6,7 +6,7 @@ import { brokenStores, slowed, WholeStore, type StoreOnMemory } from '@roam/sess
 import { check, explain, strict, type Violation } from './check.js';
 import { Crowd } from './crowd.js';
 import type { Operation } from './history.js';
-import { stillNeeded } from './settled.js';
+import { stillNeeded } from './still-needed.js';
 import { startSmallSite } from './small-site.js';
 
 let clock = 0;

@@ -5,7 +5,7 @@ import { concurrently } from '../support/concurrently.js';
 import type { Promises } from './check.js';
 import type { Operation } from './history.js';
 import { generator } from './random.js';
-import { stillNeeded } from './settled.js';
+import { stillNeeded } from './still-needed.js';
 import { VirtualUser } from './virtual-user.js';
 
 export interface CrowdOptions {

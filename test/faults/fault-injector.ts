@@ -4,9 +4,9 @@ import type { Operation } from './history.js';
 import { generator } from './random.js';
 import type { Fault, Scene } from './scene.js';
 
-/** A fault begins so long after the last one did, or when all is whole again, whichever is later. */
+/** A fault begins so long after the last one did, or when all has recovered, whichever is later. */
 const FAULT_EVERY_MS = 20_000;
-/** Requests that fail because of a fault may end so long after all is whole. */
+/** Requests that fail because of a fault may end so long after all has recovered. */
 const AFTERMATH_MS = 1_500;
 
 interface Injected {
@@ -18,8 +18,8 @@ interface Injected {
 export class FaultInjector {
   /** How often each fault was done. */
   readonly done: Record<string, number> = {};
-  /** Milliseconds from the end of a fault until everything was whole again, the longest. */
-  wholeAfter = 0;
+  /** Milliseconds from the end of a fault until everything had recovered, the longest. */
+  recoveredAfter = 0;
   private readonly injected: Injected[] = [];
   private readonly random: () => number;
 
@@ -41,14 +41,14 @@ export class FaultInjector {
       this.injected.push(now);
       let over: number;
       try {
-        await fault.strike(this.scene, round);
+        await fault.inject(this.scene, round);
         over = performance.now();
-        await this.scene.untilWhole();
+        await this.scene.untilRecovered();
       } catch (error) {
         throw new Error(`${fault.name} could not be done and undone: ${String(error)}`, { cause: error });
       }
       now.ended = performance.now();
-      this.wholeAfter = Math.max(this.wholeAfter, Math.round(now.ended - over));
+      this.recoveredAfter = Math.max(this.recoveredAfter, Math.round(now.ended - over));
       this.done[fault.name] = (this.done[fault.name] ?? 0) + 1;
       await sleep(Math.max(AFTERMATH_MS, Math.min(now.begun + FAULT_EVERY_MS, end) - performance.now()));
     }

@@ -22,7 +22,7 @@ export function failed({ via, status }: Operation): boolean {
   return via === 'nginx' && (status === undefined || status >= 500 || status === 409 || status === 429);
 }
 
-/** @param history what was sent while the fault lasted, and until all was whole again */
+/** @param history what was sent while the fault lasted, and until all had recovered */
 export function figuresOf(history: readonly Operation[]): Figures {
   const through = history.filter(({ via }) => via === 'nginx');
   const failures = through.filter(failed);

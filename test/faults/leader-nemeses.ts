@@ -30,12 +30,12 @@ async function chosen(scene: Scene, role: 'leader' | 'follower'): Promise<WebSer
 const fault = (
   name: string,
   role: 'leader' | 'follower',
-  strike: (server: WebServer, scene: Scene) => Promise<void>,
+  inject: (server: WebServer, scene: Scene) => Promise<void>,
 ): Fault => ({
   name,
-  strike: async (scene) => {
+  inject: async (scene) => {
     const server = await chosen(scene, role);
-    await away(scene, server, () => strike(server, scene));
+    await away(scene, server, () => inject(server, scene));
   },
   longestWait: LONGEST_WAIT_MS,
   ...(role === 'leader' && { mayFail }),

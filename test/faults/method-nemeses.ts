@@ -16,7 +16,7 @@ const CLOCKS_APART_MS = 300_000;
 /** Both sides go on, and say 503 where only the other side can know: see docs/sync.md. */
 export const cutBetweenServers: Fault = {
   name: 'cut the web servers off each other',
-  strike: async ({ stack: { links, servers } }, round) => {
+  inject: async ({ stack: { links, servers } }, round) => {
     const one = pick(servers, round).name;
     const others = servers.map(({ name }) => name).filter((name) => name !== one);
     const ways = others.flatMap((other) => [links.between(one, other), links.between(other, one)]);
@@ -31,7 +31,7 @@ export const cutBetweenServers: Fault = {
 /** It leaves in good order, comes back with an empty memory, and has to be given everything. */
 export const leaveAndJoin: Fault = {
   name: 'a peer leaves and joins',
-  strike: (scene, round) => {
+  inject: (scene, round) => {
     const server = pick(scene.stack.servers, round);
     return away(scene, server, async () => {
       await server.stop();
@@ -45,7 +45,7 @@ export const leaveAndJoin: Fault = {
 /** Who is signed in does not notice; only logins and accounts need MySQL. */
 export const killDatabases: Fault = {
   name: 'kill -9 all of MySQL',
-  strike: async ({ stack }) => {
+  inject: async ({ stack }) => {
     await killAll(stack);
     await sleep(LASTS_MS);
     await Promise.all(stack.databases.nodes.map((node) => node.start()));
@@ -64,7 +64,7 @@ export const loseRevocationList: Fault = {
 /** One server ahead and one behind, so that the two are as far apart as said. */
 export const shiftClocks: Fault = {
   name: "web servers' clocks 5 minutes apart",
-  strike: async (scene) => {
+  inject: async (scene) => {
     const [ahead, , behind] = scene.stack.servers;
     await restartWith(scene, ahead, CLOCKS_APART_MS / 2);
     await restartWith(scene, behind, -CLOCKS_APART_MS / 2);
@@ -85,10 +85,10 @@ async function restartWith(scene: Scene, server: WebServer, aheadMs: number): Pr
   await sleep(2_000);
 }
 
-/** Its disk has no room: it can be read, and takes no write. @param disks known when it strikes */
+/** Its disk has no room: it can be read, and takes no write. @param disks known when it is injected */
 export const fillMount = (disks: () => readonly string[]): Fault => ({
   name: 'one of two mounts is full',
-  strike: async (_scene, round) => {
+  inject: async (_scene, round) => {
     const filler = join(pick(disks(), round), 'filler');
     // `dd` fails when there is no room left: that is what is wanted.
     await promisify(execFile)('dd', ['if=/dev/zero', `of=${filler}`, 'bs=4096']).catch(() => undefined);
@@ -98,10 +98,10 @@ export const fillMount = (disks: () => readonly string[]): Fault => ({
   longestWait: 1_500,
 });
 
-/** The file server stops: all web servers are left with the other one. @param mounts known when it strikes */
+/** The file server stops: all web servers are left with the other one. @param mounts known when it is injected */
 export const hangMount = (mounts: () => readonly Pick<StackProcess, 'freeze' | 'thaw'>[]): Fault => ({
   name: 'one of two mounts hangs 15 s',
   // Whoever asks for a file on it waits until it goes on, as with a dead NFS server behind a hard mount.
-  strike: (_scene, round) => freezeAndThaw(pick(mounts(), round)),
+  inject: (_scene, round) => freezeAndThaw(pick(mounts(), round)),
   longestWait: 1_500,
 });

@@ -39,19 +39,19 @@ export async function freezeAndThaw(victim: Pick<StackProcess, 'freeze' | 'thaw'
 
 export const killDatabase: Fault = {
   name: 'kill -9 a MySQL node',
-  strike: ({ stack }, round) => killAndRestart(pick(stack.databases.nodes, round)),
+  inject: ({ stack }, round) => killAndRestart(pick(stack.databases.nodes, round)),
   longestWait: 1_000,
 };
 
 export const freezeDatabase: Fault = {
   name: 'freeze a MySQL node 15 s, thaw',
-  strike: ({ stack }, round) => freezeAndThaw(pick(stack.databases.nodes, round)),
+  inject: ({ stack }, round) => freezeAndThaw(pick(stack.databases.nodes, round)),
   longestWait: 2_000,
 };
 
 export const killServer: Fault = {
   name: 'kill -9 a web server',
-  strike: (scene, round) => {
+  inject: (scene, round) => {
     const server = pick(scene.stack.servers, round);
     return away(scene, server, () => killAndRestart(server));
   },
@@ -60,7 +60,7 @@ export const killServer: Fault = {
 
 export const freezeServer: Fault = {
   name: 'freeze a web server 15 s, thaw',
-  strike: (scene, round) => {
+  inject: (scene, round) => {
     const server = pick(scene.stack.servers, round);
     return away(scene, server, () => freezeAndThaw(server));
   },
@@ -70,7 +70,7 @@ export const freezeServer: Fault = {
 /** Only what was sent while it was down may fail. */
 export const killNginx: Fault = {
   name: 'kill -9 nginx',
-  strike: async ({ stack: { nginx } }) => {
+  inject: async ({ stack: { nginx } }) => {
     await nginx.kill();
     await nginx.start();
   },
@@ -80,7 +80,7 @@ export const killNginx: Fault = {
 
 export const rollingRestart: Fault = {
   name: 'rolling restart of all web servers',
-  strike: async (scene) => {
+  inject: async (scene) => {
     for (const server of scene.stack.servers) {
       await away(scene, server, async () => {
         await server.stop();

@@ -10,7 +10,7 @@ const LASTS_MS = 10_000;
 /** It still hears nginx, and nobody else: it has to see by itself that it must not serve. */
 export const cutServer: Fault = {
   name: 'cut one web server off the other servers and the databases',
-  strike: (scene, round) => {
+  inject: (scene, round) => {
     const server = pick(scene.stack.servers, round);
     return away(scene, server, () => cutOff(server, scene));
   },
@@ -27,7 +27,7 @@ export async function cutOff(server: WebServer, scene: Scene): Promise<void> {
     await links.heal();
   }
   // Nobody is sent past nginx to a server that is still away.
-  await scene.untilWhole();
+  await scene.untilRecovered();
 }
 
 async function isRefused(url: string): Promise<boolean> {
@@ -41,7 +41,7 @@ async function isRefused(url: string): Promise<boolean> {
 
 export const cutDatabase: Fault = {
   name: 'cut one MySQL node off the other two',
-  strike: async ({ stack }, round) => {
+  inject: async ({ stack }, round) => {
     const node = pick(stack.databases.nodes, round);
     await node.cut();
     await sleep(LASTS_MS);
@@ -52,7 +52,7 @@ export const cutDatabase: Fault = {
 
 export const slowDatabase: Fault = {
   name: 'a MySQL node that answers 200 ms late',
-  strike: async ({ stack }, round) => {
+  inject: async ({ stack }, round) => {
     const links = stack.links.of(pick(stack.databases.nodes, round).name);
     links.delay(200);
     await sleep(LASTS_MS);
@@ -63,7 +63,7 @@ export const slowDatabase: Fault = {
 
 export const holdDatabase: Fault = {
   name: 'a MySQL node that is 5 s behind',
-  strike: async ({ stack }, round) => {
+  inject: async ({ stack }, round) => {
     const release = await holdApplier(pick(stack.databases.nodes, round));
     await sleep(5_000);
     await release();
@@ -73,7 +73,7 @@ export const holdDatabase: Fault = {
 
 export const useUpConnections: Fault = {
   name: "a MySQL node's connections used up",
-  strike: async ({ stack }, round) => {
+  inject: async ({ stack }, round) => {
     const undo = await exhaustConnections(pick(stack.databases.nodes, round));
     await sleep(LASTS_MS);
     await undo();
@@ -83,7 +83,7 @@ export const useUpConnections: Fault = {
 
 export const fillDisk: Fault = {
   name: "a MySQL node's disk full",
-  strike: async ({ stack }, round) => {
+  inject: async ({ stack }, round) => {
     const node = pick(stack.databases.nodes, round);
     await node.fillDisk();
     await sleep(LASTS_MS);

@@ -39,21 +39,21 @@ async function away(stack: Stack): Promise<void> {
 
 export const allDownDeny: Fault = {
   name: 'all MySQL nodes down 20 s, deny',
-  strike: ({ stack }) => away(stack),
+  inject: ({ stack }) => away(stack),
   longestWait: 1_000,
   mayFail: isRefusal,
 };
 
 export const allDownReadOnly: Fault = {
   name: 'all MySQL nodes down 20 s, read-only',
-  strike: ({ stack }) => away(stack),
+  inject: ({ stack }) => away(stack),
   longestWait: 1_000,
   mayFail: (operation) => isRefusal(operation) && !isRead(operation),
 };
 
 export const powerCut: Fault = {
   name: 'power cut of all MySQL nodes, restart',
-  strike: async ({ stack }) => {
+  inject: async ({ stack }) => {
     await killAll(stack);
     await startAll(stack);
   },
@@ -65,7 +65,7 @@ export const oneDownDeny: Fault = { ...allDownDeny, name: 'the only MySQL server
 
 /** The node that takes the writes dies: reads go on, writes are refused until one takes them. */
 const killWriter: Omit<Fault, 'name'> = {
-  strike: async ({ stack }) => {
+  inject: async ({ stack }) => {
     const writer = await nodeOf(stack, 'primary');
     await writer.kill();
     await sleep(DOWN_MS);
@@ -83,7 +83,7 @@ export const killSource: Fault = { ...killWriter, name: 'source with replicas, t
 
 export const killReplica: Fault = {
   name: 'source with replicas, a replica killed',
-  strike: async ({ stack }) => killAndRestart(await nodeOf(stack, 'replica')),
+  inject: async ({ stack }) => killAndRestart(await nodeOf(stack, 'replica')),
   longestWait: 1_000,
 };
 

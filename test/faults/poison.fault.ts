@@ -43,7 +43,7 @@ it('requests whose handlers fail where nobody catches it', async () => {
   let watch: ServerWatch | undefined;
   const fault: Fault = {
     name: `${requests} requests whose handlers fail where nobody catches it`,
-    strike: async () => {
+    inject: async () => {
       watch = new ServerWatch(stack);
       const names = Object.keys(kinds);
       const sent: Promise<void>[] = [];

@@ -20,13 +20,14 @@ export function keepFigures(name: string, figures: object): void {
 
 /** One line for people. */
 export function line(outcome: Outcome): string {
-  const { fault, method, rounds, perSecond, requests, failed, refused, longestWait, failingFor, wholeAfter } = outcome;
+  const { fault, method, rounds, perSecond, requests, failed, refused, longestWait, failingFor, recoveredAfter } =
+    outcome;
   return [
     `${method}: ${fault} (worst of ${rounds})`,
     `${requests} requests, ${perSecond}/s`,
     `failed ${failed}${refused > 0 ? ` (${refused} refused with Retry-After)` : ''}${failed > 0 ? ` within ${failingFor} ms` : ''}`,
     `longest wait ${longestWait} ms`,
-    `whole again after ${wholeAfter} ms`,
+    `recovered after ${recoveredAfter} ms`,
     outcome.broken === undefined ? 'nothing lost or undone' : outcome.broken,
   ].join(' · ');
 }

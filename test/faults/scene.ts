@@ -13,7 +13,7 @@ import * as settings from './settings.js';
 export interface Fault {
   readonly name: string;
   /** Does it once and undoes it; `round` counts up, for another victim each time. */
-  readonly strike: (scene: Scene, round: number) => Promise<void>;
+  readonly inject: (scene: Scene, round: number) => Promise<void>;
   /** Milliseconds. */
   readonly longestWait: number;
   /** Failures that are promised to be possible. */
@@ -31,8 +31,8 @@ export interface Outcome extends Figures {
   readonly slowest: readonly string[];
   /** The shortest history that breaks a promise. */
   readonly broken: string | undefined;
-  /** Milliseconds from the end of the fault until everything was whole again. */
-  readonly wholeAfter: number;
+  /** Milliseconds from the end of the fault until everything had recovered. */
+  readonly recoveredAfter: number;
 }
 
 export interface SceneOptions extends Pick<CrowdOptions, 'replays' | 'ends'> {
@@ -60,7 +60,7 @@ export class Scene {
   async run(fault: Fault): Promise<Outcome> {
     const { method, users = 64, perSecond = settings.perSecond } = this.options;
     const crowd = this.crowd({ users, perSecond });
-    const each: (Figures & { wholeAfter: number })[] = [];
+    const each: (Figures & { recoveredAfter: number })[] = [];
     const failures: string[] = [];
     const slowest: string[] = [];
     try {
@@ -70,14 +70,14 @@ export class Scene {
         await sleep(QUIET_MS);
         const before = crowd.history.length;
         const begun = performance.now();
-        await fault.strike(this, round);
+        await fault.inject(this, round);
         const ended = performance.now();
-        await this.untilWhole();
-        const wholeAfter = performance.now() - ended;
+        await this.untilRecovered();
+        const recoveredAfter = performance.now() - ended;
         await sleep(QUIET_MS);
         // Requests are kept when they end: those that were under way at the beginning are among them.
         const during = crowd.history.slice(before);
-        each.push({ ...figuresOf(during), wholeAfter: Math.round(wholeAfter) });
+        each.push({ ...figuresOf(during), recoveredAfter: Math.round(recoveredAfter) });
         const slow = new Slowest();
         slow.see(during);
         slowest.push(...slow.lines(begun).map((each) => `round ${round + 1}: ${each}`));
@@ -91,7 +91,7 @@ export class Scene {
       await crowd.stop();
       crowd.close();
     }
-    const worst = (figure: keyof Figures | 'wholeAfter') => Math.max(...each.map((figures) => figures[figure]));
+    const worst = (figure: keyof Figures | 'recoveredAfter') => Math.max(...each.map((figures) => figures[figure]));
     return {
       fault: fault.name,
       method,
@@ -103,7 +103,7 @@ export class Scene {
       failedReads: worst('failedReads'),
       longestWait: worst('longestWait'),
       failingFor: worst('failingFor'),
-      wholeAfter: worst('wholeAfter'),
+      recoveredAfter: worst('recoveredAfter'),
       failures,
       slowest,
       broken: this.judge(crowd.history, methods[method].promises),
@@ -129,7 +129,7 @@ export class Scene {
   }
 
   /** Resolves when every web server takes traffic, and sees every database, mount and peer as one that can be used. */
-  async untilWhole(): Promise<void> {
+  async untilRecovered(): Promise<void> {
     const end = performance.now() + WHOLE_WITHIN_MS;
     for (;;) {
       const missing = (await Promise.all(this.stack.servers.map((server) => missingOf(server.metricsUrl)))).filter(
@@ -153,7 +153,7 @@ interface Readiness {
   readonly dependencies: { readonly mysql: { readonly nodes: Parts }; readonly sessions: { readonly places: Parts } };
 }
 
-/** What keeps a web server from being whole; undefined when nothing does. */
+/** What has not recovered, as a web server sees it; undefined when everything has. */
 async function missingOf(metricsUrl: string): Promise<string | undefined> {
   try {
     const response = await fetch(`${metricsUrl}/readyz`, { signal: AbortSignal.timeout(1_000) });

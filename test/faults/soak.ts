@@ -36,8 +36,8 @@ export interface SoakOutcome {
   readonly longestWait: number;
   /** How often each fault was done. */
   readonly faults: Readonly<Record<string, number>>;
-  /** Milliseconds from the end of a fault until everything was whole again, the longest. */
-  readonly wholeAfter: number;
+  /** Milliseconds from the end of a fault until everything had recovered, the longest. */
+  readonly recoveredAfter: number;
   /** Requests that were kept at once, for the check: what bounds the memory. */
   readonly mostKept: number;
   /** Megabytes resident of the test itself, the most. */
@@ -81,8 +81,8 @@ export async function soak(options: SoakOptions): Promise<SoakOutcome> {
     await crowd.stop();
     crowd.close();
   }
-  const { done, wholeAfter } = injector;
-  return { method, minutes, seed, users, ...tally.outcome(), faults: done, wholeAfter };
+  const { done, recoveredAfter } = injector;
+  return { method, minutes, seed, users, ...tally.outcome(), faults: done, recoveredAfter };
 }
 
 /** What is counted, one window after the other. */
@@ -126,7 +126,7 @@ class Tally {
     );
   }
 
-  outcome(): Omit<SoakOutcome, 'method' | 'minutes' | 'seed' | 'users' | 'faults' | 'wholeAfter'> {
+  outcome(): Omit<SoakOutcome, 'method' | 'minutes' | 'seed' | 'users' | 'faults' | 'recoveredAfter'> {
     const { sum, failures, slowest, violations, begun } = this;
     return { ...sum, failures, slowest: slowest.lines(begun), violations: [...violations] };
   }

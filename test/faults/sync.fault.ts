@@ -62,7 +62,7 @@ describe('sync', () => {
       };
       await seen();
       await server.start();
-      await scene.untilWhole();
+      await scene.untilRecovered();
       await seen();
       client.close();
     }

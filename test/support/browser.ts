@@ -1,7 +1,7 @@
 // What a browser does between a person and the site, for tests: keeps cookies, says where it comes from, sends JSON.
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { comeAgain } from './come-again.js';
+import { retryRefused } from './retry-refused.js';
 
 export interface Answer {
   readonly status: number;
@@ -20,7 +20,7 @@ export interface ClientOptions {
   /** Milliseconds after which a request has failed (default 10 s). */
   readonly timeoutMs?: number;
   /** After which answers a request is sent again when its time has come (default: after none). */
-  readonly comesAgain?: (answer: Answer) => boolean;
+  readonly retryOn?: (answer: Answer) => boolean;
 }
 
 /** An object is sent as JSON, `URLSearchParams` as a form. */
@@ -30,16 +30,16 @@ export type Body = object | URLSearchParams;
 export class Client {
   readonly cookies = new Map<string, string>();
   private readonly timeoutMs: number;
-  private readonly comesAgain: ClientOptions['comesAgain'];
+  private readonly retryOn: ClientOptions['retryOn'];
   private readonly agents: { http: HttpAgent; https: HttpsAgent };
 
   /** @param origin where paths lead to, like `http://localhost:8080`; a request may also name a whole address. */
   constructor(
     readonly origin: string,
-    { ca, timeoutMs = 10_000, comesAgain }: ClientOptions = {},
+    { ca, timeoutMs = 10_000, retryOn }: ClientOptions = {},
   ) {
     this.timeoutMs = timeoutMs;
-    this.comesAgain = comesAgain;
+    this.retryOn = retryOn;
     this.agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true, ca }) };
   }
 
@@ -59,7 +59,7 @@ export class Client {
   /** A second browser with the same cookies: what somebody has who copied them. */
   copy(): Client {
     const ca = this.agents.https.options.ca as string | undefined;
-    const copy = new Client(this.origin, { ca, comesAgain: this.comesAgain });
+    const copy = new Client(this.origin, { ca, retryOn: this.retryOn });
     for (const [name, value] of this.cookies) copy.cookies.set(name, value);
     return copy;
   }
@@ -72,7 +72,7 @@ export class Client {
 
   private request(method: string, to: string, body?: Body, headers: Record<string, string> = {}): Promise<Answer> {
     const send = (more: Record<string, string>) => this.once(method, to, body, { ...more, ...headers });
-    return this.comesAgain ? comeAgain(send, this.comesAgain) : send({});
+    return this.retryOn ? retryRefused(send, this.retryOn) : send({});
   }
 
   /** Redirects are not followed. Rejects when no answer came in time or the connection broke. */

@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import type { Stack } from '@roam/local-stack';
 import { Client } from './browser.js';
-import { isRefused } from './come-again.js';
+import { isRefused } from './retry-refused.js';
 import { concurrently } from './concurrently.js';
 import { register } from './people.js';
 
@@ -11,7 +11,7 @@ export async function expectNobodyLoggedOut(stack: Stack, users: number): Promis
   const web = stack.servers.map(({ url }) => url);
   const statuses = await concurrently(users, 4, async (i) => {
     // A server that has too much to do says so, and when to come again: nobody is logged out by that.
-    const client = new Client(stack.url, { comesAgain: isRefused });
+    const client = new Client(stack.url, { retryOn: isRefused });
     await register(client, web[i % web.length]);
     const others = [1, 2].map((step) => web[(i + step) % web.length]);
     const answers = [];
