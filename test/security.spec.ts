@@ -17,7 +17,8 @@ function testsBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return ['node_modules', 'dist'].includes(entry.name) ? [] : testsBelow(path);
-    return /\.(spec|e2e|compose)\.ts$|-contract\.ts$/.test(entry.name) ? [readFileSync(path, 'utf8')] : [];
+    const isTest = /\.(spec|e2e|compose)\.ts$/.test(entry.name) || path.includes(join('testing', 'contract'));
+    return isTest ? [readFileSync(path, 'utf8')] : [];
   });
 }
 
