@@ -70,6 +70,7 @@ export class Commits {
     const stored = this.written(rules.asStored(record, content), result);
     if (result.record) await this.goOnWith(stored, record, data, instead);
     else this.take(stored);
+    this.bearer = undefined;
     return result.ended === true;
   }
 
@@ -237,13 +238,13 @@ export class Commits {
 
   private adopt(stored: Stored, seen: SessionData): void {
     this.take(stored);
+    this.bearer = undefined;
     this.shown.follow(stored.data, seen);
   }
 
   /** @throws SessionUsageError when the browser cannot hold it */
   private take(stored: Stored): void {
     this.stored = stored;
-    this.bearer = undefined;
     this.carried.prepare(stored.record);
   }
 }

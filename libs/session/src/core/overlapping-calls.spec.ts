@@ -160,3 +160,29 @@ it('reads a session that has become too large for its cookie during a migration'
   expect(await sealed.see(after)).toMatchObject({ cart: 1 });
   expect(events).toContain('touch-failed');
 });
+
+it('binds the session of a repeated sign-in to the epoch of the try that changes it', async () => {
+  const store = new SlowStore();
+  const { web, visitor } = await shopper(store);
+  const logIn = async (who: Visitor) => {
+    const epoch = await web.users.epochOf('ann');
+    await who.visit(
+      web,
+      async (session, request) => {
+        const { cart } = session;
+        await session.regenerate();
+        Object.assign(request.session!.bind({ userId: 'ann', epoch }), { user: 'ann', cart });
+      },
+      'request-1',
+    );
+  };
+  // The first try has made the session, and could not end the one before it.
+  store.create = (record) => MemorySessionStore.prototype.create.call(store, record);
+  store.cannotEnd = true;
+  await expect(logIn(visitor.copy())).rejects.toThrow('on purpose');
+  store.cannotEnd = false;
+  await visitor.put(web, { cart: 2 });
+  await web.users.endAll('ann');
+  await logIn(visitor);
+  expect(await visitor.see(web)).toEqual({ user: 'ann', cart: 2 });
+});
