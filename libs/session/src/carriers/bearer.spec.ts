@@ -122,6 +122,32 @@ describe('over HTTP', () => {
   });
 });
 
+it('cannot break out of its header', async () => {
+  const store = new BearerStore();
+  const carrier = store.carrier.bind(store);
+  store.carrier = (sessions, context) => {
+    const inner = carrier(sessions, context);
+    const open: Carrier['open'] = async (...args) => {
+      const carried = await inner.open(...args);
+      carried.carry = () => [{ name: 'Session-Token', value: 'a\r\nSet-Cookie: evil=1' }];
+      return carried;
+    };
+    return Object.assign(inner, { open });
+  };
+  const middleware = sessionMiddleware(new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false }));
+  const server = createServer((request: SessionRequest, response) =>
+    middleware(request, response, () => {
+      request.session!.user = 'ann';
+      response.end('signed in');
+    }),
+  );
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await new Promise((closed) => server.close(closed));
+  expect(response.status).toBe(503);
+  expect(response.headers.getSetCookie()).toEqual([]);
+});
+
 it('is decorated in all that it does', () => {
   const own = (prototype: object) => Object.getOwnPropertyNames(prototype);
   expect(own(DecoratedCarried.prototype)).toEqual(expect.arrayContaining(own(Carried.prototype)));
