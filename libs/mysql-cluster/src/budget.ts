@@ -12,8 +12,8 @@ export interface AttemptDeadline {
 }
 
 /**
- * Milliseconds for the first attempt of a statement that has `ms` in all, if there is another node to turn to. The rest is for
- * who comes after it: when a node froze, that one's commit may have to wait for the group until it has let go of the node.
+ * Milliseconds for the first attempt of a statement that has `ms` in all, if there is another node to turn to. The rest is
+ * for the next attempt: when a node froze, a commit on another node may wait until the group has expelled the frozen one.
  */
 export function firstAttemptMs(ms: number): number {
   return Math.min(0.4 * ms, 400);
@@ -23,7 +23,7 @@ export class Budget {
   private readonly end: number;
   private readonly freezes: number;
 
-  /** @param freezes how often this process had been frozen when that began of which this is a part; by default now */
+  /** @param freezes how often this process had been frozen when the surrounding work began (default: now) */
   constructor(
     private readonly clock: DeadlineClock,
     private readonly ms: number,
@@ -33,12 +33,12 @@ export class Budget {
     this.freezes = freezes ?? clock.freezes;
   }
 
-  /** Whether this process was frozen meanwhile: nobody waits any more for what comes of it. */
+  /** Whether this process was frozen since then: nobody waits for the result any more. */
   get isVoid(): boolean {
     return this.clock.freezes !== this.freezes;
   }
 
-  /** Milliseconds left; not above 0 when the time is up, or this process was frozen meanwhile. */
+  /** Milliseconds left; 0 or less when the time is up, 0 when this process was frozen since then. */
   get left(): number {
     const left = this.end - this.clock.now();
     return this.isVoid ? 0 : left;

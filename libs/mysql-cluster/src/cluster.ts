@@ -204,10 +204,10 @@ export class MysqlCluster implements Cluster {
   }
 
   /**
-   * Does the work, such as a request's, as long as this process is not frozen meanwhile. When it is, each statement that the
-   * work begins afterwards fails with `ClusterUnavailableError` and is not sent, TypeORM's too: whoever waited for it has gone
-   * elsewhere, and must not find there what comes late from here. That holds for all that the work calls or starts: what is to
-   * outlive it (a queue, a timer of its own) is to be run from an `AsyncLocalStorage.snapshot()` of before.
+   * Runs the work, such as a request. If this process is frozen meanwhile, each statement that the work begins afterwards
+   * fails with `ClusterUnavailableError` and is not sent, TypeORM's too: another server has done the request by then, and a
+   * late effect of this one would mix with it. This holds for all that the work calls or starts. Run what is to outlive it
+   * (a queue, a timer of its own) from an earlier `AsyncLocalStorage.snapshot()`.
    *
    * ```ts
    * app.use((request, response, next) => cluster.unlessFrozen(next));

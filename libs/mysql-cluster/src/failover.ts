@@ -41,7 +41,7 @@ export interface Strategy<A, R> {
   giveUp(cause: unknown): R;
 }
 
-/** A connection for one caller, and whose it is. */
+/** A connection for one caller, and its node. */
 export interface Lease {
   readonly node: ClusterNode;
   readonly connection: NodeConnection;
@@ -62,7 +62,7 @@ export class Failover {
     return this.freezesBefore.run(clock.freezes, work);
   }
 
-  /** For one statement or more. @throws ClusterUnavailableError when it is a part of what was frozen */
+  /** @throws ClusterUnavailableError when this process was frozen since the work of `unlessFrozen` began */
   budget(ms: number): Budget {
     const budget = new Budget(this.nodeSet.clock, ms, this.freezesBefore.getStore());
     if (budget.isVoid)
@@ -94,7 +94,7 @@ export class Failover {
           if (result !== undefined) return result;
         } else if (ended) {
           cause = ended.error;
-          const failure = this.judge(cause);
+          const failure = this.failureToRetry(cause);
           if (await strategy.failed?.(cause, failure)) tried.delete(ended.node);
         }
         if (goesAgain) tried = new Set(attempts.nodes);
@@ -143,7 +143,7 @@ export class Failover {
     try {
       return rowsOf<T>(await this.on(node, node.reads.run(sql, parameters, { soft: end, hard: end })));
     } catch (error) {
-      this.judge(error);
+      this.failureToRetry(error);
       return undefined;
     }
   }
@@ -192,8 +192,8 @@ export class Failover {
     }
   }
 
-  /** Throws what another node would not do better. */
-  private judge(error: unknown): Failure {
+  /** What another attempt may mend; throws what no other attempt can. */
+  private failureToRetry(error: unknown): Failure {
     const failure = failureOf(error);
     if (failure === 'statement') throw error;
     if (error instanceof NoConnectionError && error.isOverload)

@@ -95,7 +95,7 @@ export class NodePool {
     else this.idle.push(connection);
   }
 
-  /** Sends everybody who waits for a connection away: the node is not to be used now. */
+  /** Rejects all that wait for a connection: the node is not to be used now. */
   rejectWaiting(reason: string): void {
     for (const waiter of [...this.waiting]) waiter.reject(new NoConnectionError(reason, false));
   }

@@ -1,4 +1,4 @@
-// The nodes of a cluster together: who may be used now, and what happens to one that fails.
+// The nodes of a cluster together: which may be used now, and what happens to one that fails.
 import { firstAttemptMs } from './budget.js';
 import { DeadlineClock, pause } from './deadline-clock.js';
 import { DeadlineError, failureOf, NoConnectionError, reasonOf } from './errors.js';
