@@ -7,8 +7,7 @@ const page = readFileSync(`${here}/../../../../docs/write-a-session-store.md`, '
 
 /** Inside the package the paths are relative; whoever writes a store imports the package. */
 const outside: readonly [string, string][] = [
-  ["'../core/errors.js'", "'@roam/session'"],
-  ["'../port/store.js'", "'@roam/session'"],
+  ["'../index.js'", "'@roam/session'"],
   ["'../testing/index.js'", "'@roam/session/testing'"],
   ['../../dist/example/', './'],
 ];

@@ -1,7 +1,6 @@
 // A complete small store: sessions in Redis or Valkey, each change one script, so that it is atomic there.
-import { StoreUnavailableError } from '../core/errors.js';
-import type { Found, SessionRecord, WriteResult } from '../port/records.js';
-import type { SessionCapabilities, SessionStore } from '../port/store.js';
+import { StoreUnavailableError } from '../index.js';
+import type { Found, SessionCapabilities, SessionRecord, SessionStore, WriteResult } from '../index.js';
 
 /** What the store asks of a client; `createClient` of the package `redis` gives one. */
 export interface RedisClient {
