@@ -135,10 +135,16 @@ describe('conflicts', () => {
         expect(affectedRows).toBe(1);
       }
     };
-    await Promise.all(apart.map(raise));
-    const retries = apart.map((each) => each.stats().retries);
-    await until('all nodes agree', async () => (await valuesOf('hot')).every((n) => n === 81), 10_000);
-    expect(Math.max(...retries)).toBeGreaterThan(0);
+    const hasConflicted = () => apart.some((each) => each.stats().retries > 0);
+    let rounds = 0;
+    // On a busy machine the two may take turns for a while.
+    while (!hasConflicted() && rounds < 25) {
+      await Promise.all(apart.map(raise));
+      rounds++;
+    }
+    const raised = 1 + rounds * 80;
+    await until('all nodes agree', async () => (await valuesOf('hot')).every((n) => n === raised), 10_000);
+    expect(hasConflicted()).toBe(true);
     await Promise.all(apart.map((each) => each.close()));
   });
 
