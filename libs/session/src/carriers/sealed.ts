@@ -40,7 +40,7 @@ export interface Unsealed {
   readonly outdated: boolean;
 }
 
-/** For who puts two methods together. */
+/** Tells sealed sessions from a store, where two methods are joined. */
 export function isSealed(sessions: AnySessions): sessions is SealedSessions {
   return 'unseal' in sessions;
 }

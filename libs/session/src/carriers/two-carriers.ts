@@ -19,9 +19,9 @@ export interface Lending extends SessionStore {
 }
 
 /** Opens `own` sessions, then those of the other kind, which the response hands over to its own. */
-abstract class TwoCarriers implements Carrier {
+abstract class TwoCarriers<Own extends Carrier> implements Carrier {
   constructor(
-    protected readonly own: Carrier,
+    protected readonly own: Own,
     protected readonly context: CarrierContext,
   ) {}
 
@@ -48,17 +48,13 @@ abstract class TwoCarriers implements Carrier {
 }
 
 /** Of a server whose sessions are kept. */
-export class KeptBesideSealed extends TwoCarriers {
-  private readonly kept: KeptCarrier;
-
+export class KeptBesideSealed extends TwoCarriers<KeptCarrier> {
   constructor(
     private readonly store: Lending,
     private readonly sealed: SealedSessions,
     context: CarrierContext,
   ) {
-    const kept = new KeptCarrier(store, context);
-    super(kept, context);
-    this.kept = kept;
+    super(new KeptCarrier(store, context), context);
   }
 
   protected async takeOver(token: string): Promise<Carried | undefined> {
@@ -67,13 +63,12 @@ export class KeptBesideSealed extends TwoCarriers {
     if (!record || !rules.isWithinLimits(record)) return undefined;
     const opened = { id: record.id, secret: tokens.secretOf(record.id) };
     if (!(await this.store.lend(record, hashSecret(opened.secret)))) return undefined;
-    return this.kept.openToken(opened, undefined, true);
+    return this.own.openToken(opened, undefined, true);
   }
 }
 
 /** Of a server whose sessions are sealed. */
-export class SealedBesideKept extends TwoCarriers {
-  private readonly sealed: SealedCarrier;
+export class SealedBesideKept extends TwoCarriers<SealedCarrier> {
   private readonly kept: KeptCarrier;
 
   constructor(
@@ -81,9 +76,7 @@ export class SealedBesideKept extends TwoCarriers {
     store: SessionStore,
     context: CarrierContext,
   ) {
-    const sealed = new SealedCarrier(sessions, context);
-    super(sealed, context);
-    this.sealed = sealed;
+    super(new SealedCarrier(sessions, context), context);
     this.kept = new KeptCarrier(store, context);
   }
 
@@ -91,7 +84,7 @@ export class SealedBesideKept extends TwoCarriers {
     const kept = await this.kept.open(incoming);
     if (!kept.found) return undefined;
     try {
-      return await this.sealed.openToken(this.sessions.seal(kept.found.record), repeats, true);
+      return await this.own.openToken(this.sessions.seal(kept.found.record), repeats, true);
     } catch (error) {
       // Too large for a cookie: it stays where it is.
       if (error instanceof SessionUsageError) return kept;
