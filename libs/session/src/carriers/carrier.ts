@@ -119,7 +119,7 @@ export abstract class Carried {
     return undefined;
   }
 
-  /** Whether there is a session of this id, which an earlier try of this request then has made. False where nobody can tell. */
+  /** Whether an earlier try of this request has made the session of this id. False if the store cannot tell. */
   async wasMade(_id: string): Promise<boolean> {
     return false;
   }

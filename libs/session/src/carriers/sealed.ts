@@ -131,7 +131,7 @@ class SealedCarried extends Carried {
   }
 
   override async leave(record: SessionRecord, ifVersion?: number): Promise<WriteResult> {
-    // Nobody else knows who has left it.
+    // No store records which request has left it.
     const trace = this.repeats.traceOf(record.id);
     if (trace !== undefined) await this.sealed.destroy(trace);
     return this.sealed.destroy(record.id, ifVersion);

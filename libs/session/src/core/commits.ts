@@ -1,4 +1,4 @@
-// Changes and their commit: compare-and-set of one session against whoever writes it at the same time.
+// Changes and their commit: compare-and-set of one session against other requests that write it.
 import type { Found, Json, Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SessionWriter } from '../port/store.js';
 import { nextAttempt } from './attempts.js';
@@ -88,7 +88,7 @@ export class Commits {
   }
 
   /**
-   * Compare-and-set: lays the changes over the newest record until nobody was faster. What the session then holds that is
+   * Compare-and-set: applies the changes to the newest record until no other request was faster. What the session then holds that is
    * not as in `seen` was changed by the handler beside them, and stays in the session.
    */
   async write(

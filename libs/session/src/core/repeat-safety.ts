@@ -40,7 +40,7 @@ export class RepeatSafety {
     return { now: this.derived(cause, now), before: () => this.derived(cause, now - REPEATED_WITHIN_MS) };
   }
 
-  /** What is ended together with a session that nobody stores, to tell that this request has left it. */
+  /** An id that is ended together with a sealed session: it tells later tries that this request has left the session. */
   traceOf(id: string): string | undefined {
     if (this.requestId === undefined) return undefined;
     return this.derived(`${this.requestId} has left ${id}`, createdAt(id)).id;

@@ -126,7 +126,7 @@ export class RequestSession {
   }
 
   reload(): Promise<void> {
-    // Not from the store, should it be back: nobody has looked whether the token is still the session's.
+    // A copy is not reloaded, even if the store answers again: the token was not checked against the store.
     this.assertWritable('reload()');
     return this.serially(() => this.commits.reload());
   }
