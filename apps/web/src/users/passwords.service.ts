@@ -29,6 +29,8 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
     minThreads: threadCount,
     maxThreads: threadCount,
     niceIncrement: 5,
+    // What the server was told to load before the app (a tracer, say) would load the app again in each thread.
+    execArgv: [],
   });
   /** More than 64 would not get a permit in time: they are refused at once, which leaves room for other requests. */
   private readonly semaphore = new Semaphore(threadCount, 64);

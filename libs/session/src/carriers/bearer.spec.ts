@@ -127,8 +127,9 @@ it('cannot break out of its header', async () => {
   const carrier = store.carrier.bind(store);
   store.carrier = (sessions, context) => {
     const inner = carrier(sessions, context);
+    const openInner = inner.open.bind(inner);
     const open: Carrier['open'] = async (...args) => {
-      const carried = await inner.open(...args);
+      const carried = await openInner(...args);
       carried.carry = () => [{ name: 'Session-Token', value: 'a\r\nSet-Cookie: evil=1' }];
       return carried;
     };
