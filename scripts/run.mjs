@@ -15,6 +15,7 @@ const commands = {
   demo: () => [['apps/demo/dist/main.js', ...args]],
   dev: () => [['apps/demo/dist/dev.js', ...args]],
   admin: () => [[...settingsOfTheDemo(), 'apps/web/dist/admin.js', ...args]],
+  routes: () => [['apps/web/dist/write-routes.js', ...args]],
   bench: () => [['test/bench/run.mjs', ...args]],
   test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
   // `--selectProjects` takes every word up to the next flag; without one the paths in `args` would be projects.

@@ -23,6 +23,8 @@ import { securityHeaders } from './http/security-headers.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
+import { RouteTable } from './routes/route-table.js';
+import { allRoutes } from './routes/routes-of-app.js';
 import { BreachedPasswords } from './users/breached-passwords.js';
 
 /** The app, initialised but not listening. */
@@ -38,16 +40,14 @@ export async function createApp(
   // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
   // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
-  const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(config, cluster, metrics.counted(store), logger, metrics, heartbeat, readiness),
-    new ExpressAdapter(server),
-    {
-      bodyParser: false,
-      bufferLogs: true,
-      abortOnError: false,
-      routeConflictPolicy: { duplicate: 'error' },
-    },
-  );
+  const sessions = metrics.counted(store);
+  const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness);
+  const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter(server), {
+    bodyParser: false,
+    bufferLogs: true,
+    abortOnError: false,
+    routeConflictPolicy: { duplicate: 'error' },
+  });
   app.useLogger(app.get(NestLogger));
   app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');
@@ -61,6 +61,7 @@ export async function createApp(
   metrics.countEvents(app.get(AuditService));
   metrics.countBreachChecks(app.get(BreachedPasswords));
   app.use(
+    new RouteTable(allRoutes(root)).middleware(),
     requestContext(config),
     metrics.middleware(),
     securityHeaders(config),

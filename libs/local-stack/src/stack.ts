@@ -11,6 +11,7 @@ import { projectDir } from './system/project-dir.js';
 import { makeRunDir } from './system/run-dir.js';
 import type { Databases, Stack, StackOptions, StackProcess } from './types.js';
 import { migrate } from './web/migrate.js';
+import { writeRoutes } from './web/write-routes.js';
 import { plainEnvironment } from './web/node-command.js';
 import { shareSettings, webSettings } from './web/settings.js';
 import { NodeWebServer } from './web/web-server.js';
@@ -32,7 +33,7 @@ interface WebServerAddress {
  * the log of what did not start.
  */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { servers: serverCount = 3, topology = 'multi-primary', onProgress = () => undefined } = options;
+  const { servers: serverCount = 3, topology = 'multi-primary', preload, onProgress = () => undefined } = options;
   const count = options.databases ?? (topology === 'single' ? 1 : 3);
   const app = options.app ?? join(projectDir, 'apps/web/dist');
   await checkOptions(serverCount, app, options.port);
@@ -73,7 +74,6 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
-    const { preload } = options;
     const shared = { script: join(app, 'main.js'), dir: runDir.path, ...(preload !== undefined && { preload }) };
     for (const address of addresses) {
       const linkSettings = options.links && (await linked(links, address, databases, addresses));
@@ -83,7 +83,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await Promise.all(servers.map((server) => server.start()));
 
     onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
-    nginx = makeNginx(nginxProgram, { dir: join(runDir.path, 'nginx'), port, upstreams: addresses, hasStandby });
+    const site = { dir: join(runDir.path, 'nginx'), port, upstreams: addresses, hasStandby };
+    nginx = makeNginx(nginxProgram, site, preload && (await writeRoutes(app, preload, join(runDir.path, 'routes'))));
     await nginx.start();
     return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {

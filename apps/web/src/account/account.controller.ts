@@ -4,6 +4,8 @@ import type { Request, Response } from 'express';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import {
   confirmation,
   deletion,
@@ -34,6 +36,7 @@ export class AccountController {
   ) {}
 
   @Post('reauthenticate')
+  @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(204)
   @UseGuards(SignedInGuard)
@@ -42,6 +45,7 @@ export class AccountController {
   }
 
   @Post('email/verification')
+  @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   @UseGuards(SignedInGuard)
   sendVerification(@Req() request: Request): Promise<void> {
@@ -49,6 +53,7 @@ export class AccountController {
   }
 
   @Post('email/confirm')
+  @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
   confirmEmail(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
@@ -56,6 +61,7 @@ export class AccountController {
   }
 
   @Put('email')
+  @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   @UseGuards(SignedInGuard)
   changeEmail(@Body({ schema: emailChange }) change: EmailChange, @Req() request: Request): Promise<void> {
@@ -63,18 +69,21 @@ export class AccountController {
   }
 
   @Post('password/forgotten')
+  @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   forgotten(@Body({ schema: forgotten }) { email }: Forgotten, @Req() request: Request): Promise<void> {
     return this.accounts.forgotten(request, email);
   }
 
   @Post('password/reset')
+  @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(204)
   reset(@Body({ schema: reset }) input: Reset, @Req() request: Request): Promise<void> {
     return this.accounts.reset(request, input);
   }
 
   @Put('password')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
   changePassword(@Body({ schema: passwordChange }) change: PasswordChange, @Req() request: Request): Promise<void> {
@@ -89,6 +98,7 @@ export class AccountController {
   }
 
   @Delete('account')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(SignedInGuard)
   async delete(
     @Body({ schema: deletion }) { currentPassword }: Deletion,

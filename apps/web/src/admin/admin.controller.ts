@@ -2,6 +2,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
 import type { LoggedEvent } from '../audit/audit-reader.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import type { Device } from '../sessions/sessions.service.js';
 import { AdminGuard } from './admin.guard.js';
 import {
@@ -30,6 +32,7 @@ export class AdminController {
   }
 
   @Patch('users/:id')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   change(
     @Param('id') id: string,
@@ -40,12 +43,14 @@ export class AdminController {
   }
 
   @Delete('users/:id/sessions')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   endAll(@Param('id') id: string, @Req() request: Request): Promise<void> {
     return this.admin.endSessions(request, id);
   }
 
   @Delete('users/:id/sessions/:handle')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   end(@Param('id') id: string, @Param('handle') handle: string, @Req() request: Request): Promise<void> {
     return this.admin.endSessions(request, id, handle);

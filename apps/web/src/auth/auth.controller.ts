@@ -5,6 +5,8 @@ import { RegistrationService } from '../account/registration.service.js';
 import { Config } from '../config/config.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidCredentialsError, SecondFactorRequiredError } from '../http/app.errors.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
@@ -23,6 +25,7 @@ export class AuthController {
   ) {}
 
   @Post('register')
+  @Repeatable({ because: countsOnce.account })
   @WithoutSecondFactor(true)
   async register(
     @Body({ schema: registration }) input: Registration,
@@ -33,6 +36,7 @@ export class AuthController {
   }
 
   @Post('login')
+  @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @HttpCode(200)
   @UseGuards(PasswordGuard)
@@ -48,6 +52,7 @@ export class AuthController {
 
   /** 204 when the session has ended on every server; 202 during an outage: this server ends it later. */
   @Post('logout')
+  @Repeatable({ because: countsOnce.sameAgain })
   @WorksInOutage(true)
   @WithoutSecondFactor(true)
   async logout(@Req() request: Request, @Res() response: Response): Promise<void> {

@@ -4,6 +4,8 @@ import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import type { Readiness } from '../health/readiness.js';
+import type { Route } from '../routes/collect-routes.js';
+import { policyOf } from '../routes/policy.js';
 
 /** The state of the cluster, as the page shows it. */
 export interface ClusterState {
@@ -22,6 +24,13 @@ export interface ClusterState {
 const maxStreams = 100;
 const everyMs = 1_000;
 
+/** It has no controller that could declare this. */
+export const clusterStreamRoute: Route = {
+  method: 'GET',
+  path: '/api/streams/cluster',
+  policy: policyOf('GET', { stream: true }),
+};
+
 /**
  * Runs before all other middleware: a stream needs no session and no database, must not count as a running request, and
  * shows only what the page shows. It ends when the server drains; the browser then connects to another server.
@@ -33,7 +42,7 @@ export function clusterStream(
 ): RequestHandler {
   let open = 0;
   return (request: Request, response: Response, next: NextFunction) => {
-    if (!config.server.show || request.path !== '/api/streams/cluster' || request.method !== 'GET') return next();
+    if (!config.server.show || request.path !== clusterStreamRoute.path || request.method !== 'GET') return next();
     if (open >= maxStreams) return void response.status(503).set('Retry-After', '10').end();
     const { session } = request.query;
     const keepsSessionsInMysql = config.session.method === 'mysql' && typeof session === 'string';

@@ -6,8 +6,12 @@ export const limits = {
   readMs: 300,
   /** The cluster's writes: longer than a group of databases holds them up while a member leaves or joins. */
   writeMs: 1_650,
-  /** A request that takes longer is answered 503; nginx waits 1.9 s. */
+  /** A request that takes longer is answered 503, unless its route declares another time. */
   requestMs: 1_800,
+  /** How much longer nginx waits, so that the server says itself that the time is up. */
+  proxyMarginMs: 100,
+  /** How long a stream may send nothing, unless its route declares another time. */
+  streamIdleMs: 3_600_000,
   /**
    * The same while databases recover from an outage, up to its commit, which then has a sixth of `writeMs`: to say soon when
    * to come again is better than a queue of those who do.

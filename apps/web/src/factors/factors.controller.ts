@@ -3,6 +3,8 @@ import { Body, Controller, Delete, Get, HttpCode, Post, Req, UseGuards } from '@
 import type { Request } from 'express';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { codeInput, passwordInput, type CodeInput, type PasswordInput } from './factors.schemas.js';
 import { SecondFactorService, type Enrolment } from './second-factor.service.js';
@@ -12,6 +14,7 @@ export class FactorsController {
   constructor(private readonly factors: SecondFactorService) {}
 
   @Post('login/second')
+  @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(200)
   async complete(
@@ -30,6 +33,7 @@ export class FactorsController {
   }
 
   @Post('factors/totp')
+  @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
   enrol(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<Enrolment> {
@@ -37,6 +41,7 @@ export class FactorsController {
   }
 
   @Post('factors/totp/confirm')
+  @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(200)
   @UseGuards(SignedInGuard)
@@ -48,6 +53,7 @@ export class FactorsController {
   }
 
   @Delete('factors/totp')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
   remove(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<void> {

@@ -17,6 +17,8 @@ import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { AppError, InvalidInputError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { FormGuard } from './form.guard.js';
 import { localPath } from './local-path.js';
 import { PageResponder } from './page-responder.js';
@@ -40,6 +42,7 @@ export class AccountPagesController {
   }
 
   @Post('account/leave')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard)
   async leave(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
@@ -71,6 +74,7 @@ export class AccountPagesController {
   }
 
   @Post('account/confirm')
+  @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async confirmIdentity(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -88,6 +92,7 @@ export class AccountPagesController {
   }
 
   @Post('account/password')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard)
   async changePassword(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
@@ -104,6 +109,7 @@ export class AccountPagesController {
   }
 
   @Post('account/email')
+  @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async changeEmail(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
@@ -129,6 +135,7 @@ export class AccountPagesController {
   }
 
   @Post('password/forgotten')
+  @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async forgotten(@Req() request: Request, @Res() response: Response): Promise<void> {
     const title = 'Forgot your password?';
@@ -146,6 +153,7 @@ export class AccountPagesController {
   }
 
   @Post('password/reset')
+  @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async reset(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { token } = (request.body ?? {}) as Form;
@@ -175,6 +183,7 @@ export class AccountPagesController {
   }
 
   @Post('email/confirm')
+  @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async confirm(@Req() request: Request, @Res() response: Response): Promise<void> {
     const { token } = (request.body ?? {}) as Form;

@@ -4,6 +4,8 @@ import type { Request, Response } from 'express';
 import { AdminGuard } from '../admin/admin.guard.js';
 import { auditQuery, userQuery, type AuditQueryInput, type UserQuery } from '../admin/admin.schemas.js';
 import { AdminService } from '../admin/admin.service.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
@@ -33,6 +35,7 @@ export class AdminPagesController {
   }
 
   @Post('users/:id')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard)
   async act(@Param('id') id: string, @Req() request: Request, @Res() response: Response): Promise<void> {
     const { action, handle } = (request.body ?? {}) as { action?: unknown; handle?: unknown };

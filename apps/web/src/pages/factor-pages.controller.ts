@@ -8,6 +8,8 @@ import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { FormGuard } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
@@ -29,6 +31,7 @@ export class FactorPagesController {
   }
 
   @Post('login/second')
+  @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async secondStep(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -50,6 +53,7 @@ export class FactorPagesController {
   }
 
   @Post('account/two-step')
+  @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async change(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -80,6 +84,7 @@ export class FactorPagesController {
   }
 
   @Post('account/passkeys')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard)
   async removePasskey(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);

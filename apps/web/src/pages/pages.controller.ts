@@ -10,6 +10,8 @@ import { CartService } from '../cart/cart.service.js';
 import { cartForm } from '../cart/cart.schemas.js';
 import { AppError, EmailTakenError, InvalidCredentialsError, InvalidInputError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
@@ -52,6 +54,7 @@ export class PagesController {
   }
 
   @Post()
+  @Repeatable({ because: countsOnce.session })
   @UseGuards(FormGuard)
   changeCart(@Req() request: Request, @Res() response: Response): void {
     const { item, quantity } = parsed(cartForm, request.body);
@@ -72,6 +75,7 @@ export class PagesController {
   }
 
   @Post('login')
+  @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard, PasswordGuard)
   async login(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -98,6 +102,7 @@ export class PagesController {
   }
 
   @Post('register')
+  @Repeatable({ because: countsOnce.account })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async register(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -112,6 +117,7 @@ export class PagesController {
   }
 
   @Post('logout')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard)
   @WorksInOutage(true)
   @WithoutSecondFactor(true)
@@ -140,6 +146,7 @@ export class PagesController {
   }
 
   @Post('account/sessions')
+  @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard)
   async endDevices(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);

@@ -7,6 +7,8 @@ import type {
 import type { Request } from 'express';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { passkeyCreation, passkeyLogin, type PasskeyCreation, type PasskeyLogin } from './passkeys.schemas.js';
 import { PasskeysService, type PasskeyRow } from './passkeys.service.js';
@@ -17,6 +19,7 @@ export class PasskeysController {
 
   /** For sign-in and for re-authentication. */
   @Post('login/passkey/options')
+  @Repeatable({ because: countsOnce.session })
   @HttpCode(200)
   @WithoutSecondFactor(true)
   requestOptions(@Req() request: Request): Promise<PublicKeyCredentialRequestOptionsJSON> {
@@ -24,6 +27,7 @@ export class PasskeysController {
   }
 
   @Post('login/passkey')
+  @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(200)
   @WithoutSecondFactor(true)
   async signIn(
@@ -41,6 +45,7 @@ export class PasskeysController {
   }
 
   @Post('passkeys/options')
+  @Repeatable({ because: countsOnce.session })
   @HttpCode(200)
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
@@ -49,6 +54,7 @@ export class PasskeysController {
   }
 
   @Post('passkeys')
+  @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
   add(@Body({ schema: passkeyCreation }) input: PasskeyCreation, @Req() request: Request): Promise<PasskeyRow> {
@@ -56,6 +62,7 @@ export class PasskeysController {
   }
 
   @Delete('passkeys/:id')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
   remove(@Param('id') id: string, @Req() request: Request): Promise<void> {

@@ -2,6 +2,8 @@
 import { Controller, Delete, Get, HttpCode, Param, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
 import { SessionsService, type Device } from './sessions.service.js';
 
 @Controller('api/sessions')
@@ -15,12 +17,14 @@ export class SessionsController {
   }
 
   @Delete(':handle')
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   end(@Param('handle') handle: string, @Req() request: Request): Promise<void> {
     return this.sessions.end(request, handle);
   }
 
   @Delete()
+  @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   endOthers(@Req() request: Request): Promise<void> {
     return this.sessions.endOthers(request);

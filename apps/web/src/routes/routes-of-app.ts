@@ -1,0 +1,22 @@
+// The routes of the whole app, without starting it: only the metadata of its modules and controllers is read.
+import { pino } from 'pino';
+import { AppModule } from '../app.module.js';
+import { clusterStreamRoute } from '../cluster/cluster-stream.js';
+import { parseSettings } from '../config/parse-settings.js';
+import { collectRoutes, type Route } from './collect-routes.js';
+
+/** Nothing connects: no settings are needed. */
+export function routesOfApp(): Route[] {
+  const config = parseSettings({
+    DATABASE_URLS: 'mysql://nobody:nothing@127.0.0.1/none',
+    SESSION_SECRETS: 'of no server: the routes are the same for every secret',
+  });
+  const [cluster, unused] = [{ typeormDriver: () => undefined } as never, undefined as never];
+  const logger = pino({ level: 'silent' });
+  return allRoutes(AppModule.forRoot(config, cluster, unused, logger, unused, unused, unused));
+}
+
+/** The routes of its controllers, and of what runs before them. */
+export function allRoutes(app: Parameters<typeof collectRoutes>[0]): Route[] {
+  return [clusterStreamRoute, ...collectRoutes(app)];
+}
