@@ -18,8 +18,10 @@ import { Admission } from './http/admission.js';
 import { asCurrentRequest } from './http/current-request.js';
 import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
+import { Receiving } from './http/receiving.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
+import { StreamLimits } from './http/stream-limits.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
@@ -56,6 +58,8 @@ export async function createApp(
   app.disable('x-powered-by');
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
+  const { receiveMs: timeMs, receivingBytes: bytes, receivingPerAddress: perAddress } = limits;
+  const receiving = new Receiving({ timeMs, bytes, perAddress });
   metrics.observeAdmission(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
@@ -67,9 +71,11 @@ export async function createApp(
     securityHeaders(config),
     asCurrentRequest(),
     healthEndpoints(readiness),
+    app.get(StreamLimits).middleware(),
     clusterStream(config, cluster, readiness),
     serveAssets(),
     handOver(config, readiness),
+    receiving.middleware(),
     admission.middleware(),
   );
   // Refuses requests that another site made the browser send: by `Sec-Fetch-Site`, else by `Origin`.

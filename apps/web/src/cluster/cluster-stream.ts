@@ -20,8 +20,6 @@ export interface ClusterState {
   readonly home: string | undefined;
 }
 
-/** The maximum number of streams of one server. A page without a stream shows the state of its last load. */
-const maxStreams = 100;
 const everyMs = 1_000;
 
 /** It has no controller that could declare this. */
@@ -32,18 +30,17 @@ export const clusterStreamRoute: Route = {
 };
 
 /**
- * Runs before all other middleware: a stream needs no session and no database, must not count as a running request, and
- * shows only what the page shows. It ends when the server drains; the browser then connects to another server.
+ * Runs before all other middleware: it needs no session and no database, and shows only what the page shows; a page
+ * without a stream shows the state of its last load. It ends when the server drains; the browser then connects to another
+ * server.
  */
 export function clusterStream(
   config: Config,
   cluster: Pick<MysqlCluster, 'nodes' | 'onChange' | 'homeOf'>,
   readiness: Pick<Readiness, 'phase' | 'places' | 'leader'>,
 ): RequestHandler {
-  let open = 0;
   return (request: Request, response: Response, next: NextFunction) => {
     if (!config.server.show || request.path !== clusterStreamRoute.path || request.method !== 'GET') return next();
-    if (open >= maxStreams) return void response.status(503).set('Retry-After', '10').end();
     const { session } = request.query;
     const keepsSessionsInMysql = config.session.method === 'mysql' && typeof session === 'string';
     const send = () => {
@@ -58,14 +55,12 @@ export function clusterStream(
       // A client that reads too slowly misses a state. The next one is complete.
       if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(state)}\n\n`);
     };
-    open += 1;
     response.set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
     response.write('retry: 1000\n\n');
     send();
     const timer = setInterval(send, everyMs);
     const stopListening = cluster.onChange(send);
     response.once('close', () => {
-      open -= 1;
       clearInterval(timer);
       stopListening();
     });

@@ -25,7 +25,7 @@ export const limits = {
   recoveringHandOverMs: 200,
   /** Longer than nginx keeps an idle connection (60 s), so that nginx is the one to close it. */
   keepAliveMs: 75_000,
-  /** How long a client may take to send a request. */
+  /** How long a client may take to send a request: its headers, and then its body. */
   receiveMs: 10_000,
   /** How long the server goes without a usable MySQL node before it stops listening. */
   cutOffMs: 2_000,
@@ -89,8 +89,17 @@ export const limits = {
   runningRequests: 128,
   waitingRequests: 128,
   queueMs: 600,
+  /** The number of open streams: of one server, of one address, of one user. */
+  streams: 512,
+  streamsPerAddress: 64,
+  streamsPerUser: 16,
 
+  /** A request's body, unless its route declares another size. */
   bodyBytes: 16 * 1024,
+  /** The bodies of all requests together, from their announcement to the end of the answer. */
+  receivingBytes: 64 * 1024 * 1024,
+  /** How many bodies of one address may be under way at once. */
+  receivingPerAddress: 128,
   /** All headers together; more is answered 431. */
   headerBytes: 16 * 1024,
 } as const;

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
+import { policyOf } from '../routes/policy.js';
 import { Admission } from './admission.js';
 import { asCurrentRequest, currentExchange } from './current-request.js';
 
@@ -26,6 +27,7 @@ async function serve(waitMs = 2000) {
   const arrived: string[] = [];
   app.use((request, _response, next) => {
     arrived.push(request.path);
+    request.policy = policyOf(request.method, { stream: request.path === '/stream' });
     next();
   });
   app.use(asCurrentRequest(), admission.middleware(), (_request, response) => {
@@ -76,6 +78,21 @@ describe('Admission', () => {
     running[0].send('done');
     await Promise.all([...first, waiting]);
     expect(ranAs).toEqual(arrived);
+  });
+
+  it('gives the place of a stream to others when its first byte leaves', async () => {
+    const { admission, running, ask, until } = await serve();
+    const streams = [ask('/stream'), ask('/stream')];
+    await until(() => running.length === 2);
+    expect(admission.inProgress).toBe(2);
+    for (const response of running) response.write('first');
+    await Promise.all(streams);
+    expect(admission.inProgress).toBe(0);
+    const other = ask();
+    await until(() => running.length === 3);
+    for (const response of running) response.end('last');
+    expect((await other).status).toBe(200);
+    await until(() => admission.inProgress === 0);
   });
 
   it('refuses what has waited too long', async () => {

@@ -1,8 +1,10 @@
 // Admission: a limited number of requests run, a limited number wait briefly, and the others are answered 503.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import onHeaders from 'on-headers';
 import type { Logger } from 'pino';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
+import { refuse, type Refusal } from './plain-answer.js';
 
 export interface AdmissionLimits {
   /** Requests that run at once. */
@@ -25,7 +27,7 @@ const endingPaths = /^\/(api\/)?(logout|sessions)(\/|$)/;
 
 /**
  * There are two signs of overload. Too many running requests: a dependency is slow. Requests that lay unread in the
- * socket: the processor is the limit. A request is refused before it is parsed, read or logged. The refusal is final:
+ * socket: the processor is the limit. A request is refused before it is parsed or logged. The refusal is final:
  * nginx does not ask another server.
  */
 export class Admission {
@@ -53,10 +55,10 @@ export class Admission {
       const { heartbeat, queue } = this;
       const now = heartbeat.now();
       const endsSession = request.method !== 'GET' && endingPaths.test(request.path);
-      if (endsSession) return this.run(response, next);
+      if (endsSession) return this.run(request, response, next);
       const since = heartbeat.unreadSince;
       if (now - since > waitMs || queue.length >= waiting) return this.refuse(request, response);
-      if (this.running < running) return this.run(response, next);
+      if (this.running < running) return this.run(request, response, next);
       // The end of another request starts it, but it must not run in that request's async context.
       const waiter = { since, request, response, next: AsyncLocalStorage.bind(next) };
       queue.push(waiter);
@@ -70,12 +72,18 @@ export class Admission {
     };
   }
 
-  private run(response: Response, next: NextFunction): void {
+  /** A stream leaves its place to others with its first byte. */
+  private run(request: Request, response: Response, next: NextFunction): void {
     this.running += 1;
-    response.once('close', () => {
+    let runs = true;
+    const leave = () => {
+      if (!runs) return;
+      runs = false;
       this.running -= 1;
       this.admitNext();
-    });
+    };
+    response.once('close', leave);
+    if (request.policy.isStream) onHeaders(response, leave);
     next();
   }
 
@@ -86,20 +94,14 @@ export class Admission {
       // A client that has closed the connection needs no answer.
       if (waiter.response.destroyed) continue;
       waiter.request.waitedMs = this.heartbeat.now() - waiter.since;
-      this.run(waiter.response, waiter.next);
+      this.run(waiter.request, waiter.response, waiter.next);
     }
   }
 
   private refuse(request: Request, response: Response): void {
     this.refused += 1;
     this.report();
-    const isApi = request.path.startsWith('/api/');
-    response.writeHead(503, {
-      'Content-Type': isApi ? 'application/json; charset=utf-8' : 'text/html; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'Retry-After': '2',
-    });
-    response.end(isApi ? json : html);
+    refuse(request, response, overloaded);
   }
 
   /** At most one log line per second. */
@@ -115,6 +117,9 @@ export class Admission {
   }
 }
 
-const message = 'The server is busy. Please try again in a moment.';
-const json = JSON.stringify({ error: { code: 'overloaded', message } });
-const html = `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Busy</title><h1>Busy</h1><p>${message}</p></html>`;
+const overloaded: Refusal = {
+  status: 503,
+  code: 'overloaded',
+  message: 'The server is busy. Please try again in a moment.',
+  retryAfterSeconds: 2,
+};

@@ -233,6 +233,18 @@ export class UnavailableError extends AppError {
   }
 }
 
+/** A request that may not be repeated failed after its handler had begun. */
+export class OutcomeUnknownError extends AppError {
+  readonly code = 'outcome_unknown';
+  readonly status = 502;
+
+  constructor() {
+    super(
+      'The server failed while it ran this request: it may have had its effect or not. Look before you send it again.',
+    );
+  }
+}
+
 /** The session store does not answer, and the site is read-only. */
 export class OutageError extends AppError {
   readonly code = 'outage';

@@ -1,38 +1,51 @@
 // Reads request bodies: JSON under /api, forms elsewhere, up to a size limit; refuses everything else with a reason.
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
-import { limits } from '../config/limits.js';
 import { RequestError } from './app.errors.js';
+import { hasBody } from './has-body.js';
 import { isApi } from './request-context.js';
 
 const writes = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
+/** A route that declares a size of its own takes other types too, which its handler reads. */
 export function bodyParsers(): RequestHandler {
-  const json = express.json({ limit: limits.bodyBytes, inflate: false, type: 'application/json' });
-  const form = express.urlencoded({ limit: limits.bodyBytes, inflate: false, extended: false });
+  const parserOf = parsers();
   return (request: Request, response: Response, next: NextFunction) => {
     if (!writes.has(request.method) || !hasBody(request)) return next();
-    const [parse, type] = isApi(request)
-      ? ([json, 'application/json'] as const)
-      : ([form, 'application/x-www-form-urlencoded'] as const);
-    if (!request.is(type)) {
-      return next(
-        new RequestError(
-          415,
-          'unsupported_media_type',
-          `The content type of the request body is not supported. Send it as ${type}.`,
-        ),
-      );
+    const type = isApi(request) ? 'application/json' : 'application/x-www-form-urlencoded';
+    if (request.is(type)) {
+      const done = (error?: unknown) => next(error === undefined ? undefined : refusal(error, request));
+      return parserOf(type, request.policy.bodyBytes)(request, response, done);
     }
-    parse(request, response, (error?: unknown) => next(error === undefined ? undefined : refusal(error)));
+    if (request.policy.takesEveryType) return next();
+    next(
+      new RequestError(
+        415,
+        'unsupported_media_type',
+        `The content type of the request body is not supported. Send it as ${type}.`,
+      ),
+    );
   };
 }
 
-function hasBody(request: Request): boolean {
-  return request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+/** A parser for each type and limit: the routes declare a few. */
+function parsers(): (type: string, limit: number) => RequestHandler {
+  const made = new Map<string, RequestHandler>();
+  return (type, limit) => {
+    const key = `${type} ${limit}`;
+    const known = made.get(key);
+    if (known) return known;
+    const options = { limit, inflate: false };
+    const parser =
+      type === 'application/json'
+        ? express.json({ ...options, type })
+        : express.urlencoded({ ...options, extended: false });
+    made.set(key, parser);
+    return parser;
+  };
 }
 
 /** The app's error for an error of body-parser. */
-function refusal(error: unknown): unknown {
+function refusal(error: unknown, { policy }: Request): unknown {
   const { type, status } = error as { type?: string; status?: number };
   switch (type) {
     case 'entity.parse.failed':
@@ -46,7 +59,7 @@ function refusal(error: unknown): unknown {
       return new RequestError(
         413,
         'too_large',
-        `The request body is too large. Send at most ${limits.bodyBytes} bytes and 1000 fields.`,
+        `The request body is too large. Send at most ${policy.bodyBytes} bytes and 1000 fields.`,
       );
     case 'charset.unsupported':
       return new RequestError(

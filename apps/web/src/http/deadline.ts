@@ -23,18 +23,22 @@ declare global {
 const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appendHeader', 'removeHeader'] as const;
 
 /**
- * Answers 503 if the handler has not answered `limitMs()` after the request was read. This answer must not wait for a
+ * Answers 503 if the handler has not answered `limitMs` after the request was read. This answer must not wait for a
  * commit: it uses the response's methods from before the session wraps them. Later calls of the handler have no effect,
  * and its changes of the session are not committed. A commit that has begun is waited for: it has a limit of its own,
  * and a 503 would hide its outcome.
  */
-export function deadline(limitMs: () => number, answers: ErrorAnswers, heartbeat: Heartbeat): RequestHandler {
+export function deadline(
+  limitMs: (request: Request) => number,
+  answers: ErrorAnswers,
+  heartbeat: Heartbeat,
+): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
     const now = heartbeat.now();
     // If the process was paused, other servers have this request, and its connection has just been destroyed.
     if (request.socket.destroyed) return;
     request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
-    request.limitMs = limitMs();
+    request.limitMs = limitMs(request);
     const before = response.writeHead.bind(response) as (...head: unknown[]) => Response;
     // An answer from before a pause must not be sent after it, whichever timer or result of a store comes first.
     const writeHead = (...head: unknown[]) => {

@@ -10,9 +10,11 @@ import {
   InvalidInputError,
   NotFoundError,
   OutageError,
+  OutcomeUnknownError,
   RequestError,
   UnavailableError,
 } from './app.errors.js';
+import { mayHaveHadEffect } from './begun.interceptor.js';
 import { isApi } from './request-context.js';
 
 export interface ErrorAnswer {
@@ -33,7 +35,9 @@ export class ErrorAnswers {
   /** The answer to a request that ended with this error. It reveals only what the app's own errors say. */
   to(exception: unknown, incoming: IncomingMessage): ErrorAnswer {
     const request = incoming as Request;
-    const error = asAppError(exception);
+    const cause = asAppError(exception);
+    const failsHalfWay = cause instanceof UnavailableError || cause instanceof DeadlineError;
+    const error = failsHalfWay && mayHaveHadEffect(request) ? new OutcomeUnknownError() : cause;
     if (error instanceof UnavailableError || error instanceof OutageError) request.storeFailed = true;
     const headers: Record<string, string> = { 'Cache-Control': 'no-store' };
     if (error.retryAfter !== undefined) headers['Retry-After'] = String(error.retryAfter);

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { Readiness } from '../health/readiness.js';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import { policyOf, type RoutePolicy } from '../routes/policy.js';
 import { handOver } from './hand-over.js';
 
 const servers: Server[] = [];
@@ -25,6 +26,9 @@ interface Case {
   readonly isOut?: boolean;
   readonly outage?: 'deny' | 'read-only';
   readonly cookie?: string;
+  /** Of the route; a GET that nobody has declared otherwise. */
+  readonly policy?: RoutePolicy;
+  readonly hasBegun?: boolean;
 }
 
 async function answer({
@@ -38,6 +42,8 @@ async function answer({
   isOut = false,
   outage = 'deny',
   cookie = 'theme=dark; __Host-sid=a-token',
+  policy = policyOf('GET'),
+  hasBegun = true,
 }: Case): Promise<number> {
   const app = express();
   const readiness = { missing: () => missing, isRecovering: () => isRecovering, isOut: () => isOut } as Readiness;
@@ -52,7 +58,7 @@ async function answer({
   } as Config;
   app.use((request: Request, _response, next) => {
     if (trustedId !== undefined) request.trustedId = trustedId;
-    request.storeFailed = storeFailed;
+    Object.assign(request, { storeFailed, policy, hasBegun });
     next();
   });
   app.use(handOver(config, readiness), (_request, response) => {
@@ -102,4 +108,12 @@ it.each([
   ['this is the last port to be asked', { ...cutOff, onStandby: true }],
 ] satisfies [string, Case][])('is answered when %s', async (_when, given) => {
   expect(await answer(given)).toBe('status' in given ? 200 : 503);
+});
+
+it('is handed over only before it begins where it may run once', async () => {
+  const once = { ...cutOff, policy: policyOf('POST') };
+  expect(await answer({ ...once, hasBegun: false })).toBe(421);
+  expect(await answer({ ...once, ...served, isOut: true })).toBe(421);
+  expect(await answer({ ...once, hasBegun: true })).toBe(503);
+  expect(await answer({ ...cutOff, policy: policyOf('POST', { repeatable: true }) })).toBe(504);
 });

@@ -1,4 +1,4 @@
-// Hands a request over to another web server, by answering 504, when the store of this one does not answer.
+// Hands a request over to another web server, by answering 504 or 421, when the store of this one does not answer.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
@@ -17,7 +17,8 @@ declare global {
 
 /**
  * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that the request counts once: until
- * a server that was cut off has left its port, the others serve for it. Only a request of a trusted proxy is handed over,
+ * a server that was cut off has left its port, the others serve for it. A request that may not be repeated is handed over
+ * only while its handler has not begun, which 421 says (RFC 9110, section 15.5.20). Only a request of a trusted proxy is handed over,
  * since nobody else would repeat it. The standby port hands nothing over, since it is asked last. When no server can serve,
  * nginx turns the last 504 into 503.
  *
@@ -44,10 +45,12 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       return isCutOff || (request.storeFailed === true && waited < limits.handOverMs);
     };
     if (request.trustedId !== undefined && request.socket.localPort !== standbyPort) {
-      if (cannotBeServed(request)) return void response.writeHead(504, { 'Retry-After': '1' }).end();
+      const { isRepeatable } = request.policy;
+      const handedOver = isRepeatable ? 504 : 421;
+      if (cannotBeServed(request)) return void response.writeHead(handedOver, { 'Retry-After': '1' }).end();
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {
-        if (head[0] === 503 && shouldFailOver()) head[0] = 504;
+        if (head[0] === 503 && (isRepeatable || !request.hasBegun) && shouldFailOver()) head[0] = handedOver;
         return writeHead(...head);
       }) as typeof response.writeHead;
     }

@@ -1,16 +1,18 @@
 // The middleware of every request (body, pause, time limit), and the error answers.
 import { Global, Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { NextFunction, Request, Response } from 'express';
 import { limits } from '../config/limits.js';
 import { Readiness } from '../health/readiness.js';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { ViewsModule } from '../pages/views.module.js';
+import { BegunInterceptor } from './begun.interceptor.js';
 import { bodyParsers } from './body-parsers.js';
 import { deadline } from './deadline.js';
 import { ErrorAnswers } from './error-answers.js';
 import { ErrorFilter } from './error.filter.js';
+import { StreamLimits } from './stream-limits.js';
 import { validationPipe } from './validation.js';
 
 // Global, so that its middleware runs before that of the modules below it, such as the session's.
@@ -19,10 +21,13 @@ import { validationPipe } from './validation.js';
   imports: [ViewsModule],
   providers: [
     ErrorAnswers,
+    StreamLimits,
     { provide: APP_FILTER, useClass: ErrorFilter },
+    { provide: APP_INTERCEPTOR, useClass: BegunInterceptor },
+    { provide: APP_INTERCEPTOR, useExisting: StreamLimits },
     { provide: APP_PIPE, useValue: validationPipe },
   ],
-  exports: [ErrorAnswers],
+  exports: [ErrorAnswers, StreamLimits],
 })
 export class HttpModule implements NestModule {
   constructor(
@@ -41,7 +46,8 @@ export class HttpModule implements NestModule {
   }
 
   configure(consumer: MiddlewareConsumer): void {
-    const limitMs = () => (this.readiness.isRecovering() ? limits.recoveringRequestMs : limits.requestMs);
+    const limitMs = ({ policy: { timeMs } }: Request) =>
+      timeMs <= limits.requestMs && this.readiness.isRecovering() ? limits.recoveringRequestMs : timeMs;
     // After a pause of the process other servers have its requests: from here on their statements are not sent any
     // more.
     const unlessFrozen = (_request: Request, _response: Response, next: NextFunction) =>

@@ -1,0 +1,94 @@
+// Receives the whole request before it takes a place among those that run: a slow client costs a little memory only.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { Counts } from './counts.js';
+import { hasBody } from './has-body.js';
+import { refuse, type Refusal } from './plain-answer.js';
+import { untilWhole } from './until-whole.js';
+
+export interface ReceivingLimits {
+  /** Milliseconds for one body. */
+  readonly timeMs: number;
+  /** Bytes of all bodies that are kept, from their announcement to the end of their answer. */
+  readonly bytes: number;
+  /** Bodies of one address that are under way at once. */
+  readonly perAddress: number;
+}
+
+/**
+ * Each body is bounded by its route's `bodyBytes`, by time, and by what all may use together. What is whole is read from the
+ * request as if nobody had read it before: by a parser, by multer, by the handler.
+ */
+export class Receiving {
+  private bytes = 0;
+  private readonly underWay = new Counts();
+
+  constructor(private readonly limits: ReceivingLimits) {}
+
+  middleware(): RequestHandler {
+    return (request: Request, response: Response, next: NextFunction) => {
+      if (!hasBody(request)) return next();
+      const { bodyBytes } = request.policy;
+      const announced = request.headers['content-length'];
+      const size = announced === undefined ? bodyBytes : Number(announced);
+      const address = request.ip ?? '';
+      const refusal = this.refusalOf(size, bodyBytes, address);
+      if (refusal) return end(request, response, refusal);
+      this.reserve(size, response);
+      this.underWay.add(address, 1);
+      // The body's last part arrives in the connection's async context, not in the request's.
+      const goOn = AsyncLocalStorage.bind(next);
+      untilWhole(request, { bytes: bodyBytes, timeMs: this.limits.timeMs }, (outcome) => {
+        this.underWay.add(address, -1);
+        if (outcome === 'whole') {
+          // What nobody has read must not stand before the next request of this connection.
+          response.once('finish', () => request.resume());
+          return goOn();
+        }
+        if (outcome !== 'aborted') end(request, response, outcome === 'late' ? this.late() : tooLarge(bodyBytes));
+      });
+    };
+  }
+
+  private refusalOf(size: number, limit: number, address: string): Refusal | undefined {
+    if (size > limit) return tooLarge(limit);
+    if (this.bytes + size > this.limits.bytes) return busy;
+    return this.underWay.of(address) >= this.limits.perAddress ? tooMany : undefined;
+  }
+
+  /** The memory is free again when the request has been answered. */
+  private reserve(size: number, response: Response): void {
+    this.bytes += size;
+    response.once('close', () => (this.bytes -= size));
+  }
+
+  private late(): Refusal {
+    const message = `The request did not arrive within ${this.limits.timeMs / 1_000} s. Please send it again.`;
+    return { status: 408, code: 'request_timeout', message };
+  }
+}
+
+/** Nothing more of this connection is read as a request: a part of the body may still come. */
+function end(request: Request, response: Response, refusal: Refusal): void {
+  response.setHeader('Connection', 'close');
+  request.resume();
+  refuse(request, response, refusal);
+}
+
+const busy: Refusal = {
+  status: 503,
+  code: 'overloaded',
+  message: 'The server is busy. Please try again in a moment.',
+  retryAfterSeconds: 2,
+};
+const tooMany: Refusal = {
+  status: 429,
+  code: 'too_many_uploads',
+  message: 'Too many requests of this address are under way at once. Please try again in a moment.',
+  retryAfterSeconds: 1,
+};
+const tooLarge = (limit: number): Refusal => ({
+  status: 413,
+  code: 'too_large',
+  message: `The request body is too large. Send at most ${limit} bytes.`,
+});
