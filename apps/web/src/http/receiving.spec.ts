@@ -6,6 +6,7 @@ import { request as httpRequest, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { policyOf } from '../routes/policy.js';
 import { hasBody } from './has-body.js';
 import { Receiving, type ReceivingLimits } from './receiving.js';
@@ -38,12 +39,11 @@ const readers: Record<string, Reader> = {
     for await (const part of request.pipe(new PassThrough())) parts.push(part as Buffer);
     return Buffer.concat(parts);
   },
-  'a parser': (request) =>
-    new Promise((resolve, reject) =>
-      express.raw({ type: () => true, limit: '10mb' })(request, {} as Response, (error?: unknown) =>
-        error ? reject(error) : resolve(request.body as Buffer),
-      ),
-    ),
+  'a parser': async (request) => {
+    const parse = promisify(express.raw({ type: () => true, limit: '10mb' }));
+    await parse(request, {} as Response);
+    return request.body as Buffer;
+  },
   'a late reader': async (request) => {
     await sleep(20);
     return readers.events(request);

@@ -9,12 +9,15 @@ import { Receiving } from '../http/receiving.js';
 import { policyOf } from '../routes/policy.js';
 import { formTokenOf } from './form-token-of.js';
 
-let server: Server | undefined;
+const servers: Server[] = [];
 afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
+/** Sends it to a server of its own. */
 async function send(body: FormData | URLSearchParams | string, headers: Record<string, string> = {}) {
   const app = express();
   app.use((request, _response, next) => {
@@ -33,7 +36,8 @@ async function send(body: FormData | URLSearchParams | string, headers: Record<s
     ]);
     response.json({ found: request.headers['x-found'], body: request.body as unknown, files });
   });
-  server = app.listen(0, '127.0.0.1');
+  const server = app.listen(0, '127.0.0.1');
+  servers.push(server);
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/upload`;
   const answer = await fetch(url, { method: 'POST', body, headers });
