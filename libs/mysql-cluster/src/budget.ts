@@ -23,11 +23,16 @@ export class Budget {
   private readonly end: number;
   private readonly freezes: number;
 
-  /** @param freezes how often this process had been frozen when the surrounding work began (default: now) */
+  /**
+   * @param freezes how often this process had been frozen when the surrounding work began (default: now)
+   * @param usualMs what such a statement has when its work does not ask for another time
+   */
   constructor(
     private readonly clock: DeadlineClock,
-    private readonly ms: number,
+    /** Milliseconds in all. */
+    readonly ms: number,
     freezes?: number,
+    private readonly usualMs = ms,
   ) {
     this.end = clock.now() + ms;
     this.freezes = freezes ?? clock.freezes;
@@ -44,9 +49,15 @@ export class Budget {
     return this.isVoid ? 0 : left;
   }
 
+  /** Whether there is more time than usual: a statement that takes long says nothing about its node then. */
+  get isLong(): boolean {
+    return this.ms > this.usualMs;
+  }
+
   attempt(hasAlternative: boolean, onSlow?: () => void): AttemptDeadline {
-    const { left, end, ms } = this;
+    const { left, end, ms, usualMs } = this;
     const isFirst = left > 0.75 * ms;
-    return { soft: hasAlternative && isFirst ? end - left + firstAttemptMs(left) : end, hard: end, onSlow };
+    const firstMs = firstAttemptMs(Math.min(left, usualMs));
+    return { soft: hasAlternative && isFirst ? end - left + firstMs : end, hard: end, onSlow };
   }
 }

@@ -235,7 +235,8 @@ describe('a standstill of this process', () => {
       const write = () => freezable.write('INSERT INTO item VALUES (?, 1)', ['late']);
       const transaction = () => freezable.transaction((tx) => tx.write('INSERT INTO item VALUES (?, 1)', ['late']));
       const read = () => freezable.read('SELECT 1', []);
-      for (const part of [write, transaction, () => freezable.retrying(write), read])
+      const again = () => freezable.unlessFrozen(write);
+      for (const part of [write, transaction, () => freezable.retrying(write), again, read])
         expect(await late(part)).toMatchObject({ code: 'cluster_unavailable' });
       await freezable.write('INSERT INTO item VALUES (?, 1)', ['another']);
       let landed: object[] = [];

@@ -4,10 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { awaitEverywhere } from './await-everywhere.js';
 import type { StatementResult, WriteHeader } from './connection.js';
 import { rowsOf } from './connection.js';
-import { failureOf, isOutcomeUnknown } from './errors.js';
+import { isOutcomeUnknown } from './errors.js';
 import { Failover } from './failover.js';
 import { NodeSet } from './node-set.js';
+import { OneTransaction } from './one-transaction.js';
 import { hashOf, keyHashOf } from './rendezvous.js';
+import { jitter, retry } from './retry.js';
 import { runTransaction } from './run-transaction.js';
 import type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
 import { createTypeormDriver } from './typeorm-driver.js';
@@ -28,7 +30,6 @@ import { untilUsable } from './until-usable.js';
 
 /** Milliseconds between two rounds of a read whose answer was not acceptable: time for replication. */
 const ROUND_PAUSE_MS = 25;
-const RETRY_ATTEMPTS = 6;
 
 /**
  * The cluster of docs/architecture.md. Statements are prepared and kept prepared, so pass values as parameters and
@@ -78,9 +79,8 @@ export class MysqlCluster implements Cluster {
     const { failover } = this;
     const { nodeSet, counters } = failover;
     const { acceptable, rounds = 1 } = options;
-    const { readTimeoutMs } = nodeSet.options;
     const keyHash = keyHashOf(options.key);
-    const budget = failover.budget(readTimeoutMs);
+    const budget = failover.statementBudget(nodeSet.options.readTimeoutMs);
     let rows: T[] | undefined;
     let round = 1;
     return failover.run<StatementResult, T[]>({
@@ -106,7 +106,7 @@ export class MysqlCluster implements Cluster {
       pauseMs: () => (rows ? ROUND_PAUSE_MS : undefined),
       giveUp: (cause) => {
         if (rows) return rows;
-        throw failover.unavailable(`no MySQL node answered the read (limit ${readTimeoutMs} ms)`, { cause });
+        throw failover.unavailable(`no MySQL node answered the read (limit ${budget.ms} ms)`, { cause });
       },
     });
   }
@@ -114,12 +114,13 @@ export class MysqlCluster implements Cluster {
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
     const { failover } = this;
     const { nodeSet, counters } = failover;
+    const budget = failover.statementBudget(nodeSet.writeTimeoutMs);
     let repeated = false;
     let conflicts = 0;
     return failover.run<WriteHeader, WriteSummary>({
       access: 'writes',
       keyHash: keyHashOf(options.key),
-      budget: failover.budget(nodeSet.writeTimeoutMs),
+      budget,
       attempt: async (node, deadline, isBeside) => {
         // Both may take effect.
         repeated ||= isBeside;
@@ -146,7 +147,7 @@ export class MysqlCluster implements Cluster {
         return true;
       },
       giveUp: (cause) => {
-        throw failover.unavailable(`no MySQL node completed the write (limit ${nodeSet.writeTimeoutMs} ms)`, {
+        throw failover.unavailable(`no MySQL node completed the write (limit ${budget.ms} ms)`, {
           cause,
           outcomeUnknown: repeated,
         });
@@ -158,13 +159,13 @@ export class MysqlCluster implements Cluster {
     const { failover } = this;
     const { nodeSet } = failover;
     const { readTimeoutMs } = nodeSet.options;
-    const budget = failover.budget(readTimeoutMs);
+    const budget = failover.statementBudget(readTimeoutMs);
     do {
       const asked = nodeSet.readable.map((node) => failover.ask<T>(node, sql, parameters, budget.left));
       const answered = (await Promise.all(asked)).filter((rows) => rows !== undefined);
       if (answered.length > 0) return answered;
     } while (await failover.pause(budget, 'reads'));
-    throw failover.unavailable(`no MySQL node answered the read (limit ${readTimeoutMs} ms)`);
+    throw failover.unavailable(`no MySQL node answered the read (limit ${budget.ms} ms)`);
   }
 
   /**
@@ -173,18 +174,8 @@ export class MysqlCluster implements Cluster {
    * through TypeORM, for example. `fn` must be repeatable: an earlier run may have taken effect.
    */
   async retrying<T>(fn: (attempt: number) => Promise<T>, options: RetryOptions = {}): Promise<T> {
-    const budget = this.failover.budget(options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await fn(attempt);
-      } catch (error) {
-        const wait = jitter(attempt);
-        const again = failureOf(error) !== 'statement' && attempt < (options.attempts ?? RETRY_ATTEMPTS);
-        if (!again || budget.left <= wait || this.nodeSet.isClosed) throw error;
-        this.failover.counters.retries++;
-        await sleep(wait);
-      }
-    }
+    // A part of a transaction cannot be repeated: only the whole, by its caller.
+    return this.failover.transactions.getStore()?.isRunning ? fn(1) : retry(this.failover, fn, options);
   }
 
   /**
@@ -199,8 +190,29 @@ export class MysqlCluster implements Cluster {
    * ```
    */
   async transaction<T>(fn: (transaction: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const budget = this.failover.budget(options.timeoutMs ?? this.nodeSet.writeTimeoutMs);
-    return this.retrying(() => runTransaction(this.failover, fn, budget, options), options);
+    const budget = this.failover.statementBudget(this.nodeSet.writeTimeoutMs, options.timeoutMs);
+    return retry(this.failover, () => runTransaction(this.failover, fn, budget, options), options);
+  }
+
+  /**
+   * Makes all that the work does through TypeORM one transaction (READ COMMITTED) on one connection: each connection that
+   * TypeORM takes from `typeormDriver()` meanwhile is that one, and TypeORM's own transactions are savepoints in it. Commits
+   * when the work resolves, rolls back when it rejects. `read`, `write` and `transaction` of the cluster are not part of it.
+   *
+   * The work runs once, also where it calls `retrying`; if it is repeatable, call this in `retrying`. Rejects with the work's own error, or with `ClusterUnavailableError`
+   * when a node, a conflict or the time ended the transaction, whatever the work made of that; its `outcomeUnknown` says
+   * that the commit may have taken effect. Await all that the work begins: what is left behind fails.
+   * @param options.timeoutMs for all but the commit (default: the write timeout)
+   *
+   * ```ts
+   * await cluster.inOneTransaction(async () => {
+   *   await orders.save(order);
+   *   await stock.decrement({ item }, 'left', 1);
+   * });
+   * ```
+   */
+  inOneTransaction<T>(work: () => Promise<T>, options: { readonly timeoutMs?: number } = {}): Promise<T> {
+    return OneTransaction.run(this.failover, work, options.timeoutMs);
   }
 
   /**
@@ -208,13 +220,15 @@ export class MysqlCluster implements Cluster {
    * fails with `ClusterUnavailableError` and is not sent, TypeORM's too: another server has done the request by then, and a
    * late effect of this one would mix with it. This holds for all that the work calls or starts. Run what is to outlive it
    * (a queue, a timer of its own) from an earlier `AsyncLocalStorage.snapshot()`.
+   * @param options.statementTimeoutMs for each statement of the work, TypeORM's too, in place of the read and write timeout
+   *   (default: as the surrounding work). A node is then left when it answers nothing at all, not when it is slow.
    *
    * ```ts
    * app.use((request, response, next) => cluster.unlessFrozen(next));
    * ```
    */
-  unlessFrozen<T>(work: () => T): T {
-    return this.failover.unlessFrozen(work);
+  unlessFrozen<T>(work: () => T, options: { readonly statementTimeoutMs?: number } = {}): T {
+    return this.failover.unlessFrozen(work, options.statementTimeoutMs);
   }
 
   /**
@@ -269,9 +283,4 @@ export class MysqlCluster implements Cluster {
   private get nodeSet(): NodeSet {
     return this.failover.nodeSet;
   }
-}
-
-/** Milliseconds before the next attempt: longer each time, and different for everybody. */
-function jitter(attempt: number): number {
-  return Math.random() * Math.min(50, 4 * 2 ** attempt);
 }

@@ -31,6 +31,8 @@ interface PreparedStatement {
 type StatementCallback = (error: Error | null, result: StatementResult) => void;
 
 const PREPARED_STATEMENTS = 200;
+/** Milliseconds that a connection has to roll back, when the time for the work may be over. */
+const ROLLBACK_MS = 25;
 
 /**
  * A mysql2 connection with a deadline on all it does. mysql2's own timeout stops waiting but leaves the statement
@@ -121,6 +123,11 @@ export class NodeConnection implements Deadline {
       if (this.gone) return done(goneError(), []);
       this.raw.query(sql, done);
     });
+  }
+
+  /** Rolls the transaction back; a connection that cannot do so now is destroyed, which rolls back. Never rejects. */
+  async rollBack(): Promise<void> {
+    await this.query('ROLLBACK', this.clock.now() + ROLLBACK_MS).catch(() => this.destroy());
   }
 
   /** From now on until `deadline` an answer is awaited; for statements that others send over `raw`. */

@@ -30,6 +30,15 @@ export class DeadlineError extends Error {
   }
 }
 
+/** A transaction was used in a way that it does not allow, and is rolled back. */
+export class TransactionError extends Error {
+  readonly code = 'transaction_misused';
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'TransactionError';
+  }
+}
+
 /** The node gave no connection, so nothing was sent to it. */
 export class NoConnectionError extends Error {
   readonly code = 'no_connection';

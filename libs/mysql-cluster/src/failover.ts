@@ -11,6 +11,7 @@ import { ClusterUnavailableError, failureOf, NoConnectionError } from './errors.
 import type { Access, ClusterNode } from './node.js';
 import type { NodePool } from './node-pool.js';
 import type { NodeSet } from './node-set.js';
+import type { OneTransaction } from './one-transaction.js';
 import { keyHashOf } from './rendezvous.js';
 import type { Parameter } from './types.js';
 
@@ -20,7 +21,7 @@ const RETRY_PAUSE_MS = 20;
 /** What a read, a write and a lease do each in its own way. A callback that returns `undefined` lets the loop go on. */
 export interface Strategy<A, R> {
   /**
-   * Reads go in rounds: to each node once, and to the next node as soon as one is slow. A write is tried again on any
+   * Reads go in rounds: to each node once, and to the next node as soon as one is slow, or stuck if the time is long. A write is tried again on any
    * node that does not run it. It runs beside a slow node only while that node alone is stuck: two nodes that take the
    * same write work against each other.
    */
@@ -41,6 +42,14 @@ export interface Strategy<A, R> {
   giveUp(cause: unknown): R;
 }
 
+/** What the work of `unlessFrozen` brings with it. */
+interface Work {
+  /** How often this process had been frozen when it began. */
+  readonly freezes: number;
+  /** Milliseconds of its statements, in place of the usual ones. */
+  readonly statementTimeoutMs: number | undefined;
+}
+
 /** A connection for one caller, and its node. */
 export interface Lease {
   readonly node: ClusterNode;
@@ -50,24 +59,36 @@ export interface Lease {
 export class Failover {
   /** Count up; see `ClusterStats`. */
   readonly counters = { fallbacks: 0, retries: 0, unknownOutcomes: 0 };
-  /** How often this process had been frozen when the work of `unlessFrozen` began. */
-  private readonly freezesBefore = new AsyncLocalStorage<number>();
+  /** The transaction that the running code belongs to, which may be over already. */
+  readonly transactions = new AsyncLocalStorage<OneTransaction>();
+  private readonly works = new AsyncLocalStorage<Work>();
 
   constructor(readonly nodeSet: NodeSet) {}
 
   /** See `MysqlCluster.unlessFrozen`. */
-  unlessFrozen<T>(work: () => T): T {
+  unlessFrozen<T>(work: () => T, statementTimeoutMs?: number): T {
     const { clock } = this.nodeSet;
     clock.now();
-    return this.freezesBefore.run(clock.freezes, work);
+    const { freezes = clock.freezes, statementTimeoutMs: usual } = this.works.getStore() ?? {};
+    // A part is not begun anew after a freeze: nobody waits for the whole.
+    return this.works.run({ freezes, statementTimeoutMs: statementTimeoutMs ?? usual }, work);
   }
 
-  /** @throws ClusterUnavailableError when this process was frozen since the work of `unlessFrozen` began */
-  budget(ms: number): Budget {
-    const budget = new Budget(this.nodeSet.clock, ms, this.freezesBefore.getStore());
+  /**
+   * The time of what is not a statement, such as waiting for a connection.
+   * @throws ClusterUnavailableError when this process was frozen since the work of `unlessFrozen` began
+   */
+  budget(ms: number, usualMs = ms): Budget {
+    const budget = new Budget(this.nodeSet.clock, ms, this.works.getStore()?.freezes, usualMs);
     if (budget.isVoid)
       throw this.unavailable('the process was paused after this request began; the statement was not sent');
     return budget;
+  }
+
+  /** The time of a statement or a transaction: what it asks for, what `unlessFrozen` says, or else `usualMs`. */
+  statementBudget(usualMs: number, askedMs?: number): Budget {
+    if (askedMs !== undefined) return this.budget(askedMs);
+    return this.budget(this.works.getStore()?.statementTimeoutMs ?? usualMs, usualMs);
   }
 
   /** Tries one node after the other until the strategy has a result. Each attempt has ended when this gives up. */
@@ -81,9 +102,15 @@ export class Failover {
       if (node) {
         tried.add(node);
         const isBeside = attempts.isRunning;
-        attempts.begin(node, (onSlow) => {
-          const deadline = this.deadline(budget, tried, node, this.hedge(strategy, node, onSlow));
-          return this.on(node, strategy.attempt(node, deadline, isBeside));
+        attempts.begin(node, async (onSlow) => {
+          let isOver = false;
+          const hedge = this.hedge(strategy, node, onSlow, () => isOver);
+          const deadline = this.deadline(budget, tried, node, hedge);
+          try {
+            return await this.on(node, strategy.attempt(node, deadline, isBeside));
+          } finally {
+            isOver = true;
+          }
         });
       }
       if (attempts.isRunning) {
@@ -157,9 +184,14 @@ export class Failover {
     });
   }
 
-  /** Resolves when the node alone is stuck since that moment, or the time is up. */
-  async untilStuck(node: ClusterNode, since: number, budget: Budget): Promise<void> {
-    while (budget.left > 0 && !this.nodeSet.isStuck(node, since)) await this.nodeSet.changed(RETRY_PAUSE_MS);
+  /**
+   * Resolves when the node alone is stuck since that moment, when the time is up, or when what waits for it is over. In a
+   * long time other nodes take writes anyway: there only a node that answers nothing is stuck.
+   */
+  async untilStuck(node: ClusterNode, since: number, budget: Budget, isOver: () => boolean): Promise<void> {
+    const { nodeSet } = this;
+    const isStuck = () => (budget.isLong ? !nodeSet.hasAnsweredSince(node, since) : nodeSet.isStuck(node, since));
+    while (budget.left > 0 && !isOver() && !isStuck()) await nodeSet.changed(RETRY_PAUSE_MS);
   }
 
   unavailable(message: string, options: { cause?: unknown; outcomeUnknown?: boolean } = {}): ClusterUnavailableError {
@@ -172,10 +204,15 @@ export class Failover {
     return new ClusterUnavailableError(message, this.nodeSet.reasons(), options);
   }
 
-  private hedge<A, R>({ access, budget }: Strategy<A, R>, node: ClusterNode, onSlow: () => void): () => void {
-    if (access === 'reads') return onSlow;
+  private hedge<A, R>(
+    { access, budget }: Strategy<A, R>,
+    node: ClusterNode,
+    onSlow: () => void,
+    isOver: () => boolean,
+  ): () => void {
+    if (access === 'reads' && !budget.isLong) return onSlow;
     const begun = this.nodeSet.clock.now();
-    return () => void this.untilStuck(node, begun, budget).then(onSlow);
+    return () => void this.untilStuck(node, begun, budget, isOver).then(onSlow);
   }
 
   private changed(budget: Budget, ms = RETRY_PAUSE_MS): Promise<void> {

@@ -126,8 +126,10 @@ export class NodeSet {
     const { readTimeoutMs, writeTimeoutMs } = this.options;
     if (waitedMs < readTimeoutMs / 3) return false;
     const since = this.clock.now() - waitedMs;
-    // What takes less time than a write's first attempt is a read, or did not have the time to show anything.
-    return waitedMs < firstAttemptMs(writeTimeoutMs) ? !this.hasAnsweredSince(node, since) : this.isStuck(node, since);
+    // What takes less time than a write's first attempt is a read, or did not have the time to show anything. What takes
+    // far longer than any write is slow itself: that others take writes meanwhile does not show that the node takes none.
+    const isWrite = waitedMs >= firstAttemptMs(writeTimeoutMs) && waitedMs < 2 * writeTimeoutMs;
+    return isWrite ? this.isStuck(node, since) : !this.hasAnsweredSince(node, since);
   }
 
   /** Do not use the node until it has proved itself; look at all nodes now. */

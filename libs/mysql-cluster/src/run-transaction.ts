@@ -9,9 +9,6 @@ import type { Failover } from './failover.js';
 import { keyHashOf } from './rendezvous.js';
 import type { Parameter, Transaction, WriteOptions } from './types.js';
 
-/** Milliseconds that a connection has to roll back, when the time for the work may be over. */
-const ROLLBACK_MS = 25;
-
 /** Runs `fn` once, on the key's home node. When anything fails, all is rolled back and the error passed on. */
 export async function runTransaction<T>(
   failover: Failover,
@@ -26,9 +23,11 @@ export async function runTransaction<T>(
   let watching: Promise<void> | undefined;
   // Waits with its group, but not for a node that alone stands still: then it is run again on another one.
   const deadline = failover.deadline(budget, new Set([node]), node, () => {
-    watching ??= failover.untilStuck(node, begun, budget).then(() => {
-      if (!isOver) connection.destroy(new DeadlineError('the transaction', nodeSet.clock.now() - begun));
-    });
+    watching ??= failover
+      .untilStuck(node, begun, budget, () => isOver)
+      .then(() => {
+        if (!isOver) connection.destroy(new DeadlineError('the transaction', nodeSet.clock.now() - begun));
+      });
   });
   let result: T;
   let committed: WriteHeader;
@@ -46,8 +45,7 @@ export async function runTransaction<T>(
     nodeSet.wrote(node);
   } catch (error) {
     nodeSet.failed(node, error);
-    // A connection that cannot roll back now is destroyed, which rolls back.
-    await connection.query('ROLLBACK', nodeSet.clock.now() + ROLLBACK_MS).catch(() => connection.destroy());
+    await connection.rollBack();
     throw error;
   } finally {
     isOver = true;

@@ -2,11 +2,11 @@
 import type { Connection, ConnectionOptions, QueryError } from 'mysql2';
 import { firstAttemptMs } from './budget.js';
 import type { NodeConnection } from './connection.js';
-import { NoConnectionError } from './errors.js';
+import { DeadlineError, NoConnectionError } from './errors.js';
 import type { Failover, Lease } from './failover.js';
 import type { ClusterNode } from './node.js';
 import { NodePool } from './node-pool.js';
-import type { NodeSet } from './node-set.js';
+import type { TypeormLease } from './one-transaction.js';
 
 export interface TypeormDriverOptions {
   /** Milliseconds that each statement may take (default: half of the write timeout); more for migrations. */
@@ -24,7 +24,7 @@ interface MysqlPool {
   end(callback?: (error?: Error | null) => void): void;
 }
 /** mysql2's own connection; `release` gives it back. */
-type LeasedConnection = Connection & { release(): void };
+export type LeasedConnection = Connection & { release(): void };
 
 type QueryCallback = (error: QueryError | null, ...rest: unknown[]) => void;
 
@@ -62,7 +62,7 @@ export function createTypeormDriver(failover: Failover, options: TypeormDriverOp
 
       const hand = ({ node, connection }: Lease): LeasedConnection => {
         const known = leased.get(connection);
-        const handed = known ?? withDeadlines(connection, statementTimeoutMs, nodes, node);
+        const handed = known ?? withDeadlines(connection, statementTimeoutMs, failover, node);
         if (!known) leased.set(connection, handed);
         let released = false;
         handed.release = () => {
@@ -73,12 +73,16 @@ export function createTypeormDriver(failover: Failover, options: TypeormDriverOp
         return handed;
       };
 
+      const lease = async (): Promise<TypeormLease> => {
+        const leased = await failover.lease(poolOf, acquireTimeoutMs());
+        return { ...leased, handed: hand(leased) };
+      };
+
       return {
         getConnection(callback) {
-          failover.lease(poolOf, acquireTimeoutMs()).then(
-            (lease) => callback(null, hand(lease)),
-            (error: Error) => callback(error),
-          );
+          const transaction = failover.transactions.getStore();
+          const connecting = transaction?.connect(lease) ?? lease().then(({ handed }) => handed);
+          connecting.then((connection) => callback(null, connection), callback);
         },
         end(callback) {
           const deadline = nodes.clock.now() + acquireTimeoutMs();
@@ -93,16 +97,19 @@ export function createTypeormDriver(failover: Failover, options: TypeormDriverOp
 function withDeadlines(
   connection: NodeConnection,
   timeoutMs: () => number,
-  nodes: NodeSet,
+  failover: Failover,
   node: ClusterNode,
 ): LeasedConnection {
+  const { nodeSet: nodes } = failover;
   const raw = connection.raw as LeasedConnection;
   const send = raw.query.bind(raw) as (sql: unknown, ...rest: unknown[]) => ReturnType<Connection['query']>;
   const query = (sql: unknown, ...rest: unknown[]) => {
     const callback = rest.at(-1);
     // A stream takes as long as its reader does.
     if (typeof callback !== 'function') return send(sql, ...rest);
+    let isOver = false;
     const settle: QueryCallback = (error, ...results) => {
+      isOver = true;
       connection.deadline = Infinity;
       if (error) nodes.failed(node, error);
       (callback as QueryCallback)(error, ...results);
@@ -117,11 +124,21 @@ function withDeadlines(
       );
       return undefined;
     }
-    const hard = now + timeoutMs();
+    const text = typeof sql === 'string' ? sql : 'a statement';
+    const budget = failover.statementBudget(timeoutMs());
+    const hard = now + budget.ms;
     // A node that answers nothing meanwhile is frozen: whoever tries again finds another one.
     const hasAlternative = nodes.usable.some((other) => other !== node);
     const soft = hasAlternative ? Math.min(hard, now + firstAttemptMs(nodes.writeTimeoutMs)) : hard;
-    connection.arm(typeof sql === 'string' ? sql : 'a statement', { soft, hard });
+    const leaveWhenStuck = () => {
+      nodes.doubt(node);
+      void failover
+        .untilStuck(node, now, budget, () => isOver)
+        .then(() => {
+          if (!isOver) connection.destroy(new DeadlineError(text, nodes.clock.now() - now));
+        });
+    };
+    connection.arm(text, budget.isLong ? { soft, hard, onSlow: leaveWhenStuck } : { soft, hard });
     return send(sql, ...rest.slice(0, -1), settle);
   };
   return Object.assign(raw, { query });
