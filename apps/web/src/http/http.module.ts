@@ -50,8 +50,8 @@ export class HttpModule implements NestModule {
       timeMs <= limits.requestMs && this.readiness.isRecovering() ? limits.recoveringRequestMs : timeMs;
     // After a pause of the process other servers have its requests: from here on their statements are not sent any
     // more.
-    const unlessFrozen = (_request: Request, _response: Response, next: NextFunction) =>
-      this.cluster.unlessFrozen(next);
+    const unlessFrozen = ({ policy: { timeMs } }: Request, _response: Response, next: NextFunction) =>
+      this.cluster.unlessFrozen(next, timeMs > limits.requestMs ? { statementTimeoutMs: timeMs } : {});
     const enforceDeadline = deadline(limitMs, this.answers, this.heartbeat);
     consumer.apply(bodyParsers(), unlessFrozen, enforceDeadline).forRoutes('{*path}');
   }
