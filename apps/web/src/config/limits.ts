@@ -86,6 +86,10 @@ export const limits = {
   waitingRequests: 128,
   queueMs: 600,
 
+  /** How long the answer to a request that counts once is kept for further tries, and its size at most. */
+  claimMs: 3_600_000,
+  claimBytes: 1024 * 1024,
+
   bodyBytes: 16 * 1024,
   /** All headers together; more is answered 431. */
   headerBytes: 16 * 1024,
