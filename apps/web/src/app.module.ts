@@ -44,7 +44,7 @@ export class AppModule {
     metrics: Metrics,
     heartbeat: Heartbeat,
     readiness: Readiness,
-    features: readonly Type[],
+    features: readonly Type[] = [],
   ): DynamicModule {
     return {
       module: AppModule,

@@ -6,7 +6,7 @@ import { clientKeyOf, idempotencyKeyOf } from '../http/idempotency-key.js';
 export interface Claim {
   /** Of user, method, path and idempotency key. 32 bytes. */
   readonly id: Buffer;
-  /** Of the query and the body. 32 bytes. */
+  /** Of the query and the body, except one that the handler reads itself. 32 bytes. */
   readonly content: Buffer;
   /** The proxy's key, which tries have that a proxy repeats, and not those of a client. */
   readonly proxyKey: string | undefined;
