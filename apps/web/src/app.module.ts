@@ -1,5 +1,5 @@
 // The root module: all modules, in the order in which requests pass them.
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessions } from '@roam/session';
@@ -24,6 +24,7 @@ import type { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { PagesModule } from './pages/pages.module.js';
+import { RepeatsModule } from './repeats/repeats.module.js';
 import { OutageGuard } from './session/outage.guard.js';
 import { sessionOptions } from './session/session.options.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -43,6 +44,7 @@ export class AppModule {
     metrics: Metrics,
     heartbeat: Heartbeat,
     readiness: Readiness,
+    features: readonly Type[] = [],
   ): DynamicModule {
     return {
       module: AppModule,
@@ -58,6 +60,7 @@ export class AppModule {
             sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
         }),
         DatabaseModule.forRoot(cluster),
+        RepeatsModule,
         ThrottlingModule,
         UsersModule,
         AuthModule,
@@ -66,6 +69,7 @@ export class AppModule {
         AdminModule,
         CartModule,
         PagesModule,
+        ...features,
       ],
       providers: [
         NestLogger,

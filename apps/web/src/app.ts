@@ -1,4 +1,5 @@
 // Builds the app: the modules, and the middleware before them.
+import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
@@ -29,7 +30,7 @@ import { RouteTable } from './routes/route-table.js';
 import { allRoutes } from './routes/routes-of-app.js';
 import { BreachedPasswords } from './users/breached-passwords.js';
 
-/** The app, initialised but not listening. */
+/** The app, initialised but not listening. @param features modules beside the app's own */
 export async function createApp(
   config: Config,
   cluster: MysqlCluster,
@@ -38,12 +39,13 @@ export async function createApp(
   readiness: Readiness,
   metrics: Metrics,
   heartbeat = new Heartbeat(limits.frozenMs),
+  features: readonly Type[] = [],
 ): Promise<NestExpressApplication> {
   // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
   // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
   const sessions = metrics.counted(store);
-  const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness);
+  const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness, features);
   const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter(server), {
     bodyParser: false,
     bufferLogs: true,

@@ -63,6 +63,32 @@ describe('TypeORM over the cluster', () => {
     await source.destroy();
   });
 
+  it('commits one of two transactions that conflict on two nodes, and calls the other one unavailable', async () => {
+    await allOnline();
+    const alone = await Promise.all(
+      databases.urls.slice(0, 2).map((url) => MysqlCluster.connect({ urls: [url], ...patience })),
+    );
+    const sources = await Promise.all(
+      alone.map((each) => new DataSource({ type: 'mysql', driver: each.typeormDriver() }).initialize()),
+    );
+    await cluster.write('CREATE TABLE claim (id VARCHAR(40) PRIMARY KEY, node INT)', [], { everywhere: true });
+    let inserted = 0;
+    const claim = (node: number) =>
+      alone[node].inOneTransaction(async () => {
+        await sources[node].query("INSERT INTO claim VALUES ('one', ?)", [node]);
+        inserted++;
+        await until('both have inserted', () => inserted === 2);
+      });
+    const ended = await Promise.allSettled([claim(0), claim(1)]);
+    expect(ended.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(ended.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'cluster_unavailable' },
+    });
+    await until('the row is everywhere', async () => (await cluster.read('SELECT * FROM claim', [])).length === 1);
+    await Promise.all(sources.map((source) => source.destroy()));
+    await Promise.all(alone.map((each) => each.close()));
+  });
+
   it('creates, queries, runs transactions, and survives the death of its node', async () => {
     await allOnline();
     const source = new DataSource({

@@ -94,6 +94,10 @@ export const limits = {
   streamsPerAddress: 64,
   streamsPerUser: 16,
 
+  /** How long the answer to a request that counts once is kept for further tries, and its size at most. */
+  claimMs: 3_600_000,
+  claimBytes: 1024 * 1024,
+
   /** A request's body, unless its route declares another size. */
   bodyBytes: 16 * 1024,
   /** The bodies of all requests together, from their announcement to the end of the answer. */

@@ -8,6 +8,7 @@ import { CreateAccountTokens1763769600005 } from './migrations/create-account-to
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
 import { CreatePasskeys1763769600008 } from './migrations/create-passkeys.js';
+import { CreateRequestClaims1763769600011 } from './migrations/create-request-claims.js';
 import { CreateSecondFactors1763769600006 } from './migrations/create-second-factors.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateThrottles1763769600003 } from './migrations/create-throttles.js';
@@ -24,6 +25,7 @@ export const migrations = [
   AddDeactivation1763769600007,
   CreatePasskeys1763769600008,
   AddReadinessOfServers1763769600009,
+  CreateRequestClaims1763769600011,
 ];
 
 /**

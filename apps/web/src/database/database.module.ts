@@ -11,7 +11,7 @@ export class DatabaseModule {
   static forRoot(cluster: MysqlCluster): DynamicModule {
     return {
       module: DatabaseModule,
-      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(cluster), retryAttempts: 1 })],
+      imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(cluster), autoLoadEntities: true, retryAttempts: 1 })],
       providers: [{ provide: MysqlCluster, useValue: cluster }],
       exports: [MysqlCluster],
     };

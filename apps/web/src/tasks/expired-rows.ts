@@ -1,4 +1,5 @@
-// The background task that deletes expired rows: counters of attempts, tokens of mails, old events of the audit log.
+// The background task that deletes expired rows: counters of attempts, tokens of mails, claims of requests, old
+// events of the audit log.
 import type { Cluster } from '@roam/mysql-cluster';
 import { limits } from '../config/limits.js';
 import type { Task } from './task-runner.js';
@@ -9,6 +10,7 @@ const batchSize = 500;
 const deletions = [
   { sql: 'DELETE FROM throttles WHERE expires_at < ? LIMIT ?', keptMs: 0 },
   { sql: 'DELETE FROM account_tokens WHERE expires_at < ? LIMIT ?', keptMs: 0 },
+  { sql: 'DELETE FROM request_claims WHERE expires_at < ? LIMIT ?', keptMs: 0 },
   { sql: 'DELETE FROM audit_events WHERE at < FROM_UNIXTIME(? / 1000) LIMIT ?', keptMs: limits.auditMs },
 ];
 

@@ -1,4 +1,5 @@
 // The app over one real MySQL server, for specs that use it as a browser does.
+import type { Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
@@ -35,6 +36,9 @@ export class Site {
   metrics!: Metrics;
   readiness!: Readiness;
 
+  /** @param features modules of the app beside its own */
+  constructor(private readonly features: readonly Type[] = []) {}
+
   /** @param settings of all web servers of the site */
   async start(settings: Record<string, string> = {}): Promise<void> {
     this.settings = { ...settings, MAIL_URL: await this.mailCatcher.start() };
@@ -44,15 +48,18 @@ export class Site {
     this.app = await this.server();
   }
 
-  /** One more web server of the same site, with other settings. */
-  async server(settings: Record<string, string> = {}): Promise<NestExpressApplication> {
+  /** One more web server of the same site, with other settings. @param features more modules */
+  async server(settings: Record<string, string> = {}, features: readonly Type[] = []): Promise<NestExpressApplication> {
     const config = this.config(settings);
     const logger = rootLogger(config, { write: (line) => void this.logged.push(line) });
     const store = new MysqlSessionStore(this.cluster);
     const readiness = new Readiness();
     readiness.nodes = () => this.cluster.nodes();
     const metrics = new Metrics(readiness);
-    const app = await createApp(config, this.cluster, store, logger, readiness, metrics);
+    const app = await createApp(config, this.cluster, store, logger, readiness, metrics, undefined, [
+      ...this.features,
+      ...features,
+    ]);
     this.metrics ??= metrics;
     this.readiness ??= readiness;
     this.apps.push(app);

@@ -1,0 +1,126 @@
+// Makes a request count once: its claim, its effects through TypeORM and its answer are one transaction.
+import {
+  Injectable,
+  StreamableFile,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { Request, Response } from 'express';
+import { from, lastValueFrom, type Observable } from 'rxjs';
+import { RequestError } from '../http/app.errors.js';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
+import { Repeatable } from '../routes/decorators.js';
+import { claimOf, type Claim } from './claim.js';
+import { RequestClaims, type EarlierTry } from './request-claims.js';
+import { makeAgain, SessionBefore } from './session-changes.js';
+
+/** The headers of an answer that are kept with it. */
+const keptHeaders = ['content-type', 'location', 'content-disposition', 'etag', 'cache-control', 'retry-after'];
+
+/** The end of the first try, or of the wait for it. */
+type Outcome = { readonly value: unknown } | { readonly error: unknown } | { readonly earlier: EarlierTry };
+
+/**
+ * For a handler that is `@Repeatable()` without `because`. What holds:
+ * - The handler's effects through TypeORM count once, however often a proxy or a client sends the request, and its answer
+ *   is the same each time, for an hour. A try that arrives during another one waits for that.
+ * - If the handler throws, nothing of it remains, the session's changes neither, and a further try runs.
+ * - The session's changes are committed after the transaction, just before the answer. If this server dies in between, the
+ *   proxy's next try makes them again, and they count once. If there is none, they are lost, and the effects remain: the
+ *   effects' transaction decides. A client's own try later on brings back the answer, not the session's changes, since the
+ *   session has gone on.
+ * - What the handler does beside TypeORM and the session is not part of it.
+ */
+@Injectable()
+export class ClaimInterceptor implements NestInterceptor {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly cluster: MysqlCluster,
+    private readonly claims: RequestClaims,
+    private readonly heartbeat: Heartbeat,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const repeatable = this.reflector.getAllAndOverride(Repeatable, [context.getHandler(), context.getClass()]);
+    if (!repeatable || repeatable.because !== undefined) return next.handle();
+    const http = context.switchToHttp();
+    return from(this.once(http.getRequest<Request>(), http.getResponse<Response>(), next));
+  }
+
+  private async once(request: Request, response: Response, next: CallHandler): Promise<unknown> {
+    const claim = claimOf(request);
+    const timeoutMs = this.timeLeft(request);
+    // Until the handler runs nothing has happened: what has waited for an earlier try for too long waits again.
+    const outcome = await this.cluster.retrying(() => this.attempt(claim, request, response, next), {
+      timeoutMs,
+      attempts: Infinity,
+    });
+    if ('error' in outcome) throw outcome.error;
+    return 'earlier' in outcome ? replay(outcome.earlier, claim, request, response) : outcome.value;
+  }
+
+  private async attempt(claim: Claim, request: Request, response: Response, next: CallHandler): Promise<Outcome> {
+    const session = new SessionBefore(request.session);
+    let hasBegun = false;
+    const work = async (): Promise<Outcome> => {
+      // To wait for another try says nothing about the node: it is as slow as that one is.
+      const earlier = await this.cluster.unlessFrozen(() => this.claims.take(claim), {
+        statementTimeoutMs: this.timeLeft(request),
+      });
+      if (earlier) return { earlier };
+      hasBegun = true;
+      const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+      await this.claims.answer(claim, {
+        status: response.statusCode,
+        headers: headersOf(response),
+        body: textOf(value),
+        sessionChanges: session.changes(request.session),
+      });
+      return { value };
+    };
+    try {
+      return await this.cluster.inOneTransaction(work, { timeoutMs: this.timeLeft(request) });
+    } catch (error) {
+      if (!hasBegun) throw error;
+      session.restore(request.session);
+      return { error };
+    }
+  }
+
+  /** Milliseconds. */
+  private timeLeft({ since, limitMs }: Request): number {
+    return Math.max(1, since! + limitMs! - this.heartbeat.now());
+  }
+}
+
+/** @throws {RequestError} 422 for another request of the same key */
+function replay(earlier: EarlierTry, { proxyKey }: Claim, request: Request, response: Response): unknown {
+  if (!earlier.isSame)
+    throw new RequestError(
+      422,
+      'idempotency_key_reused',
+      'This idempotency key was used for another request. Please send a new key with each new request.',
+    );
+  if (proxyKey !== undefined && proxyKey === earlier.proxyKey) makeAgain(earlier.sessionChanges, request.session);
+  response.status(earlier.status).set(earlier.headers);
+  return earlier.body === undefined ? undefined : JSON.parse(earlier.body);
+}
+
+function headersOf(response: Response): Record<string, string> {
+  const headers = keptHeaders.map((name) => [name, response.getHeader(name)] as const);
+  return Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
+}
+
+/** In JSON. @throws {Error} for what JSON cannot say */
+function textOf(value: unknown): string | undefined {
+  const isStream = typeof (value as { pipe?: unknown } | null | undefined)?.pipe === 'function';
+  if (value instanceof StreamableFile || ArrayBuffer.isView(value) || value instanceof globalThis.Response || isStream)
+    throw new Error(
+      'a claimed handler returned a file, bytes or a stream, which cannot be kept with its claim: return text, or what JSON ' +
+        'can say, or let the handler count once by itself and say how with @Repeatable({ because })',
+    );
+  return JSON.stringify(value);
+}
