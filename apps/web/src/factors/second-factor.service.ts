@@ -11,6 +11,7 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
+import { SecretBox } from '../database/secret-box.js';
 import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
@@ -20,7 +21,6 @@ import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
-import { SecretBox } from './secret-box.js';
 import { base32, otpauthUri, stepOf } from './totp.js';
 
 /** The key in the session of the user whose password was right. */
@@ -62,7 +62,7 @@ export class SecondFactorService {
     private readonly mails: MailService,
     private readonly audit: AuditService,
   ) {
-    this.box = new SecretBox(config.session.secrets);
+    this.box = new SecretBox(config.session.secrets, 'roam second factor');
   }
 
   /**
