@@ -43,10 +43,15 @@ async function statements(): Promise<Map<string, number>> {
 
 /**
  * Until every node has what is written beside the requests: that each server has started, the token of the mail that
- * asks who registered for their address, and the audit log's two events of that.
+ * asks who registered for their address, that mail as sent, and the audit log's two events of that.
  */
 async function untilQuiet(): Promise<void> {
-  const expected = { servers: stack.servers.length, account_tokens: 1, audit_events: 2 };
+  const expected = {
+    servers: stack.servers.length,
+    account_tokens: 1,
+    'outbox WHERE sent_at > 0': 1,
+    audit_events: 2,
+  };
   for (const node of nodes) {
     for (const [table, count] of Object.entries(expected)) {
       for (;;) {
