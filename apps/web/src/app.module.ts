@@ -23,6 +23,8 @@ import { HttpModule } from './http/http.module.js';
 import type { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
+import { OutboxModule } from './outbox/outbox.module.js';
+import { OutboxWorker } from './outbox/outbox-worker.js';
 import { PagesModule } from './pages/pages.module.js';
 import { RepeatsModule } from './repeats/repeats.module.js';
 import { OutageGuard } from './session/outage.guard.js';
@@ -61,6 +63,7 @@ export class AppModule {
         }),
         DatabaseModule.forRoot(cluster),
         RepeatsModule,
+        OutboxModule,
         ThrottlingModule,
         UsersModule,
         AuthModule,
@@ -75,9 +78,11 @@ export class AppModule {
         NestLogger,
         {
           provide: TaskRunner,
-          inject: [SessionManager, PinoLogger],
-          useFactory: (sessions: SessionManager, log: PinoLogger) =>
-            new TaskRunner(cluster, config.server.name, log, [sessionCleanup(config, sessions), expiredRows(cluster)]),
+          inject: [SessionManager, OutboxWorker, PinoLogger],
+          useFactory: (sessions: SessionManager, outbox: OutboxWorker, log: PinoLogger) => {
+            const tasks = [sessionCleanup(config, sessions), expiredRows(cluster), outbox.task];
+            return new TaskRunner(cluster, config.server.name, log, tasks);
+          },
         },
         { provide: APP_GUARD, useClass: OutageGuard },
         { provide: APP_GUARD, useClass: EnrolmentGuard },

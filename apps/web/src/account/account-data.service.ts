@@ -5,7 +5,9 @@ import type { Request } from 'express';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
+import { Transactions } from '../database/transactions.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
@@ -39,6 +41,7 @@ export class AccountDataService {
     private readonly sessions: UserSessions,
     private readonly events: AuditReader,
     private readonly mails: MailService,
+    private readonly transactions: Transactions,
     private readonly audit: AuditService,
   ) {}
 
@@ -78,10 +81,13 @@ export class AccountDataService {
     await this.tokens.revoke(user.id);
     await this.codes.remove(user.id);
     await this.passkeys.removeAll(user.id);
-    await this.users.remove(user.id);
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      await this.users.remove(user.id, manager);
+      await this.mails.send(user.email, accountMails.deleted(user.name), { key, manager });
+    });
     await this.sessions.endAll(user.id);
     this.audit.note('account-deleted', request, { userId: user.id });
-    this.mails.send(user.email, accountMails.deleted(user.name));
   }
 }
 

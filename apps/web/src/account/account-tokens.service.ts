@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
 
 export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
@@ -23,20 +24,22 @@ export interface TokenGrant {
   readonly endSessions: boolean;
 }
 
+export function newToken(): string {
+  return randomBytes(32).toString('base64url');
+}
+
 @Injectable()
 export class AccountTokensService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** A new token. Earlier ones of this user and purpose are revoked. */
-  async issue({ purpose, userId, email, endSessions }: TokenGrant): Promise<string> {
-    const token = randomBytes(32).toString('base64url');
-    await this.cluster.write('DELETE FROM account_tokens WHERE user_id = ? AND purpose = ?', [userId, purpose]);
-    await this.cluster.write(
-      `INSERT INTO account_tokens (hash, purpose, user_id, email, end_sessions, expires_at) VALUES (?, ?, ?, ?, ?, ?)
-       ON DUPLICATE KEY UPDATE hash = account_tokens.hash`,
+  /** Puts a new token into force, in a transaction. Earlier ones of this user and purpose are revoked. */
+  async issue(token: string, grant: TokenGrant, manager: EntityManager): Promise<void> {
+    const { purpose, userId, email, endSessions } = grant;
+    await manager.query('DELETE FROM account_tokens WHERE user_id = ? AND purpose = ?', [userId, purpose]);
+    await manager.query(
+      `INSERT INTO account_tokens (hash, purpose, user_id, email, end_sessions, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
       [hashOf(token), purpose, userId, email, endSessions, Date.now() + lifetimes[purpose]],
     );
-    return token;
   }
 
   /**

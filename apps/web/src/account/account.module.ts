@@ -6,6 +6,7 @@ import { FactorsController } from '../factors/factors.controller.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
+import { OutboxModule } from '../outbox/outbox.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { Challenges } from '../passkeys/challenges.js';
@@ -18,14 +19,16 @@ import { AccountService } from './account.service.js';
 import { AccountDataService } from './account-data.service.js';
 import { RegistrationService } from './registration.service.js';
 import { StepUpService } from './step-up.service.js';
+import { TokenMailsService } from './token-mails.service.js';
 
 @Module({
-  imports: [AuthModule, MailModule, SessionsModule, UsersModule],
+  imports: [AuthModule, MailModule, OutboxModule, SessionsModule, UsersModule],
   // Here and not in AuthModule, because registration sends an e-mail.
   controllers: [AuthController, AccountController, FactorsController, PasskeysController],
   providers: [
     AccountService,
     AccountTokensService,
+    TokenMailsService,
     RegistrationService,
     SecondFactorService,
     RecoveryCodesService,

@@ -2,13 +2,11 @@
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
-import { PinoLogger } from 'nestjs-pino';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
-import { Config } from '../config/config.js';
-import { limits } from '../config/limits.js';
+import { Transactions } from '../database/transactions.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import {
@@ -28,22 +26,23 @@ import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
 import { accountMails } from './account-mails.js';
+import { TokenMailsService } from './token-mails.service.js';
 
 @Injectable()
 export class AccountService {
   constructor(
-    private readonly config: Config,
     private readonly users: UsersService,
     private readonly passwords: PasswordsService,
     private readonly tokens: AccountTokensService,
     private readonly passkeys: PasskeyStore,
     private readonly codes: RecoveryCodesService,
     private readonly mails: MailService,
+    private readonly tokenMails: TokenMailsService,
+    private readonly transactions: Transactions,
     private readonly throttle: ThrottleService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly audit: AuditService,
-    private readonly logger: PinoLogger,
   ) {}
 
   /** The account of the signed-in user. */
@@ -60,16 +59,11 @@ export class AccountService {
     return { user: await this.current(request), epoch };
   }
 
-  /** Sends the e-mail that confirms the address. A registration does not wait for it and does not fail if it fails. */
-  requestConfirmation(user: User): void {
-    this.inBackground(this.mailToken('verify-email', user, user.email, false));
-  }
-
-  /** Sends the same e-mail again. @throws {TooManyAttemptsError} */
+  /** Sends the e-mail that confirms the address again. @throws {TooManyAttemptsError} */
   async sendVerification(request: Request): Promise<void> {
     const user = await this.current(request);
     await this.throttle.mail(user.email, request.ip);
-    if (!user.emailVerifiedAt) await this.mailToken('verify-email', user, user.email, false);
+    if (!user.emailVerifiedAt) await this.tokenMails.verify(user, { key: idempotencyKeyOf(request) });
   }
 
   /**
@@ -80,11 +74,7 @@ export class AccountService {
   async forgotten(request: Request, email: string): Promise<void> {
     await this.throttle.mail(email, request.ip);
     this.audit.note('password-forgotten', request, { email });
-    const mail = async () => {
-      const user = await this.users.findByEmail(email);
-      if (user) await this.mailToken('reset-password', user, user.email, true);
-    };
-    this.inBackground(mail());
+    await this.tokenMails.forgotten(email, idempotencyKeyOf(request));
   }
 
   /** Whether the link of an e-mail still works. */
@@ -115,7 +105,10 @@ export class AccountService {
     const unproved = user.emailVerifiedAt === null;
     // Before the sessions end: otherwise a passkey could start another session.
     if (unproved) await this.passkeys.removeAll(user.id);
-    await this.users.change(user.id, { passwordHash });
+    await this.transactions.run(async (manager) => {
+      await this.users.change(user.id, { passwordHash }, manager);
+      await this.mails.send(user.email, accountMails.passwordChanged(user.name), { key: idempotencyKey, manager });
+    });
     await this.tokens.revoke(user.id);
     // Before the answer: it promises that no other session is left.
     await this.sessions.endAll(user.id);
@@ -128,7 +121,6 @@ export class AccountService {
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });
-    this.mails.send(user.email, accountMails.passwordChanged(user.name));
   }
 
   /**
@@ -144,7 +136,11 @@ export class AccountService {
     const { user: before, epoch } = await this.proveFully(request, currentPassword, password);
     assertAllowed(password, before);
     const passwordHash = await this.passwords.hashNew(password);
-    if (!(await this.users.replaceHash(before, passwordHash))) throw new NotSignedInError();
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      if (!(await this.users.replaceHash(before, passwordHash, manager))) throw new NotSignedInError();
+      await this.mails.send(before.email, accountMails.passwordChanged(before.name), { key, manager });
+    });
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
     const user = await this.current(request);
@@ -152,7 +148,6 @@ export class AccountService {
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
-    this.mails.send(user.email, accountMails.passwordChanged(user.name));
   }
 
   /**
@@ -165,9 +160,13 @@ export class AccountService {
     // Before the look-up, whose result shows whether an address has an account.
     await this.throttle.mail(email, request.ip);
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
-    await this.mailToken('change-email', user, email, endOtherSessions);
+    const key = idempotencyKeyOf(request);
+    const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
+    await this.transactions.run(async (manager) => {
+      await this.tokenMails.send(user, grant, { key, manager });
+      await this.mails.send(user.email, accountMails.emailChanging(user.name), { key, manager });
+    });
     this.audit.note('email-change-asked', request);
-    this.mails.send(user.email, accountMails.emailChanging(user.name));
   }
 
   /**
@@ -232,31 +231,6 @@ export class AccountService {
   private async matches({ passwordHash }: User, passwords: readonly string[]): Promise<boolean> {
     for (const password of passwords) if (await this.passwords.verify(passwordHash, password)) return true;
     return false;
-  }
-
-  private async mailToken(
-    purpose: TokenGrant['purpose'],
-    user: User,
-    email: string,
-    endSessions: boolean,
-  ): Promise<void> {
-    const token = await this.tokens.issue({ purpose, userId: user.id, email, endSessions });
-    const resets = purpose === 'reset-password';
-    const url = new URL(resets ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);
-    url.searchParams.set('token', token);
-    const mail = resets
-      ? accountMails.reset(user.name, url.href, limits.resetTokenMs / 60_000)
-      : accountMails.verify(user.name, url.href);
-    this.mails.send(email, mail);
-  }
-
-  private inBackground(work: Promise<void>): void {
-    work.catch((error: unknown) =>
-      this.logger.error(
-        { err: error },
-        'could not prepare an e-mail, so it was not sent: the user can request it again',
-      ),
-    );
   }
 }
 

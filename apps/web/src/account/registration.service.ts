@@ -3,27 +3,32 @@ import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User } from '../users/user.entity.js';
 import type { Registration } from '../users/user.schemas.js';
 import { UsersService } from '../users/users.service.js';
-import { AccountService } from './account.service.js';
+import { TokenMailsService } from './token-mails.service.js';
 
 @Injectable()
 export class RegistrationService {
   constructor(
     private readonly throttle: ThrottleService,
     private readonly users: UsersService,
-    private readonly accounts: AccountService,
+    private readonly tokenMails: TokenMailsService,
     private readonly signIns: SignInService,
     private readonly audit: AuditService,
   ) {}
 
   /** @throws {EmailTakenError} @throws {TooManyAttemptsError} */
   async register(request: Request, input: Registration): Promise<User> {
-    const user = await this.throttle.registration(request.ip, () => this.users.register(input, request.trustedId));
+    const key = idempotencyKeyOf(request);
+    const user = await this.throttle.registration(request.ip, () =>
+      this.users.register(input, request.trustedId, (opened, manager) =>
+        this.tokenMails.verify(opened, { key, manager }),
+      ),
+    );
     this.audit.note('registered', request, { userId: user.id, email: user.email });
-    this.accounts.requestConfirmation(user);
     await this.signIns.signIn(request, { user, epoch: 0 }, false);
     return user;
   }

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { UserSessions } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
 import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
@@ -134,7 +135,7 @@ describe('an app that is being set up', () => {
     const step = Math.floor(Date.now() / 30_000);
     const requestId = randomUUID();
     // As far as the first try got.
-    await site.app.get(UsersService).addTotp(id, Buffer.alloc(48), step, requestId);
+    await site.app.get(UsersService).addTotp(id, Buffer.alloc(48), step, requestId, site.app.get(DataSource).manager);
     const sendCode = (browser: typeof agent, path: string, by: string) =>
       browser
         .post(path)

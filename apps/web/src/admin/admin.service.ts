@@ -6,7 +6,9 @@ import { accountMails } from '../account/account-mails.js';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
+import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
+import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
 import { publicUser, type PublicUser, type User } from '../users/user.entity.js';
@@ -32,6 +34,7 @@ export class AdminService {
     private readonly sessions: UserSessions,
     private readonly events: AuditReader,
     private readonly mails: MailService,
+    private readonly transactions: Transactions,
     private readonly audit: AuditService,
   ) {}
 
@@ -74,9 +77,12 @@ export class AdminService {
       this.note(request, id, admin ? 'grant' : 'revoke');
     }
     if (active !== undefined && active !== (user.deactivatedAt === null)) {
-      await this.users.change(id, { deactivatedAt: active ? null : new Date() });
+      const key = idempotencyKeyOf(request);
+      await this.transactions.run(async (manager) => {
+        await this.users.change(id, { deactivatedAt: active ? null : new Date() }, manager);
+        if (!active) await this.mails.send(user.email, accountMails.deactivated(user.name), { key, manager });
+      });
       this.note(request, id, active ? 'activate' : 'deactivate');
-      if (!active) this.mails.send(user.email, accountMails.deactivated(user.name));
     }
     // Even if nothing had to be changed: an earlier try may have stopped before this.
     await this.sessions.endAll(id);

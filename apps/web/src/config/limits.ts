@@ -78,9 +78,19 @@ export const limits = {
   freshMs: 5 * 60_000,
   /** How long the service of breached passwords may take. */
   breachMs: 1_000,
-  /** How long a mail server may take for each step, and the pause before each attempt. */
+  /** How long a mail server may take for each step. */
   mailMs: 5_000,
-  mailPausesMs: [0, 2_000, 15_000, 60_000],
+  /** How often each server looks for rows of the outbox that are due, and how many it does at once. */
+  outboxMs: 2_000,
+  outboxAtOnce: 5,
+  /**
+   * The pauses between the attempts of an effect: eight attempts in five and a half hours. An attempt takes less than the
+   * first pause, or another server would begin the next one meanwhile.
+   */
+  outboxPausesMs: [60_000, 60_000, 5 * 60_000, 15 * 60_000, 3_600_000, 2 * 3_600_000, 2 * 3_600_000],
+  /** How long a row of the outbox stays when its effect is done, and, if it was given up, after it was written. */
+  outboxSentMs: 3_600_000,
+  outboxGivenUpMs: 24 * 3_600_000,
 
   /**
    * The number of running requests, of waiting requests, and how long a request may have waited, the time in the socket

@@ -1,12 +1,14 @@
 // TypeORM over the cluster: the entities and migrations, and how they reach MySQL.
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { DataSourceOptions } from 'typeorm';
+import { OutboxRow } from '../outbox/outbox-row.entity.js';
 import { User } from '../users/user.entity.js';
 import { AddDeactivation1763769600007 } from './migrations/add-deactivation.js';
 import { AddReadinessOfServers1763769600009 } from './migrations/add-readiness-of-servers.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
+import { CreateOutbox1763769600010 } from './migrations/create-outbox.js';
 import { CreatePasskeys1763769600008 } from './migrations/create-passkeys.js';
 import { CreateRequestClaims1763769600011 } from './migrations/create-request-claims.js';
 import { CreateSecondFactors1763769600006 } from './migrations/create-second-factors.js';
@@ -25,6 +27,7 @@ export const migrations = [
   AddDeactivation1763769600007,
   CreatePasskeys1763769600008,
   AddReadinessOfServers1763769600009,
+  CreateOutbox1763769600010,
   CreateRequestClaims1763769600011,
 ];
 
@@ -37,7 +40,7 @@ export function dataSourceOptions(cluster: MysqlCluster, statementTimeoutMs?: nu
     type: 'mysql',
     // Every connection comes from the cluster, which knows the nodes; TypeORM's own `replication` is not used.
     driver: cluster.typeormDriver(statementTimeoutMs === undefined ? {} : { statementTimeoutMs }),
-    entities: [User],
+    entities: [OutboxRow, User],
     migrations,
     migrationsTableName: 'migrations',
     // MySQL commits at every CREATE TABLE anyway.

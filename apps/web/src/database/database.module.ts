@@ -1,8 +1,9 @@
-// The cluster and TypeORM's repositories on it.
+// The cluster, and TypeORM's repositories and transactions on it.
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { dataSourceOptions } from './data-source.js';
+import { Transactions } from './transactions.js';
 
 @Global()
 @Module({})
@@ -12,8 +13,8 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       imports: [TypeOrmModule.forRoot({ ...dataSourceOptions(cluster), autoLoadEntities: true, retryAttempts: 1 })],
-      providers: [{ provide: MysqlCluster, useValue: cluster }],
-      exports: [MysqlCluster],
+      providers: [{ provide: MysqlCluster, useValue: cluster }, Transactions],
+      exports: [MysqlCluster, Transactions],
     };
   }
 }

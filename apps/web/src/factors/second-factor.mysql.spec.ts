@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { UserSessions } from '@roam/session/nest';
 import { randomBytes } from 'node:crypto';
+import { DataSource } from 'typeorm';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
@@ -148,12 +149,13 @@ describe('a second factor', () => {
     const passkeys = site.app.get(PasskeyStore);
     const key = { credentialId: randomBytes(16), publicKey: randomBytes(32), counter: 0, transports: [], name: 'His' };
     const late = { ...key, credentialId: randomBytes(16) };
-    await passkeys.add(id, key);
+    const { manager } = site.app.get(DataSource);
+    await passkeys.add(id, key, manager);
     const sessions = site.app.get(UserSessions);
     const endAll = sessions.endAll.bind(sessions);
     // By a session that is about to end.
     jest.spyOn(sessions, 'endAll').mockImplementationOnce(async (...who) => {
-      await passkeys.add(id, late);
+      await passkeys.add(id, late, manager);
       await endAll(...who);
     });
     expect((await resetAndLogIn(someone.email)).status).toBe(200);

@@ -11,6 +11,8 @@ import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
+import { SecretBox } from '../database/secret-box.js';
+import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
@@ -20,7 +22,6 @@ import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
-import { SecretBox } from './secret-box.js';
 import { base32, otpauthUri, stepOf } from './totp.js';
 
 /** The key in the session of the user whose password was right. */
@@ -60,9 +61,10 @@ export class SecondFactorService {
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly mails: MailService,
+    private readonly transactions: Transactions,
     private readonly audit: AuditService,
   ) {
-    this.box = new SecretBox(config.session.secrets);
+    this.box = new SecretBox(config.session.secrets, 'roam second factor');
   }
 
   /**
@@ -154,14 +156,17 @@ export class SecondFactorService {
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
-    if (!(await this.users.addTotp(user.id, this.box.seal(user.id, secret), step, idempotencyKeyOf(request))))
-      throw wrong;
+    const idempotencyKey = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      const sealed = this.box.seal(user.id, secret);
+      if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
+      await this.mails.send(user.email, accountMails.secondFactor(user.name, true), { key: idempotencyKey, manager });
+    });
     const recoveryCodes = await this.codes.renew(user.id);
     delete request.session![enrolmentKey];
     await this.signIns.renew(request, { user }, { enrolled: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-added', request, {}, { factor: 'totp' });
-    this.mails.send(user.email, accountMails.secondFactor(user.name, true));
     return recoveryCodes;
   }
 
@@ -172,12 +177,15 @@ export class SecondFactorService {
       throw new InvalidInputError({
         currentPassword: 'This site requires two-step verification. Add a passkey before you turn it off.',
       });
-    await this.users.change(user.id, withoutTotp);
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      await this.users.change(user.id, withoutTotp, manager);
+      await this.mails.send(user.email, accountMails.secondFactor(user.name, false), { key, manager });
+    });
     await this.codes.remove(user.id);
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
-    this.mails.send(user.email, accountMails.secondFactor(user.name, false));
   }
 
   private async assertProved(request: Request, user: User, code: string): Promise<void> {

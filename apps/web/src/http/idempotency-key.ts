@@ -14,8 +14,8 @@ const bare = /^[\x21\x23-\x5b\x5d-\x7e]*$/;
 
 /**
  * The client's own key, the header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key): 1 to 64 visible ASCII characters,
- * with or without quotes. A client that tries again gets another key from the proxy, so its own one says more. It is for what
- * belongs to one user: another client may send the same key.
+ * with or without quotes. A client that tries again gets another key from the proxy, so its own one says more. It counts
+ * for one user, or for the address of a visitor.
  * @throws {RequestError} 400
  */
 export function clientKeyOf(request: Request): string | undefined {

@@ -9,6 +9,12 @@ export interface Mail {
   readonly action?: { readonly label: string; readonly url: string };
 }
 
+/** An e-mail as it waits in the outbox. */
+export interface AddressedMail {
+  readonly to: string;
+  readonly mail: Mail;
+}
+
 export function asText({ name, paragraphs: [first = '', ...rest], action }: Mail): string {
   const parts = [`Hello ${name},`, first, ...(action ? [`${action.label}:\n${action.url}`] : []), ...rest];
   return `${parts.join('\n\n')}\n`;

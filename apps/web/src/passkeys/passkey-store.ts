@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { createHash } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
 
 /** A stored passkey: public data only. */
 export interface Passkey {
@@ -58,18 +59,23 @@ export class PasskeyStore {
     return rows.map(passkey);
   }
 
-  /** False if another user has the same one: no authenticator creates an id twice. May be repeated. */
+  /**
+   * In a transaction. False if another user has the same one: no authenticator creates an id twice. May be repeated.
+   */
   async add(
     userId: string,
     credential: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'>,
-  ) {
+    manager: EntityManager,
+  ): Promise<boolean> {
     const { credentialId, publicKey, counter, transports, name } = credential;
-    await this.cluster.write(
+    const hash = hashOf(credentialId);
+    await manager.query(
       `INSERT INTO passkeys (hash, user_id, credential_id, public_key, counter, transports, name, created_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE hash = passkeys.hash`,
-      [hashOf(credentialId), userId, credentialId, publicKey, counter, JSON.stringify(transports), name, now()],
+      [hash, userId, credentialId, publicKey, counter, JSON.stringify(transports), name, now()],
     );
-    return (await this.find(credentialId))?.userId === userId;
+    const own = "SELECT 1 FROM passkeys WHERE hash = ? AND user_id = ? AND removed_by = ''";
+    return (await manager.query<unknown[]>(own, [hash, userId])).length > 0;
   }
 
   /**
@@ -86,11 +92,11 @@ export class PasskeyStore {
   }
 
   /**
-   * From now on nobody can sign in with the passkey; `remove` then deletes it. False when the user has no such passkey. A
-   * repetition with the same idempotency key succeeds again.
+   * In a transaction. From then on nobody can sign in with the passkey; `remove` deletes it. False when the user has no
+   * such passkey. A repetition with the same idempotency key succeeds again.
    */
-  async disable(userId: string, id: string, idempotencyKey: string): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write(
+  async disable(userId: string, id: string, idempotencyKey: string, manager: EntityManager): Promise<boolean> {
+    const { affectedRows } = await manager.query<{ affectedRows: number }>(
       `UPDATE passkeys SET removed_by = ? WHERE hash = ? AND user_id = ? AND removed_by IN ('', ?)`,
       [idempotencyKey, Buffer.from(id, 'base64url'), userId, idempotencyKey],
     );

@@ -8,6 +8,7 @@ import type {
 import { UserSessions } from '@roam/session/nest';
 import { randomUUID } from 'node:crypto';
 import supertest from 'supertest';
+import { DataSource } from 'typeorm';
 import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
@@ -161,7 +162,7 @@ describe('a passkey', () => {
     const { agent, id, key, passkey, someone } = await holder();
     const requestId = randomUUID();
     // As far as the first try got.
-    await site.app.get(PasskeyStore).disable(id, passkey.id, requestId);
+    await site.app.get(PasskeyStore).disable(id, passkey.id, requestId, site.app.get(DataSource).manager);
     expect(outcome(await signIn(site.browser().agent, key))).toEqual([401, 'invalid_passkey']);
     const remove = (by: string) => agent.delete(`/api/passkeys/${passkey.id}`).set('X-Request-Id', by);
     expect((await remove(randomUUID())).status).toBe(404);

@@ -20,6 +20,7 @@ import { assertFresh } from '../auth/fresh.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { siteName } from '../config/site.js';
+import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
@@ -54,6 +55,7 @@ export class PasskeysService {
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly mails: MailService,
+    private readonly transactions: Transactions,
     private readonly audit: AuditService,
     private readonly logger: PinoLogger,
   ) {}
@@ -100,7 +102,11 @@ export class PasskeysService {
     const credentialId = Buffer.from(id, 'base64url');
     const transports = (response.response.transports ?? []).filter((text) => /^[\w-]{1,20}$/.test(text)).slice(0, 10);
     const added = { credentialId, publicKey: Buffer.from(publicKey), counter, transports, name: name || 'Passkey' };
-    if (!(await this.store.add(user.id, added))) throw new InvalidPasskeyError();
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
+      await this.mails.send(user.email, accountMails.passkey(user.name, true), { key, manager });
+    });
     await this.changed(request, user, endOtherSessions, true);
     return row((await this.store.find(credentialId))!);
   }
@@ -114,8 +120,12 @@ export class PasskeysService {
       throw new InvalidInputError({
         body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
       });
-    const isDisabled = await this.store.disable(user.id, id, idempotencyKeyOf(request));
-    if (!isDisabled) throw new NotFoundError('This passkey does not exist or has already been removed.');
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      if (!(await this.store.disable(user.id, id, key, manager)))
+        throw new NotFoundError('This passkey does not exist or has already been removed.');
+      await this.mails.send(user.email, accountMails.passkey(user.name, false), { key, manager });
+    });
     await this.changed(request, user, true, false);
     // Last, so that a repeated request still finds it while work is left to do.
     await this.store.remove(user.id, id);
@@ -193,14 +203,13 @@ export class PasskeysService {
   }
 
   /**
-   * After a change of the ways to sign in: a new token, the other sessions ended, and an e-mail (OWASP ASVS 6.3.7,
-   * 7.4.3).
+   * After a change of the ways to sign in: a new token, and the other sessions ended (OWASP ASVS 7.4.3). The e-mail is
+   * committed with the change (6.3.7).
    */
   private async changed(request: Request, user: User, endOthers: boolean, added: boolean): Promise<void> {
     await this.signIns.renew(request, { user }, { enrolled: added });
     if (endOthers) await this.sessions.endAll(user.id, request.session);
     this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
-    this.mails.send(user.email, accountMails.passkey(user.name, added));
   }
 }
 

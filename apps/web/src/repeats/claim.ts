@@ -18,10 +18,15 @@ export function claimOf(request: Request): Claim {
   const key = clientKey === undefined ? ['proxy', idempotencyKeyOf(request)] : ['client', clientKey];
   const [path, query = ''] = request.originalUrl.split(/\?(.*)/s);
   return {
-    id: hash(JSON.stringify([request.user?.id ?? '', request.method, path, ...key])),
+    id: hash(JSON.stringify([ownerOf(request), request.method, path, ...key])),
     content: hash(`${query}\n`, bodyOf(request)),
     proxyKey: request.trustedId,
   };
+}
+
+/** A visitor's key counts for their address only: another visitor who guesses it gets none of their answers. */
+function ownerOf({ user, ip }: Request): string {
+  return user ? `user ${user.id}` : `visitor ${ip}`;
 }
 
 function bodyOf({ body }: Request): string | Buffer {

@@ -1,5 +1,5 @@
-// The background task that deletes expired rows: counters of attempts, tokens of mails, claims of requests, old
-// events of the audit log.
+// The background task that deletes expired rows: counters of attempts, tokens of mails, claims of requests, old events of
+// the audit log, what the outbox has done.
 import type { Cluster } from '@roam/mysql-cluster';
 import { limits } from '../config/limits.js';
 import type { Task } from './task-runner.js';
@@ -12,6 +12,9 @@ const deletions = [
   { sql: 'DELETE FROM account_tokens WHERE expires_at < ? LIMIT ?', keptMs: 0 },
   { sql: 'DELETE FROM request_claims WHERE expires_at < ? LIMIT ?', keptMs: 0 },
   { sql: 'DELETE FROM audit_events WHERE at < FROM_UNIXTIME(? / 1000) LIMIT ?', keptMs: limits.auditMs },
+  // A late repetition of the request still finds its key meanwhile.
+  { sql: 'DELETE FROM outbox WHERE sent_at < ? LIMIT ?', keptMs: limits.outboxSentMs },
+  { sql: 'DELETE FROM outbox WHERE due_at IS NULL AND created_at < ? LIMIT ?', keptMs: limits.outboxGivenUpMs },
 ];
 
 /** @param now milliseconds since 1970; for tests */

@@ -26,7 +26,7 @@ const timeouts = { readTimeoutMs: 900, writeTimeoutMs: 2_400, maxLagMs: 2_000 };
 
 export class Site {
   readonly logged: string[] = [];
-  private readonly mailCatcher = new MailCatcher();
+  readonly mailCatcher = new MailCatcher();
   private readonly apps: NestExpressApplication[] = [];
   private settings: Record<string, string> = {};
   databases!: Databases;

@@ -3,17 +3,21 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { And, Like, MoreThan, QueryFailedError, type Repository } from 'typeorm';
+import { And, Like, MoreThan, type EntityManager, type Repository } from 'typeorm';
+import { isDuplicate } from '../database/is-duplicate.js';
+import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
 import { User, withoutTotp, type Role } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
 
+/** A method with a `manager` takes part in its transaction. */
 @Injectable()
 export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly cluster: MysqlCluster,
+    private readonly transactions: Transactions,
     private readonly passwords: PasswordsService,
   ) {}
 
@@ -26,9 +30,13 @@ export class UsersService {
   }
 
   /** @throws {EmailTakenError} when another account has the new address */
-  async change(id: string, changes: Partial<Omit<User, 'id' | 'roles' | 'createdAt'>>): Promise<void> {
+  async change(
+    id: string,
+    changes: Partial<Omit<User, 'id' | 'roles' | 'createdAt'>>,
+    manager?: EntityManager,
+  ): Promise<void> {
     try {
-      await this.cluster.retrying(() => this.users.update({ id }, changes));
+      await this.transactions.statement((part) => part.update(User, { id }, changes), manager);
     } catch (error) {
       throw isDuplicate(error) ? new EmailTakenError() : error;
     }
@@ -51,16 +59,22 @@ export class UsersService {
     await this.cluster.retrying(() => this.users.update({ id }, { roles }));
   }
 
-  async remove(id: string): Promise<void> {
-    await this.cluster.retrying(() => this.users.delete({ id }));
+  async remove(id: string, manager: EntityManager): Promise<void> {
+    await manager.delete(User, { id });
   }
 
   /**
    * Turns on signing in with an app's code, and uses up the time step of the code that confirmed the app; false when the
    * user has an app already. A repetition with the same idempotency key succeeds again.
    */
-  async addTotp(id: string, sealed: Buffer, step: number, idempotencyKey: string): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write(
+  async addTotp(
+    id: string,
+    sealed: Buffer,
+    step: number,
+    idempotencyKey: string,
+    manager: EntityManager,
+  ): Promise<boolean> {
+    const { affectedRows } = await manager.query<{ affectedRows: number }>(
       `UPDATE users SET totp_secret = ?, totp_since = UTC_TIMESTAMP(3), totp_step = ?, totp_used_by = ?
        WHERE id = ? AND (totp_since IS NULL OR (totp_step = ? AND totp_used_by = ?))`,
       [sealed, step, idempotencyKey, id, step, idempotencyKey],
@@ -82,20 +96,28 @@ export class UsersService {
   }
 
   /** Stores another hash in place of the checked one; false if that was replaced meanwhile. */
-  async replaceHash({ id, passwordHash: old }: User, passwordHash: string): Promise<boolean> {
-    const { affected } = await this.cluster.retrying(() =>
-      this.users.update({ id, passwordHash: old }, { passwordHash }),
+  async replaceHash({ id, passwordHash: old }: User, passwordHash: string, manager?: EntityManager): Promise<boolean> {
+    const { affected } = await this.transactions.statement(
+      (part) => part.update(User, { id, passwordHash: old }, { passwordHash }),
+      manager,
     );
+    if (affected === 1) return true;
     // The cluster may have repeated a statement that had succeeded.
-    return affected === 1 || (await this.findById(id))?.passwordHash === passwordHash;
+    const found = await this.transactions.statement((part) => part.findOneBy(User, { id }), manager);
+    return found?.passwordHash === passwordHash;
   }
 
   /**
    * Opens an account. The same request sent twice (same `requestId`, address and password) opens one and returns it
    * both times, even if the answer to the first was lost.
+   * @param together what is committed with the new account, and only with it
    * @throws {EmailTakenError} @throws {InvalidInputError} when the password is known from a breach
    */
-  async register({ email, name, password }: Registration, requestId: string | undefined): Promise<User> {
+  async register(
+    { email, name, password }: Registration,
+    requestId: string | undefined,
+    together: (user: User, manager: EntityManager) => Promise<unknown>,
+  ): Promise<User> {
     const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
     const passwordHash = await this.passwords.hashNew(password);
     const blank = {
@@ -106,7 +128,10 @@ export class UsersService {
     };
     const user = this.users.create({ id, email, name, passwordHash, ...blank, createdAt: new Date() });
     try {
-      await this.cluster.retrying(() => this.users.insert(user));
+      await this.transactions.run(async (manager) => {
+        await manager.insert(User, user);
+        await together(user, manager);
+      });
       return user;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
@@ -128,8 +153,4 @@ function idFor(requestId: string, email: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
     '-',
   );
-}
-
-function isDuplicate(error: unknown): boolean {
-  return error instanceof QueryFailedError && (error.driverError as { errno?: number }).errno === 1062;
 }

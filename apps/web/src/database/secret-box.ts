@@ -1,15 +1,19 @@
-// Encrypts the secrets of authenticator apps before they are stored, so that the database alone signs nobody in.
+// Encrypts secrets before they are stored, so that the database alone signs nobody in.
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** AES-256-GCM, bound to the owner. The first of the app's secrets encrypts, all decrypt. */
+/** AES-256-GCM, bound to purpose and owner. The first of the app's secrets encrypts, all decrypt. */
 export class SecretBox {
   private readonly keys: readonly Buffer[];
 
-  constructor(secrets: readonly string[]) {
-    this.keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', 'roam second factor', 32)));
+  /** @param purpose must never change: it derives the keys */
+  constructor(
+    secrets: readonly string[],
+    private readonly purpose: 'roam second factor' | 'roam outbox',
+  ) {
+    this.keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)));
   }
 
   seal(owner: string, secret: Buffer): Buffer {
@@ -33,7 +37,7 @@ export class SecretBox {
       }
     }
     throw new Error(
-      'no key of SESSION_SECRETS decrypts the stored secret of an authenticator app: add the secret that was in use before',
+      `no key of SESSION_SECRETS decrypts a stored secret (${this.purpose}): add the secret that was in use before`,
     );
   }
 }
