@@ -31,6 +31,7 @@ it('orders while servers and databases are killed, frozen and cut off', async ()
   const seen: Record<string, number> = {};
   const unexpected: string[] = [];
   let answered = 0;
+  let now = '';
   const send = async (kind: string, ref: string) => {
     const answer = await client.post(`/api/test/orders/${kind}`, { ref }).catch((error: unknown) => String(error));
     const what =
@@ -39,14 +40,16 @@ it('orders while servers and databases are killed, frozen and cut off', async ()
         : `${answer.status} ${answer.json<{ error?: { code: string } }>().error?.code ?? ''}`.trim();
     seen[`${kind}: ${what}`] = (seen[`${kind}: ${what}`] ?? 0) + 1;
     const isHonest = kind === 'plain' && ['502 outcome_unknown', '503 unavailable'].includes(what);
-    if (what !== '201' && !isHonest) unexpected.push(`${ref}: ${what}`);
+    if (what !== '201' && !isHonest) unexpected.push(`${ref}: ${what}, ${now}`);
     answered += 1;
   };
   const scene = new Scene({ stack, method: 'mysql' });
   let isOver = false;
   const failing = (async () => {
     for (let round = 0; !isOver; round += 1) {
-      await faults[round % faults.length].inject(scene, Math.floor(round / faults.length));
+      const fault = faults[round % faults.length];
+      now = `${fault.name}, round ${round}`;
+      await fault.inject(scene, Math.floor(round / faults.length));
       await scene.untilRecovered();
     }
     return scene.untilRecovered();

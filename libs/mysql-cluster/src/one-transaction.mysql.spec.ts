@@ -239,6 +239,16 @@ describe('one transaction', () => {
     expect(cluster.nodes()).toMatchObject([{ state: 'online' }]);
   });
 
+  it('is ended by MySQL when its process stands still, and its locks with it', async () => {
+    const idle = async () => {
+      const [{ seconds }] = await source.query<{ seconds: number }[]>('SELECT @@SESSION.wait_timeout AS seconds');
+      return Number(seconds);
+    };
+    const usual = await idle();
+    expect(await cluster.inOneTransaction(idle, { timeoutMs: 1_500 })).toBe(2);
+    expect(new Set(await Promise.all(Array.from({ length: 10 }, idle)))).toEqual(new Set([usual]));
+  });
+
   it('is given up when this process was frozen meanwhile', async () => {
     const frozen = cluster.inOneTransaction(async () => {
       await save('a');

@@ -69,7 +69,7 @@ export class OneTransaction implements Deadline {
       throw await transaction.rollBack(error);
     } finally {
       nodeSet.clock.unregister(transaction);
-      await transaction.begun?.then(({ handed }) => handed.release()).catch(() => undefined);
+      void transaction.giveBack();
     }
   }
 
@@ -122,11 +122,17 @@ export class OneTransaction implements Deadline {
     }
   }
 
-  /** Until a connection has begun the transaction nothing has happened: one that died while it was idle costs nothing. */
+  /**
+   * Until a connection has begun the transaction nothing has happened: one that died while it was idle costs nothing.
+   *
+   * If this process stands still meanwhile, MySQL itself ends the connection when the time is up, and with it the locks:
+   * the next try of the request, elsewhere, waits for them.
+   */
   private async begin(source: () => Promise<TypeormLease>): Promise<TypeormLease> {
     for (;;) {
       const lease = await source();
       try {
+        await send(lease, `SET SESSION wait_timeout = ${Math.max(1, Math.ceil(this.budget.ms / 1_000))}`);
         await send(lease, 'START TRANSACTION');
         return lease;
       } catch (error) {
@@ -134,6 +140,14 @@ export class OneTransaction implements Deadline {
         if (failureOf(error) === 'statement' || this.budget.left <= 0) throw error;
       }
     }
+  }
+
+  /** To TypeORM's pool, where connections may be idle for longer. */
+  private async giveBack(): Promise<void> {
+    const lease = await this.begun?.catch(() => undefined);
+    if (!lease) return;
+    if (!lease.connection.isGone) await send(lease, 'SET SESSION wait_timeout = DEFAULT').catch(() => undefined);
+    lease.handed.release();
   }
 
   private inTurn<T>(step: () => Promise<T>): Promise<T> {

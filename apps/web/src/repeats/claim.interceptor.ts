@@ -11,6 +11,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { Request, Response } from 'express';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { RequestError } from '../http/app.errors.js';
+import { hasBody } from '../http/has-body.js';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { Repeatable } from '../routes/decorators.js';
 import { claimOf, type Claim } from './claim.js';
@@ -53,7 +54,8 @@ export class ClaimInterceptor implements NestInterceptor {
   private async once(request: Request, response: Response, next: CallHandler): Promise<unknown> {
     const claim = claimOf(request);
     const timeoutMs = this.timeLeft(request);
-    // Until the handler runs nothing has happened: what has waited for an earlier try for too long waits again.
+    // What has waited for an earlier try for too long waits again, and what a conflict or a lost node has rolled back runs
+    // again: nothing of it remains.
     const outcome = await this.cluster.retrying(() => this.attempt(claim, request, response, next), {
       timeoutMs,
       attempts: Infinity,
@@ -84,9 +86,10 @@ export class ClaimInterceptor implements NestInterceptor {
     try {
       return await this.cluster.inOneTransaction(work, { timeoutMs: this.timeLeft(request) });
     } catch (error) {
-      if (!hasBegun) throw error;
-      session.restore(request.session);
-      return { error };
+      if (hasBegun) session.restore(request.session);
+      // A body that the handler reads itself can be read once.
+      if (hasBegun && hasBody(request) && request.body === undefined) return { error };
+      throw error;
     }
   }
 
