@@ -27,6 +27,8 @@ settings=(
   --server-id="${HOSTNAME##*[!0-9]}"
   --report-host="$HOSTNAME"
   --skip-name-resolve
+  # Each web server opens at most 51.
+  --max-connections=400
   --mysqlx=OFF
   --relay-log=relay
   --transaction-isolation=READ-COMMITTED

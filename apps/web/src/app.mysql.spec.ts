@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
+import { routesOfApp } from './routes/routes-of-app.js';
 import { outcome, person, Site } from './testing/site.js';
 import { backToNow, jumpTo, until } from './testing/time.js';
 
@@ -105,6 +106,21 @@ describe('an address in other letters', () => {
     const write = await agent.put('/API/cart/apple').type('form').send({ quantity: 1 });
     expect(write.status).toBeGreaterThanOrEqual(400);
     expect((await get('/api/cart')).body).toEqual({ items: {} });
+  });
+});
+
+describe('the routes of the running app', () => {
+  it('are those that nginx is told about, in the order in which they are asked', () => {
+    const { router } = site.app.getHttpAdapter().getInstance() as {
+      router: { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
+    };
+    const served = router.stack.flatMap(({ route }) =>
+      route ? Object.keys(route.methods).map((method) => `${method.toUpperCase()} ${route.path}`) : [],
+    );
+    const [first, ...told] = routesOfApp().map(({ method, path }) => `${method} ${path}`);
+    // It is answered before the router.
+    expect(first).toBe('GET /api/streams/cluster');
+    expect(told).toEqual(served);
   });
 });
 

@@ -49,7 +49,7 @@ export function createTypeormDriver(failover: Failover, options: TypeormDriverOp
           pool = new NodePool(nodes.clock, {
             connection: { ...node.connection, ...formatOptions(typeormOptions) },
             setup: setupFor(statementTimeoutMs()),
-            limit: typeormOptions.connectionLimit ?? nodes.options.connectionsPerNode,
+            limit: typeormOptions.connectionLimit ?? 2 * nodes.options.connectionsPerNode,
             queueLimit: nodes.options.queueLimit,
             connectTimeoutMs: nodes.options.writeTimeoutMs,
             hasAnsweredSince: (moment) => nodes.hasAnsweredSince(node, moment),

@@ -4,8 +4,9 @@ import type { Request, Response } from 'express';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { limits } from '../config/limits.js';
 import { countsOnce } from '../routes/counts-once.js';
-import { Repeatable } from '../routes/decorators.js';
+import { Limits, Repeatable } from '../routes/decorators.js';
 import {
   confirmation,
   deletion,
@@ -91,6 +92,7 @@ export class AccountController {
   }
 
   @Get('account/export')
+  @Limits({ time: limits.exportMs })
   @UseGuards(SignedInGuard)
   @Header('Content-Disposition', 'attachment; filename="account.json"')
   export(@Req() request: Request): Promise<DataExport> {

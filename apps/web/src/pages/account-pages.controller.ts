@@ -15,10 +15,11 @@ import { AccountDataService } from '../account/account-data.service.js';
 import { StepUpService } from '../account/step-up.service.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import { limits } from '../config/limits.js';
 import { AppError, InvalidInputError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
 import { countsOnce } from '../routes/counts-once.js';
-import { Repeatable } from '../routes/decorators.js';
+import { Limits, Repeatable } from '../routes/decorators.js';
 import { FormGuard } from './form.guard.js';
 import { localPath } from './local-path.js';
 import { PageResponder } from './page-responder.js';
@@ -53,6 +54,7 @@ export class AccountPagesController {
   }
 
   @Get('account/export')
+  @Limits({ time: limits.exportMs })
   async export(@Req() request: Request, @Res() response: Response): Promise<void> {
     if (!request.user) return this.pages.toLogin(request, response);
     const data = await this.accountData.export(request);

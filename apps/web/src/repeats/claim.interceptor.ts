@@ -68,10 +68,7 @@ export class ClaimInterceptor implements NestInterceptor {
     const session = new SessionBefore(request.session);
     let hasBegun = false;
     const work = async (): Promise<Outcome> => {
-      // To wait for another try says nothing about the node: it is as slow as that one is.
-      const earlier = await this.cluster.unlessFrozen(() => this.claims.take(claim), {
-        statementTimeoutMs: this.timeLeft(request),
-      });
+      const earlier = await this.claims.take(claim);
       if (earlier) return { earlier };
       hasBegun = true;
       const value: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
@@ -84,7 +81,11 @@ export class ClaimInterceptor implements NestInterceptor {
       return { value };
     };
     try {
-      return await this.cluster.inOneTransaction(work, { timeoutMs: this.timeLeft(request) });
+      const timeoutMs = this.timeLeft(request);
+      // A wait for another try, or for the group at the commit, says nothing about the node: only its silence does.
+      return await this.cluster.unlessFrozen(() => this.cluster.inOneTransaction(work, { timeoutMs }), {
+        statementTimeoutMs: timeoutMs,
+      });
     } catch (error) {
       if (hasBegun) session.restore(request.session);
       // A body that the handler reads itself can be read once.

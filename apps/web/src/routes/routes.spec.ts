@@ -144,8 +144,12 @@ describe("nginx's include", () => {
     for (const [, name] of map.matchAll(/ ([\w-]+);$/gm)) expect(locations).toContain(`location = /.route/${name} {`);
   });
 
-  it("lets all of the app's own routes be repeated, but the demo's that kill", () => {
+  it("lets all of the app's own routes be repeated, but the demo's that kill and long ones", () => {
     const undeclared = ofApp.filter(({ policy }) => !policy.isRepeatable);
-    expect(undeclared.map(({ method, path }) => `${method} ${path}`)).toEqual(['POST /cluster']);
+    expect(undeclared.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'GET /api/account/export',
+      'POST /cluster',
+      'GET /account/export',
+    ]);
   });
 });
