@@ -148,8 +148,8 @@ describe("nginx's include", () => {
     const undeclared = ofApp.filter(({ policy }) => !policy.isRepeatable);
     expect(undeclared.map(({ method, path }) => `${method} ${path}`)).toEqual([
       'GET /api/account/export',
-      'POST /cluster',
       'GET /account/export',
+      'POST /cluster',
     ]);
   });
 });
