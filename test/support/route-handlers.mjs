@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { AppModule } from '../../apps/web/dist/app.module.js';
 import { FormGuard } from '../../apps/web/dist/pages/form.guard.js';
-import { FormTokens } from '../../apps/web/dist/pages/form-tokens.js';
 import { Limits, Repeatable, Stream } from '../../apps/web/dist/routes/decorators.js';
 
 const MiB = 1024 * 1024;
@@ -114,7 +113,4 @@ decorate(RoutesController, 'declaredDownload', [Get('downloads/declared'), Strea
 Controller('api/test')(RoutesController);
 
 const forRoot = AppModule.forRoot.bind(AppModule);
-AppModule.forRoot = (...settings) => {
-  const app = forRoot(...settings);
-  return { ...app, controllers: [RoutesController], providers: [...app.providers, FormTokens] };
-};
+AppModule.forRoot = (...settings) => ({ ...forRoot(...settings), controllers: [RoutesController] });

@@ -28,6 +28,7 @@ import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
 import { RouteTable } from './routes/route-table.js';
 import { allRoutes } from './routes/routes-of-app.js';
+import { assertServed } from './routes/served-routes.js';
 import { BreachedPasswords } from './users/breached-passwords.js';
 
 /** The app, initialised but not listening. @param features modules beside the app's own */
@@ -60,8 +61,12 @@ export async function createApp(
   app.disable('x-powered-by');
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
-  const { receiveMs: timeMs, receivingBytes: bytes, receivingPerAddress: perAddress } = limits;
-  const receiving = new Receiving({ timeMs, bytes, perAddress });
+  const receiving = new Receiving({
+    timeMs: limits.receiveMs,
+    bytes: limits.receivingBytes,
+    bytesPerAddress: limits.receivingBytesPerAddress,
+    perAddress: limits.receivingPerAddress,
+  });
   metrics.observeAdmission(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
@@ -84,6 +89,7 @@ export async function createApp(
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
   setUp(app.getHttpServer());
   await app.init();
+  assertServed(app, allRoutes(root));
   return app;
 }
 

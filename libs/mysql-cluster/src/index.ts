@@ -1,6 +1,6 @@
 // What @roam/mysql-cluster offers.
 export { MysqlCluster } from './cluster.js';
-export { ClusterUnavailableError, TransactionError } from './errors.js';
+export { ClusterUnavailableError, failureOf, TransactionError } from './errors.js';
 export type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
 export type {
   Cluster,

@@ -1,5 +1,6 @@
 // Administration, and the export and deletion of an account; each over both API and pages.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { servedRoutes } from '../routes/served-routes.js';
 import { outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
@@ -129,13 +130,9 @@ describe('the description of the API', () => {
     expect((await agent.get('/api/openapi.json')).status).toBe(404);
     const { paths } = (await admin.get('/api/openapi.json')).body as { paths: Record<string, object> };
     const described = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => `${method} ${path}`),
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const { router } = site.app.getHttpAdapter().getInstance() as {
-      router: { stack: { route?: { path: string; methods: Record<string, boolean> } }[] };
-    };
-    const served = router.stack
-      .flatMap(({ route }) => (route ? Object.keys(route.methods).map((method) => `${method} ${route.path}`) : []))
+    const served = servedRoutes(site.app)
       .map((route) => route.replace(/:(\w+)/g, '{$1}'))
       .filter((route) => route.includes(' /api/'));
     expect(described.sort()).toEqual(served.sort());

@@ -8,15 +8,15 @@ export const limits = {
   writeMs: 1_650,
   /** A request that takes longer is answered 503, unless its route declares another time. */
   requestMs: 1_800,
-  /** How much longer nginx waits, so that the server says itself that the time is up. */
-  proxyMarginMs: 100,
-  /** How long a stream may send nothing, unless its route declares another time. */
-  streamIdleMs: 3_600_000,
   /**
    * The same while databases recover from an outage, up to its commit, which then has a sixth of `writeMs`: to say soon when
    * to come again is better than a queue of those who do.
    */
   recoveringRequestMs: 400,
+  /** How much longer nginx waits, so that the server says itself that the time is up. */
+  proxyMarginMs: 100,
+  /** How long a stream may send nothing, unless its route declares another time. */
+  streamIdleMs: 3_600_000,
   /** A process that was paused this long drops its requests: nginx has given them to other servers. */
   frozenMs: 2_000,
   /** A request whose store does not answer is handed over to another server within this time. */
@@ -114,6 +114,8 @@ export const limits = {
   bodyBytes: 16 * 1024,
   /** The bodies of all requests together, from their announcement to the end of the answer. */
   receivingBytes: 64 * 1024 * 1024,
+  /** The same of one address. */
+  receivingBytesPerAddress: 16 * 1024 * 1024,
   /** How many bodies of one address may be under way at once. */
   receivingPerAddress: 128,
   /** All headers together; more is answered 431. */

@@ -11,7 +11,7 @@ export class SecretBox {
   /** @param purpose must never change: it derives the keys */
   constructor(
     secrets: readonly string[],
-    private readonly purpose: 'roam second factor' | 'roam outbox',
+    private readonly purpose: 'roam second factor' | 'roam outbox' | 'roam request claims',
   ) {
     this.keys = secrets.map((secret) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32)));
   }

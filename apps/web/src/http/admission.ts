@@ -5,6 +5,7 @@ import onHeaders from 'on-headers';
 import type { Logger } from 'pino';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { refuse, type Refusal } from './plain-answer.js';
+import { whenOver } from './when-over.js';
 
 export interface AdmissionLimits {
   /** Requests that run at once. */
@@ -82,7 +83,7 @@ export class Admission {
       this.running -= 1;
       this.admitNext();
     };
-    response.once('close', leave);
+    whenOver(request, response, leave);
     if (request.policy.isStream) onHeaders(response, leave);
     next();
   }

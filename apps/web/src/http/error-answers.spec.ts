@@ -2,8 +2,13 @@
 import { ForbiddenException, NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { SessionEndedError, StoreUnavailableError } from '@roam/session';
+import type { Request } from 'express';
+import { QueryFailedError } from 'typeorm';
 import { DeadlineError, InvalidCredentialsError } from './app.errors.js';
-import { asAppError } from './error-answers.js';
+import { asAppError, ErrorAnswers } from './error-answers.js';
+import { policyOf } from '../routes/policy.js';
+
+const queryFailed = (cause: object) => new QueryFailedError('INSERT', [], Object.assign(new Error('no'), cause));
 
 describe('asAppError', () => {
   it.each([
@@ -11,6 +16,9 @@ describe('asAppError', () => {
     [new DeadlineError(), 503, 'timeout'],
     [new StoreUnavailableError('no node'), 503, 'unavailable'],
     [Object.assign(new Error('no node'), { code: 'cluster_unavailable' }), 503, 'unavailable'],
+    [queryFailed({ errno: 3101 }), 503, 'unavailable'],
+    [queryFailed({ code: 'PROTOCOL_CONNECTION_LOST', fatal: true }), 503, 'unavailable'],
+    [queryFailed({ errno: 1062 }), 500, 'internal_error'],
     [new SessionEndedError('ended'), 401, 'session_ended'],
     [new NotFoundException(), 404, 'not_found'],
     [new ForbiddenException('Cross-origin request'), 403, 'cross_site'],
@@ -28,5 +36,25 @@ describe('asAppError', () => {
 
   it('asks to come back after an outage', () => {
     expect(asAppError(new StoreUnavailableError('')).retryAfter).toBeGreaterThan(0);
+  });
+});
+
+describe('the answer to a request that failed half way', () => {
+  const answers = new ErrorAnswers({} as never);
+  const codeOf = (error: Error, policy: Request['policy'], hasBegun: boolean) => {
+    const request = { url: '/api/orders', headers: {}, policy, hasBegun };
+    const { status, body } = answers.to(error, request as unknown as Request);
+    return [status, (JSON.parse(body) as { error: { code: string } }).error.code];
+  };
+
+  it('says that nobody knows the outcome, if it may run once and its handler had begun', () => {
+    const order = policyOf('POST');
+    for (const error of [new DeadlineError(), new StoreUnavailableError('no node')]) {
+      expect(codeOf(error, order, true)).toEqual([502, 'outcome_unknown']);
+      expect(codeOf(error, order, false)[0]).toBe(503);
+      expect(codeOf(error, policyOf('GET'), true)[0]).toBe(503);
+      expect(codeOf(error, policyOf('POST', { repeatable: true }), true)[0]).toBe(503);
+    }
+    expect(codeOf(new InvalidCredentialsError(), order, true)[0]).toBe(401);
   });
 });

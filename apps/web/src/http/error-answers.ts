@@ -1,8 +1,10 @@
 // Turns an error into the answer: JSON under /api, an error page elsewhere.
 import { BadRequestException, ForbiddenException, HttpException, NotFoundException } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
+import { failureOf } from '@roam/mysql-cluster';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import { QueryFailedError } from 'typeorm';
 import { Views } from '../pages/views.js';
 import {
   AppError,
@@ -77,6 +79,8 @@ function problem(error: AppError): object {
 export function asAppError(exception: unknown): AppError {
   if (exception instanceof AppError) return exception;
   if (exception instanceof HttpException) return fromNest(exception);
+  // A conflict, or a node that was lost: what TypeORM passes on of it.
+  if (exception instanceof QueryFailedError && failureOf(exception) !== 'statement') return new UnavailableError();
   const { code, status } = (exception ?? {}) as { code?: unknown; status?: unknown };
   switch (code) {
     case 'session_store_unavailable':

@@ -117,3 +117,7 @@ it('is handed over only before it begins where it may run once', async () => {
   expect(await answer({ ...once, hasBegun: true })).toBe(503);
   expect(await answer({ ...cutOff, policy: policyOf('POST', { repeatable: true }) })).toBe(504);
 });
+
+it("is not handed over by a handler's own status", async () => {
+  for (const status of [421, 504]) expect(await answer({ ...cutOff, missing: undefined, status })).toBe(500);
+});

@@ -50,6 +50,8 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       if (cannotBeServed(request)) return void response.writeHead(handedOver, { 'Retry-After': '1' }).end();
       const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
       response.writeHead = ((...head: unknown[]) => {
+        // Between web server and nginx these two say that another server is to be asked; a handler's own would too.
+        if (head[0] === 421 || head[0] === 504) head[0] = 500;
         if (head[0] === 503 && (isRepeatable || !request.hasBegun) && shouldFailOver()) head[0] = handedOver;
         return writeHead(...head);
       }) as typeof response.writeHead;

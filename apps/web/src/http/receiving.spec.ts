@@ -51,7 +51,13 @@ const readers: Record<string, Reader> = {
 };
 
 async function listen(reader: Reader, limits: Partial<ReceivingLimits> = {}, bodyBytes = 1_000_000) {
-  const receiving = new Receiving({ timeMs: 5_000, bytes: 10_000_000, perAddress: 4, ...limits });
+  const receiving = new Receiving({
+    timeMs: 5_000,
+    bytes: 10_000_000,
+    bytesPerAddress: 10_000_000,
+    perAddress: 4,
+    ...limits,
+  });
   const seen = { begun: 0 };
   const app = express();
   app.use((request, _response, next) => {
@@ -162,12 +168,30 @@ describe('an unfinished body', () => {
     expect(status).toBe(200);
   });
 
-  it('takes no more memory than all may take together', async () => {
-    const { port } = await listen(readers.events, { bytes: 250 });
+  it('behind another request of its connection is forgotten with that connection', async () => {
+    const { port } = await listen(() => new Promise<Buffer>(() => undefined), { perAddress: 9, bytes: 250 });
+    const whole = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n' + 'x'.repeat(100);
+    await begin(port, whole + whole);
+    await sleep(50);
+    const ask = () => send(port, [Buffer.alloc(100)], { 'content-length': 100 });
+    expect((await ask()).status).toBe(503);
+    sockets[0].destroy();
+    const answered = ask();
+    // It is admitted, and this handler never answers.
+    expect(await Promise.race([answered, sleep(500, 'admitted')])).toBe('admitted');
+    server!.closeAllConnections();
+    await answered.catch(() => undefined);
+  });
+
+  it.each([
+    ['all may take together', { bytes: 250 }, 503],
+    ['one address may', { bytesPerAddress: 250 }, 429],
+  ])('takes no more memory than %s', async (_who, limits, refused) => {
+    const { port } = await listen(readers.events, limits);
     await begin(port, unfinished);
     await begin(port, unfinished);
     await sleep(50);
-    expect((await send(port, [Buffer.alloc(100)], { 'content-length': 100 })).status).toBe(503);
+    expect((await send(port, [Buffer.alloc(100)], { 'content-length': 100 })).status).toBe(refused);
     expect((await send(port, [Buffer.alloc(40)], { 'content-length': 40 })).status).toBe(200);
     expect((await send(port, [Buffer.alloc(40)], { 'content-length': 40 })).status).toBe(200);
   });

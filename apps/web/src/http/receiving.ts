@@ -1,26 +1,34 @@
 // Receives the whole request before it takes a place among those that run: a slow client costs a little memory only.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { addressKey } from '../throttling/subjects.js';
 import { Counts } from './counts.js';
 import { hasBody } from './has-body.js';
 import { refuse, type Refusal } from './plain-answer.js';
 import { untilWhole } from './until-whole.js';
+import { whenOver } from './when-over.js';
 
 export interface ReceivingLimits {
   /** Milliseconds for one body. */
   readonly timeMs: number;
   /** Bytes of all bodies that are kept, from their announcement to the end of their answer. */
   readonly bytes: number;
+  /** The same of one address. */
+  readonly bytesPerAddress: number;
   /** Bodies of one address that are under way at once. */
   readonly perAddress: number;
 }
+
+/** No address is spelled like this. */
+const ALL = '';
 
 /**
  * Each body is bounded by its route's `bodyBytes`, by time, and by what all may use together. What is whole is read from the
  * request as if nobody had read it before: by a parser, by multer, by the handler.
  */
 export class Receiving {
-  private bytes = 0;
+  /** Bytes by address, and in all. */
+  private readonly bytes = new Counts();
   private readonly underWay = new Counts();
 
   constructor(private readonly limits: ReceivingLimits) {}
@@ -31,10 +39,16 @@ export class Receiving {
       const { bodyBytes } = request.policy;
       const announced = request.headers['content-length'];
       const size = announced === undefined ? bodyBytes : Number(announced);
-      const address = request.ip ?? '';
+      const address = addressKey(request.ip);
       const refusal = this.refusalOf(size, bodyBytes, address);
       if (refusal) return end(request, response, refusal);
-      this.reserve(size, response);
+      this.bytes.add(ALL, size);
+      this.bytes.add(address, size);
+      // The memory is free again when the request has been answered.
+      whenOver(request, response, () => {
+        this.bytes.add(ALL, -size);
+        this.bytes.add(address, -size);
+      });
       this.underWay.add(address, 1);
       // The body's last part arrives in the connection's async context, not in the request's.
       const goOn = AsyncLocalStorage.bind(next);
@@ -52,14 +66,10 @@ export class Receiving {
 
   private refusalOf(size: number, limit: number, address: string): Refusal | undefined {
     if (size > limit) return tooLarge(limit);
-    if (this.bytes + size > this.limits.bytes) return busy;
-    return this.underWay.of(address) >= this.limits.perAddress ? tooMany : undefined;
-  }
-
-  /** The memory is free again when the request has been answered. */
-  private reserve(size: number, response: Response): void {
-    this.bytes += size;
-    response.once('close', () => (this.bytes -= size));
+    if (this.bytes.of(ALL) + size > this.limits.bytes) return busy;
+    const { perAddress, bytesPerAddress } = this.limits;
+    const hasLeft = this.underWay.of(address) < perAddress && this.bytes.of(address) + size <= bytesPerAddress;
+    return hasLeft ? undefined : tooMany;
   }
 
   private late(): Refusal {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import express from 'express';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { firstValueFrom, of } from 'rxjs';
@@ -73,6 +73,21 @@ describe('streams', () => {
     expect(new Set(await times(limits.streamsPerUser, (i) => ask(`1.1.1.${i}`, 'ann')))).toEqual(new Set([200]));
     expect(await ask('2.2.2.2', 'ann')).toBe(429);
     expect(await ask('2.2.2.2', 'bob')).toBe(200);
+  });
+
+  it('do not count for a user who has left before they are known', async () => {
+    const streams = new StreamLimits();
+    const user = { id: 'ann' };
+    const begin = (destroyed: boolean) => {
+      const socket = new EventEmitter();
+      const request = { policy: policyOf('GET', { stream: true }), user, socket };
+      const response = Object.assign(new EventEmitter(), { destroyed });
+      const context = { switchToHttp: () => ({ getRequest: () => request, getResponse: () => response }) };
+      return () => streams.intercept(context as unknown as ExecutionContext, { handle: () => of(undefined) });
+    };
+    for (let i = 0; i <= limits.streamsPerUser; i += 1) begin(true)();
+    for (let i = 0; i < limits.streamsPerUser; i += 1) begin(false)();
+    expect(begin(false)).toThrow('too many streams');
   });
 
   it('are so many in all', async () => {

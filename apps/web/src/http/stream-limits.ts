@@ -3,9 +3,11 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Observable } from 'rxjs';
 import { limits } from '../config/limits.js';
+import { addressKey } from '../throttling/subjects.js';
 import { RequestError } from './app.errors.js';
 import { Counts } from './counts.js';
 import { refuse, type Refusal } from './plain-answer.js';
+import { whenOver } from './when-over.js';
 
 @Injectable()
 export class StreamLimits implements NestInterceptor {
@@ -22,12 +24,12 @@ export class StreamLimits implements NestInterceptor {
   middleware(): RequestHandler {
     return (request: Request, response: Response, next: NextFunction) => {
       if (!request.policy.isStream) return next();
-      const address = request.ip ?? '';
+      const address = addressKey(request.ip);
       if (this.open >= limits.streams) return refuse(request, response, full);
       if (this.ofAddress.of(address) >= limits.streamsPerAddress) return refuse(request, response, tooMany);
       this.open += 1;
       this.ofAddress.add(address, 1);
-      response.once('close', () => {
+      whenOver(request, response, () => {
         this.open -= 1;
         this.ofAddress.add(address, -1);
       });
@@ -38,11 +40,13 @@ export class StreamLimits implements NestInterceptor {
   /** Who the user is, is known only here. @throws {RequestError} too_many_streams */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const http = context.switchToHttp();
-    const { policy, user } = http.getRequest<Request>();
-    if (policy.isStream && user) {
+    const [request, response] = [http.getRequest<Request>(), http.getResponse<Response>()];
+    const { policy, user } = request;
+    // A client that has left meanwhile is told by no event any more.
+    if (policy.isStream && user && !response.destroyed) {
       if (this.ofUser.of(user.id) >= limits.streamsPerUser) throw new RequestError(429, tooMany.code, tooMany.message);
       this.ofUser.add(user.id, 1);
-      http.getResponse<Response>().once('close', () => this.ofUser.add(user.id, -1));
+      whenOver(request, response, () => this.ofUser.add(user.id, -1));
     }
     return next.handle();
   }

@@ -88,32 +88,30 @@ export class OutboxWorker implements BeforeApplicationShutdown {
     while (!this.ended && (await this.batch()) > 0);
   }
 
-  /** Returns the number of rows that it has claimed. */
+  /** Returns the number of rows that were due, for this web server or another one. */
   private async batch(): Promise<number> {
     const kind = In([...this.handlers.keys()]);
     const dueAt = Raw((column) => `${column} <= ${databaseNow}`);
     const due = await this.cluster.retrying(() =>
       this.rows.find({ where: { kind, dueAt }, order: { dueAt: 'ASC' }, take: limits.outboxAtOnce }),
     );
-    const claimed = await Promise.all(due.map((row) => this.attempt(row)));
-    return claimed.filter(Boolean).length;
+    await Promise.all(due.map((row) => this.attempt(row)));
+    return due.length;
   }
 
-  /** False if another web server has claimed the row. */
-  private async attempt(row: OutboxRow): Promise<boolean> {
+  /** Does nothing if another web server has claimed the row. */
+  private async attempt(row: OutboxRow): Promise<void> {
     const { id, kind, content, attempts } = row;
     // A compare-and-set before the effect. If this process dies, the row is due again after the pause.
     const pause = this.pauses[attempts] ?? this.pauses.at(-1)!;
     const claim = { attempts: attempts + 1, dueAt: () => `${databaseNow} + ${pause}` };
-    if (!(await this.change({ id, attempts }, claim))) return false;
+    if (!(await this.change({ id, attempts }, claim))) return;
     try {
       await this.handlers.get(kind)!(JSON.parse(this.box.open(id, content!).secret.toString()), id);
     } catch (error) {
-      await this.failed(row, error);
-      return true;
+      return this.failed(row, error);
     }
     await this.change({ id }, { content: null, dueAt: null, sentAt: () => databaseNow });
-    return true;
   }
 
   private async failed({ id, kind, attempts }: OutboxRow, error: unknown): Promise<void> {

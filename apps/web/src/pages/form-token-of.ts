@@ -29,8 +29,9 @@ function tokenAmongFields(request: Request): Promise<string | undefined> {
       parser.on('field', (name, value) => {
         if (name === field) token ??= value;
       });
-      parser.on('file', (_name, file) => file.resume());
-      parser.once('error', () => resolve(undefined));
+      // A form that breaks off ends its file with an error too, and may tell of more than one.
+      parser.on('file', (_name, file) => file.on('error', () => undefined).resume());
+      parser.on('error', () => resolve(undefined));
       parser.once('close', () => resolve(token));
       parser.end(peekBody(request));
     } catch {

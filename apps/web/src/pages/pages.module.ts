@@ -26,5 +26,7 @@ import { ViewsModule } from './views.module.js';
     ClusterController,
   ],
   providers: [FormTokens, PageResponder, DemoControl],
+  // What `FormGuard` needs in another module.
+  exports: [FormTokens],
 })
 export class PagesModule {}

@@ -37,6 +37,9 @@ type Outcome = { readonly value: unknown } | { readonly error: unknown } | { rea
  */
 @Injectable()
 export class ClaimInterceptor implements NestInterceptor {
+  /** The last try of each claim on this server. */
+  private readonly running = new Map<string, Promise<unknown>>();
+
   constructor(
     private readonly reflector: Reflector,
     private readonly cluster: MysqlCluster,
@@ -53,13 +56,12 @@ export class ClaimInterceptor implements NestInterceptor {
 
   private async once(request: Request, response: Response, next: CallHandler): Promise<unknown> {
     const claim = claimOf(request);
-    const timeoutMs = this.timeLeft(request);
     // What has waited for an earlier try for too long waits again, and what a conflict or a lost node has rolled back runs
     // again: nothing of it remains.
-    const outcome = await this.cluster.retrying(() => this.attempt(claim, request, response, next), {
-      timeoutMs,
-      attempts: Infinity,
-    });
+    const attempt = () => this.attempt(claim, request, response, next);
+    const outcome = await this.inTurn(claim, () =>
+      this.cluster.retrying(attempt, { timeoutMs: this.timeLeft(request), attempts: Infinity }),
+    );
     if ('error' in outcome) throw outcome.error;
     return 'earlier' in outcome ? replay(outcome.earlier, claim, request, response) : outcome.value;
   }
@@ -75,7 +77,7 @@ export class ClaimInterceptor implements NestInterceptor {
       await this.claims.answer(claim, {
         status: response.statusCode,
         headers: headersOf(response),
-        body: textOf(value),
+        body: keepable(value, response),
         sessionChanges: session.changes(request.session),
       });
       return { value };
@@ -91,6 +93,22 @@ export class ClaimInterceptor implements NestInterceptor {
       // A body that the handler reads itself can be read once.
       if (hasBegun && hasBody(request) && request.body === undefined) return { error };
       throw error;
+    }
+  }
+
+  /** The tries on this server come one after the other: each that waits in the database would hold a connection. */
+  private async inTurn<T>({ id }: Claim, work: () => Promise<T>): Promise<T> {
+    const key = id.toString('hex');
+    const before = this.running.get(key);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return work();
+    })();
+    this.running.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.running.get(key) === turn) this.running.delete(key);
     }
   }
 
@@ -110,7 +128,7 @@ function replay(earlier: EarlierTry, { proxyKey }: Claim, request: Request, resp
     );
   if (proxyKey !== undefined && proxyKey === earlier.proxyKey) makeAgain(earlier.sessionChanges, request.session);
   response.status(earlier.status).set(earlier.headers);
-  return earlier.body === undefined ? undefined : JSON.parse(earlier.body);
+  return earlier.body;
 }
 
 function headersOf(response: Response): Record<string, string> {
@@ -118,13 +136,18 @@ function headersOf(response: Response): Record<string, string> {
   return Object.fromEntries(headers.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
 }
 
-/** In JSON. @throws {Error} for what JSON cannot say */
-function textOf(value: unknown): string | undefined {
+/** The value, if it can be kept and has not been sent yet. @throws {Error} */
+function keepable(value: unknown, response: Response): unknown {
+  const otherwise = 'or let the handler count once by itself and say how with @Repeatable({ because })';
+  if (response.headersSent || response.writableEnded)
+    throw new Error(
+      `a claimed handler has sent its answer itself, before its effects were kept: return it, ${otherwise}`,
+    );
   const isStream = typeof (value as { pipe?: unknown } | null | undefined)?.pipe === 'function';
   if (value instanceof StreamableFile || ArrayBuffer.isView(value) || value instanceof globalThis.Response || isStream)
     throw new Error(
       'a claimed handler returned a file, bytes or a stream, which cannot be kept with its claim: return text, or what JSON ' +
-        'can say, or let the handler count once by itself and say how with @Repeatable({ because })',
+        `can say, ${otherwise}`,
     );
-  return JSON.stringify(value);
+  return value;
 }

@@ -1,7 +1,10 @@
 // The table of claimed requests and their answers.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import { isDuplicate } from '../database/is-duplicate.js';
+import { SecretBox } from '../database/secret-box.js';
 import type { Claim } from './claim.js';
 import type { SessionChanges } from './session-changes.js';
 
@@ -10,8 +13,8 @@ export interface StoredAnswer {
   readonly status: number;
   /** Those that describe the answer; never a cookie. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The value that the handler returned, in JSON. */
-  readonly body: string | undefined;
+  /** The value that the handler returned; missing if it returned nothing. */
+  readonly body?: unknown;
   readonly sessionChanges: SessionChanges;
 }
 
@@ -25,16 +28,21 @@ export interface EarlierTry extends StoredAnswer {
 interface Row {
   readonly content: Buffer;
   readonly proxy_key: string | null;
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | null;
-  readonly session_changes: Buffer;
+  readonly answer: Buffer;
 }
 
 /** Its methods belong into `cluster.inOneTransaction`. */
 @Injectable()
 export class RequestClaims {
-  constructor(private readonly source: DataSource) {}
+  /** An answer, and what was put into the session, may hold what only its user may read. */
+  private readonly box: SecretBox;
+
+  constructor(
+    private readonly source: DataSource,
+    config: Config,
+  ) {
+    this.box = new SecretBox(config.session.secrets, 'roam request claims');
+  }
 
   /** Claims the request, or returns what an earlier try was answered. Waits while another try runs. */
   async take({ id, content, proxyKey }: Claim): Promise<EarlierTry | undefined> {
@@ -46,31 +54,26 @@ export class RequestClaims {
       );
       return undefined;
     } catch (error) {
-      // ER_DUP_ENTRY
-      if ((error as { driverError?: { errno?: number } }).driverError?.errno !== 1062) throw error;
+      if (!isDuplicate(error)) throw error;
     }
     const [row] = await this.source.query<Row[]>('SELECT * FROM request_claims WHERE id = ?', [id]);
+    const { secret } = this.box.open(id.toString('hex'), row.answer);
     return {
+      ...(JSON.parse(secret.toString()) as StoredAnswer),
       isSame: row.content.equals(content),
       proxyKey: row.proxy_key ?? undefined,
-      status: row.status,
-      headers: row.headers,
-      body: row.body?.toString(),
-      sessionChanges: JSON.parse(row.session_changes.toString()) as SessionChanges,
     };
   }
 
   /** Keeps the answer to the claimed request. @throws {Error} if it is too large */
-  async answer({ id }: Claim, { status, headers, body, sessionChanges }: StoredAnswer): Promise<void> {
-    const bytes = body === undefined ? null : Buffer.from(body);
-    if (bytes && bytes.length > limits.claimBytes)
+  async answer({ id }: Claim, answer: StoredAnswer): Promise<void> {
+    const text = Buffer.from(JSON.stringify(answer));
+    if (text.length > limits.claimBytes)
       throw new Error(
-        `the answer of a claimed request has ${bytes.length} bytes, more than ${limits.claimBytes}: return less, such as an ` +
+        `the answer of a claimed request has ${text.length} bytes, more than ${limits.claimBytes}: return less, such as an ` +
           'address to read it at, or let the handler count once by itself and say how with @Repeatable({ because })',
       );
-    await this.source.query(
-      'UPDATE request_claims SET status = ?, headers = ?, body = ?, session_changes = ? WHERE id = ?',
-      [status, JSON.stringify(headers), bytes, Buffer.from(JSON.stringify(sessionChanges)), id],
-    );
+    const sealed = this.box.seal(id.toString('hex'), text);
+    await this.source.query('UPDATE request_claims SET answer = ? WHERE id = ?', [sealed, id]);
   }
 }

@@ -16,7 +16,7 @@ export interface RouteLimits {
   readonly time?: number;
   /** Bytes of the request's body. The route then takes bodies of every type. */
   readonly body?: number;
-  /** Milliseconds that may pass between two parts of an answer. */
+  /** Milliseconds that may pass between two parts of an answer; at least as long as its first byte may take. */
   readonly idle?: number;
 }
 
@@ -31,7 +31,10 @@ export const Repeatable = Reflector.createDecorator<RepeatableOptions | void, Re
 /** A handler of a GET that has an effect, such as the callback of a sign-in: it is never run again for the same request. */
 export const NotRepeatable = Reflector.createDecorator<void, true>({ transform: () => true });
 
-/** Limits of this route in place of `limits.requestMs`, `limits.bodyBytes` and nginx's. It is not repeated then. */
+/**
+ * Limits of this route in place of `limits.requestMs`, `limits.bodyBytes` and nginx's. With a time or a size of its own a
+ * GET is not repeated once it has begun.
+ */
 export const Limits = Reflector.createDecorator<RouteLimits>();
 
 /**

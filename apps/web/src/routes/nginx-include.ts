@@ -42,26 +42,42 @@ function nameOf(policy: RoutePolicy): string {
 
 function location(name: string, policy: RoutePolicy): string {
   const { isRepeatable, isSafe, timeMs, bodyBytes, idleMs, isStream } = policy;
-  const repeats = isRepeatable
-    ? [`proxy_next_upstream error timeout ${isSafe ? '' : 'non_idempotent '}http_504;`]
-    : [
-        '# To another server only if none has begun it.',
-        'proxy_next_upstream off;',
-        'error_page 413 @too_large_$page;',
-        'error_page 421 502 504 = @again;',
-        'error_page 529 =429 @too_many_$page;',
-      ];
   const longest = Math.max(idleMs, timeMs + limits.proxyMarginMs);
-  const lines = [
-    'internal;',
+  const own = [
     `client_max_body_size ${bodyBytes};`,
     `proxy_read_timeout ${longest}ms;`,
     ...(isStream ? ['proxy_buffering off;'] : []),
-    ...repeats,
-    'proxy_pass http://$backend$target;',
   ];
-  return `
-location = /.route/${name} {
-${lines.map((line) => `  ${line}\n`).join('')}}
-`;
+  if (isRepeatable) {
+    const repeats = `proxy_next_upstream error timeout ${isSafe ? '' : 'non_idempotent '}http_504;`;
+    return block(`= /.route/${name}`, ['internal;', ...own, repeats, 'proxy_pass http://$backend$target;']);
+  }
+  // A level with an error page of its own has none of those around it.
+  const once = [
+    ...own,
+    'proxy_next_upstream off;',
+    'error_page 413 @too_large_$page;',
+    `error_page 421 502 504 = @again_${name};`,
+    'error_page 529 =429 @too_many_$page;',
+  ];
+  return (
+    block(`= /.route/${name}`, ['internal;', ...once, 'proxy_pass http://$backend$target;']) +
+    block(`@again_${name}`, [
+      '# To another server, if the last one has not begun it.',
+      'if ($may_have_begun) {',
+      '  return 530;',
+      '}',
+      'if ($has_tries_left = 0) {',
+      '  return 531;',
+      '}',
+      ...once,
+      'error_page 530 =502 @unknown_$page;',
+      'error_page 531 =503 @unavailable_$page;',
+      'proxy_pass http://$another$target;',
+    ])
+  );
+}
+
+function block(name: string, lines: readonly string[]): string {
+  return `\nlocation ${name} {\n${lines.map((line) => `  ${line}\n`).join('')}}\n`;
 }

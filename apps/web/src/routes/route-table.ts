@@ -42,7 +42,7 @@ export class RouteTable {
   /** Sets `request.policy`. */
   middleware(): RequestHandler {
     return (request: Request, _response: Response, next: NextFunction) => {
-      request.policy = this.policyOf(request.method, request.path);
+      request.policy = this.policyOf(request.method, pathOf(request.url));
       next();
     };
   }
@@ -56,6 +56,9 @@ export class RouteTable {
     return policy;
   }
 }
+
+/** As nginx finds it: the same for every spelling that only one of the two would change. */
+const pathOf = (url: string) => /^[^?#]*/.exec(url)![0];
 
 /** Without the routes that only the defaults follow: a table of what differs. */
 function needed(routes: readonly Route[]): readonly Route[] {

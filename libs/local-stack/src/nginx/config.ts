@@ -62,6 +62,13 @@ ${upstreams.map((server) => `    server 127.0.0.1:${server.port} backup max_fail
     keepalive 64;
     keepalive_timeout 60s;
   }
+  # For a request that may run once, and that the first server has not begun.
+  upstream web_again {
+    random;
+${upstreams.map((server) => `    server 127.0.0.1:${server.port} max_fails=1 fail_timeout=2s;`).join('\n')}
+    keepalive 64;
+    keepalive_timeout 60s;
+  }
 ${upstreams
   .map(
     (server) =>

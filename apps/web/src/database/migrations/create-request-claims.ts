@@ -10,10 +10,7 @@ export class CreateRequestClaims1763769600011 implements MigrationInterface {
         id BINARY(32) NOT NULL PRIMARY KEY,
         content BINARY(32) NOT NULL,
         proxy_key VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
-        status SMALLINT UNSIGNED NULL,
-        headers JSON NULL,
-        body MEDIUMBLOB NULL,
-        session_changes MEDIUMBLOB NULL,
+        answer MEDIUMBLOB NULL,
         created_at BIGINT UNSIGNED NOT NULL,
         expires_at BIGINT UNSIGNED NOT NULL,
         KEY request_claims_expires_at (expires_at)

@@ -3,6 +3,7 @@ import { Body, ConflictException, Controller, Get, HttpCode, Module, Param, Post
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import type { Request, Response } from 'express';
 import { Column, Entity, PrimaryGeneratedColumn, type Repository } from 'typeorm';
+import { isDuplicate } from '../../database/is-duplicate.js';
 import { NotFoundError } from '../../http/app.errors.js';
 import { Repeatable } from '../../routes/decorators.js';
 
@@ -56,7 +57,7 @@ class OrdersController {
     try {
       await this.orders.save({ item, note: 'unique' });
     } catch (error) {
-      if ((error as { driverError?: { errno?: number } }).driverError?.errno === 1062) throw new ConflictException();
+      if (isDuplicate(error)) throw new ConflictException();
       throw error;
     }
     return item;
