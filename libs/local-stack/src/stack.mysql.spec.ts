@@ -140,7 +140,7 @@ describe('nginx before the web servers', () => {
   });
 
   it('says 503 with a reason when every server dies of the request', async () => {
-    const response = await fetch(`${stack.url}/die`, { method: 'POST' });
+    const response = await fetch(`${stack.url}/die`);
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     for (const one of stack.servers) {

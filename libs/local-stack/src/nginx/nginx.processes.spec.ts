@@ -144,6 +144,11 @@ describe('an address', () => {
     expect(seen).toEqual(['/a%2fb?c=%20d', '/x?y', '/_server/nobody/x', '/.route/safe', '/']);
   });
 
+  it('of one server gets its slash, by a redirect that keeps the method', async () => {
+    const { status, headers } = await fetch(`${url}/_server/web2`, { method: 'POST', redirect: 'manual' });
+    expect([status, headers.get('location')]).toEqual([308, '/_server/web2/']);
+  });
+
   it('takes so many bytes as its route says, and tells programs and people', async () => {
     const large = 'x'.repeat(20_000);
     expect(await send('POST', '/api/orders', large)).toMatchObject({ status: 413, code: 'too_large' });
