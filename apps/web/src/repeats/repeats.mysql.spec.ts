@@ -240,12 +240,12 @@ describe('the answer to a repeatable request', () => {
   });
 
   it.each([
-    ['too-large', 'the answer of a claimed request has 1100002 bytes'],
-    ['bytes', 'a claimed handler returned a file, bytes or a stream'],
+    ['too-large', /the answer of a claimed request has 11\d{5} bytes, more than 1048576/],
+    ['bytes', /a claimed handler returned a file, bytes or a stream/],
   ])('is refused: %s', async (kind, message) => {
     const [first] = await answers(kind);
     expect(first.status).toBe(500);
-    expect(site.logged.join('\n')).toContain(message);
+    expect(site.logged.join('\n')).toMatch(message);
     expect(await claims()).toEqual([]);
   });
 
