@@ -1,6 +1,6 @@
 // A program on express-session behaves on roam's stores as on express-session's own MemoryStore.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import passport from 'passport';
 import type { ExpressSession } from './express-session.js';
 import {
@@ -14,6 +14,9 @@ import {
   type Session,
   type Store,
 } from './testing/express-site.js';
+
+// Hundreds of requests in one test, on a machine that may be busy.
+jest.setTimeout(60_000);
 
 /** What a program can observe; each is run on both stores. */
 const behaviours: Record<string, (make: () => Store) => Promise<unknown>> = {
