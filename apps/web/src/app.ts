@@ -61,18 +61,13 @@ export async function createApp(
   app.disable('x-powered-by');
   const { runningRequests: running, waitingRequests: waiting, queueMs: waitMs } = limits;
   const admission = new Admission({ running, waiting, waitMs }, heartbeat, logger);
-  const receiving = new Receiving({
-    timeMs: limits.receiveMs,
-    bytes: limits.receivingBytes,
-    bytesPerAddress: limits.receivingBytesPerAddress,
-    perAddress: limits.receivingPerAddress,
-  });
   metrics.observeAdmission(admission);
   metrics.observeCluster(cluster);
   metrics.countEvents(app.get(AuditService));
   metrics.countBreachChecks(app.get(BreachedPasswords));
+  const routes = allRoutes(root);
   app.use(
-    new RouteTable(allRoutes(root)).middleware(),
+    new RouteTable(routes).middleware(),
     requestContext(config),
     metrics.middleware(),
     securityHeaders(config),
@@ -82,14 +77,14 @@ export async function createApp(
     clusterStream(config, cluster, readiness),
     serveAssets(),
     handOver(config, readiness),
-    receiving.middleware(),
+    new Receiving().middleware(),
     admission.middleware(),
   );
   // Refuses requests that another site made the browser send: by `Sec-Fetch-Site`, else by `Origin`.
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
   setUp(app.getHttpServer());
   await app.init();
-  assertServed(app, allRoutes(root));
+  assertServed(app, routes);
   return app;
 }
 

@@ -4,7 +4,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import onHeaders from 'on-headers';
 import type { Logger } from 'pino';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
-import { refuse, type Refusal } from './plain-answer.js';
+import { overloaded, refuse } from './plain-answer.js';
 import { whenOver } from './when-over.js';
 
 export interface AdmissionLimits {
@@ -117,10 +117,3 @@ export class Admission {
     this.reported = this.refused;
   }
 }
-
-const overloaded: Refusal = {
-  status: 503,
-  code: 'overloaded',
-  message: 'The server is busy. Please try again in a moment.',
-  retryAfterSeconds: 2,
-};

@@ -18,9 +18,9 @@ declare global {
 /**
  * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that the request counts once: until
  * a server that was cut off has left its port, the others serve for it. A request that may not be repeated is handed over
- * only while its handler has not begun, which 421 says (RFC 9110, section 15.5.20). Only a request of a trusted proxy is handed over,
- * since nobody else would repeat it. The standby port hands nothing over, since it is asked last. When no server can serve,
- * nginx turns the last 504 into 503.
+ * only while its handler has not begun, which 421 says (RFC 9110, section 15.5.20). Only a request of a trusted proxy is
+ * handed over, since nobody else would repeat it. The standby port hands nothing over, since it is asked last. When no
+ * server can serve, nginx turns the last 504 into 503.
  *
  * When the databases are known to be out of reach, the requests of signed-in users are handed over before any work is done:
  * in an outage each request comes to every server, while all waiting requests are refused at once.

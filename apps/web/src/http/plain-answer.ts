@@ -11,6 +11,13 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
 }
 
+export const overloaded: Refusal = {
+  status: 503,
+  code: 'overloaded',
+  message: 'The server is busy. Please try again in a moment.',
+  retryAfterSeconds: 2,
+};
+
 export function refuse(request: Request, response: Response, refusal: Refusal): void {
   const { status, code, message, retryAfterSeconds } = refusal;
   const title = STATUS_CODES[status];

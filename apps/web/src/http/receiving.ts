@@ -1,10 +1,11 @@
 // Receives the whole request before it takes a place among those that run: a slow client costs a little memory only.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { limits } from '../config/limits.js';
 import { addressKey } from '../throttling/subjects.js';
 import { Counts } from './counts.js';
 import { hasBody } from './has-body.js';
-import { refuse, type Refusal } from './plain-answer.js';
+import { overloaded, refuse, type Refusal } from './plain-answer.js';
 import { untilWhole } from './until-whole.js';
 import { whenOver } from './when-over.js';
 
@@ -19,6 +20,12 @@ export interface ReceivingLimits {
   readonly perAddress: number;
 }
 
+const usual: ReceivingLimits = {
+  timeMs: limits.receiveMs,
+  bytes: limits.receivingBytes,
+  bytesPerAddress: limits.receivingBytesPerAddress,
+  perAddress: limits.receivingPerAddress,
+};
 /** No address is spelled like this. */
 const ALL = '';
 
@@ -31,7 +38,7 @@ export class Receiving {
   private readonly bytes = new Counts();
   private readonly underWay = new Counts();
 
-  constructor(private readonly limits: ReceivingLimits) {}
+  constructor(private readonly limits: ReceivingLimits = usual) {}
 
   middleware(): RequestHandler {
     return (request: Request, response: Response, next: NextFunction) => {
@@ -66,7 +73,7 @@ export class Receiving {
 
   private refusalOf(size: number, limit: number, address: string): Refusal | undefined {
     if (size > limit) return tooLarge(limit);
-    if (this.bytes.of(ALL) + size > this.limits.bytes) return busy;
+    if (this.bytes.of(ALL) + size > this.limits.bytes) return overloaded;
     const { perAddress, bytesPerAddress } = this.limits;
     const hasLeft = this.underWay.of(address) < perAddress && this.bytes.of(address) + size <= bytesPerAddress;
     return hasLeft ? undefined : tooMany;
@@ -85,12 +92,6 @@ function end(request: Request, response: Response, refusal: Refusal): void {
   refuse(request, response, refusal);
 }
 
-const busy: Refusal = {
-  status: 503,
-  code: 'overloaded',
-  message: 'The server is busy. Please try again in a moment.',
-  retryAfterSeconds: 2,
-};
 const tooMany: Refusal = {
   status: 429,
   code: 'too_many_uploads',

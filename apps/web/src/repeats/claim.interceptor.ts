@@ -13,7 +13,7 @@ import { from, lastValueFrom, type Observable } from 'rxjs';
 import { RequestError } from '../http/app.errors.js';
 import { hasBody } from '../http/has-body.js';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
-import { Repeatable } from '../routes/decorators.js';
+import { isClaimed, Repeatable } from '../routes/decorators.js';
 import { claimOf, type Claim } from './claim.js';
 import { RequestClaims, type EarlierTry } from './request-claims.js';
 import { makeAgain, SessionBefore } from './session-changes.js';
@@ -48,8 +48,8 @@ export class ClaimInterceptor implements NestInterceptor {
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const repeatable = this.reflector.getAllAndOverride(Repeatable, [context.getHandler(), context.getClass()]);
-    if (!repeatable || repeatable.because !== undefined) return next.handle();
+    const declared = this.reflector.getAllAndOverride(Repeatable, [context.getHandler(), context.getClass()]);
+    if (!isClaimed(declared)) return next.handle();
     const http = context.switchToHttp();
     return from(this.once(http.getRequest<Request>(), http.getResponse<Response>(), next));
   }

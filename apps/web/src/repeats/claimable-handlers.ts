@@ -7,7 +7,7 @@ import {
   SSE_METADATA,
 } from '@nestjs/common/internal';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
-import { Repeatable, Stream } from '../routes/decorators.js';
+import { isClaimed, Repeatable, Stream } from '../routes/decorators.js';
 
 type Handler = (...parameters: unknown[]) => unknown;
 
@@ -31,8 +31,7 @@ export class ClaimableHandlers implements OnModuleInit {
 
   private check(controller: object & { readonly name: string }, name: string, handler: Handler): void {
     const targets = [handler, controller as never];
-    const repeatable = this.reflector.getAllAndOverride(Repeatable, targets);
-    if (!repeatable || repeatable.because !== undefined) return;
+    if (!isClaimed(this.reflector.getAllAndOverride(Repeatable, targets))) return;
     const refuse = (fault: string) => {
       throw new Error(
         `${controller.name}.${name} is @Repeatable(), but ${fault}: return the answer from the handler, or let the handler ` +

@@ -28,6 +28,11 @@ export const Repeatable = Reflector.createDecorator<RepeatableOptions | void, Re
   transform: (options) => options ?? {},
 });
 
+/** Whether the app claims the requests of a handler with this declaration. */
+export function isClaimed(declared: RepeatableOptions | undefined): boolean {
+  return declared !== undefined && declared.because === undefined;
+}
+
 /** A handler of a GET that has an effect, such as the callback of a sign-in: it is never run again for the same request. */
 export const NotRepeatable = Reflector.createDecorator<void, true>({ transform: () => true });
 

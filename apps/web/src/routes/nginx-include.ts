@@ -1,5 +1,4 @@
 // nginx's part of what routes declare: which location a request goes to, and what that location allows.
-import { limits } from '../config/limits.js';
 import { policyOf, type RoutePolicy } from './policy.js';
 import type { RouteTable } from './route-table.js';
 
@@ -41,11 +40,10 @@ function nameOf(policy: RoutePolicy): string {
 }
 
 function location(name: string, policy: RoutePolicy): string {
-  const { isRepeatable, isSafe, timeMs, bodyBytes, idleMs, isStream } = policy;
-  const longest = Math.max(idleMs, timeMs + limits.proxyMarginMs);
+  const { isRepeatable, isSafe, bodyBytes, idleMs, isStream } = policy;
   const own = [
     `client_max_body_size ${bodyBytes};`,
-    `proxy_read_timeout ${longest}ms;`,
+    `proxy_read_timeout ${idleMs}ms;`,
     ...(isStream ? ['proxy_buffering off;'] : []),
   ];
   if (isRepeatable) {

@@ -44,7 +44,7 @@ export function policyOf(method: string, declared: Declarations = {}): RoutePoli
     timeMs,
     bodyBytes: body ?? limits.bodyBytes,
     takesEveryType: body !== undefined,
-    idleMs: idle ?? (declared.stream ? limits.streamIdleMs : timeMs + limits.proxyMarginMs),
+    idleMs: Math.max(idle ?? (declared.stream ? limits.streamIdleMs : 0), timeMs + limits.proxyMarginMs),
     isStream: declared.stream === true,
   };
 }

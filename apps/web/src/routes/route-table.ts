@@ -18,24 +18,26 @@ declare global {
 /** A route that the table needs, with its expression for `METHOD /path`. */
 export interface Entry {
   readonly pattern: string;
+  readonly expression: RegExp;
   readonly policy: RoutePolicy;
 }
 
 export class RouteTable {
   /** In the order in which they are asked; a request that none matches has the policy of its method. */
   readonly entries: readonly Entry[];
-  private readonly expressions: readonly { readonly expression: RegExp; readonly policy: RoutePolicy }[];
   private readonly defaults = new Map<string, RoutePolicy>();
 
   constructor(routes: readonly Route[]) {
-    this.entries = needed(routes).map(({ method, path, policy }) => ({ pattern: patternOf(method, path), policy }));
-    this.expressions = this.entries.map(({ pattern, policy }) => ({ expression: new RegExp(pattern), policy }));
+    this.entries = needed(routes).map(({ method, path, policy }) => {
+      const pattern = patternOf(method, path);
+      return { pattern, expression: new RegExp(pattern), policy };
+    });
   }
 
   /** @param path without its query, as the client wrote it: nothing decoded */
   policyOf(method: string, path: string): RoutePolicy {
     const line = `${method} ${path}`;
-    const found = this.expressions.find(({ expression }) => expression.test(line));
+    const found = this.entries.find(({ expression }) => expression.test(line));
     return found?.policy ?? this.defaultOf(method);
   }
 
