@@ -199,9 +199,9 @@ export class MysqlCluster implements Cluster {
    * TypeORM takes from `typeormDriver()` meanwhile is that one, and TypeORM's own transactions are savepoints in it. Commits
    * when the work resolves, rolls back when it rejects. `read`, `write` and `transaction` of the cluster are not part of it.
    *
-   * The work runs once, also where it calls `retrying`; if it is repeatable, call this in `retrying`. Rejects with the work's own error, or with `ClusterUnavailableError`
-   * when a node, a conflict or the time ended the transaction, whatever the work made of that; its `outcomeUnknown` says
-   * that the commit may have taken effect. Await all that the work begins: what is left behind fails.
+   * The work runs once, also where it calls `retrying`; if it is repeatable, call this in `retrying`. Rejects with the
+   * work's own error, or with `ClusterUnavailableError` when a node, a conflict or the time ended the transaction, whatever
+   * the work made of that; its `outcomeUnknown` says that the commit may have taken effect. Await all that the work begins: what is left behind fails.
    * @param options.timeoutMs for all but the commit (default: the write timeout)
    *
    * ```ts

@@ -21,9 +21,9 @@ const RETRY_PAUSE_MS = 20;
 /** What a read, a write and a lease do each in its own way. A callback that returns `undefined` lets the loop go on. */
 export interface Strategy<A, R> {
   /**
-   * Reads go in rounds: to each node once, and to the next node as soon as one is slow, or stuck if the time is long. A write is tried again on any
-   * node that does not run it. It runs beside a slow node only while that node alone is stuck: two nodes that take the
-   * same write work against each other.
+   * Reads go in rounds: to each node once, and to the next node as soon as one is slow, or stuck if the time is long. A
+   * write is tried again on any node that does not run it. It runs beside a slow node only while that node alone is stuck:
+   * two nodes that take the same write work against each other.
    */
   readonly access: Access;
   readonly keyHash: number;
@@ -75,7 +75,7 @@ export class Failover {
   }
 
   /**
-   * The time of what is not a statement, such as waiting for a connection.
+   * The time of what only waits: for a connection, for a commit.
    * @throws ClusterUnavailableError when this process was frozen since the work of `unlessFrozen` began
    */
   budget(ms: number, usualMs = ms): Budget {

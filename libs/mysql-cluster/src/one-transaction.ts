@@ -1,6 +1,6 @@
 // One transaction for all that a piece of work does through TypeORM: one connection, shared by its query runners.
 import type { Deadline } from './deadline-clock.js';
-import { firstAttemptMs, type Budget } from './budget.js';
+import type { Budget } from './budget.js';
 import {
   ClusterUnavailableError,
   DeadlineError,
@@ -32,8 +32,6 @@ type Result = readonly unknown[];
 const NOTHING: Result = [{ affectedRows: 0 }];
 /** The bit of the server's status that says that a transaction is open. */
 const IN_TRANSACTION = 1;
-/** Milliseconds between two looks at a node that does not commit. */
-const LOOK_AGAIN_MS = 20;
 /** The table of locks is full: MySQL rolls back the whole transaction. */
 const LOCK_TABLE_FULL = 1206;
 
@@ -230,26 +228,12 @@ export class OneTransaction implements Deadline {
     this.deadline = Infinity;
     if (!this.begun) return;
     const lease = await this.begun;
-    const waiting = new AbortController();
-    void this.leaveWhenStuck(lease, waiting.signal);
     try {
       await send(lease, 'COMMIT');
     } catch (error) {
       throw this.unavailable(`the transaction's commit failed (${reasonOf(error)})`, error, isOutcomeUnknown(error));
-    } finally {
-      waiting.abort();
     }
     this.failover.nodeSet.wrote(lease.node);
-  }
-
-  /** A commit waits with its group, but not for a node that alone takes no writes: it may be cut off. */
-  private async leaveWhenStuck({ node, connection }: TypeormLease, waiting: AbortSignal): Promise<void> {
-    const { nodeSet } = this.failover;
-    const begun = nodeSet.clock.now();
-    const waited = () => nodeSet.clock.now() - begun;
-    const isStuck = () => waited() > firstAttemptMs(nodeSet.writeTimeoutMs) && nodeSet.isStuck(node, begun);
-    while (!waiting.aborted && this.budget.left > 0 && !isStuck()) await nodeSet.changed(LOOK_AGAIN_MS);
-    if (!waiting.aborted && this.budget.left > 0) connection.destroy(new DeadlineError('COMMIT', waited()));
   }
 
   /** Returns the error of the whole. */

@@ -89,6 +89,37 @@ describe('TypeORM over the cluster', () => {
     await Promise.all(alone.map((each) => each.close()));
   });
 
+  it('leaves a node that alone does not commit, in a long time too', async () => {
+    await allOnline();
+    const source = await new DataSource({ type: 'mysql', driver: cluster.typeormDriver() }).initialize();
+    await source.query('CREATE TABLE kept (id VARCHAR(40) PRIMARY KEY)');
+    await cluster.write("INSERT INTO kept VALUES ('first')", [], { everywhere: true });
+    const admin = await createConnection(commonNode().adminUrl);
+    let isOver = false;
+    // Others commit meanwhile, which shows that the group does not wait as a whole.
+    const others = (async () => {
+      for (let n = 0; !isOver; n++)
+        await cluster.write('INSERT INTO kept VALUES (?)', [`other ${n}`], { key: `${n}` }).catch(() => undefined);
+    })();
+    let runs = 0;
+    const work = async () => {
+      await source.query("INSERT INTO kept VALUES ('kept')");
+      if (++runs === 1) await admin.query('FLUSH TABLES WITH READ LOCK');
+    };
+    const transaction = () => cluster.inOneTransaction(work, { timeoutMs: 20_000 });
+    const startedAt = performance.now();
+    await cluster.unlessFrozen(() => cluster.retrying(transaction, { timeoutMs: 20_000 }), {
+      statementTimeoutMs: 20_000,
+    });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(runs).toBe(2);
+    isOver = true;
+    await others;
+    await admin.query('UNLOCK TABLES');
+    await admin.end();
+    await source.destroy();
+  });
+
   it('creates, queries, runs transactions, and survives the death of its node', async () => {
     await allOnline();
     const source = new DataSource({

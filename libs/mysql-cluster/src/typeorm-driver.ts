@@ -125,8 +125,10 @@ function withDeadlines(
       return undefined;
     }
     const text = typeof sql === 'string' ? sql : 'a statement';
-    const budget = failover.statementBudget(timeoutMs());
-    const hard = now + budget.ms;
+    const time = failover.statementBudget(timeoutMs());
+    // A commit has no more to do in a long time: it only waits, and others that commit meanwhile tell of its node.
+    const budget = text === 'COMMIT' ? failover.budget(time.ms) : time;
+    const hard = now + time.ms;
     // A node that answers nothing meanwhile is frozen: whoever tries again finds another one.
     const hasAlternative = nodes.usable.some((other) => other !== node);
     const soft = hasAlternative ? Math.min(hard, now + firstAttemptMs(nodes.writeTimeoutMs)) : hard;
@@ -138,7 +140,7 @@ function withDeadlines(
           if (!isOver) connection.destroy(new DeadlineError(text, nodes.clock.now() - now));
         });
     };
-    connection.arm(text, budget.isLong ? { soft, hard, onSlow: leaveWhenStuck } : { soft, hard });
+    connection.arm(text, time.isLong ? { soft, hard, onSlow: leaveWhenStuck } : { soft, hard });
     return send(sql, ...rest.slice(0, -1), settle);
   };
   return Object.assign(raw, { query });
