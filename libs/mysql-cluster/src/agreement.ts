@@ -22,6 +22,7 @@ export class Agreement {
   answeredSince = -1;
   private canAsk = true;
   private connection: NodeConnection | undefined;
+  private asking: Promise<void> | undefined;
 
   constructor(
     private readonly clock: DeadlineClock,
@@ -37,7 +38,7 @@ export class Agreement {
     if (this.pendingSince !== undefined || !this.canAsk || (this.answeredAt >= 0 && now - this.answeredAt < FRESH_MS))
       return;
     this.pendingSince = now;
-    void this.put(now);
+    this.asking = this.put(now);
   }
 
   /** Whether it has shown, since then, that it agrees with its group. True if it cannot be asked. */
@@ -45,9 +46,10 @@ export class Agreement {
     return !this.canAsk || this.answeredSince > moment;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.canAsk = false;
     this.connection?.destroy();
+    await this.asking;
   }
 
   private async put(now: number): Promise<void> {
@@ -55,6 +57,7 @@ export class Agreement {
     try {
       const setup = "SET SESSION group_replication_consistency = 'BEFORE'";
       this.connection = await NodeConnection.open(this.address, setup, this.clock, deadline);
+      if (!this.canAsk) return;
       await this.connection.query('START TRANSACTION READ ONLY', deadline);
       this.answeredSince = now;
       this.answeredAt = this.clock.now();

@@ -186,9 +186,9 @@ export class NodeSet {
     this.wake();
     this.listeners.clear();
     const deadline = this.clock.now() + this.options.readTimeoutMs;
-    for (const { agreement } of this.members) agreement.close();
     await Promise.all(
-      this.members.flatMap(({ watch, reads, writes }) => [
+      this.members.flatMap(({ watch, reads, writes, agreement }) => [
+        agreement.close(),
         watch.close(deadline),
         reads.close(deadline),
         writes.close(deadline),
