@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Budget } from './budget.js';
 import type { DeadlineClock } from './deadline-clock.js';
 import type { Health } from './health.js';
-import type { NodeSetOptions } from './node-set.js';
+import { Failover } from './failover.js';
+import type { NodeSet, NodeSetOptions } from './node-set.js';
 import { Stuck } from './stuck.js';
 import type { WatchedNode } from './watched-node.js';
 
@@ -64,6 +66,18 @@ describe('a write that takes long', () => {
     other.agreement.answeredAt = 650;
     node.agreement.pendingSince = undefined;
     expect(stuck.isStuck(node, 500, usable)).toBe(false);
+  });
+
+  it.each([true, false])('passes over its node at once only while that answers: %p', async (doesAnswer) => {
+    const passedOver: unknown[] = [];
+    const nodeSet = {
+      isStuck: () => true,
+      hasAnsweredSince: () => doesAnswer,
+      passOverStuck: (stuckNode: unknown) => passedOver.push(stuckNode),
+    } as unknown as NodeSet;
+    const budget = new Budget({ now: () => now, freezes: 0 } as DeadlineClock, 800);
+    await new Failover(nodeSet).untilStuck(node, 500, budget, () => false);
+    expect(passedOver).toEqual(doesAnswer ? [node] : []);
   });
 
   it('blames a node after the time of a first attempt only', () => {
