@@ -59,6 +59,9 @@ export interface Site {
   settled(): Promise<void>;
 }
 
+/** For how many renewals a server asks before it lets the others try. */
+const RENEWS_PER_ATTEMPT = 2;
+
 type Phase = 'following' | 'asking' | 'taking over' | 'leading' | 'resigning';
 
 export class Leadership {
@@ -122,10 +125,11 @@ export class Leadership {
   /** To be called several times in each `renew`. */
   tick(): void {
     this.stopIfLapsed();
-    const { lease, renew } = this.timings;
+    const { renew } = this.timings;
     const now = this.impatient();
     if (this.phase === 'following') return this.considerAttempt();
-    if (this.phase === 'asking' && now - this.attemptedAt > lease / 2) return this.stop();
+    // Two that ask at once, each with its own promise, would keep each other waiting: the order decides the next time.
+    if (this.phase === 'asking' && now - this.attemptedAt > RENEWS_PER_ATTEMPT * renew) return this.stop();
     if (this.phase === 'leading' && this.site.shouldResign()) return void this.resign();
     if (now - this.renewedAt >= (this.phase === 'asking' ? renew / 4 : renew)) this.renew();
   }
