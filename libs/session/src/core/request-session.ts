@@ -6,6 +6,7 @@ import type { SessionRules } from './rules.js';
 import { Endings } from './endings.js';
 import { SessionEndedError, SessionUsageError } from './errors.js';
 import { createdAt, type Identity } from './identity.js';
+import { toJson } from './json-value.js';
 import { changesBetween } from './merge.js';
 import type { RepeatSafety } from './repeat-safety.js';
 import { Session, type Bearer, type SessionInfo } from './session.js';
@@ -143,6 +144,7 @@ export class RequestSession {
     if (this.isStored) return this.serially(() => this.commits.update(key, change));
     if (!this.session) throw new SessionEndedError('The session has ended, so it cannot be updated.');
     const value = await change(this.session[key] as T | undefined);
+    toJson(key, value);
     this.session[key] = value;
     return value;
   }
@@ -224,7 +226,7 @@ export class RequestSession {
     if (session === undefined || endings.isDue || commits.bearer || this.pending > 0) return false;
     const { stored } = commits;
     if (!stored) return commits.shown.isEmpty;
-    return !this.isRenewalDue(stored) && this.rules.codec.isIn(stored, session);
+    return !this.isRenewalDue(stored) && commits.shown.isAs(stored);
   }
 
   private async commit(): Promise<void> {

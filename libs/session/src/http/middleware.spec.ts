@@ -202,6 +202,22 @@ describe('the request life cycle', () => {
     expect(await response.json()).toEqual({ error: { code: 'session_store_unavailable', message: 'on purpose' } });
   });
 
+  it('answers 500 to what a session cannot hold, tells only the app what it was, and stores nothing', async () => {
+    const memory = new SharedMemory();
+    const events: SessionEvent[] = [];
+    const handler: Handler = (request, response) => {
+      request.session!.cart = { items: [Buffer.from('x')] };
+      response.send('done');
+    };
+    const onEvent = (event: SessionEvent) => void events.push(event);
+    const answer = await fetch(await handle(handler, { store: new MemorySessionStore(memory), onEvent }));
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([500, []]);
+    expect(await answer.text()).not.toContain('Buffer');
+    const message = expect.stringContaining('session.cart.items[0] is a Buffer');
+    expect(events).toMatchObject([{ type: 'response-error', error: { code: 'session_usage', message } }]);
+    expect(memory.records.size).toBe(0);
+  });
+
   it('lets the app answer in its own words, and answers even when these fail', async () => {
     store.beforeWrite = () => Promise.reject(new StoreUnavailableError('on purpose'));
     const write: Handler = (request, response) => {
