@@ -2,7 +2,7 @@
 import { SessionUsageError } from './errors.js';
 
 /** Of `Session`. */
-const OWN_NAMES = [
+export const OWN_NAMES = [
   'id',
   'cookie',
   'info',

@@ -94,3 +94,10 @@ export function tooLate(keys: readonly string[]): SessionUsageError {
       'Change it before the first byte of the response.',
   );
 }
+
+export function replaced(): SessionUsageError {
+  return new SessionUsageError(
+    'A handler has put another object in the place of req.session, which is not kept: set keys of req.session instead. ' +
+      'To begin a new session call req.session.regenerate(), to sign out req.session.destroy().',
+  );
+}
