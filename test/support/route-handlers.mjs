@@ -38,6 +38,9 @@ class RoutesController {
   declaredOrder(body) {
     return this.order(body);
   }
+  patientOrder(body) {
+    return this.order(body);
+  }
   async orders() {
     return this.source.query('SELECT ref, COUNT(*) AS count FROM test_orders GROUP BY ref HAVING count > 1');
   }
@@ -89,6 +92,7 @@ Reflect.defineMetadata('design:paramtypes', [DataSource], RoutesController);
 const file = () => UseInterceptors(FileInterceptor('file'));
 decorate(RoutesController, 'order', [Post('orders/plain')], Body());
 decorate(RoutesController, 'declaredOrder', [Post('orders/declared'), Repeatable()], Body());
+decorate(RoutesController, 'patientOrder', [Post('orders/patient'), Repeatable(), Limits({ time: 5_000 })], Body());
 decorate(RoutesController, 'orders', [Get('orders')]);
 decorate(RoutesController, 'orderCount', [Get('orders/:ref')], Param('ref'));
 decorate(RoutesController, 'report', [Get('reports/plain')]);

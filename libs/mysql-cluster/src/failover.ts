@@ -191,7 +191,11 @@ export class Failover {
   async untilStuck(node: ClusterNode, since: number, budget: Budget, isOver: () => boolean): Promise<void> {
     const { nodeSet } = this;
     const isStuck = () => (budget.isLong ? !nodeSet.hasAnsweredSince(node, since) : nodeSet.isStuck(node, since));
-    while (budget.left > 0 && !isOver() && !isStuck()) await nodeSet.changed(RETRY_PAUSE_MS);
+    while (budget.left > 0 && !isOver()) {
+      if (isStuck()) return budget.isLong ? undefined : nodeSet.passOverStuck(node);
+      if (!budget.isLong) nodeSet.askForAgreement();
+      await nodeSet.changed(RETRY_PAUSE_MS);
+    }
   }
 
   unavailable(message: string, options: { cause?: unknown; outcomeUnknown?: boolean } = {}): ClusterUnavailableError {

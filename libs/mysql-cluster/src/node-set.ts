@@ -1,5 +1,4 @@
 // The nodes of a cluster together: which may be used now, and what happens to one that fails.
-import { firstAttemptMs } from './budget.js';
 import { DeadlineClock, pause } from './deadline-clock.js';
 import { DeadlineError, failureOf, NoConnectionError, reasonOf } from './errors.js';
 import { GtidSet } from './gtid.js';
@@ -8,6 +7,7 @@ import type { Access, ClusterNode } from './node.js';
 import { parseUrl } from './node.js';
 import { Outage } from './outage.js';
 import { highestRanked } from './rendezvous.js';
+import { Stuck } from './stuck.js';
 import type { ClusterOptions, NodeStatus } from './types.js';
 import type { NodeEvents } from './watched-node.js';
 import { WatchedNode } from './watched-node.js';
@@ -29,11 +29,10 @@ export class NodeSet {
   private readonly health: Health;
   private readonly members: readonly WatchedNode[];
   private readonly outage: Outage;
+  private readonly stuck: Stuck;
   private readonly listeners = new Set<(nodes: readonly NodeStatus[]) => void>();
   private readonly wakeUps = new Set<() => void>();
   private known: readonly NodeStatus[] = [];
-  /** When each node last took a write of this server's, by its index. */
-  private readonly wroteAt: number[] = [];
   private closed = false;
   private closing: Promise<void> | undefined;
 
@@ -45,10 +44,12 @@ export class NodeSet {
     const events: NodeEvents = {
       onConnectFailure: (node, error) => this.passOver(node, reasonOf(error)),
       onLook: () => this.refresh(),
+      onAgreement: () => this.wake(),
     };
     this.members = addresses.map(
       (address, index) => new WatchedNode(index, address, this.health, this.clock, options, events),
     );
+    this.stuck = new Stuck(this.clock, this.health, this.members, options);
     this.known = this.statuses();
   }
 
@@ -88,14 +89,14 @@ export class NodeSet {
   failed(node: ClusterNode, error: unknown): void {
     // What gave no connection was reported when the connection failed; a full pool is not the node's fault.
     if (error instanceof NoConnectionError) return;
-    if (error instanceof DeadlineError && !this.isToBlame(node, error.waitedMs)) return;
+    if (error instanceof DeadlineError && !this.stuck.isToBlame(node, error.waitedMs, this.usable)) return;
     const failure = failureOf(error);
     if (failure === 'lost' || failure === 'refused') this.passOver(node, reasonOf(error));
   }
 
   /** The node has taken a write. */
   wrote(node: ClusterNode): void {
-    this.wroteAt[node.index] = this.clock.now();
+    this.stuck.wrote(node);
   }
 
   /** The node has executed these transactions: none that is passed over comes back into use without them. */
@@ -108,28 +109,21 @@ export class NodeSet {
     this.members[node.index].watch.now();
   }
 
-  /**
-   * Whether a write on the node waits for the node alone: it answers nothing that it is asked, or takes no write while
-   * others do (its disk is full). Otherwise the whole group waits for a member, or the write for a lock.
-   */
+  /** See `Stuck`. */
   isStuck(node: ClusterNode, since: number): boolean {
-    if (!this.hasAnsweredSince(node, since)) return true;
-    const wrote = ({ index }: ClusterNode) => (this.wroteAt[index] ?? -1) > since;
-    return !wrote(node) && this.usable.some((other) => other !== node && wrote(other));
+    return this.stuck.isStuck(node, since, this.usable);
   }
 
-  /**
-   * Whether a statement that got no answer for so long speaks against the node. To pass over one healthy node after
-   * the other, while they wait for a member of their group or this server is slow itself, would make an outage of a pause.
-   */
-  private isToBlame(node: ClusterNode, waitedMs: number): boolean {
-    const { readTimeoutMs, writeTimeoutMs } = this.options;
-    if (waitedMs < readTimeoutMs / 3) return false;
-    const since = this.clock.now() - waitedMs;
-    // What takes less time than a write's first attempt is a read, or did not have the time to show anything. What takes
-    // far longer than any write is slow itself: that others take writes meanwhile does not show that the node takes none.
-    const isWrite = waitedMs >= firstAttemptMs(writeTimeoutMs) && waitedMs < 2 * writeTimeoutMs;
-    return isWrite ? this.isStuck(node, since) : !this.hasAnsweredSince(node, since);
+  /** A write takes long: ask the group, since nobody may write on the other nodes meanwhile. */
+  askForAgreement(): void {
+    if (!this.closed) this.stuck.ask();
+  }
+
+  /** The node takes no writes while others do: do not use it until it has shown that it agrees with its group. */
+  passOverStuck(node: ClusterNode): void {
+    if (!this.usable.includes(node)) return;
+    if (this.stuck.isInGroup(node.index)) this.members[node.index].mustAgree(this.clock.now());
+    this.passOver(node, 'it takes no writes while other nodes do');
   }
 
   /** Do not use the node until it has proved itself; look at all nodes now. */
@@ -193,7 +187,8 @@ export class NodeSet {
     this.listeners.clear();
     const deadline = this.clock.now() + this.options.readTimeoutMs;
     await Promise.all(
-      this.members.flatMap(({ watch, reads, writes }) => [
+      this.members.flatMap(({ watch, reads, writes, agreement }) => [
+        agreement.close(),
         watch.close(deadline),
         reads.close(deadline),
         writes.close(deadline),

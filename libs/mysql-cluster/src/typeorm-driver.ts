@@ -127,7 +127,8 @@ function withDeadlines(
     const text = typeof sql === 'string' ? sql : 'a statement';
     const time = failover.statementBudget(timeoutMs());
     // A commit has no more to do in a long time: it only waits, and others that commit meanwhile tell of its node.
-    const budget = text === 'COMMIT' ? failover.budget(time.ms) : time;
+    const isCommit = text === 'COMMIT';
+    const budget = isCommit ? failover.budget(time.ms) : time;
     const hard = now + time.ms;
     // A node that answers nothing meanwhile is frozen: whoever tries again finds another one.
     const hasAlternative = nodes.usable.some((other) => other !== node);
@@ -140,7 +141,7 @@ function withDeadlines(
           if (!isOver) connection.destroy(new DeadlineError(text, nodes.clock.now() - now));
         });
     };
-    connection.arm(text, time.isLong ? { soft, hard, onSlow: leaveWhenStuck } : { soft, hard });
+    connection.arm(text, time.isLong || isCommit ? { soft, hard, onSlow: leaveWhenStuck } : { soft, hard });
     return send(sql, ...rest.slice(0, -1), settle);
   };
   return Object.assign(raw, { query });

@@ -1,4 +1,5 @@
 // One node with its connections and its watch: what the watch finds goes to the rules of `Health`.
+import { Agreement } from './agreement.js';
 import type { DeadlineClock } from './deadline-clock.js';
 import { reasonOf, UnsupportedServerError } from './errors.js';
 import type { Health } from './health.js';
@@ -15,6 +16,8 @@ export interface NodeEvents {
   readonly onConnectFailure: (node: ClusterNode, error: unknown) => void;
   /** A look at it has ended. */
   readonly onLook: () => void;
+  /** Its group has answered it, or has not. */
+  readonly onAgreement: () => void;
 }
 
 // Reads see what is committed when they run; a write that waits for a lock gives up soon after we have.
@@ -28,10 +31,13 @@ export class WatchedNode implements ClusterNode {
   readonly reads: NodePool;
   readonly writes: NodePool;
   readonly watch: Watch;
+  readonly agreement: Agreement;
   hash: number;
   uuid: string | undefined;
   /** True while its server is one that can never be a node. */
   isUnsupported = false;
+  /** It has to agree with its group after this moment before it is used again. */
+  private stuckAt: number | undefined;
 
   constructor(
     readonly index: number,
@@ -47,6 +53,7 @@ export class WatchedNode implements ClusterNode {
     this.hash = hashOf(address.name);
     this.reads = this.newPool(connectionsPerNode, options);
     this.writes = this.newPool(2 * connectionsPerNode, options);
+    this.agreement = new Agreement(clock, address.connection, 2 * writeTimeoutMs, () => events.onAgreement());
     this.watch = new Watch(clock, {
       connection: address.connection,
       intervalMs: watchIntervalMs,
@@ -62,6 +69,11 @@ export class WatchedNode implements ClusterNode {
   get isSettling(): boolean {
     const { reachable, fencedSince } = this.health.of(this.index);
     return reachable && fencedSince !== undefined;
+  }
+
+  /** See `NodeSet.passOverStuck`. */
+  mustAgree(at: number): void {
+    this.stuckAt = at;
   }
 
   private newPool(limit: number, { queueLimit, writeTimeoutMs }: NodeSetOptions): NodePool {
@@ -83,7 +95,13 @@ export class WatchedNode implements ClusterNode {
       this.uuid = report.uuid;
       this.hash = hashOf(report.uuid);
     }
-    this.health.probed(this.index, begunAt, at, report);
+    if (this.stuckAt !== undefined && report.group && !this.agreement.hasAgreedSince(this.stuckAt)) {
+      this.agreement.ask();
+      this.health.probeFailed(this.index, begunAt, at, 'it does not agree with its group yet', false);
+    } else {
+      this.stuckAt = undefined;
+      this.health.probed(this.index, begunAt, at, report);
+    }
     this.events.onLook();
   }
 
