@@ -1,7 +1,7 @@
 // Builds the app: the modules, and the middleware before them.
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessions } from '@roam/session';
 import express from 'express';
@@ -16,6 +16,7 @@ import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { Admission } from './http/admission.js';
+import { CrossSiteAdapter } from './http/cross-site.adapter.js';
 import { asCurrentRequest } from './http/current-request.js';
 import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
@@ -47,7 +48,7 @@ export async function createApp(
   const server = express().set('case sensitive routing', true);
   const sessions = metrics.counted(store);
   const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness, features);
-  const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter(server), {
+  const app = await NestFactory.create<NestExpressApplication>(root, new CrossSiteAdapter(server), {
     bodyParser: false,
     bufferLogs: true,
     abortOnError: false,

@@ -4,6 +4,7 @@ import { SessionUsageError } from './core/errors.js';
 import { ownerOf, type Session } from './core/session.js';
 import { createdAt } from './core/identity.js';
 import type { SessionRules } from './core/rules.js';
+import { assertUserId } from './core/user-id.js';
 import { hasEpochs, isSessionIndex, liftsSessions, type SessionEpochs, type SessionIndex } from './port/abilities.js';
 import type { SessionData } from './port/records.js';
 
@@ -36,9 +37,10 @@ export class UserSessions {
   }
 
   /** The user's epoch: read it before the password is checked, and give it to `session.bind`. */
-  epochOf(userId: string): Promise<number> {
+  async epochOf(userId: string): Promise<number> {
+    assertUserId(userId);
     // Where nothing can raise an epoch, all sessions are of the first.
-    return hasEpochs(this.store) ? this.store.epochOf(userId) : Promise.resolve(0);
+    return hasEpochs(this.store) ? this.store.epochOf(userId) : 0;
   }
 
   /**
@@ -80,6 +82,7 @@ export class UserSessions {
    */
   async endAll(userId: string, except?: Session): Promise<void> {
     const { store } = this;
+    assertUserId(userId);
     const epochs = this.epochs();
     if (!except) {
       await this.raiseAbove(userId, await this.highestEpoch(userId));

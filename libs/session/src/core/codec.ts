@@ -1,6 +1,5 @@
 // A session's content as the string that a store keeps: JSON with a schema version, and nothing that is not JSON.
 import { SessionUsageError } from './errors.js';
-import type { Stored } from './stored.js';
 import type { Json, SessionData } from '../port/records.js';
 
 /** Turns the content of the schema version that it stands at into that of the next. */
@@ -14,9 +13,6 @@ export interface Content {
   /** The schema version that it was written with. */
   readonly schema: number;
 }
-
-/** Names that would reach an object's prototype. */
-const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
  * Encodes and decodes payloads. `upcasters[n]` lifts schema version n+1 to n+2, so the current version is their number
@@ -46,18 +42,6 @@ export class Codec {
     return payload;
   }
 
-  /** Whether the record holds just this content. One comparison of strings: most requests change nothing. */
-  isIn({ record, remember, schema }: Stored, content: object): boolean {
-    for (const value of Object.values(content) as unknown[]) {
-      if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
-    }
-    try {
-      return this.encode({ data: content as SessionData, remember, schema }) === record.payload;
-    } catch {
-      return false;
-    }
-  }
-
   /** The content in the current shape, or undefined when the payload is damaged. */
   decode(payload: string): Content | undefined {
     let parsed: unknown;
@@ -74,32 +58,6 @@ export class Codec {
     for (let version = written; version < this.schema; version++) data = this.upcasters[version - 1](data);
     return { data, remember: parsed.r === 1, schema: Math.max(written, this.schema) };
   }
-}
-
-/**
- * The same value as a store would return it, with its own copy of every object.
- * @throws SessionUsageError for what JSON cannot carry unchanged (functions, symbols, bigints, cycles, refused keys).
- */
-export function toJson(key: string, value: unknown): Json | undefined {
-  if (REFUSED.has(key)) throw new SessionUsageError(`A session cannot have a key named "${key}": choose another name.`);
-  if (value === undefined) return undefined;
-  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-    throw new SessionUsageError(`session.${key} is a ${typeof value}, but a session can hold only JSON values.`);
-  }
-  let copy: Json;
-  try {
-    copy = JSON.parse(JSON.stringify(value)) as Json;
-  } catch (cause) {
-    throw new SessionUsageError(`session.${key} cannot be written as JSON: remove circular references and bigints.`, {
-      cause,
-    });
-  }
-  if (hasRefusedKey(copy)) {
-    throw new SessionUsageError(
-      `session.${key} contains the key "__proto__", which would reach an object's prototype: rename it.`,
-    );
-  }
-  return copy;
 }
 
 function hasRefusedKey(value: Json): boolean {

@@ -2,7 +2,7 @@
 import type { Found, Json, Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SessionWriter } from '../port/store.js';
 import { nextAttempt } from './attempts.js';
-import { toJson } from './codec.js';
+import { toJson } from './json-value.js';
 import type { Carried } from '../carriers/carrier.js';
 import type { SessionRules } from './rules.js';
 import { RequestOverError, SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';

@@ -58,7 +58,8 @@ export type SessionEvent =
   | { readonly type: 'logout-pending'; readonly id: string }
   /**
    * A response was used in a way that Node refuses, a write after its end for example, and nobody listened to its `error`
-   * event; or Node or the app failed to make the answer of `SessionOptions.failure`.
+   * event; or Node or the app failed to make the answer of `SessionOptions.failure`; or a handler put what cannot be kept
+   * into the session, and there is no `SessionOptions.failure` to be told of it.
    */
   | { readonly type: 'response-error'; readonly error: unknown }
   /** A session was changed when its response had begun; these keys, or calls, were not kept. */

@@ -6,11 +6,14 @@ import type { SessionRules } from './rules.js';
 import { Endings } from './endings.js';
 import { SessionEndedError, SessionUsageError } from './errors.js';
 import { createdAt, type Identity } from './identity.js';
+import { toJson } from './json-value.js';
 import { changesBetween } from './merge.js';
+import { ownNameError } from './own-names.js';
+import { assertBearer } from './user-id.js';
 import type { RepeatSafety } from './repeat-safety.js';
 import { Session, type Bearer, type SessionInfo } from './session.js';
 import type { Stored } from './stored.js';
-import { Shown, tooLate } from './shown.js';
+import { replaced, Shown, tooLate } from './shown.js';
 
 /** One request's session. Made by `SessionManager.open`. */
 export class RequestSession {
@@ -86,6 +89,7 @@ export class RequestSession {
   bind({ userId, epoch, remember }: Bearer): void {
     if (this.isTooLate('bind()')) return;
     this.assertWritable('bind()');
+    assertBearer(userId, epoch);
     this.commits.bearer = { userId, epoch };
     if (remember !== undefined) this.remember(remember);
   }
@@ -116,13 +120,15 @@ export class RequestSession {
     });
   }
 
+  /** After the response too: the browser keeps its cookies then, which open nothing. */
   destroy(): Promise<void> {
-    this.assertOpen('destroy()');
     this.endings.end(this.commits);
     this.commits = this.begin(undefined);
     this.onReplace(undefined);
     this.isGone = true;
-    return this.serially(() => this.endings.settle());
+    const ended = this.serially(() => this.endings.settle());
+    if (this.closed) ended.catch(() => this.reportLate('destroy()')); // no commit tries again
+    return ended;
   }
 
   reload(): Promise<void> {
@@ -143,6 +149,7 @@ export class RequestSession {
     if (this.isStored) return this.serially(() => this.commits.update(key, change));
     if (!this.session) throw new SessionEndedError('The session has ended, so it cannot be updated.');
     const value = await change(this.session[key] as T | undefined);
+    toJson(key, value);
     this.session[key] = value;
     return value;
   }
@@ -169,11 +176,18 @@ export class RequestSession {
   }
 
   /**
-   * What must happen before the first byte: undefined when that is nothing, which is what most requests need. What
-   * is changed in the session from then on is not kept: see `reportLateChanges`.
+   * What must happen before the first byte: undefined when that is nothing, as for most requests. What is changed in the
+   * session from then on is not kept: see `reportLateChanges`.
+   * @param held what the handler has left at `req.session`: nothing signs out
    */
-  finish(): Promise<void> | undefined {
-    const work = this.isIdle() ? this.commits.touch() : this.persist();
+  finish(held: unknown = this.session): Promise<void> | undefined {
+    if (!held && this.session) void this.session.destroy();
+    const work =
+      (held ?? undefined) !== this.session
+        ? Promise.reject(replaced())
+        : this.isIdle()
+          ? this.commits.touch()
+          : this.persist();
     if (!work) {
       this.closed = this.isKept = true;
       return undefined;
@@ -209,7 +223,12 @@ export class RequestSession {
 
   /** True when the stored session that this request used may no longer be used. @throws when the store cannot tell. */
   async hasEnded(): Promise<boolean> {
-    return this.isStored && !(await this.commits.look());
+    return this.isGone || (this.isStored && !(await this.commits.look()));
+  }
+
+  /** For a key that would hide one of the session's own names. @throws SessionUsageError */
+  refuseName(name: string): void {
+    if (!this.isTooLate(name)) throw ownNameError(name);
   }
 
   /** @throws SessionUsageError when the response has begun */
@@ -224,7 +243,7 @@ export class RequestSession {
     if (session === undefined || endings.isDue || commits.bearer || this.pending > 0) return false;
     const { stored } = commits;
     if (!stored) return commits.shown.isEmpty;
-    return !this.isRenewalDue(stored) && this.rules.codec.isIn(stored, session);
+    return !this.isRenewalDue(stored) && commits.shown.isAs(stored);
   }
 
   private async commit(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Found, Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { Codec, Content } from './codec.js';
 import type { SessionEvent, SessionLimits } from './options.js';
+import { isOwnName } from './own-names.js';
 import { Stored } from './stored.js';
 import { createdAt } from './identity.js';
 
@@ -51,8 +52,9 @@ export class SessionRules {
   /** The content; undefined where it is damaged, which is reported. */
   decode(record: SessionRecord): Content | undefined {
     const content = this.codec.decode(record.payload);
-    if (!content) this.emit({ type: 'damaged', id: record.id });
-    return content;
+    if (content && !Object.keys(content.data).some(isOwnName)) return content;
+    this.emit({ type: 'damaged', id: record.id });
+    return undefined;
   }
 
   stored(record: SessionRecord, mark?: Mark): Stored | undefined {

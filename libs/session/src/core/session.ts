@@ -1,4 +1,5 @@
 // `req.session`: express-session's surface, so that Passport and what people know work unchanged.
+import { OWN_NAMES } from './own-names.js';
 import type { RequestSession } from './request-session.js';
 
 /** Whose session it is. */
@@ -73,28 +74,28 @@ export class Session {
   regenerate(): Promise<void>;
   regenerate(callback: Callback): this;
   regenerate(callback?: Callback): Promise<void> | this {
-    return this.answer(async () => ownerOf(this).regenerate(), callback);
+    return answer(this, async () => ownerOf(this).regenerate(), callback);
   }
 
   /** Ends this session everywhere, and expires the cookies; `req.session` is then undefined. */
   destroy(): Promise<void>;
   destroy(callback: Callback): this;
   destroy(callback?: Callback): Promise<void> | this {
-    return this.answer(() => ownerOf(this).destroy(), callback);
+    return answer(this, () => ownerOf(this).destroy(), callback);
   }
 
   /** Reads the session again; what this request changed and did not save is dropped. */
   reload(): Promise<void>;
   reload(callback: Callback): this;
   reload(callback?: Callback): Promise<void> | this {
-    return this.answer(() => ownerOf(this).reload(), callback);
+    return answer(this, () => ownerOf(this).reload(), callback);
   }
 
   /** Commits now what would be committed before the first byte of the response. */
   save(): Promise<void>;
   save(callback: Callback): this;
   save(callback?: Callback): Promise<void> | this {
-    return this.answer(() => ownerOf(this).persist(), callback);
+    return answer(this, () => ownerOf(this).persist(), callback);
   }
 
   /**
@@ -114,18 +115,31 @@ export class Session {
     ownerOf(this).touchNow();
     return this;
   }
+}
 
-  private answer(act: () => Promise<void>, callback: Callback | undefined): Promise<void> | this {
-    // An error that is thrown at once is an answer too.
-    const done = (async () => act())();
-    if (!callback) {
-      // A call that nobody waits for must not end the process: the commit waits for it and fails the response.
-      done.catch(() => undefined);
-      return done;
-    }
-    done.then(() => callback(), callback);
-    return this;
+/** @param act an error that it throws at once is an answer too */
+function answer<T extends Session>(session: T, act: () => Promise<void>, callback?: Callback): Promise<void> | T {
+  const done = (async () => act())();
+  if (!callback) {
+    // A call that nobody waits for must not end the process: the commit waits for it and fails the response.
+    done.catch(() => undefined);
+    return done;
   }
+  done.then(() => callback(), callback);
+  return session;
+}
+
+// Its own names refuse to be set: a property of this name would hide a method, or be lost.
+for (const name of OWN_NAMES) {
+  const holder = name === '__proto__' ? Object.prototype : Session.prototype;
+  const own = Object.getOwnPropertyDescriptor(holder, name) as { get?: () => unknown; value?: unknown };
+  Object.defineProperty(Session.prototype, name, {
+    configurable: true,
+    get: own.get ?? (() => own.value),
+    set(this: Session) {
+      ownerOf(this).refuseName(name);
+    },
+  });
 }
 
 /** express-session's `req.session.cookie`, as far as it has a meaning here: limits are enforced on the server. */

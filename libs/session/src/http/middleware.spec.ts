@@ -202,6 +202,56 @@ describe('the request life cycle', () => {
     expect(await response.json()).toEqual({ error: { code: 'session_store_unavailable', message: 'on purpose' } });
   });
 
+  it('answers 500 to what a session cannot hold, tells only the app what it was, and stores nothing', async () => {
+    const memory = new SharedMemory();
+    const events: SessionEvent[] = [];
+    const handler: Handler = (request, response) => {
+      request.session!.cart = { items: [Buffer.from('x')] };
+      response.send('done');
+    };
+    const onEvent = (event: SessionEvent) => void events.push(event);
+    const answer = await fetch(await handle(handler, { store: new MemorySessionStore(memory), onEvent }));
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([500, []]);
+    expect(await answer.text()).not.toContain('Buffer');
+    const message = expect.stringContaining('session.cart.items[0] is a Buffer');
+    expect(events).toMatchObject([{ type: 'response-error', error: { code: 'session_usage', message } }]);
+    expect(memory.records.size).toBe(0);
+  });
+
+  it.each([
+    ['null', (request: SessionRequest) => ((request as { session: unknown }).session = null)],
+    ['undefined', (request: SessionRequest) => (request.session = undefined)],
+    ['nothing', (request: SessionRequest) => delete request.session],
+  ])('signs out when a handler leaves %s at request.session', async (_, leave) => {
+    const memory = new SharedMemory();
+    const handler: Handler = (request, response) => {
+      request.session!.cart = 1;
+      if (request.url === '/out') leave(request);
+      response.send('done');
+    };
+    const url = await handle(handler, { store: new MemorySessionStore(memory) });
+    const headers = { cookie: cookiesOf(await fetch(url)) };
+    const answer = await fetch(`${url}/out`, { headers });
+    expect([answer.status, cookiesOf(answer)]).toEqual([200, 'sid=; mark=']);
+    expect((await fetch(url, { headers })).headers.getSetCookie()).toHaveLength(2);
+  });
+
+  it('refuses another object in the place of request.session, and says what to do instead', async () => {
+    const errors: Error[] = [];
+    const handler: Handler = (request, response) => {
+      (request as { session: unknown }).session = { user: 'ann' };
+      response.send('done');
+    };
+    const failure = (error: Error) => {
+      errors.push(error);
+      return { status: 500, headers: {}, body: '' };
+    };
+    expect((await fetch(await handle(handler, { failure }))).status).toBe(500);
+    expect(errors).toMatchObject([
+      { code: 'session_usage', message: expect.stringContaining('set keys of req.session') },
+    ]);
+  });
+
   it('lets the app answer in its own words, and answers even when these fail', async () => {
     store.beforeWrite = () => Promise.reject(new StoreUnavailableError('on purpose'));
     const write: Handler = (request, response) => {

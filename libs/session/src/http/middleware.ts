@@ -104,9 +104,9 @@ class SessionGate extends AnsweringGate {
   }
 
   before(): Promise<void> | undefined {
-    const { opened } = this;
+    const { opened, request } = this;
     // Asked once more after the commit: after a standstill of the process the app may break the connection off.
-    return opened.finish()?.then(() => void opened.isOver());
+    return opened.finish(request.session ?? null)?.then(() => void opened.isOver());
   }
 
   override onHead(isWhole: boolean): readonly AddedHeader[] {

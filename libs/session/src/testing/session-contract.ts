@@ -18,6 +18,7 @@ import { repeatedSignIn } from './contract/repeated-sign-in.js';
 import { rollingDeploys } from './contract/rolling-deploys.js';
 import { sealedInTheToken } from './contract/sealed-in-the-token.js';
 import { signOutInAnOutage } from './contract/sign-out-in-an-outage.js';
+import { storedExactly } from './contract/stored-exactly.js';
 import { theftShows } from './contract/theft-shows.js';
 import { touches } from './contract/touches.js';
 import { jestRunner, type TestRunner } from './runner.js';
@@ -46,7 +47,7 @@ export function describeSessionContract(
     group('read what you saw', readWhatYouSaw);
     group("both limits, by the server's clock", bothLimits, touches);
     group('tokens', newTokenAtSignIn, theftShows, onlyWhatWeIssued, nothingSecretAtRest);
-    group('content', jsonOnly, rollingDeploys);
+    group('content', jsonOnly, storedExactly, rollingDeploys);
     group("a user's sessions", listOfSessions, endOfAllSessions);
     faultsAreNotAbsences(kit);
     group('a session in the token', sealedInTheToken);
