@@ -16,6 +16,7 @@ import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { Admission } from './http/admission.js';
+import { clientAddresses } from './http/client-addresses.js';
 import { CrossSiteAdapter } from './http/cross-site.adapter.js';
 import { asCurrentRequest } from './http/current-request.js';
 import { handOver } from './http/hand-over.js';
@@ -46,6 +47,7 @@ export async function createApp(
   // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
   // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
+  clientAddresses(server, config.server.trustedProxies);
   const sessions = metrics.counted(store);
   const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness, features);
   const app = await NestFactory.create<NestExpressApplication>(root, new CrossSiteAdapter(server), {
@@ -55,7 +57,6 @@ export async function createApp(
     routeConflictPolicy: { duplicate: 'error' },
   });
   app.useLogger(app.get(NestLogger));
-  app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');
   // Browsers cache the assets only, whose addresses change with their content.
   app.set('etag', false);

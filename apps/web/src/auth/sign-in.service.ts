@@ -29,8 +29,10 @@ export class SignInService {
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
     passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
-      const { epoch, remember, ...signedIn } = user as SignIn;
-      request.session!.bind({ userId: signedIn.id, epoch, remember });
+      const { epoch, remember, authenticatedAt, userAgent, ip, mustEnrol } = user as SignIn;
+      request.session!.bind({ userId: user.id, epoch, remember });
+      // Named one by one: a strategy may hand over the whole account, with its password hash.
+      const signedIn = { ...publicUser(user), authenticatedAt, userAgent, ip, ...(mustEnrol && { mustEnrol }) };
       done(null, signedIn as SignIn);
     });
     // Without a look-up, which would be a second read in every request. The user's data changes with a new session

@@ -47,6 +47,11 @@ export class User {
 
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
   createdAt!: Date;
+
+  /** Whatever turns an account into JSON, such as a session, an answer or a log, gets none of its secrets. */
+  toJSON(): PublicUser {
+    return publicUser(this);
+  }
 }
 
 /** The fields of a user that the API shows to the user. */
