@@ -94,30 +94,36 @@ class RefusingGate extends AnsweringGate {
 }
 
 class SessionGate extends AnsweringGate {
+  /** Out of sight: whoever logs the response must not log what is behind its session. */
+  readonly #opened: RequestSession;
+
   constructor(
     manager: SessionManager,
     request: SessionRequest,
     private readonly response: ServerResponse,
-    private readonly opened: RequestSession,
+    opened: RequestSession,
   ) {
     super(manager, request);
+    this.#opened = opened;
   }
 
   before(): Promise<void> | undefined {
-    const { opened } = this;
+    const opened = this.#opened;
     // Asked once more after the commit: after a standstill of the process the app may break the connection off.
     return opened.finish()?.then(() => void opened.isOver());
   }
 
   override onHead(isWhole: boolean): readonly AddedHeader[] {
-    const { opened, response } = this;
+    const opened = this.#opened;
+    const { response } = this;
     if (!isWhole && opened.isStored) endWithSession(opened, response);
     const headers = opened.headers();
     return headers.length > 0 ? [...headers, NO_STORE] : headers;
   }
 
   override onClosed(): void {
-    const { opened, request } = this;
+    const opened = this.#opened;
+    const { request } = this;
     opened.reportLateChanges();
     // For what still uses it: each change is reported.
     if (request.session && request.session === opened.session)
