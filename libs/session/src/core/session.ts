@@ -1,5 +1,6 @@
 // `req.session`: express-session's surface, so that Passport and what people know work unchanged.
 import type { RequestSession } from './request-session.js';
+import type { SessionData } from './session-data.js';
 
 /** Whose session it is. */
 export interface Bearer {
@@ -30,6 +31,10 @@ type Callback = (error?: unknown) => void;
 /** Gives the request that a session belongs to: out of sight of loops, JSON, `util.inspect` and Passport's merge. */
 const OWNER = Symbol('roam.session.owner');
 
+/** Its content as the app declares it. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+export interface Session extends Partial<SessionData> {}
+
 /**
  * The session as a handler sees it. Its own enumerable properties are its content, each a JSON value; they are
  * committed before the first byte of the response leaves. What is changed after that is not kept, and is reported as
@@ -37,6 +42,7 @@ const OWNER = Symbol('roam.session.owner');
  *
  * The methods take a callback, as express-session's do, or return a promise without one.
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
 export class Session {
   [key: string]: unknown;
 
