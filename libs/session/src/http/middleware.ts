@@ -5,7 +5,9 @@ import type { AddedHeader } from '../carriers/carrier.js';
 import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
+import { NOT_PUBLIC, VARY_COOKIE } from './caching.js';
 import { answersTo } from './failure.js';
+import type { MergedHeader } from './head.js';
 import { gateResponse, type Gate } from './response-gate.js';
 import type { Session } from '../core/session.js';
 import { watched } from './watched.js';
@@ -42,10 +44,22 @@ export function sessionMiddleware(manager: SessionManager) {
 }
 
 function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
-  request.session = opened.session;
-  opened.onReplace = (replacement) => (request.session = replacement);
-  Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
-  gateResponse(response, new SessionGate(manager, request, response, opened));
+  const gate = new SessionGate(manager, request, response, opened);
+  let { session } = opened;
+  opened.onReplace = (replacement) => (session = replacement);
+  Object.defineProperties(request, {
+    session: {
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        gate.wasRead = true;
+        return session;
+      },
+      set: (own: Session | undefined) => (session = own),
+    },
+    sessionID: { configurable: true, get: () => request.session?.id },
+  });
+  gateResponse(response, gate);
 }
 
 /** Answers a request whose session could not be opened, unless somebody else has. */
@@ -64,7 +78,7 @@ abstract class AnsweringGate implements Gate {
 
   abstract before(): Promise<void> | undefined;
 
-  onHead(_isWhole: boolean): readonly AddedHeader[] {
+  onHead(_isWhole: boolean): readonly (AddedHeader | MergedHeader)[] {
     return NO_HEADERS;
   }
 
@@ -96,6 +110,8 @@ class RefusingGate extends AnsweringGate {
 class SessionGate extends AnsweringGate {
   /** Out of sight: whoever logs the response must not log what is behind its session. */
   readonly #opened: RequestSession;
+  /** Somebody has read `request.session`: the answer may be made from it. */
+  wasRead = false;
 
   constructor(
     manager: SessionManager,
@@ -113,12 +129,13 @@ class SessionGate extends AnsweringGate {
     return opened.finish()?.then(() => void opened.isOver());
   }
 
-  override onHead(isWhole: boolean): readonly AddedHeader[] {
+  override onHead(isWhole: boolean): readonly (AddedHeader | MergedHeader)[] {
     const opened = this.#opened;
     const { response } = this;
     if (!isWhole && opened.isStored) endWithSession(opened, response);
     const headers = opened.headers();
-    return headers.length > 0 ? [...headers, NO_STORE] : headers;
+    if (this.wasRead) return [...headers, NOT_PUBLIC, VARY_COOKIE];
+    return headers.length > 0 ? [...headers, NOT_PUBLIC] : headers;
   }
 
   override onClosed(): void {
@@ -130,9 +147,6 @@ class SessionGate extends AnsweringGate {
       request.session = watched(request.session, (key) => opened.reportLate(key));
   }
 }
-
-/** A cache that kept such an answer would hand one person's session to another (RFC 9111, section 7.3). */
-const NO_STORE: AddedHeader = { name: 'Cache-Control', value: 'no-store', ifMissing: true };
 
 /** Ends a response that outlives its session: a stream must not go on after a logout. */
 function endWithSession(opened: RequestSession, response: ServerResponse): void {
