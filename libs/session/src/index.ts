@@ -7,7 +7,17 @@ export { failureStatus } from './http/failure.js';
 export { sessionMiddleware, type SessionRequest } from './http/middleware.js';
 export * from './core/options.js';
 export { Session, type Bearer, type SessionCookie, type SessionInfo } from './core/session.js';
-export * from './port/records.js';
+// By a star, so that an app can add to it.
+export * from './core/session-data.js';
+export type {
+  Found,
+  Json,
+  Mark,
+  SessionData as SessionContent,
+  SessionRecord,
+  SessionSecrets,
+  WriteResult,
+} from './port/records.js';
 export * from './port/store.js';
 export * from './port/abilities.js';
 export * from './carriers/carrier.js';

@@ -4,6 +4,7 @@ import type { AnySessions, Carrier, CarrierContext, Incoming } from './carriers/
 import { carrierOf } from './carriers/carrier-of.js';
 import { Tokens } from './carriers/token.js';
 import { Codec } from './core/codec.js';
+import { hide } from './core/hide.js';
 import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './core/options.js';
 import { RepeatSafety } from './core/repeat-safety.js';
 import { RequestSession } from './core/request-session.js';
@@ -23,7 +24,7 @@ export class SessionManager {
   private readonly store: AnySessions;
   private readonly carrier: Carrier;
   private readonly context: CarrierContext;
-  private readonly repeatKey: Buffer;
+  readonly #repeatKey: Buffer;
   private readonly outage: ReadOnlyOutage | undefined;
   private readonly running = new Set<Promise<void>>();
 
@@ -32,12 +33,14 @@ export class SessionManager {
     const limits = checkedLimits({ ...defaultLimits, ...options.limits });
     const rules = new SessionRules(limits, new Codec(upcasters), secure, now, (event) => this.report(event));
     this.context = { rules, tokens: new Tokens(secrets), background: (work) => this.track(work) };
-    this.repeatKey = deriveKey(secrets[0], 'repeat');
+    this.#repeatKey = deriveKey(secrets[0], 'repeat');
     if (options.outage === 'read-only')
       this.outage = new ReadOnlyOutage({ store: options.store, secrets, now, touchMs: limits.touch });
     this.store = this.outage?.store ?? options.store;
     this.carrier = carrierOf(this.store, this.context, this.outage);
     this.users = new UserSessions(this.store, rules);
+    // Whoever logs the manager logs neither secrets nor sessions.
+    hide(this, 'options', 'store', 'carrier', 'context', 'outage');
   }
 
   /** Tells the app. Where it does not listen, a mistake of its handlers is a warning of the process. Never throws. */
@@ -75,7 +78,7 @@ export class SessionManager {
    */
   async open(incoming: Incoming, requestId?: string, isOver: () => boolean = () => false): Promise<RequestSession> {
     const { rules } = this.context;
-    const repeats = new RepeatSafety(this.repeatKey, rules.now, requestId);
+    const repeats = new RepeatSafety(this.#repeatKey, rules.now, requestId);
     return new RequestSession(rules, await this.carrier.open(incoming, repeats), repeats, isOver);
   }
 

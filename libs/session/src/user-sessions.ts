@@ -2,6 +2,7 @@
 import type { AnySessions } from './carriers/carrier.js';
 import { SessionUsageError } from './core/errors.js';
 import { ownerOf, type Session } from './core/session.js';
+import { hide } from './core/hide.js';
 import { createdAt } from './core/identity.js';
 import type { SessionRules } from './core/rules.js';
 import { assertUserId } from './core/user-id.js';
@@ -24,7 +25,9 @@ export class UserSessions {
   constructor(
     private readonly store: AnySessions,
     private readonly rules: SessionRules,
-  ) {}
+  ) {
+    hide(this, 'store', 'rules');
+  }
 
   /** Whether `list` and `end` can answer. */
   get canList(): boolean {

@@ -41,6 +41,13 @@ interface Pending {
   readonly endsAt: number;
 }
 
+declare module '@roam/session' {
+  interface SessionData {
+    [key]: Pending;
+    [enrolmentKey]: string;
+  }
+}
+
 /** The data for an authenticator app. */
 export interface Enrolment {
   readonly secret: string;
@@ -79,14 +86,14 @@ export class SecondFactorService {
       return false;
     }
     const endsAt = Date.now() + limits.secondStepMs;
-    request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt } satisfies Pending;
+    request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt };
     this.audit.note('second-factor-asked', request, { userId: user.id });
     return true;
   }
 
   /** Whether this session has a sign-in that waits for its second step. */
   isPending(request: Request): boolean {
-    const pending = request.session?.[key] as Pending | undefined;
+    const pending = request.session?.[key];
     return pending !== undefined && Date.now() < pending.endsAt;
   }
 
@@ -96,7 +103,7 @@ export class SecondFactorService {
    */
   async complete(request: Request, code: string): Promise<{ user: User; returnTo: string }> {
     if (!this.isPending(request)) throw new LoginExpiredError();
-    const { userId, epoch, remember, returnTo } = request.session![key] as Pending;
+    const { userId, epoch, remember, returnTo } = request.session![key]!;
     const user = await this.users.findById(userId);
     if (!user) throw new LoginExpiredError();
     await this.assertProved(request, user, code);
@@ -217,7 +224,7 @@ export class SecondFactorService {
 
   /** The secret of the app that is being set up in this session, if there is one. */
   private enrolling(request: Request, user: User): Buffer | undefined {
-    const sealed = request.session![enrolmentKey] as string | undefined;
+    const sealed = request.session![enrolmentKey];
     return sealed === undefined ? undefined : this.box.open(user.id, Buffer.from(sealed, 'base64url')).secret;
   }
 

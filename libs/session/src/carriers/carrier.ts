@@ -24,8 +24,6 @@ export interface Incoming {
 export interface AddedHeader {
   readonly name: string;
   readonly value: string;
-  /** Leaves the handler's own header of this name as it is. */
-  readonly ifMissing?: true;
 }
 
 /** The session as a response leaves it. */

@@ -88,13 +88,16 @@ interface Browser {
 }
 
 class KeptCarried extends Carried {
+  readonly #browser: Browser | undefined;
+
   constructor(
     private readonly store: SessionStore,
     private readonly context: CarrierContext,
-    private readonly browser: Browser | undefined,
+    browser: Browser | undefined,
     private readonly lost: string | undefined,
   ) {
     super(store, browser?.found);
+    this.#browser = browser;
   }
 
   override get lostId(): string | undefined {
@@ -173,6 +176,6 @@ class KeptCarried extends Carried {
 
   /** Undefined where this request has begun another session than the browser's. */
   private browserOf({ id }: SessionRecord): Browser | undefined {
-    return this.browser?.token.id === id ? this.browser : undefined;
+    return this.#browser?.token.id === id ? this.#browser : undefined;
   }
 }

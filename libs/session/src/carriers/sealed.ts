@@ -97,7 +97,7 @@ export class SealedCarrier implements Carrier {
 
 class SealedCarried extends Carried {
   /** Of the record that was committed last; undefined while the browser holds that one. */
-  private token: string | undefined;
+  #token: string | undefined;
 
   constructor(
     private readonly sealed: SealedSessions,
@@ -118,7 +118,7 @@ class SealedCarried extends Carried {
   }
 
   override prepare(record: SessionRecord): void {
-    if (record !== this.found?.record) this.token = this.sealed.seal(record);
+    if (record !== this.found?.record) this.#token = this.sealed.seal(record);
   }
 
   /**
@@ -140,7 +140,7 @@ class SealedCarried extends Carried {
   carry(committed: Committed | undefined): readonly AddedHeader[] {
     const { secure } = this.context.rules;
     if (!committed) return expiredCookies(secure);
-    if (this.token === undefined) return [];
-    return [setCookie(cookieNames(secure).token, this.token, { secure, maxAge: committed.maxAge })];
+    if (this.#token === undefined) return [];
+    return [setCookie(cookieNames(secure).token, this.#token, { secure, maxAge: committed.maxAge })];
   }
 }

@@ -86,13 +86,16 @@ export class WithStandby implements Carrier {
 
 /** A session from the store, of which the response may carry a new copy. */
 class StandbyCarried extends DecoratedCarried {
+  readonly #held: string | undefined;
+
   constructor(
     inner: Carried,
     private readonly carrier: WithStandby,
     private readonly takenAt: number,
-    private readonly held: string | undefined,
+    held: string | undefined,
   ) {
     super(inner);
+    this.#held = held;
   }
 
   override signOut(record: SessionRecord): Promise<boolean> {
@@ -100,10 +103,10 @@ class StandbyCarried extends DecoratedCarried {
   }
 
   override carry(committed: Committed | undefined): readonly AddedHeader[] {
-    const { carrier, takenAt, held } = this;
+    const { carrier, takenAt } = this;
     if (!committed) return carrier.signedOut();
     const headers = this.inner.carry(committed);
-    return carrier.holdsContent ? headers : [...headers, ...carrier.cookie({ ...committed, takenAt }, held)];
+    return carrier.holdsContent ? headers : [...headers, ...carrier.cookie({ ...committed, takenAt }, this.#held)];
   }
 }
 

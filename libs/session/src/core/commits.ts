@@ -26,6 +26,7 @@ export class Commits {
   remember = false;
   /** Asks for a touch though the touch interval is not over. */
   wantsTouch = false;
+  #fresh: Identity | undefined;
 
   /**
    * @param fresh what opens the session when this request creates it; default: random
@@ -37,12 +38,23 @@ export class Commits {
     private readonly repeats: RepeatSafety,
     readonly shown: Shown,
     private readonly isOver: () => boolean,
-    public fresh?: Identity,
-  ) {}
+    fresh?: Identity,
+  ) {
+    this.#fresh = fresh;
+  }
+
+  /** What opens the session, where this request may have created it. */
+  get fresh(): Identity | undefined {
+    return this.#fresh;
+  }
+
+  set fresh(identity: Identity | undefined) {
+    this.#fresh = identity;
+  }
 
   /** What opens the session that `create` makes. */
   get identity(): Identity {
-    return (this.fresh ??= this.repeats.identity());
+    return (this.#fresh ??= this.repeats.identity());
   }
 
   /**

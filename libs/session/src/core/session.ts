@@ -1,6 +1,7 @@
 // `req.session`: express-session's surface, so that Passport and what people know work unchanged.
 import { OWN_NAMES } from './own-names.js';
 import type { RequestSession } from './request-session.js';
+import type { SessionData } from './session-data.js';
 
 /** Whose session it is. */
 export interface Bearer {
@@ -28,8 +29,12 @@ export interface SessionInfo {
 
 type Callback = (error?: unknown) => void;
 
-/** Where a session keeps the request that it belongs to: out of sight of loops, JSON and Passport's merge. */
+/** Gives the request that a session belongs to: out of sight of loops, JSON, `util.inspect` and Passport's merge. */
 const OWNER = Symbol('roam.session.owner');
+
+/** Its content as the app declares it. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+export interface Session extends Partial<SessionData> {}
 
 /**
  * The session as a handler sees it. Its own enumerable properties are its content, each a JSON value; they are
@@ -38,11 +43,18 @@ const OWNER = Symbol('roam.session.owner');
  *
  * The methods take a callback, as express-session's do, or return a promise without one.
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
 export class Session {
   [key: string]: unknown;
 
+  readonly #owner: RequestSession;
+
   constructor(owner: RequestSession) {
-    Object.defineProperty(this, OWNER, { value: owner });
+    this.#owner = owner;
+  }
+
+  get [OWNER](): RequestSession {
+    return this.#owner;
   }
 
   /** The session's public id: not a secret, stable until `regenerate`. */
@@ -148,19 +160,23 @@ export class SessionCookie {
   readonly httpOnly = true;
   readonly sameSite = 'lax';
 
-  constructor(private readonly owner: RequestSession) {}
+  readonly #owner: RequestSession;
+
+  constructor(owner: RequestSession) {
+    this.#owner = owner;
+  }
 
   get secure(): boolean {
-    return this.owner.secure;
+    return this.#owner.secure;
   }
 
   /** Milliseconds that the browser keeps the cookie; null: until it is closed. */
   get maxAge(): number | null {
-    return this.owner.cookieMaxAge;
+    return this.#owner.cookieMaxAge;
   }
 
   set maxAge(milliseconds: number | null) {
-    this.owner.remember(milliseconds !== null);
+    this.#owner.remember(milliseconds !== null);
   }
 
   get originalMaxAge(): number | null {
@@ -168,15 +184,15 @@ export class SessionCookie {
   }
 
   get expires(): Date | null {
-    return this.maxAge === null ? null : new Date(this.owner.info.expiresAt);
+    return this.maxAge === null ? null : new Date(this.#owner.info.expiresAt);
   }
 
   set expires(date: Date | null | false) {
-    this.owner.remember(Boolean(date));
+    this.#owner.remember(Boolean(date));
   }
 }
 
 /** What is behind the session that a handler holds. */
 export function ownerOf(session: Session): RequestSession {
-  return (session as unknown as { [OWNER]: RequestSession })[OWNER];
+  return session[OWNER];
 }

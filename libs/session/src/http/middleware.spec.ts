@@ -140,7 +140,7 @@ describe('the request life cycle', () => {
       expect.stringMatching(/^sid=[\w-]{71}; Path=\/; HttpOnly; SameSite=Lax$/),
       expect.stringMatching(/^mark=1\.[\w-]{16}; Path=\/; HttpOnly; SameSite=Lax$/),
     ]);
-    expect(plain.get('cache-control')).toBe('no-store');
+    expect(plain.get('cache-control')).toBe('private, no-store');
     const secure = (await fetch(await handle(write, { secure: true }))).headers.getSetCookie();
     expect(secure).toEqual([
       expect.stringMatching(/^__Host-sid=[\w-]{71}; Path=\/; HttpOnly; Secure; SameSite=Lax$/),

@@ -1,5 +1,6 @@
 // The outage policy `read-only`: while the store cannot answer, sessions are shown as they were a moment ago.
 import type { AnySessions, Copy } from '../carriers/carrier.js';
+import { hide } from '../core/hide.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';
 import { PendingEnds } from './pending-ends.js';
@@ -35,6 +36,7 @@ export class ReadOnlyOutage {
   private readonly pending: PendingEnds;
 
   constructor(private readonly options: ReadOnlyOutageOptions) {
+    hide(this, 'options');
     const { store, secrets, now } = options;
     this.copies = new StandbyCopies(secrets);
     this.ends = new KnownEnds(COPY_LIFE_MS + SLACK_MS, now);
