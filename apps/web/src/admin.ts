@@ -7,6 +7,7 @@ import { AuditWriter } from './audit/audit-writer.js';
 import { loadConfig } from './config/load.js';
 import { connectCluster } from './database/connect.js';
 import { dataSourceOptions } from './database/data-source.js';
+import { cookieOptions } from './http/cookies.js';
 import { quietLogger } from './logging/logging.js';
 import { openSessionStorage } from './session/session-storage.js';
 import { canonicalEmail } from './users/email.js';
@@ -87,7 +88,7 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
     const storage = await openSessionStorage(config, cluster, quietLogger());
     close = storage.close;
     const { store } = storage;
-    const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: config.secure });
+    const sessions = new SessionManager({ store, secrets: config.session.secrets, cookie: cookieOptions(config) });
     const save = (roles: Role[]) => cluster.retrying(() => users.update({ id: user.id }, { roles }));
     console.log(await command({ user, save, sessions }));
     if (name === 'sessions') return;

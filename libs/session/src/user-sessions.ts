@@ -62,11 +62,11 @@ export class UserSessions {
     return records
       .filter((record) => rules.isLive({ record, userEpoch }))
       .flatMap((record) => {
-        const { id, payload, idleEndsAt, endsAt } = record;
+        const { id, payload, idleEndsAt } = record;
         const content = rules.codec.decode(payload);
         if (!content) return [];
         const lastSeenAt = idleEndsAt - rules.idleLimit(content.remember);
-        return [{ id, createdAt: createdAt(id), lastSeenAt, expiresAt: endsAt, data: content.data }];
+        return [{ id, createdAt: createdAt(id), lastSeenAt, expiresAt: rules.endOf(record), data: content.data }];
       })
       .sort((a, b) => b.createdAt - a.createdAt);
   }

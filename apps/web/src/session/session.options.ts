@@ -6,6 +6,7 @@ import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
 import type { Config } from '../config/config.js';
 import type { Metrics } from '../health/metrics.js';
+import { cookieOptions } from '../http/cookies.js';
 import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
@@ -24,7 +25,7 @@ export function sessionOptions(
     store,
     secrets,
     outage,
-    secure: config.secure,
+    cookie: cookieOptions(config),
     limits: {
       idle: idleMs,
       lifetime: lifetimeMs,

@@ -1,4 +1,5 @@
 // The names at which `req.session` has its own methods and values: no key of its content may have one of them.
+import type { SessionData } from '../port/records.js';
 import { SessionUsageError } from './errors.js';
 
 /** Of `Session`. */
@@ -21,6 +22,12 @@ const REFUSED: ReadonlySet<string> = new Set([...OWN_NAMES, 'prototype']);
 
 export function isOwnName(key: string): boolean {
   return REFUSED.has(key);
+}
+
+/** For content that was written before these names were refused. */
+export function withoutOwnNames(data: SessionData): SessionData {
+  if (!Object.keys(data).some(isOwnName)) return data;
+  return Object.fromEntries(Object.entries(data).filter(([key]) => !isOwnName(key)));
 }
 
 export function ownNameError(key: string): SessionUsageError {

@@ -1,7 +1,9 @@
 // `req.session`: express-session's surface, so that Passport and what people know work unchanged.
 import { OWN_NAMES } from './own-names.js';
 import type { RequestSession } from './request-session.js';
+import { SessionCookie } from './session-cookie.js';
 import type { SessionData } from './session-data.js';
+import type { SessionInfo } from './session-info.js';
 
 /** Whose session it is. */
 export interface Bearer {
@@ -10,21 +12,6 @@ export interface Bearer {
   readonly epoch: number;
   /** "Keep me signed in". */
   readonly remember?: boolean;
-}
-
-/** Milliseconds since 1970. */
-export interface SessionInfo {
-  readonly method: string;
-  readonly createdAt: number;
-  readonly idleExpiresAt: number;
-  readonly expiresAt: number;
-  /**
-   * Set while the store cannot answer, by the outage policy `read-only`: the session is shown as it was at this moment.
-   * Any change throws `SessionOutageError`; an identity that is only remembered is not enough for acts of power.
-   */
-  readonly asOf?: number;
-  /** Set after `destroy` when the store could not take it: the browser is logged out, all servers follow later. */
-  readonly endIsPending?: true;
 }
 
 type Callback = (error?: unknown) => void;
@@ -62,7 +49,7 @@ export class Session {
     return ownerOf(this).id;
   }
 
-  /** The token cookie's attributes; setting `maxAge` or `expires` asks for "keep me signed in" or takes it back. */
+  /** The token cookie's attributes; setting `maxAge` or `expires` shortens the session. */
   get cookie(): SessionCookie {
     return new SessionCookie(ownerOf(this));
   }
@@ -152,44 +139,6 @@ for (const name of OWN_NAMES) {
       ownerOf(this).refuseName(name);
     },
   });
-}
-
-/** express-session's `req.session.cookie`, as far as it has a meaning here: limits are enforced on the server. */
-export class SessionCookie {
-  readonly path = '/';
-  readonly httpOnly = true;
-  readonly sameSite = 'lax';
-
-  readonly #owner: RequestSession;
-
-  constructor(owner: RequestSession) {
-    this.#owner = owner;
-  }
-
-  get secure(): boolean {
-    return this.#owner.secure;
-  }
-
-  /** Milliseconds that the browser keeps the cookie; null: until it is closed. */
-  get maxAge(): number | null {
-    return this.#owner.cookieMaxAge;
-  }
-
-  set maxAge(milliseconds: number | null) {
-    this.#owner.remember(milliseconds !== null);
-  }
-
-  get originalMaxAge(): number | null {
-    return this.maxAge;
-  }
-
-  get expires(): Date | null {
-    return this.maxAge === null ? null : new Date(this.#owner.info.expiresAt);
-  }
-
-  set expires(date: Date | null | false) {
-    this.#owner.remember(Boolean(date));
-  }
 }
 
 /** What is behind the session that a handler holds. */

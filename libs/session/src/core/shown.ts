@@ -23,9 +23,9 @@ export class Shown {
   }
 
   /** Whether the session is as it is stored: what the handler has put in may look the same as JSON and not be it. */
-  isAs({ record, remember, schema }: Stored): boolean {
+  isAs({ record, remember, schema, expiry }: Stored): boolean {
     try {
-      return this.codec.encode({ data: this.data(), remember, schema }) === record.payload;
+      return this.codec.encode({ data: this.data(), remember, schema, expiry }) === record.payload;
     } catch {
       return false;
     }

@@ -161,13 +161,17 @@ describe('the request life cycle', () => {
     expect(answer.headers.getSetCookie()).toHaveLength(2);
   });
 
-  it('sets a Max-Age with "keep me signed in", as maxAge asks for it', async () => {
+  it('sets a Max-Age with "keep me signed in", and the one that maxAge asks for', async () => {
     const url = await handle((request, response) => {
-      request.session!.a = 1;
-      request.session!.cookie.maxAge = 1;
+      if (request.url === '/') request.session!.bind({ userId: 'ann', epoch: 0, remember: true });
+      if (request.url === '/short') request.session!.cookie.maxAge = 60_000;
       response.send('ok');
     });
-    for (const cookie of (await fetch(url)).headers.getSetCookie()) expect(cookie).toContain('Max-Age=2592000');
+    const first = await fetch(url);
+    for (const line of first.headers.getSetCookie()) expect(line).toContain('Max-Age=2592000');
+    const lines = (await fetch(`${url}/short`, { headers: { cookie: cookiesOf(first) } })).headers.getSetCookie();
+    expect(lines.map((line) => line.split('=')[0])).toEqual(['sid', 'mark']);
+    for (const line of lines) expect(line).toContain('Max-Age=60;');
   });
 
   it('sets no cookie for a visitor, nor for a request that changes nothing', async () => {

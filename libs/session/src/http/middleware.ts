@@ -1,7 +1,7 @@
 // The request life cycle for Express (and anything with Node's request and response).
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parseCookie } from 'cookie';
 import type { AddedHeader } from '../carriers/carrier.js';
+import { parseCookies } from '../carriers/cookies.js';
 import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
@@ -32,7 +32,8 @@ export function sessionMiddleware(manager: SessionManager) {
     // As express-session: mounted twice, the first one serves.
     if (request.session) return next();
     const { requestId, isOver } = manager.options;
-    const incoming = { cookies: parseCookie(request.headers.cookie ?? ''), headers: request.headers };
+    const { headers } = request;
+    const incoming = { cookies: parseCookies(headers.cookie), headers, isHttps: isHttps(request) };
     manager.open(incoming, requestId?.(request), isOver && (() => isOver(request))).then(
       (opened) => {
         attach(manager, opened, request, response);
@@ -41,6 +42,11 @@ export function sessionMiddleware(manager: SessionManager) {
       (error: unknown) => refuse(manager, error, request, response),
     );
   };
+}
+
+/** Express knows what a trusted proxy says. */
+function isHttps(request: SessionRequest & { readonly secure?: boolean }): boolean {
+  return request.secure ?? 'encrypted' in request.socket;
 }
 
 function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
@@ -126,7 +132,8 @@ class SessionGate extends AnsweringGate {
 
   /** What is at `request.session`. */
   get held(): Session | undefined {
-    return this.#held;
+    // A handler may have deleted the property.
+    return Object.hasOwn(this.request, 'session') ? this.#held : undefined;
   }
 
   set held(own: Session | undefined) {

