@@ -18,7 +18,7 @@ import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
-import { withoutTotp, type User } from '../users/user.entity.js';
+import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
@@ -104,7 +104,7 @@ export class SecondFactorService {
   async complete(request: Request, code: string): Promise<{ user: User; returnTo: string }> {
     if (!this.isPending(request)) throw new LoginExpiredError();
     const { userId, epoch, remember, returnTo } = request.session![key]!;
-    const user = await this.users.findById(userId);
+    const user = await this.users.findWithSecrets(userId);
     if (!user) throw new LoginExpiredError();
     await this.assertProved(request, user, code);
     delete request.session![key];
@@ -195,14 +195,14 @@ export class SecondFactorService {
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
   }
 
-  private async assertProved(request: Request, user: User, code: string): Promise<void> {
+  private async assertProved(request: Request, user: UserWithSecrets, code: string): Promise<void> {
     const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
       this.check(request, user, code),
     );
     if (!proved) throw new InvalidInputError({ code: 'This code is wrong, has expired or has already been used.' });
   }
 
-  private async check(request: Request, user: User, code: string): Promise<boolean> {
+  private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
     if (user.totpSecret && /^\d{6}$/.test(compact)) {
       if (await this.checkTotp(user, user.totpSecret, compact, idempotencyKeyOf(request))) return true;
