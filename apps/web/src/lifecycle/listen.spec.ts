@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { listen } from './listen.js';
 import { PublicListener } from './public-listener.js';
 
@@ -89,6 +89,25 @@ describe('PublicListener', () => {
     const again = fetch(`http://127.0.0.1:${listener.boundPort}/`).then((response) => response.text());
     (await next).end('again');
     expect(await again).toBe('again');
+  });
+
+  it('drops, or cuts off after the grace, what was upgraded, and can open again', async () => {
+    const { http } = holdingServer();
+    http.on('upgrade', (_request, socket: Socket) => {
+      socket.on('error', () => undefined);
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+    });
+    const listener = new PublicListener(http, 0, '127.0.0.1');
+    for (const end of [() => listener.drop(), () => listener.close(50)]) {
+      await listener.open();
+      const socket = connect(listener.boundPort, '127.0.0.1').on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+      await once(socket, 'data');
+      const closed = once(socket, 'close');
+      await end();
+      await closed;
+    }
+    await listener.open();
   });
 
   it('cuts off what does not end within the grace', async () => {

@@ -1,7 +1,7 @@
 // The public port: open only while this server may get traffic, so that nginx uses another server at once when it may
 // not.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Server as TcpServer } from 'node:net';
+import { Server as TcpServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listen } from './listen.js';
 
@@ -12,6 +12,8 @@ export class PublicListener {
   private isOpen = false;
   private closing: Promise<void> | undefined;
   private readonly running = new Set<ServerResponse>();
+  /** Also those that `http` has handed over with an upgrade, and closes by none of its methods. */
+  private readonly sockets = new Set<Socket>();
 
   constructor(
     private readonly server: Server,
@@ -23,6 +25,10 @@ export class PublicListener {
       if (!this.isOpen) response.setHeader('Connection', 'close');
       this.running.add(response);
       response.once('close', () => this.running.delete(response));
+    });
+    server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
     });
   }
 
@@ -47,7 +53,7 @@ export class PublicListener {
     if (!this.isOpen) return this.closing ?? Promise.resolve();
     for (const response of this.running) if (!response.headersSent) response.setHeader('Connection', 'close');
     this.closing = this.stopListening(async (closed) => {
-      const grace = setTimeout(() => this.server.closeAllConnections(), graceMs);
+      const grace = setTimeout(() => this.destroyAll(), graceMs);
       await Promise.race([closed, sleep(Math.min(lingerMs, graceMs))]);
       const idle = setInterval(() => this.server.closeIdleConnections(), 20);
       await closed;
@@ -57,10 +63,14 @@ export class PublicListener {
     return this.closing;
   }
 
-  /** Stops listening and destroys all connections at once, also those that are not accepted yet. */
+  /** Stops listening and destroys all connections at once, also upgraded ones and those that are not accepted yet. */
   drop(): void {
     if (this.isOpen) this.closing = this.stopListening((closed) => closed);
-    this.server.closeAllConnections();
+    this.destroyAll();
+  }
+
+  private destroyAll(): void {
+    for (const socket of this.sockets) socket.destroy();
   }
 
   private stopListening(until: (closed: Promise<void>) => Promise<void>): Promise<void> {
