@@ -4,6 +4,7 @@ import type { AnySessions, Carrier, CarrierContext, Incoming } from './carriers/
 import { carrierOf } from './carriers/carrier-of.js';
 import { SiteCookies } from './carriers/cookies.js';
 import { Tokens } from './carriers/token.js';
+import { EndWatch } from './core/end-watch.js';
 import { Codec } from './core/codec.js';
 import { hide } from './core/hide.js';
 import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './core/options.js';
@@ -24,6 +25,8 @@ export class SessionManager {
   readonly users: UserSessions;
   /** The names and attributes of the site's cookies, for the app's own ones too. */
   readonly cookies: SiteCookies;
+  /** Tells open streams and sockets of the end of their session. */
+  readonly ends: EndWatch;
   private readonly store: AnySessions;
   private readonly carrier: Carrier;
   private readonly context: CarrierContext;
@@ -44,8 +47,9 @@ export class SessionManager {
     this.store = this.outage?.store ?? options.store;
     this.carrier = carrierOf(this.store, this.context, this.outage);
     this.users = new UserSessions(this.store, rules);
+    this.ends = new EndWatch(this.store, rules, (id) => this.outage?.endsLater(id) ?? false);
     // Whoever logs the manager logs neither secrets nor sessions.
-    hide(this, 'options', 'store', 'carrier', 'context', 'outage');
+    hide(this, 'options', 'ends', 'store', 'carrier', 'context', 'outage');
   }
 
   /** Tells the app. Where it does not listen, a mistake of its handlers is a warning of the process. Never throws. */

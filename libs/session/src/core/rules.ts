@@ -1,11 +1,14 @@
 // What all sessions of a server are under: their two limits, their user's epoch, and the form of their content.
-import type { Found, Mark, SessionData, SessionRecord } from '../port/records.js';
+import type { Life } from '../port/abilities.js';
+import type { Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SiteCookies } from '../carriers/cookies.js';
 import type { Codec, Content } from './codec.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import { withoutOwnNames } from './own-names.js';
 import { Stored } from './stored.js';
 import { createdAt } from './identity.js';
+
+type Limited = Pick<SessionRecord, 'idleEndsAt' | 'endsAt' | 'payload'>;
 
 export class SessionRules {
   /**
@@ -27,17 +30,17 @@ export class SessionRules {
     return this.now() >= createdAt(id) + Math.max(lifetime, rememberLifetime);
   }
 
-  isWithinLimits(record: SessionRecord): boolean {
+  isWithinLimits(record: Limited): boolean {
     return this.now() < Math.min(record.idleEndsAt, this.endOf(record));
   }
 
   /** The absolute limit, or the earlier end that a handler has set. */
-  endOf({ endsAt, payload }: SessionRecord): number {
+  endOf({ endsAt, payload }: Limited): number {
     return Math.min(endsAt, this.codec.endOf(payload));
   }
 
   /** Within both limits, and of its user's epoch. */
-  isLive({ record, userEpoch }: Found): boolean {
+  isLive({ record, userEpoch }: Life): boolean {
     return this.isWithinLimits(record) && !(record.userId !== null && record.epoch < userEpoch);
   }
 

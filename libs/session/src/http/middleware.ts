@@ -18,8 +18,8 @@ export interface SessionRequest extends IncomingMessage {
   sessionID?: string | undefined;
 }
 
-/** How often an open response looks whether its session lives on: it ends within a second of it. */
-const STREAM_CHECK_MS = 700;
+/** How often the session of an open response is looked at for changes that come too late to be kept. */
+const LATE_CHANGES_MS = 2000;
 
 const NO_HEADERS: readonly AddedHeader[] = [];
 
@@ -149,7 +149,7 @@ class SessionGate extends AnsweringGate {
   override onHead(isWhole: boolean): readonly (AddedHeader | MergedHeader)[] {
     const opened = this.#opened;
     const { response } = this;
-    if (!isWhole && opened.isStored) endWithSession(opened, response);
+    if (!isWhole && opened.isStored) endWithSession(this.manager, opened, response);
     const headers = opened.headers();
     if (this.wasRead) return [...headers, NOT_PUBLIC, VARY_COOKIE];
     return headers.length > 0 ? [...headers, NOT_PUBLIC] : headers;
@@ -164,19 +164,15 @@ class SessionGate extends AnsweringGate {
 }
 
 /** Ends a response that outlives its session: a stream must not go on after a logout. */
-function endWithSession(opened: RequestSession, response: ServerResponse): void {
-  let timer: NodeJS.Timeout;
-  const look = () => {
-    opened.reportLateChanges();
-    void opened.hasEnded().then(
-      (ended) => (ended ? response.destroy() : wait()),
-      // A store that cannot tell is a fault, not the session's end.
-      () => wait(),
-    );
-  };
-  const wait = () => {
-    if (!response.closed) timer = setTimeout(look, STREAM_CHECK_MS).unref();
-  };
-  wait();
-  response.once('close', () => clearTimeout(timer));
+function endWithSession(manager: SessionManager, opened: RequestSession, response: ServerResponse): void {
+  const stop = manager.ends.add({
+    id: opened.id,
+    hasEnded: () => opened.hasEnded(),
+    onEnd: () => response.destroy(),
+  });
+  const timer = setInterval(() => opened.reportLateChanges(), LATE_CHANGES_MS).unref();
+  response.once('close', () => {
+    stop();
+    clearInterval(timer);
+  });
 }

@@ -82,6 +82,11 @@ export class ReadOnlyOutage {
     this.ends.addSession(id);
   }
 
+  /** Whether the store could not take the end of this session yet. */
+  endsLater(id: string): boolean {
+    return this.pending.has(id);
+  }
+
   /** Tries the ends that wait. */
   settle(): Promise<void> {
     return this.pending.flush();

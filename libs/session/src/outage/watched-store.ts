@@ -9,7 +9,19 @@ type Call = (...args: unknown[]) => Promise<unknown>;
 const READS: ReadonlySet<PropertyKey> = new Set(['find', 'admit']);
 const CALLS: ReadonlySet<PropertyKey> = new Set([
   ...READS,
-  ...['create', 'update', 'updateAbove', 'touch', 'destroy', 'sweep', 'lend', 'epochOf', 'raiseEpoch', 'listByUser'],
+  ...[
+    'create',
+    'update',
+    'updateAbove',
+    'touch',
+    'destroy',
+    'sweep',
+    'lend',
+    'epochOf',
+    'raiseEpoch',
+    'listByUser',
+    'livesOf',
+  ],
 ]);
 
 /**

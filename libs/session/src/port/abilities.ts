@@ -40,3 +40,22 @@ export interface SessionIndex extends SessionEpochs {
 export function isSessionIndex<T extends SessionWriter>(store: T): store is T & SessionIndex {
   return 'listByUser' in store && hasEpochs(store);
 }
+
+/** What decides whether a session lives on. Of its content the beginning is enough: `Codec.endOf` reads the rest's end there. */
+export interface Life {
+  readonly record: Pick<SessionRecord, 'idleEndsAt' | 'endsAt' | 'payload' | 'userId' | 'epoch'>;
+  readonly userEpoch: number;
+}
+
+/**
+ * Can tell of many sessions by one question, so that a server with many open streams asks no more than one with few.
+ * Optional: `tellsLives` tells.
+ */
+export interface SessionLives {
+  /** By id; a session that was ended or is not there is missing. @throws StoreUnavailableError when nobody can tell */
+  livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life>>;
+}
+
+export function tellsLives<T extends SessionWriter>(store: T): store is T & SessionLives {
+  return 'livesOf' in store;
+}

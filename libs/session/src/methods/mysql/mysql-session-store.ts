@@ -1,11 +1,12 @@
 // The `mysql` method: each session in MySQL, read and written on its home node.
 import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../../core/errors.js';
-import type { SessionIndex, SessionLift } from '../../port/abilities.js';
+import type { Life, SessionIndex, SessionLift, SessionLives } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, SessionSecrets, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
 import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
+import { LIVES, livesIn, type LifeRow } from './lives.js';
 import { MysqlEpochs } from './mysql-epochs.js';
 import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
 
@@ -56,7 +57,7 @@ const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_a
  * Each statement may be repeated by the cluster on another node: `update` and `destroy` name the version that they
  * expect or are the same the second time, and the caller finds its own write id in the record.
  */
-export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLift {
+export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLift, SessionLives {
   readonly capabilities: SessionCapabilities = {
     method: 'mysql',
     mergesKeys: true,
@@ -187,6 +188,11 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     }
     const live = [...newest].filter(([, row]) => !row.ended && row.user_id === userId);
     return live.map(([id, row]) => toRecord(id, row)).sort((a, b) => createdAt(b.id) - createdAt(a.id));
+  }
+
+  /** Asks all nodes: an end counts as soon as one of them knows it. */
+  async livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life>> {
+    return livesIn((await guard(this.database.readAll<LifeRow>(LIVES, [JSON.stringify(ids)]))).flat());
   }
 
   epochOf(userId: string): Promise<number> {

@@ -1,0 +1,51 @@
+// What MySQL tells of many sessions at once.
+import type { RowDataPacket } from 'mysql2';
+import type { Life } from '../../port/abilities.js';
+
+/** One parameter, however many ids: a statement of its own for each number of them would fill every server's cache. */
+export const LIVES = `SELECT t.id, s.version, s.ended, s.idle_ends_at, s.ends_at, LEFT(s.payload, 64) AS payload, s.user_id,
+    s.epoch, e.epoch AS user_epoch
+  FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS t
+  JOIN sessions s ON s.id = UNHEX(t.id) LEFT JOIN session_epochs e ON e.user_id = s.user_id`;
+
+export interface LifeRow extends RowDataPacket {
+  id: string;
+  version: number;
+  ended: number;
+  idle_ends_at: number;
+  ends_at: number;
+  payload: string;
+  user_id: string | null;
+  epoch: number;
+  user_epoch: number | null;
+}
+
+/** @param rows of all nodes: of several copies the newest counts, and an end wherever it is known */
+export function livesIn(rows: readonly LifeRow[]): ReadonlyMap<string, Life> {
+  const newest = new Map<string, LifeRow>();
+  for (const row of rows) {
+    const known = newest.get(row.id);
+    if (!known || row.version > known.version) newest.set(row.id, { ...row, ...latest(row, known) });
+    else newest.set(row.id, { ...known, ...latest(known, row) });
+  }
+  const live = [...newest.values()].filter(({ ended }) => !ended);
+  return new Map(live.map((row) => [row.id, toLife(row)]));
+}
+
+function latest(row: LifeRow, other = row): Pick<LifeRow, 'idle_ends_at' | 'user_epoch'> {
+  return {
+    idle_ends_at: Math.max(row.idle_ends_at, other.idle_ends_at),
+    user_epoch: Math.max(row.user_epoch ?? 0, other.user_epoch ?? 0),
+  };
+}
+
+function toLife({
+  idle_ends_at: idleEndsAt,
+  ends_at: endsAt,
+  payload,
+  user_id: userId,
+  epoch,
+  user_epoch,
+}: LifeRow): Life {
+  return { record: { idleEndsAt, endsAt, payload, userId, epoch }, userEpoch: user_epoch ?? 0 };
+}
