@@ -38,7 +38,7 @@ async function open(store: MemorySessionStore) {
       manager.ends.add({ id, hasEnded: () => request.hasEnded(), onEnd: () => void ended.push(id) });
     }
   };
-  const look = () => jest.advanceTimersByTimeAsync(400);
+  const look = () => jest.advanceTimersByTimeAsync(700);
   const idOf = async (visitor: Visitor) => (await visitor.copy().begin(manager)).id;
   return { manager, ended, visitors, stream, look, idOf };
 }
@@ -77,7 +77,7 @@ describe('the watch', () => {
     await stream(100);
     const find = jest.spyOn(store, 'find');
     const before = find.mock.calls.length;
-    await look();
+    await jest.advanceTimersByTimeAsync(400);
     expect(store.questions).toEqual([100]);
     // The store of this spec finds for itself; nobody else has.
     expect(find.mock.calls.length - before).toBe(100);

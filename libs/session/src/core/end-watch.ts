@@ -13,8 +13,8 @@ export interface Watched {
   onEnd(): void;
 }
 
-/** How often all are looked after. A look that takes long does not hold up the next one. Milliseconds. */
-const LOOK_EVERY_MS = 400;
+/** How often all are looked after, by one question or one by one. A look that takes long does not hold up the next one. */
+const LOOK_EVERY_MS = { together: 400, singly: 700 };
 /** How many looks may run at once: a store that answers none of them is asked no more. */
 const LOOKS_AT_ONCE = 3;
 /** How many sessions one question to the store may name. */
@@ -43,7 +43,8 @@ export class EndWatch {
   /** @returns what to call when it has closed by itself */
   add(watched: Watched): () => void {
     this.open.add(watched);
-    this.timer ??= setInterval(() => void this.lookAtAll(), LOOK_EVERY_MS).unref();
+    const every = LOOK_EVERY_MS[tellsLives(this.store) ? 'together' : 'singly'];
+    this.timer ??= setInterval(() => void this.lookAtAll(), every).unref();
     return () => this.remove(watched);
   }
 

@@ -5,6 +5,7 @@ import { compareAndSet } from './contract/store/compare-and-set.js';
 import { faultsAreNotAbsences } from './contract/store/faults-are-not-absences.js';
 import { idleLimit } from './contract/store/idle-limit.js';
 import { keepsWhatWasCreated } from './contract/store/keeps-what-was-created.js';
+import { lives } from './contract/store/lives.js';
 import { noRevival } from './contract/store/no-revival.js';
 import { StoreKit } from './contract/store/store-kit.js';
 import { sweep } from './contract/store/sweep.js';
@@ -12,7 +13,7 @@ import { usersSessions } from './contract/store/users-sessions.js';
 import { jestRunner, type TestRunner } from './runner.js';
 import type { StoreUnderTest } from './store-under-test.js';
 
-const promises = [keepsWhatWasCreated, compareAndSet, idleLimit, noRevival, bothOrNeither, sweep, usersSessions];
+const promises = [keepsWhatWasCreated, compareAndSet, idleLimit, noRevival, bothOrNeither, sweep, usersSessions, lives];
 
 /** Asserts that a store keeps the promises of `SessionStore` and, where it is one, `SessionIndex`. */
 export function describeStoreContract(

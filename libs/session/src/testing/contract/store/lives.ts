@@ -1,0 +1,41 @@
+// One question tells of many sessions: which live on, and until when.
+import { expect } from '@jest/globals';
+import { newId } from '../../../core/identity.js';
+import { hasEpochs, tellsLives } from '../../../port/abilities.js';
+import { aRecord, HOUR, next, payload } from '../../a-record.js';
+import type { StoreKit } from './store-kit.js';
+
+export function lives({ it }: StoreKit): void {
+  it('tells of many sessions at once what finding each would tell', async ({ a, b, created }) => {
+    if (!tellsLives(b)) return;
+    const [kept, changed, touched, ended] = [await created(), await created(), await created(), await created()];
+    const later = next(changed, { payload: payload({ cart: 'x'.repeat(5000) }) });
+    await a.update(later, changed);
+    await a.touch(touched.id, touched.idleEndsAt + HOUR);
+    await a.destroy(ended.id);
+    const unknown = newId(Date.now() - HOUR);
+    const lives = await b.livesOf([kept, changed, touched, ended].map(({ id }) => id).concat(unknown));
+    expect([...lives.keys()].sort()).toEqual([kept.id, changed.id, touched.id].sort());
+    expect(lives.get(kept.id)).toMatchObject({
+      record: { idleEndsAt: kept.idleEndsAt, endsAt: kept.endsAt, userId: null, epoch: 0 },
+      userEpoch: 0,
+    });
+    expect(lives.get(touched.id)!.record.idleEndsAt).toBe(touched.idleEndsAt + HOUR);
+    const head = lives.get(changed.id)!.record.payload;
+    expect([later.payload.startsWith(head), head.length >= 40]).toEqual([true, true]);
+    expect(await b.livesOf([])).toEqual(new Map());
+  });
+
+  it('tells of each session the epoch that its user has now', async ({ a, b }) => {
+    if (!tellsLives(b) || !hasEpochs(a)) return;
+    const userId = `user-${newId(Date.now())}`;
+    const record = aRecord({ userId });
+    await a.create(record);
+    expect((await b.livesOf([record.id])).get(record.id)).toMatchObject({ record: { userId, epoch: 0 }, userEpoch: 0 });
+    const epoch = await a.raiseEpoch(userId);
+    const end = Date.now() + a.capabilities.logoutWithinMs;
+    const seen = async () => (await b.livesOf([record.id])).get(record.id)?.userEpoch;
+    while ((await seen()) !== epoch && Date.now() < end);
+    expect(await seen()).toBe(epoch);
+  });
+}
