@@ -7,10 +7,11 @@ import { AuditWriter } from './audit/audit-writer.js';
 import { loadConfig } from './config/load.js';
 import { connectCluster } from './database/connect.js';
 import { dataSourceOptions } from './database/data-source.js';
+import { cookieOptions } from './http/cookies.js';
 import { quietLogger } from './logging/logging.js';
 import { openSessionStorage } from './session/session-storage.js';
 import { canonicalEmail } from './users/email.js';
-import { User } from './users/user.entity.js';
+import { User, type Role } from './users/user.entity.js';
 
 const help = `Usage: npm run admin -- COMMAND EMAIL
 
@@ -24,21 +25,21 @@ It reads the settings of the web servers from the environment; DATABASE_URLS and
 /** The arguments of a command. */
 interface Tools {
   readonly user: User;
-  readonly save: (user: User) => Promise<unknown>;
+  readonly save: (roles: Role[]) => Promise<unknown>;
   readonly sessions: SessionManager;
 }
 
 const commands: Record<string, (tools: Tools) => Promise<string>> = {
   async grant({ user, save, sessions }) {
     if (user.roles.includes('admin')) return `${user.email} is already an administrator.`;
-    await save({ ...user, roles: [...user.roles, 'admin'] });
+    await save([...user.roles, 'admin']);
     // A session keeps its user's roles: a new role needs a new one (ASVS 7.2.4).
     await sessions.users.endAll(user.id);
     return `${user.email} is now an administrator. All sessions of this user were ended; the role applies from the next sign-in.`;
   },
   async revoke({ user, save, sessions }) {
     if (!user.roles.includes('admin')) return `${user.email} is not an administrator.`;
-    await save({ ...user, roles: user.roles.filter((role) => role !== 'admin') });
+    await save(user.roles.filter((role) => role !== 'admin'));
     await sessions.users.endAll(user.id);
     return `${user.email} is no longer an administrator. All sessions of this user were ended.`;
   },
@@ -87,8 +88,8 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
     const storage = await openSessionStorage(config, cluster, quietLogger());
     close = storage.close;
     const { store } = storage;
-    const sessions = new SessionManager({ store, secrets: config.session.secrets, secure: config.secure });
-    const save = (changed: User) => cluster.retrying(() => users.update({ id: user.id }, { roles: changed.roles }));
+    const sessions = new SessionManager({ store, secrets: config.session.secrets, cookie: cookieOptions(config) });
+    const save = (roles: Role[]) => cluster.retrying(() => users.update({ id: user.id }, { roles }));
     console.log(await command({ user, save, sessions }));
     if (name === 'sessions') return;
     const onFault = (error: unknown) =>

@@ -1,7 +1,7 @@
 // Builds the app: the modules, and the middleware before them.
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { AnySessions } from '@roam/session';
 import express from 'express';
@@ -16,6 +16,8 @@ import { healthEndpoints } from './health/health-endpoints.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { Admission } from './http/admission.js';
+import { clientAddresses } from './http/client-addresses.js';
+import { CrossSiteAdapter } from './http/cross-site.adapter.js';
 import { asCurrentRequest } from './http/current-request.js';
 import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
@@ -45,16 +47,16 @@ export async function createApp(
   // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
   // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
+  clientAddresses(server, config.server.trustedProxies);
   const sessions = metrics.counted(store);
   const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness, features);
-  const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter(server), {
+  const app = await NestFactory.create<NestExpressApplication>(root, new CrossSiteAdapter(server), {
     bodyParser: false,
     bufferLogs: true,
     abortOnError: false,
     routeConflictPolicy: { duplicate: 'error' },
   });
   app.useLogger(app.get(NestLogger));
-  app.set('trust proxy', [...config.server.trustedProxies]);
   app.set('query parser', 'simple');
   // Browsers cache the assets only, whose addresses change with their content.
   app.set('etag', false);

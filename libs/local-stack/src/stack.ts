@@ -35,10 +35,10 @@ interface WebServerAddress {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { servers: serverCount = 3, topology = 'multi-primary', preload, onProgress = () => undefined } = options;
   const count = options.databases ?? (topology === 'single' ? 1 : 3);
-  const app = options.app ?? join(projectDir, 'apps/web/dist');
-  await checkOptions(serverCount, app, options.port);
+  const apps = [options.app ?? join(projectDir, 'apps/web/dist')].flat();
+  await checkOptions(serverCount, apps, options.port);
   // Both at once: at a first run each is fetched. The databases find theirs again, in the cache.
-  const [nginxProgram] = await Promise.all([findNginx(onProgress), findMysql(onProgress)]);
+  const [program] = await Promise.all([findNginx(onProgress), findMysql(onProgress)]);
 
   const ports = new PortReservation();
   const runDir = makeRunDir();
@@ -60,8 +60,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const port = options.port || (await ports.next());
     const url = `http://localhost:${port}`;
     const addresses = await reserveAddresses(serverCount, ports);
-    const sessionDirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir.path, name));
-    for (const dir of sessionDirs) mkdirSync(dir, { mode: 0o700 });
+    const sessionDirs = makeSessionDirs(runDir.path);
     const peers = addresses.map(({ syncPort }) => `127.0.0.1:${syncPort}`);
     const settings: Record<string, string> = {
       ...webSettings(databases, url),
@@ -71,20 +70,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const env = { ...plainEnvironment(), ...settings };
     const hasStandby = settings.SESSION_OUTAGE === 'read-only';
     onProgress('running the migrations');
-    await migrate(join(app, 'migrate.js'), join(runDir.path, 'migrate.log'), env);
+    await migrate(join(apps[0], 'migrate.js'), join(runDir.path, 'migrate.log'), env);
 
     onProgress(`starting ${serverCount} web servers`);
-    const shared = { script: join(app, 'main.js'), dir: runDir.path, ...(preload !== undefined && { preload }) };
-    for (const address of addresses) {
+    const shared = { dir: runDir.path, ...(preload !== undefined && { preload }) };
+    for (const [i, address] of addresses.entries()) {
+      const script = join(apps[i % apps.length], 'main.js');
       const linkSettings = options.links && (await linked(links, address, databases, addresses));
       const own = { ...settingsOf(address, runDir.path), ...linkSettings };
-      servers.push(new NodeWebServer({ ...address, env: { ...env, ...own }, ...shared }));
+      servers.push(new NodeWebServer({ ...address, ...shared, script, env: { ...env, ...own } }));
     }
     await Promise.all(servers.map((server) => server.start()));
 
-    onProgress(`starting nginx ${nginxProgram.version} on port ${port}`);
+    onProgress(`starting nginx ${program.version} on port ${port}`);
     const site = { dir: join(runDir.path, 'nginx'), port, upstreams: addresses, hasStandby };
-    nginx = makeNginx(nginxProgram, site, preload && (await writeRoutes(app, preload, join(runDir.path, 'routes'))));
+    nginx = makeNginx(program, site, preload && (await writeRoutes(apps[0], preload, join(runDir.path, 'routes'))));
     await nginx.start();
     return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {
@@ -93,12 +93,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
-async function checkOptions(serverCount: number, app: string, port: number | undefined): Promise<void> {
+async function checkOptions(serverCount: number, apps: readonly string[], port: number | undefined): Promise<void> {
   if (!Number.isInteger(serverCount) || serverCount < 1 || serverCount > 20)
     throw new StackError('bad_options', `The number of web servers must be from 1 to 20, not ${serverCount}`);
-  for (const script of ['main.js', 'migrate.js'])
-    if (!existsSync(join(app, script)))
-      throw new StackError('start_failed', `${join(app, script)} is missing: run "npm run build" first`);
+  for (const script of apps.flatMap((app) => [join(app, 'main.js'), join(app, 'migrate.js')]))
+    if (!existsSync(script)) throw new StackError('start_failed', `${script} is missing: run "npm run build" first`);
   if (port && !(await isFree(port)))
     throw new StackError('port_in_use', `Port ${port} is in use by another program; choose another one`);
 }
@@ -114,6 +113,12 @@ async function reserveAddresses(count: number, ports: PortReservation): Promise<
       syncPort: await ports.next(),
     });
   return addresses;
+}
+
+function makeSessionDirs(runDir: string): string[] {
+  const dirs = ['sessions-a', 'sessions-b'].map((name) => join(runDir, name));
+  for (const dir of dirs) mkdirSync(dir, { mode: 0o700 });
+  return dirs;
 }
 
 /** The settings that no other web server has. */

@@ -127,8 +127,11 @@ export interface StackOptions {
   /** As `DatabasesOptions` say it. */
   readonly isolated?: boolean;
   readonly ownDisks?: boolean;
-  /** The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). */
-  readonly app?: string;
+  /**
+   * The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). Several: one after the other
+   * for each web server, as in a rolling deploy; the first one migrates.
+   */
+  readonly app?: string | readonly string[];
   /** A module that every web server loads before the app; for tests, which add handlers that no product has. */
   readonly preload?: string;
   readonly onProgress?: Progress;

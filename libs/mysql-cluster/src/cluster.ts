@@ -42,7 +42,10 @@ const ROUND_PAUSE_MS = 25;
  * ```
  */
 export class MysqlCluster implements Cluster {
-  private constructor(private readonly failover: Failover) {}
+  private constructor(private readonly failover: Failover) {
+    // Whoever logs the cluster must not log the passwords of its URLs.
+    Object.defineProperty(this, 'failover', { enumerable: false });
+  }
 
   /**
    * Resolves when at least one node can be used; logs what it waits for. Rejects with `ClusterUnavailableError` after

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { createServer as createMysqlServer, type Connection } from 'mysql2';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { inspect } from 'node:util';
 import { ClusterUnavailableError, MysqlCluster } from './index.js';
 import { refusal } from './probe.js';
 
@@ -86,4 +87,10 @@ describe('versions', () => {
   it.each(['5.7.44-log', '8.0.36', '8.3.0', '11.4.2-MariaDB', 'TiDB'])('%s is refused', (version) => {
     expect(refusal(version)).toBeDefined();
   });
+});
+
+it('shows no password in a log of the cluster', () => {
+  const failover = { nodeSet: { options: { urls: ['mysql://app:a-password@db1/app'] } } };
+  const cluster = Reflect.construct(MysqlCluster, [failover]) as MysqlCluster;
+  expect(inspect(cluster, { depth: Infinity }) + JSON.stringify(cluster)).not.toContain('a-password');
 });

@@ -2,8 +2,10 @@
 import { inspect } from 'node:util';
 import type { AnySessions, Carrier, CarrierContext, Incoming } from './carriers/carrier.js';
 import { carrierOf } from './carriers/carrier-of.js';
+import { SiteCookies } from './carriers/cookies.js';
 import { Tokens } from './carriers/token.js';
 import { Codec } from './core/codec.js';
+import { hide } from './core/hide.js';
 import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './core/options.js';
 import { RepeatSafety } from './core/repeat-safety.js';
 import { RequestSession } from './core/request-session.js';
@@ -20,24 +22,30 @@ const SWEEP_BATCH = 500;
 export class SessionManager {
   /** Lists and ends the sessions of a user. */
   readonly users: UserSessions;
+  /** The names and attributes of the site's cookies, for the app's own ones too. */
+  readonly cookies: SiteCookies;
   private readonly store: AnySessions;
   private readonly carrier: Carrier;
   private readonly context: CarrierContext;
-  private readonly repeatKey: Buffer;
+  readonly #repeatKey: Buffer;
   private readonly outage: ReadOnlyOutage | undefined;
   private readonly running = new Set<Promise<void>>();
 
   constructor(readonly options: SessionOptions) {
-    const { secure, secrets, upcasters, now = Date.now } = options;
+    const { secrets, upcasters, name, secure, cookie, now = Date.now } = options;
     const limits = checkedLimits({ ...defaultLimits, ...options.limits });
-    const rules = new SessionRules(limits, new Codec(upcasters), secure, now, (event) => this.report(event));
+    this.cookies = new SiteCookies({ name, secure, ...cookie });
+    const emit = (event: SessionEvent) => this.report(event);
+    const rules = new SessionRules(limits, new Codec(upcasters), this.cookies, now, emit, options.rolling);
     this.context = { rules, tokens: new Tokens(secrets), background: (work) => this.track(work) };
-    this.repeatKey = deriveKey(secrets[0], 'repeat');
+    this.#repeatKey = deriveKey(secrets[0], 'repeat');
     if (options.outage === 'read-only')
       this.outage = new ReadOnlyOutage({ store: options.store, secrets, now, touchMs: limits.touch });
     this.store = this.outage?.store ?? options.store;
     this.carrier = carrierOf(this.store, this.context, this.outage);
     this.users = new UserSessions(this.store, rules);
+    // Whoever logs the manager logs neither secrets nor sessions.
+    hide(this, 'options', 'store', 'carrier', 'context', 'outage');
   }
 
   /** Tells the app. Where it does not listen, a mistake of its handlers is a warning of the process. Never throws. */
@@ -75,8 +83,9 @@ export class SessionManager {
    */
   async open(incoming: Incoming, requestId?: string, isOver: () => boolean = () => false): Promise<RequestSession> {
     const { rules } = this.context;
-    const repeats = new RepeatSafety(this.repeatKey, rules.now, requestId);
-    return new RequestSession(rules, await this.carrier.open(incoming, repeats), repeats, isOver);
+    const repeats = new RepeatSafety(this.#repeatKey, rules.now, requestId);
+    const { attributes } = this.cookies.of(incoming);
+    return new RequestSession(rules, await this.carrier.open(incoming, repeats), repeats, isOver, attributes);
   }
 
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */

@@ -2,8 +2,10 @@
 import type { AnySessions } from './carriers/carrier.js';
 import { SessionUsageError } from './core/errors.js';
 import { ownerOf, type Session } from './core/session.js';
+import { hide } from './core/hide.js';
 import { createdAt } from './core/identity.js';
 import type { SessionRules } from './core/rules.js';
+import { assertUserId } from './core/user-id.js';
 import { hasEpochs, isSessionIndex, liftsSessions, type SessionEpochs, type SessionIndex } from './port/abilities.js';
 import type { SessionData } from './port/records.js';
 
@@ -23,7 +25,9 @@ export class UserSessions {
   constructor(
     private readonly store: AnySessions,
     private readonly rules: SessionRules,
-  ) {}
+  ) {
+    hide(this, 'store', 'rules');
+  }
 
   /** Whether `list` and `end` can answer. */
   get canList(): boolean {
@@ -36,9 +40,10 @@ export class UserSessions {
   }
 
   /** The user's epoch: read it before the password is checked, and give it to `session.bind`. */
-  epochOf(userId: string): Promise<number> {
+  async epochOf(userId: string): Promise<number> {
+    assertUserId(userId);
     // Where nothing can raise an epoch, all sessions are of the first.
-    return hasEpochs(this.store) ? this.store.epochOf(userId) : Promise.resolve(0);
+    return hasEpochs(this.store) ? this.store.epochOf(userId) : 0;
   }
 
   /**
@@ -57,11 +62,11 @@ export class UserSessions {
     return records
       .filter((record) => rules.isLive({ record, userEpoch }))
       .flatMap((record) => {
-        const { id, payload, idleEndsAt, endsAt } = record;
+        const { id, payload, idleEndsAt } = record;
         const content = rules.codec.decode(payload);
         if (!content) return [];
         const lastSeenAt = idleEndsAt - rules.idleLimit(content.remember);
-        return [{ id, createdAt: createdAt(id), lastSeenAt, expiresAt: endsAt, data: content.data }];
+        return [{ id, createdAt: createdAt(id), lastSeenAt, expiresAt: rules.endOf(record), data: content.data }];
       })
       .sort((a, b) => b.createdAt - a.createdAt);
   }
@@ -80,6 +85,7 @@ export class UserSessions {
    */
   async endAll(userId: string, except?: Session): Promise<void> {
     const { store } = this;
+    assertUserId(userId);
     const epochs = this.epochs();
     if (!except) {
       await this.raiseAbove(userId, await this.highestEpoch(userId));

@@ -21,12 +21,17 @@ import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
-import { withoutTotp, type User } from '../users/user.entity.js';
+import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
 import { accountMails } from './account-mails.js';
 import { TokenMailsService } from './token-mails.service.js';
+
+/** An account with what proves its identity. */
+export interface Provable extends Account {
+  readonly user: UserWithSecrets;
+}
 
 @Injectable()
 export class AccountService {
@@ -53,10 +58,12 @@ export class AccountService {
   }
 
   /** The same for a proof of identity. The epoch is read before everything that is checked, as at sign-in. */
-  async account(request: Request): Promise<Account> {
+  async account(request: Request): Promise<Provable> {
     if (!request.user) throw new NotSignedInError();
     const epoch = await this.sessions.epochOf(request.user.id);
-    return { user: await this.current(request), epoch };
+    const user = await this.users.findWithSecrets(request.user.id);
+    if (!user) throw new NotSignedInError();
+    return { user, epoch };
   }
 
   /** Sends the e-mail that confirms the address again. @throws {TooManyAttemptsError} */
@@ -143,7 +150,7 @@ export class AccountService {
     });
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
-    const user = await this.current(request);
+    const { user } = await this.account(request);
     // A request that sets another password after this read ends this session by the epoch, which is older.
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     await this.signIns.renew(request, { user, epoch }, { proved: true });
@@ -207,7 +214,7 @@ export class AccountService {
    * failed sign-ins never prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async prove(request: Request, ...passwords: string[]): Promise<Account> {
+  async prove(request: Request, ...passwords: string[]): Promise<Provable> {
     const account = await this.account(request);
     const { user } = account;
     const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
@@ -223,12 +230,12 @@ export class AccountService {
    * re-authentication must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async proveFully(request: Request, ...passwords: string[]): Promise<Account> {
+  async proveFully(request: Request, ...passwords: string[]): Promise<Provable> {
     if ((await this.current(request)).totpSince) assertFresh(request);
     return this.prove(request, ...passwords);
   }
 
-  private async matches({ passwordHash }: User, passwords: readonly string[]): Promise<boolean> {
+  private async matches({ passwordHash }: UserWithSecrets, passwords: readonly string[]): Promise<boolean> {
     for (const password of passwords) if (await this.passwords.verify(passwordHash, password)) return true;
     return false;
   }

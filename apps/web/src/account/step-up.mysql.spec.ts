@@ -92,8 +92,8 @@ describe('a proof of identity that is older than five minutes', () => {
   it('and that is given while all sessions are ended brings none back', async () => {
     const { agent, someone, id } = await site.registered();
     const [users, sessions] = [site.app.get(UsersService), site.app.get(UserSessions)];
-    const find = users.findById.bind(users);
-    jest.spyOn(users, 'findById').mockImplementation(async (userId) => {
+    const find = users.findWithSecrets.bind(users);
+    jest.spyOn(users, 'findWithSecrets').mockImplementation(async (userId) => {
       const user = await find(userId);
       await sessions.endAll(id);
       return user;

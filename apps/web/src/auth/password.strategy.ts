@@ -10,7 +10,7 @@ import { TooManyAttemptsError } from '../http/app.errors.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { credentials, type Credentials } from '../users/user.schemas.js';
-import type { User } from '../users/user.entity.js';
+import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
 
@@ -49,7 +49,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     // Before everything that is checked: a change of the password or a deactivation ends all sessions, also the one of
     // a sign-in that races with it.
     const epoch = await this.sessions.epochOf(id);
-    const user = await this.users.findById(id);
+    const user = await this.users.findWithSecrets(id);
     const matches = await this.passwords.verify(user?.passwordHash, password);
     if (!user || !matches) {
       this.audit.note('login-failed', request, { email, ...(user && { userId: user.id }) });
@@ -60,7 +60,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   }
 
   /** In the background: the sign-in neither waits for it nor fails because of it. The next sign-in tries again. */
-  private rehash(user: User, password: string): void {
+  private rehash(user: UserWithSecrets, password: string): void {
     this.passwords
       .hash(password)
       .then((passwordHash) => this.users.replaceHash(user, passwordHash))

@@ -6,10 +6,10 @@ import passport from 'passport';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
-import { cookieAttributes, cookieName } from '../http/cookies.js';
+import { cookiesOf } from '../http/cookies.js';
 import { publicUser, type User } from '../users/user.entity.js';
 import type { Account } from './account.js';
-import type { SignedIn } from './signed-in.js';
+import { signedInOf, type SignedIn } from './signed-in.js';
 
 /** The argument of `request.logIn`: the session keeps all fields but the last two. */
 interface SignIn extends SignedIn {
@@ -20,6 +20,16 @@ interface SignIn extends SignedIn {
 /** The proof of identity. */
 export type SignInBy = 'password' | 'password and code' | 'passkey';
 
+/** A mistake of the app's code. */
+class UnprovedSignInError extends Error {
+  constructor() {
+    super(
+      'request.logIn was given an account without a proof of identity (its epoch and time), which no session may hold: ' +
+        'sign in by SignInService.signIn(request, account, remember) instead.',
+    );
+  }
+}
+
 @Injectable()
 export class SignInService {
   constructor(
@@ -29,8 +39,12 @@ export class SignInService {
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
     passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
-      const { epoch, remember, ...signedIn } = user as SignIn;
-      request.session!.bind({ userId: signedIn.id, epoch, remember });
+      const { epoch, remember, authenticatedAt, userAgent, ip, mustEnrol } = user as SignIn;
+      // As `super.logIn` of a guard hands over what a strategy has returned: nothing says when it was proved.
+      if (!Number.isFinite(authenticatedAt) || !Number.isInteger(epoch)) return done(new UnprovedSignInError());
+      request.session!.bind({ userId: user.id, epoch, remember });
+      // Named one by one: a strategy may hand over the whole account, with its password hash.
+      const signedIn = { ...publicUser(user), authenticatedAt, userAgent, ip, ...(mustEnrol && { mustEnrol }) };
       done(null, signedIn as SignIn);
     });
     // Without a look-up, which would be a second read in every request. The user's data changes with a new session
@@ -70,7 +84,7 @@ export class SignInService {
     const account = { user, epoch: proved ? Math.max(epoch, bound) : bound };
     await this.begin(request, account, {
       authenticatedAt: proved ? Date.now() : request.user!.authenticatedAt,
-      remember: request.session!.cookie.maxAge !== null,
+      remember: request.session!.info.remember,
       mustEnrol: !enrolled && request.user!.mustEnrol === true,
     });
   }
@@ -99,8 +113,10 @@ export class SignInService {
       epoch,
       remember,
     };
-    // The session data of another user, such as the cart, is not kept.
-    const keepSessionInfo = request.user === undefined || request.user.id === user.id;
+    // The session data of another user, such as the cart, is not kept. Who that is says the session: a guard of Passport's
+    // may have put the new account at `request.user`.
+    const former = signedInOf(request.session!);
+    const keepSessionInfo = former === undefined || former.id === user.id;
     await new Promise<void>((resolve, reject) => {
       const done = (error: Error | null) => (error ? reject(error) : resolve());
       request.logIn(signIn, { keepSessionInfo, session: true }, done);
@@ -117,7 +133,8 @@ export class SignInService {
     const pending = session?.info.endIsPending ?? false;
     if (request.user) this.audit.note('logout', request, {}, { pending });
     request.user = undefined;
-    response.clearCookie(cookieName(this.config, 'csrf'), cookieAttributes(this.config));
+    const cookies = cookiesOf(this.config);
+    response.clearCookie(cookies.name('csrf'), cookies.attributes);
     // Not "cookies": that would also delete the cookies of other apps on this host.
     response.setHeader('Clear-Site-Data', '"storage"');
     return pending ? 'pending' : 'ended';

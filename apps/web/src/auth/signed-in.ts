@@ -24,3 +24,8 @@ declare global {
     }
   }
 }
+
+/** The user that Passport keeps in a session of this content. */
+export function signedInOf({ passport }: Readonly<Record<string, unknown>>): SignedIn | undefined {
+  return (passport as { readonly user?: SignedIn } | undefined)?.user;
+}

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { pino } from 'pino';
+import type { QueryRunner } from 'typeorm';
 import { parseSettings } from '../config/parse-settings.js';
+import { until } from '../testing/time.js';
 import { migrations } from './data-source.js';
 import { assertMigrated, migrate } from './migrate.js';
 
@@ -17,6 +19,21 @@ const config = () =>
     DATABASE_URLS: databases.urls.join(','),
     SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u',
   });
+
+/** What an entity with `onDelete: 'CASCADE'` would have as its migration. */
+class CreateLines9999999999999 {
+  readonly name = 'CreateLines9999999999999';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE IF NOT EXISTS bills (id INT NOT NULL PRIMARY KEY)');
+    await runner.query(`
+      CREATE TABLE IF NOT EXISTS bill_lines (id INT NOT NULL, bill INT NOT NULL, UNIQUE KEY (id),
+        CONSTRAINT line_of_bill FOREIGN KEY (bill) REFERENCES bills (id) ON DELETE CASCADE)`);
+    await runner.query(
+      'CREATE TABLE IF NOT EXISTS bill_notes (note VARCHAR(20) NULL, UNIQUE KEY (note)) ENGINE = MyISAM',
+    );
+  }
+}
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 1, topology: 'single' });
@@ -51,5 +68,34 @@ describe('the check of the migrations', () => {
     await expect(assertMigrated(cluster)).rejects.toThrow(/session_revocations' doesn't exist/);
     await migrate(config(), silent);
     await assertMigrated(cluster);
+  });
+});
+
+describe('a migration whose tables Group Replication refuses', () => {
+  it('is refused by the name of the table and the rule, and not recorded before that is mended', async () => {
+    const lines: string[] = [];
+    const { name } = new CreateLines9999999999999();
+    const recorded = async () => (await cluster.read('SELECT 1 FROM migrations WHERE name = ?', [name])).length;
+    migrations.push(CreateLines9999999999999 as never);
+    try {
+      const running = migrate(config(), pino({ level: 'warn' }, { write: (line) => void lines.push(line) }));
+      const refusal = () => lines.find((line) => line.includes('Group Replication refuses these tables'));
+      await until(() => refusal() !== undefined);
+      for (const fault of [
+        'bill_lines has the foreign key line_of_bill ON DELETE CASCADE',
+        'bill_notes has the engine MyISAM',
+        'bill_notes has no primary key',
+      ])
+        expect(refusal()).toContain(fault);
+      // A unique key of NOT NULL columns is enough.
+      expect(refusal()).not.toContain('bill_lines has no primary key');
+      expect(await recorded()).toBe(0);
+      await cluster.write('ALTER TABLE bill_lines DROP FOREIGN KEY line_of_bill', []);
+      await cluster.write('ALTER TABLE bill_notes ENGINE = InnoDB, MODIFY note VARCHAR(20) NOT NULL', []);
+      await running;
+      expect(await recorded()).toBe(1);
+    } finally {
+      migrations.pop();
+    }
   });
 });

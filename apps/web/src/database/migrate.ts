@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import { assertFitsGroup } from './assert-fits-group.js';
 import { connectCluster, untilItWorks } from './connect.js';
 import { dataSourceOptions, migrations } from './data-source.js';
 
@@ -20,6 +21,7 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
   const attempt = async () => {
     const source = await new DataSource(dataSourceOptions(cluster, limits.migrationMs)).initialize();
     try {
+      checkEach(source);
       for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migration applied');
     } finally {
       await source.destroy();
@@ -32,6 +34,20 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
     await untilItWorks('the migrations', attempt, logger);
   } finally {
     await cluster.close();
+  }
+}
+
+/**
+ * Before a migration is recorded as done, its tables are checked. What it created remains, and each further attempt
+ * refuses it again: until another process that runs the same migration is through with it, or for good.
+ */
+function checkEach({ migrations: instances }: DataSource): void {
+  for (const migration of instances) {
+    const up = migration.up.bind(migration);
+    migration.up = async (runner) => {
+      await up(runner);
+      await assertFitsGroup(runner);
+    };
   }
 }
 

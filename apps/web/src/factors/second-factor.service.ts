@@ -18,7 +18,7 @@ import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
-import { withoutTotp, type User } from '../users/user.entity.js';
+import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
@@ -39,6 +39,13 @@ interface Pending {
   readonly remember: boolean;
   readonly returnTo: string;
   readonly endsAt: number;
+}
+
+declare module '@roam/session' {
+  interface SessionData {
+    [key]: Pending;
+    [enrolmentKey]: string;
+  }
 }
 
 /** The data for an authenticator app. */
@@ -79,14 +86,14 @@ export class SecondFactorService {
       return false;
     }
     const endsAt = Date.now() + limits.secondStepMs;
-    request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt } satisfies Pending;
+    request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt };
     this.audit.note('second-factor-asked', request, { userId: user.id });
     return true;
   }
 
   /** Whether this session has a sign-in that waits for its second step. */
   isPending(request: Request): boolean {
-    const pending = request.session?.[key] as Pending | undefined;
+    const pending = request.session?.[key];
     return pending !== undefined && Date.now() < pending.endsAt;
   }
 
@@ -96,8 +103,8 @@ export class SecondFactorService {
    */
   async complete(request: Request, code: string): Promise<{ user: User; returnTo: string }> {
     if (!this.isPending(request)) throw new LoginExpiredError();
-    const { userId, epoch, remember, returnTo } = request.session![key] as Pending;
-    const user = await this.users.findById(userId);
+    const { userId, epoch, remember, returnTo } = request.session![key]!;
+    const user = await this.users.findWithSecrets(userId);
     if (!user) throw new LoginExpiredError();
     await this.assertProved(request, user, code);
     delete request.session![key];
@@ -188,14 +195,14 @@ export class SecondFactorService {
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
   }
 
-  private async assertProved(request: Request, user: User, code: string): Promise<void> {
+  private async assertProved(request: Request, user: UserWithSecrets, code: string): Promise<void> {
     const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
       this.check(request, user, code),
     );
     if (!proved) throw new InvalidInputError({ code: 'This code is wrong, has expired or has already been used.' });
   }
 
-  private async check(request: Request, user: User, code: string): Promise<boolean> {
+  private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
     if (user.totpSecret && /^\d{6}$/.test(compact)) {
       if (await this.checkTotp(user, user.totpSecret, compact, idempotencyKeyOf(request))) return true;
@@ -217,7 +224,7 @@ export class SecondFactorService {
 
   /** The secret of the app that is being set up in this session, if there is one. */
   private enrolling(request: Request, user: User): Buffer | undefined {
-    const sealed = request.session![enrolmentKey] as string | undefined;
+    const sealed = request.session![enrolmentKey];
     return sealed === undefined ? undefined : this.box.open(user.id, Buffer.from(sealed, 'base64url')).secret;
   }
 

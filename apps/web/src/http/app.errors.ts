@@ -163,6 +163,16 @@ export class InvalidFormTokenError extends AppError {
   }
 }
 
+/** Another site made the browser send the request. */
+export class CrossSiteError extends AppError {
+  readonly code = 'cross_site';
+  readonly status = 403;
+
+  constructor() {
+    super('This request came from another site and was refused. Please use the pages of this site.');
+  }
+}
+
 /** A form came without the cookie that every page sets. */
 export class CookiesOffError extends AppError {
   readonly code = 'cookies_off';

@@ -1,23 +1,21 @@
-// The cookies' names and attributes, and how to read one. On https all names have the `__Host-` prefix, so that no
-// other host can set them.
+// The site's cookies: one place for their names and attributes, those of the session and the app's own.
+import { parseCookies, SiteCookies, type CookieOptions, type CookieSet } from '@roam/session';
 import type { Request } from 'express';
 import type { Config } from '../config/config.js';
 
-/** The name of this cookie on this site. */
-export function cookieName(config: Config, name: 'sid' | 'mark' | 'csrf' | 'passkey'): string {
-  return config.secure ? `__Host-${name}` : name;
+/** For `SessionModule.forRoot`. */
+export function cookieOptions(config: Config): CookieOptions {
+  return { secure: config.secure };
 }
 
-/** The attributes to set and to delete each of our cookies. */
-export function cookieAttributes(config: Config) {
-  return { path: '/', httpOnly: true, sameSite: 'lax', secure: config.secure } as const;
+export function cookiesOf(config: Config): CookieSet {
+  return new SiteCookies(cookieOptions(config)).of();
 }
 
-/** The cookie's value as the browser sent it; the first if there are several. */
-export function readCookie(request: Request, name: string): string | undefined {
-  for (const pair of (request.headers.cookie ?? '').split(';')) {
-    const at = pair.indexOf('=');
-    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
-  }
-  return undefined;
+/**
+ * The values of this cookie as the browser has sent them. There may be several, from other hosts or paths: only the caller
+ * can tell which one is authentic.
+ */
+export function readCookies(request: Request, name: string): readonly string[] {
+  return parseCookies(request.headers.cookie)[name] ?? [];
 }

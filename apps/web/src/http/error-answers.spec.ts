@@ -1,5 +1,5 @@
 // The answer to each error, and that unexpected errors reveal nothing.
-import { ForbiddenException, NotFoundException } from '@nestjs/common';
+import { NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { SessionEndedError, StoreUnavailableError } from '@roam/session';
 import type { Request } from 'express';
@@ -21,8 +21,8 @@ describe('asAppError', () => {
     [queryFailed({ errno: 1062 }), 500, 'internal_error'],
     [new SessionEndedError('ended'), 401, 'session_ended'],
     [new NotFoundException(), 404, 'not_found'],
-    [new ForbiddenException('Cross-origin request'), 403, 'cross_site'],
     [Object.assign(new Error('bad'), { status: 400 }), 400, 'bad_request'],
+    [Object.assign(new Error('gone'), { status: 410 }), 410, 'gone'],
     ['a string', 500, 'internal_error'],
     [undefined, 500, 'internal_error'],
   ])('%s', (thrown, status, code) => {

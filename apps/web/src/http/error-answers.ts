@@ -1,6 +1,5 @@
 // Turns an error into the answer: JSON under /api, an error page elsewhere.
-import { BadRequestException, ForbiddenException, HttpException, NotFoundException } from '@nestjs/common';
-import { Injectable } from '@nestjs/common';
+import { HttpException, Injectable } from '@nestjs/common';
 import { failureOf } from '@roam/mysql-cluster';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
@@ -18,6 +17,9 @@ import {
 } from './app.errors.js';
 import { mayHaveHadEffect } from './begun.interceptor.js';
 import { isApi } from './request-context.js';
+
+const invalid = 'The request is not valid. Please check it and try again.';
+const failed = 'The request failed. Please try again.';
 
 export interface ErrorAnswer {
   readonly status: number;
@@ -102,30 +104,34 @@ export function asAppError(exception: unknown): AppError {
       );
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {
-    return new RequestError(status, 'bad_request', 'The request is not valid. Please check it and try again.');
+    return new RequestError(status, codeOf(status), invalid);
   }
   return new RequestError(500, 'internal_error', 'Something went wrong on our side. Please try again.');
 }
 
-/** Errors that Nest itself throws; the app's own code never throws these. */
+/** Nest's exceptions, of Nest itself or of a feature: a 4xx keeps its message, and a 5xx tells only its status. */
 function fromNest(exception: HttpException): AppError {
-  if (exception instanceof NotFoundException) {
-    return new NotFoundError();
-  }
-  if (exception instanceof ForbiddenException) {
-    return new RequestError(
-      403,
-      'cross_site',
-      'This request came from another site and was refused. Please use the pages of this site.',
-    );
-  }
-  if (exception instanceof BadRequestException) {
-    return new RequestError(400, 'bad_request', 'The request is not valid. Please check it and try again.');
-  }
   const status = exception.getStatus();
-  return new RequestError(
-    status,
-    status < 500 ? 'bad_request' : 'internal_error',
-    STATUS_CODES[status] ?? 'The request failed. Please try again.',
-  );
+  const title = STATUS_CODES[status];
+  if (status >= 500) return new RequestError(status, 'internal_error', title ?? failed);
+  const given = messageOf(exception);
+  // The name of the status says less than our own sentence, and Nest's message of an unknown route repeats its address.
+  const message = given === title || (status === 404 && /^Cannot [A-Z]+ \//.test(given)) ? '' : given;
+  if (status === 404) return new NotFoundError(message || undefined);
+  return new RequestError(status, codeOf(status), message || (status === 400 ? invalid : (title ?? failed)));
+}
+
+/** What the exception was given to say. The message of an `Error` inside it is not for users. */
+function messageOf(exception: HttpException): string {
+  const response: unknown = exception.getResponse();
+  if (response instanceof Error) return '';
+  const given = typeof response === 'string' ? response : (response as { message?: unknown } | undefined)?.message;
+  // `ValidationPipe` lists the faults.
+  return Array.isArray(given) ? given.join('; ') : typeof given === 'string' ? given : '';
+}
+
+/** The name of the status as a code: 409 is `conflict`. */
+function codeOf(status: number): string {
+  const title = STATUS_CODES[status] ?? 'Bad Request';
+  return title.toLowerCase().replaceAll("'", '').replaceAll(/\W+/g, '_');
 }

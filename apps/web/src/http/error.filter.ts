@@ -1,5 +1,5 @@
 // Sends the answer to a request that ended with an error, and logs unexpected errors.
-import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import type { AuditEventName } from '../audit/audit-event.js';
@@ -58,6 +58,8 @@ function redirectFor(exception: unknown, request: Request): string | undefined {
   if (exception instanceof ReauthenticationRequiredError) return `/account/confirm?returnTo=${here}`;
   if (exception instanceof SecondFactorMissingError) return '/account/two-step';
   // With a user, the session belongs to a deleted account: signing in would lead back here.
-  if (exception instanceof NotSignedInError && !request.user) return `/login?returnTo=${here}`;
+  const mustSignIn =
+    exception instanceof NotSignedInError || (exception instanceof HttpException && exception.getStatus() === 401);
+  if (mustSignIn && !request.user && request.path !== '/login') return `/login?returnTo=${here}`;
   return undefined;
 }

@@ -3,7 +3,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
-import { cookieName, readCookie } from './cookies.js';
+import { cookiesOf, readCookies } from './cookies.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -27,13 +27,11 @@ declare global {
  */
 export function handOver(config: Config, readiness: Readiness): RequestHandler {
   const { standbyPort } = config.server;
+  const token = cookiesOf(config).name('token');
   // With `read-only` another server may still show the session.
   const deniesInOutage = config.session.outage === 'deny';
   const cannotBeServed = (request: Request) =>
-    deniesInOutage &&
-    readiness.isOut() &&
-    readiness.missing() !== undefined &&
-    readCookie(request, cookieName(config, 'sid')) !== undefined;
+    deniesInOutage && readiness.isOut() && readiness.missing() !== undefined && readCookies(request, token).length > 0;
   return (request: Request, response: Response, next: NextFunction) => {
     const startedAt = performance.now();
     const shouldFailOver = () => {

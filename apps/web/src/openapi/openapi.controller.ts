@@ -2,7 +2,7 @@
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { AdminGuard } from '../admin/admin.guard.js';
 import { Config } from '../config/config.js';
-import { cookieName } from '../http/cookies.js';
+import { cookiesOf } from '../http/cookies.js';
 import { openApi } from './openapi.js';
 
 @Controller('api/openapi.json')
@@ -12,6 +12,6 @@ export class OpenApiController {
 
   @Get()
   show(): object {
-    return openApi(this.config.server.publicUrl.origin, cookieName(this.config, 'sid'));
+    return openApi(this.config.server.publicUrl.origin, cookiesOf(this.config).name('token'));
   }
 }

@@ -20,7 +20,7 @@ import { AppError, InvalidInputError, ReauthenticationRequiredError } from '../h
 import { parsed } from '../http/validation.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
-import { FormGuard } from './form.guard.js';
+import { FormGuard, ForVisitors } from './form.guard.js';
 import { localPath } from './local-path.js';
 import { PageResponder } from './page-responder.js';
 
@@ -137,6 +137,7 @@ export class AccountPagesController {
   }
 
   @Post('password/forgotten')
+  @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async forgotten(@Req() request: Request, @Res() response: Response): Promise<void> {
@@ -155,6 +156,7 @@ export class AccountPagesController {
   }
 
   @Post('password/reset')
+  @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async reset(@Req() request: Request, @Res() response: Response): Promise<void> {

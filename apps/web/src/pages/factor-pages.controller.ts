@@ -10,7 +10,7 @@ import { parsed } from '../http/validation.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
-import { FormGuard } from './form.guard.js';
+import { FormGuard, ForVisitors } from './form.guard.js';
 import { PageResponder } from './page-responder.js';
 
 const twoStep = { title: 'Two-step verification', fields: {} };
@@ -31,10 +31,13 @@ export class FactorPagesController {
   }
 
   @Post('login/second')
+  @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
   async secondStep(@Req() request: Request, @Res() response: Response): Promise<void> {
+    // Another tab of this browser has completed it.
+    if (request.user && !this.factors.isPending(request)) return this.pages.seeOther(request, response, '/account');
     try {
       const { code } = parsed(codeInput, request.body);
       const { returnTo } = await this.factors.complete(request, code);

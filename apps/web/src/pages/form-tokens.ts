@@ -1,10 +1,11 @@
 // The token of each form, so that no other site can send it (signed double submit, OWASP CSRF Cheat Sheet).
 import { Injectable } from '@nestjs/common';
+import type { CookieSet } from '@roam/session';
 import type { Request, Response } from 'express';
 import { randomBytes } from 'node:crypto';
 import { Config } from '../config/config.js';
 import { CookiesOffError, InvalidFormTokenError } from '../http/app.errors.js';
-import { cookieAttributes, cookieName, readCookie } from '../http/cookies.js';
+import { cookiesOf, readCookies } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 /**
@@ -14,11 +15,13 @@ import { Signatures } from '../http/signatures.js';
 @Injectable()
 export class FormTokens {
   private readonly signatures: Signatures;
+  private readonly cookies: CookieSet;
   private readonly cookie: string;
 
-  constructor(private readonly config: Config) {
+  constructor(config: Config) {
     this.signatures = new Signatures(config.session.secrets, 'roam form tokens');
-    this.cookie = cookieName(config, 'csrf');
+    this.cookies = cookiesOf(config);
+    this.cookie = this.cookies.name('csrf');
   }
 
   /** The token for the forms of this response; sets the visitor's cookie if it is missing. */
@@ -29,26 +32,28 @@ export class FormTokens {
   }
 
   /**
+   * @param forVisitors whether a signed-in user may send what was made for the visitor of the same browser
    * @throws {CookiesOffError} when no cookie came along
    * @throws {InvalidFormTokenError} unless the form was made for this session or visitor
    */
-  check(request: Request, token: string | undefined): void {
+  check(request: Request, token: string | undefined, forVisitors = false): void {
     if (!request.user && request.headers.cookie === undefined) throw new CookiesOffError();
-    const visitor = request.user ? undefined : this.visitor(request);
-    const owner = request.user ? `session ${request.sessionID}` : visitor && `visitor ${visitor}`;
-    if (token === undefined || !owner || !this.signatures.verify(owner, token)) throw new InvalidFormTokenError();
+    const visitor = request.user && !forVisitors ? undefined : this.visitor(request);
+    const owners = [request.user && `session ${request.sessionID}`, visitor && `visitor ${visitor}`];
+    const isOurs = owners.some((owner) => token && owner && this.signatures.verify(owner, token));
+    if (!isOurs) throw new InvalidFormTokenError();
   }
 
   /** The random value of the visitor's cookie, if we issued it. */
   private visitor(request: Request): string | undefined {
-    const [value = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');
-    return this.signatures.verify(`cookie ${value}`, signature) ? value : undefined;
+    const sent = readCookies(request, this.cookie).map((cookie) => cookie.split('.'));
+    return sent.find(([value, signature = '']) => this.signatures.verify(`cookie ${value}`, signature))?.[0];
   }
 
   private setVisitorCookie(response: Response): string {
     const value = randomBytes(16).toString('base64url');
     const signature = this.signatures.sign(`cookie ${value}`);
-    response.cookie(this.cookie, `${value}.${signature}`, cookieAttributes(this.config));
+    response.cookie(this.cookie, `${value}.${signature}`, this.cookies.attributes);
     return value;
   }
 }

@@ -15,7 +15,7 @@ import { Repeatable } from '../routes/decorators.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { credentials, registration } from '../users/user.schemas.js';
-import { FormGuard } from './form.guard.js';
+import { FormGuard, ForVisitors } from './form.guard.js';
 import { localPath } from './local-path.js';
 import { PageResponder } from './page-responder.js';
 
@@ -75,6 +75,7 @@ export class PagesController {
   }
 
   @Post('login')
+  @ForVisitors(true)
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard, PasswordGuard)
@@ -102,6 +103,7 @@ export class PagesController {
   }
 
   @Post('register')
+  @ForVisitors(true)
   @Repeatable({ because: countsOnce.account })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)

@@ -1,11 +1,12 @@
 // The challenges that browsers sign with a passkey, kept in a signed cookie: a visitor who requests one needs no
 // session.
 import { Injectable } from '@nestjs/common';
+import type { CookieSet } from '@roam/session';
 import type { Request } from 'express';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { InvalidPasskeyError } from '../http/app.errors.js';
-import { cookieAttributes, cookieName, readCookie } from '../http/cookies.js';
+import { cookiesOf, readCookies } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 export type Purpose = 'create' | 'get';
@@ -21,17 +22,19 @@ export interface Challenge {
 @Injectable()
 export class Challenges {
   private readonly signatures: Signatures;
+  private readonly cookies: CookieSet;
   private readonly cookie: string;
 
-  constructor(private readonly config: Config) {
+  constructor(config: Config) {
     this.signatures = new Signatures(config.session.secrets, 'roam passkey challenges');
-    this.cookie = cookieName(config, 'passkey');
+    this.cookies = cookiesOf(config);
+    this.cookie = this.cookies.name('passkey');
   }
 
   remember(request: Request, purpose: Purpose, challenge: string): void {
     const asked = { challenge, askedAt: Date.now() };
     const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(signedText(request, purpose, asked))}`;
-    request.res!.cookie(this.cookie, value, { ...cookieAttributes(this.config), maxAge: limits.secondStepMs });
+    request.res!.cookie(this.cookie, value, { ...this.cookies.attributes, maxAge: limits.secondStepMs });
   }
 
   /**
@@ -39,12 +42,16 @@ export class Challenges {
    * @throws {InvalidPasskeyError} if there is none, or if it was for another purpose, another user, or has expired
    */
   take(request: Request, purpose: Purpose): Challenge {
-    const [time, challenge = '', signature = ''] = (readCookie(request, this.cookie) ?? '').split('.');
-    const asked = { challenge, askedAt: Number(time) };
-    request.res!.clearCookie(this.cookie, cookieAttributes(this.config));
-    const isOurs = this.signatures.verify(signedText(request, purpose, asked), signature);
-    if (!isOurs || Date.now() >= asked.askedAt + limits.secondStepMs) throw new InvalidPasskeyError();
-    return asked;
+    request.res!.clearCookie(this.cookie, this.cookies.attributes);
+    const sent = readCookies(request, this.cookie).map((value) => {
+      const [time, challenge = '', signature = ''] = value.split('.');
+      return { asked: { challenge, askedAt: Number(time) }, signature };
+    });
+    const ours = sent.find(({ asked, signature }) =>
+      this.signatures.verify(signedText(request, purpose, asked), signature),
+    );
+    if (!ours || Date.now() >= ours.asked.askedAt + limits.secondStepMs) throw new InvalidPasskeyError();
+    return ours.asked;
   }
 }
 

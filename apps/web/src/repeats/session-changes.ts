@@ -1,5 +1,5 @@
 // What a handler changes in the session, so that it can be undone, or made again for a repeated request.
-import type { Session } from '@roam/session';
+import { toJson, type Session } from '@roam/session';
 
 /** Keys with their new values; a key alone was deleted. */
 export type SessionChanges = readonly (readonly [key: string, value?: unknown])[];
@@ -11,7 +11,10 @@ export class SessionBefore {
     this.before = textsOf(session);
   }
 
-  /** @throws {Error} if the handler has ended the session or put another one into its place, which cannot be made again */
+  /**
+   * @throws {SessionUsageError} for a value that a session cannot hold
+   * @throws {Error} if the handler has ended the session or put another one into its place, which cannot be made again
+   */
   changes(now: Session | undefined): SessionChanges {
     if (now !== this.session)
       throw new Error(
@@ -29,8 +32,7 @@ export class SessionBefore {
   restore(now: Session | undefined): void {
     if (!now || now !== this.session) return;
     for (const key of Object.keys(now)) if (!this.before.has(key)) delete now[key];
-    const after = textsOf(now);
-    for (const [key, text] of this.before) if (after.get(key) !== text) now[key] = JSON.parse(text) as never;
+    for (const [key, text] of this.before) if (!isText(key, now[key], text)) now[key] = JSON.parse(text) as never;
   }
 }
 
@@ -42,8 +44,16 @@ export function makeAgain(changes: SessionChanges, session: Session | undefined)
   }
 }
 
-/** The session refuses what is not JSON when it is committed; here such a value is as one that is missing. */
 function textsOf(session: Session | undefined): ReadonlyMap<string, string> {
-  const texts = Object.entries(session ?? {}).map(([key, value]) => [key, JSON.stringify(value)] as const);
-  return new Map(texts.filter(([, text]) => text !== undefined));
+  const values = Object.entries(session ?? {}).filter(([, value]) => value !== undefined);
+  return new Map(values.map(([key, value]) => [key, JSON.stringify(toJson(key, value))]));
+}
+
+/** What a session cannot hold is no text of a value that it held. */
+function isText(key: string, value: unknown, text: string): boolean {
+  try {
+    return JSON.stringify(toJson(key, value)) === text;
+  } catch {
+    return false;
+  }
 }

@@ -1,24 +1,15 @@
 // The options of the session module.
-import type { AnySessions, Session, SessionEvent, SessionOptions } from '@roam/session';
+import type { AnySessions, SessionEvent, SessionOptions } from '@roam/session';
+import '@roam/session/types';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
 import type { Config } from '../config/config.js';
 import type { Metrics } from '../health/metrics.js';
+import { cookieOptions } from '../http/cookies.js';
 import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
-
-declare global {
-  // eslint-disable-next-line @typescript-eslint/no-namespace
-  namespace Express {
-    interface Request {
-      /** Undefined after `session.destroy`, and if no session is loaded (static files, refused bodies). */
-      session?: Session | undefined;
-      sessionID?: string | undefined;
-    }
-  }
-}
 
 export function sessionOptions(
   config: Config,
@@ -34,7 +25,7 @@ export function sessionOptions(
     store,
     secrets,
     outage,
-    secure: config.secure,
+    cookie: cookieOptions(config),
     limits: {
       idle: idleMs,
       lifetime: lifetimeMs,

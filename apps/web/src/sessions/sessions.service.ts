@@ -5,7 +5,7 @@ import { SessionManager } from '@roam/session/nest';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
-import type { SignedIn } from '../auth/signed-in.js';
+import { signedInOf, type SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError } from '../http/app.errors.js';
 import { limitations } from './limitations.js';
 import { deviceName } from './user-agent.js';
@@ -35,7 +35,7 @@ export class SessionsService {
   async listOf(request: Request, userId: string): Promise<Device[]> {
     const summaries = await supported(this.sessions.users.list(userId));
     return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
-      const { user } = (data.passport ?? {}) as { user?: Partial<SignedIn> };
+      const user: Partial<SignedIn> | undefined = signedInOf(data);
       return {
         handle: id,
         current: id === request.sessionID,

@@ -19,8 +19,9 @@ export class User {
   @Column({ type: 'varchar', length: 100 })
   name!: string;
 
-  @Column({ name: 'password_hash', type: 'varchar', length: 255 })
-  passwordHash!: string;
+  /** Only `UsersService.findWithSecrets` reads it. */
+  @Column({ name: 'password_hash', type: 'varchar', length: 255, select: false })
+  passwordHash?: string;
 
   @Column({ type: 'json' })
   roles!: Role[];
@@ -29,9 +30,9 @@ export class User {
   @Column({ name: 'email_verified_at', type: 'datetime', precision: 3, nullable: true })
   emailVerifiedAt!: Date | null;
 
-  /** The encrypted secret of an authenticator app; null without one. */
-  @Column({ name: 'totp_secret', type: 'varbinary', length: 64, nullable: true })
-  totpSecret!: Buffer | null;
+  /** The encrypted secret of an authenticator app; null without one. Only `UsersService.findWithSecrets` reads it. */
+  @Column({ name: 'totp_secret', type: 'varbinary', length: 64, nullable: true, select: false })
+  totpSecret?: Buffer | null;
 
   /** When the authenticator app was set up; null without one. */
   @Column({ name: 'totp_since', type: 'datetime', precision: 3, nullable: true })
@@ -47,7 +48,15 @@ export class User {
 
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
   createdAt!: Date;
+
+  /** Whatever turns an account into JSON, such as a session, an answer or a log, gets none of its secrets. */
+  toJSON(): PublicUser {
+    return publicUser(this);
+  }
 }
+
+/** A user whose identity is to be proved. */
+export type UserWithSecrets = User & Required<Pick<User, 'passwordHash' | 'totpSecret'>>;
 
 /** The fields of a user that the API shows to the user. */
 export interface PublicUser {

@@ -8,7 +8,7 @@ import { isDuplicate } from '../database/is-duplicate.js';
 import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
 import { PasswordsService } from './passwords.service.js';
-import { User, withoutTotp, type Role } from './user.entity.js';
+import { User, withoutTotp, type Role, type UserWithSecrets } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
 
 /** A method with a `manager` takes part in its transaction. */
@@ -27,6 +27,13 @@ export class UsersService {
 
   findById(id: string): Promise<User | null> {
     return this.cluster.retrying(() => this.users.findOneBy({ id }));
+  }
+
+  /** With what proves the identity, which no other read brings along. */
+  async findWithSecrets(id: string, manager?: EntityManager): Promise<UserWithSecrets | null> {
+    const find = (part: EntityManager) =>
+      part.createQueryBuilder(User, 'user').addSelect(['user.passwordHash', 'user.totpSecret']).where({ id }).getOne();
+    return (await this.transactions.statement(find, manager)) as UserWithSecrets | null;
   }
 
   /** @throws {EmailTakenError} when another account has the new address */
@@ -96,15 +103,18 @@ export class UsersService {
   }
 
   /** Stores another hash in place of the checked one; false if that was replaced meanwhile. */
-  async replaceHash({ id, passwordHash: old }: User, passwordHash: string, manager?: EntityManager): Promise<boolean> {
+  async replaceHash(
+    { id, passwordHash: old }: UserWithSecrets,
+    passwordHash: string,
+    manager?: EntityManager,
+  ): Promise<boolean> {
     const { affected } = await this.transactions.statement(
       (part) => part.update(User, { id, passwordHash: old }, { passwordHash }),
       manager,
     );
     if (affected === 1) return true;
     // The cluster may have repeated a statement that had succeeded.
-    const found = await this.transactions.statement((part) => part.findOneBy(User, { id }), manager);
-    return found?.passwordHash === passwordHash;
+    return (await this.findWithSecrets(id, manager))?.passwordHash === passwordHash;
   }
 
   /**
@@ -135,8 +145,8 @@ export class UsersService {
       return user;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
-      const existing = await this.findByEmail(email);
-      if (existing?.id !== id) throw new EmailTakenError();
+      const existing = await this.findWithSecrets(id);
+      if (existing?.email !== email) throw new EmailTakenError();
       // A client that can choose request ids must still know the password. A row that the cluster's own repetition
       // inserted has exactly this hash.
       const own =

@@ -18,7 +18,7 @@ import {
   type Incoming,
   type Recalled,
 } from './carrier.js';
-import { cookieNames } from './cookies.js';
+import type { CookieSet } from './cookies.js';
 import { DecoratedCarried } from './decorated.js';
 import { KeptCarrier } from './kept.js';
 
@@ -28,12 +28,12 @@ class BearerCarrier implements Carrier {
 
   constructor(
     private readonly kept: KeptCarrier,
-    private readonly secure: boolean,
+    private readonly names: CookieSet,
   ) {}
 
   async open(incoming: Incoming): Promise<BearerCarried> {
     const cookies = this.cookiesOf(incoming);
-    return new BearerCarried(await this.kept.open({ cookies }), cookies, cookieNames(this.secure));
+    return new BearerCarried(await this.kept.open({ cookies }), cookies, this.names);
   }
 
   recall(incoming: Incoming): Recalled | undefined {
@@ -45,9 +45,8 @@ class BearerCarrier implements Carrier {
   }
 
   private cookiesOf({ headers, cookies }: Incoming): Incoming['cookies'] {
-    const names = cookieNames(this.secure);
     const [, token, mark] = /^Bearer (\S*) ?(\S*)$/.exec(headers?.authorization ?? '') ?? [];
-    return { ...cookies, [names.token]: token, [names.mark]: mark };
+    return { ...cookies, [this.names.name('token')]: token, [this.names.name('mark')]: mark };
   }
 }
 
@@ -55,7 +54,7 @@ class BearerCarried extends DecoratedCarried {
   constructor(
     inner: Carried,
     private readonly sent: Incoming['cookies'],
-    private readonly names: ReturnType<typeof cookieNames>,
+    private readonly names: CookieSet,
   ) {
     super(inner);
   }
@@ -63,8 +62,16 @@ class BearerCarried extends DecoratedCarried {
   override carry(committed: Committed | undefined): readonly AddedHeader[] {
     const changed = this.inner.carry(committed).map(({ value }) => parseSetCookie(value));
     if (changed.length === 0) return [];
-    const now = { ...this.sent, ...Object.fromEntries(changed.map(({ name, value }) => [name, value])) };
-    return [{ name: 'Session-Token', value: committed ? `${now[this.names.token]} ${now[this.names.mark]}` : '' }];
+    const now: Record<string, unknown> = {
+      ...this.sent,
+      ...Object.fromEntries(changed.map(({ name, value }) => [name, value])),
+    };
+    return [
+      {
+        name: 'Session-Token',
+        value: committed ? ['token', 'mark'].map((which) => now[this.names.name(which)]).join(' ') : '',
+      },
+    ];
   }
 }
 
@@ -83,7 +90,7 @@ class BearerVisitor extends Visitor {
 
 class BearerStore extends MemorySessionStore implements CarriedSessions {
   carrier(sessions: MemorySessionStore, context: CarrierContext): Carrier {
-    return new BearerCarrier(new KeptCarrier(sessions, context), context.rules.secure);
+    return new BearerCarrier(new KeptCarrier(sessions, context), context.rules.cookies.of());
   }
 }
 

@@ -16,16 +16,17 @@ export interface CarrierContext {
 
 /** What of a request a carrier may read. */
 export interface Incoming {
-  readonly cookies: Readonly<Record<string, string | undefined>>;
+  /** By name; several values where the browser has sent several. */
+  readonly cookies: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly headers?: IncomingHttpHeaders;
+  /** Whether the request came by https. */
+  readonly isHttps?: boolean;
 }
 
 /** A header of the response. */
 export interface AddedHeader {
   readonly name: string;
   readonly value: string;
-  /** Leaves the handler's own header of this name as it is. */
-  readonly ifMissing?: true;
 }
 
 /** The session as a response leaves it. */
@@ -36,6 +37,8 @@ export interface Committed {
   readonly secret: Buffer | undefined;
   /** How long the browser keeps it, in milliseconds; null: until it is closed. */
   readonly maxAge: number | null;
+  /** Whether the browser must be told its `maxAge` once more, though it holds the session already. */
+  readonly isReset: boolean;
 }
 
 /** A session as it was a moment ago, to be shown while the store cannot answer. */
@@ -69,8 +72,8 @@ export interface Carrier {
   open(incoming: Incoming, repeats: RepeatSafety): Promise<Carried>;
   /** What can be told without asking the store; undefined: nothing. */
   recall(incoming: Incoming): Recalled | undefined;
-  /** The headers that sign the browser out. */
-  signedOut(): readonly AddedHeader[];
+  /** The headers that sign the browser of this request out. */
+  signedOut(incoming: Incoming): readonly AddedHeader[];
 }
 
 /** One request's session on its way from the browser and back. */

@@ -12,12 +12,12 @@ import {
   type Incoming,
   type Recalled,
 } from './carrier.js';
-import { cookieNames, expiredCookies, setCookie } from './cookies.js';
+import type { CookieSet } from './cookies.js';
 import { equal } from './token.js';
 
 /**
- * The token cookie is set only when a session is created, at login, at renewal and at the end, so that a late response
- * never puts an old token back. The mark tells any server whether the copy that it reads is new enough.
+ * The token cookie is set only when a session is created, at login, at renewal, at the end, and when its `maxAge` is to
+ * be told, so that a late response never puts an old token back. The mark tells any server whether the copy that it reads is new enough.
  */
 export class KeptCarrier implements Carrier {
   readonly holdsContent = false;
@@ -29,7 +29,7 @@ export class KeptCarrier implements Carrier {
 
   async open(incoming: Incoming): Promise<KeptCarried> {
     const token = this.tokenOf(incoming);
-    return token ? this.openToken(token, this.markOf(incoming, token)) : this.carried();
+    return token ? this.openToken(incoming, token, this.markOf(incoming, token)) : this.carried(incoming);
   }
 
   recall(incoming: Incoming): Recalled | undefined {
@@ -37,21 +37,30 @@ export class KeptCarrier implements Carrier {
     return token && { id: token.id, seen: this.markOf(incoming, token) };
   }
 
-  signedOut(): readonly AddedHeader[] {
-    return expiredCookies(this.context.rules.secure);
+  signedOut(incoming: Incoming): readonly AddedHeader[] {
+    return this.cookiesOf(incoming).expired();
   }
 
   /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
-  async openToken(token: Identity, seen: Mark | undefined, isForeign = false): Promise<KeptCarried> {
+  async openToken(
+    incoming: Incoming,
+    token: Identity,
+    seen: Mark | undefined,
+    isForeign = false,
+  ): Promise<KeptCarried> {
     const found = await this.sessions.find(token.id, seen);
-    if (!found) return this.carried(undefined, token.id);
+    if (!found) return this.carried(incoming, undefined, token.id);
     const hash = hashSecret(token.secret);
     const mayUse = this.context.rules.isLive(found) && this.isOurs(found.record, hash);
-    return this.carried(mayUse ? { token, hash, seen, found, isForeign } : undefined);
+    return this.carried(incoming, mayUse ? { token, hash, seen, found, isForeign } : undefined);
   }
 
-  private carried(browser?: Browser, lostId?: string): KeptCarried {
-    return new KeptCarried(this.sessions, this.context, browser, lostId);
+  private carried(incoming: Incoming, browser?: Browser, lostId?: string): KeptCarried {
+    return new KeptCarried(this.sessions, this.context, this.cookiesOf(incoming), browser, lostId);
+  }
+
+  private cookiesOf(incoming: Incoming): CookieSet {
+    return this.context.rules.cookies.of(incoming);
   }
 
   /** Only we issue tokens for this id: one that opens nothing was ours and has been replaced, so somebody kept a copy. */
@@ -64,16 +73,18 @@ export class KeptCarrier implements Carrier {
     return false;
   }
 
-  private tokenOf({ cookies }: Incoming): Identity | undefined {
+  /** Of several values the first that we issued, wherever it stands: others may come from another host or path. */
+  private tokenOf(incoming: Incoming): Identity | undefined {
     const { tokens, rules } = this.context;
-    const sealed = cookies[cookieNames(rules.secure).token];
-    const token = sealed === undefined ? undefined : tokens.open(sealed);
-    return token && !rules.isForgotten(token.id) ? token : undefined;
+    const opened = this.cookiesOf(incoming)
+      .sent(incoming, 'token')
+      .map((sealed) => tokens.open(sealed));
+    return opened.find((token) => token && !rules.isForgotten(token.id));
   }
 
-  private markOf({ cookies }: Incoming, { id }: Identity): Mark | undefined {
-    const { tokens, rules } = this.context;
-    return tokens.openMark(cookies[cookieNames(rules.secure).mark], id);
+  private markOf(incoming: Incoming, { id }: Identity): Mark | undefined {
+    const marks = this.cookiesOf(incoming).sent(incoming, 'mark');
+    return marks.map((sealed) => this.context.tokens.openMark(sealed, id)).find((mark) => mark !== undefined);
   }
 }
 
@@ -88,13 +99,17 @@ interface Browser {
 }
 
 class KeptCarried extends Carried {
+  readonly #browser: Browser | undefined;
+
   constructor(
     private readonly store: SessionStore,
     private readonly context: CarrierContext,
-    private readonly browser: Browser | undefined,
+    private readonly cookies: CookieSet,
+    browser: Browser | undefined,
     private readonly lost: string | undefined,
   ) {
     super(store, browser?.found);
+    this.#browser = browser;
   }
 
   override get lostId(): string | undefined {
@@ -143,22 +158,21 @@ class KeptCarried extends Carried {
   }
 
   carry(committed: Committed | undefined): readonly AddedHeader[] {
-    const { tokens, rules } = this.context;
-    const { secure } = rules;
-    if (!committed) return expiredCookies(secure);
-    const names = cookieNames(secure);
-    const { record, mark, maxAge } = committed;
+    const { cookies } = this;
+    const { tokens } = this.context;
+    if (!committed) return cookies.expired();
+    const { record, mark, maxAge, isReset } = committed;
     const headers: AddedHeader[] = [];
     const secret = this.secretFor(committed);
-    if (secret) headers.push(setCookie(names.token, tokens.seal(record.id, secret), { secure, maxAge }));
+    if (secret) headers.push(cookies.set('token', tokens.seal(record.id, secret), maxAge));
     // The browser of a new token has seen nothing of the session yet.
-    if (mark !== this.browserOf(record)?.seen)
-      headers.push(setCookie(names.mark, tokens.sealMark(record.id, mark), { secure, maxAge }));
+    if (isReset || mark !== this.browserOf(record)?.seen)
+      headers.push(cookies.set('mark', tokens.sealMark(record.id, mark), maxAge));
     return headers;
   }
 
   /** What the browser must be given: undefined while it keeps what it has. */
-  private secretFor({ record, secret }: Committed): Buffer | undefined {
+  private secretFor({ record, secret, isReset }: Committed): Buffer | undefined {
     const browser = this.browserOf(record);
     if (!browser) return secret;
     const { current, next } = record.secrets;
@@ -168,11 +182,11 @@ class KeptCarried extends Carried {
       const successor = successors.find((candidate) => hashSecret(candidate) === next);
       if (successor) return successor;
     }
-    return browser.isForeign ? browser.token.secret : undefined;
+    return browser.isForeign || isReset ? browser.token.secret : undefined;
   }
 
   /** Undefined where this request has begun another session than the browser's. */
   private browserOf({ id }: SessionRecord): Browser | undefined {
-    return this.browser?.token.id === id ? this.browser : undefined;
+    return this.#browser?.token.id === id ? this.#browser : undefined;
   }
 }

@@ -13,7 +13,7 @@ import {
   type Incoming,
   type Recalled,
 } from './carrier.js';
-import { cookieNames, expiredCookies, setCookie } from './cookies.js';
+import type { CookieSet } from './cookies.js';
 
 /**
  * Nobody stores them; what is stored is which of them have ended. A new token is sealed after each `create` and `update`,
@@ -53,13 +53,12 @@ export class SealedCarrier implements Carrier {
     private readonly context: CarrierContext,
   ) {}
 
-  async open({ cookies }: Incoming, repeats: RepeatSafety): Promise<Carried> {
-    return this.openToken(cookies[cookieNames(this.context.rules.secure).token], repeats);
+  async open(incoming: Incoming, repeats: RepeatSafety): Promise<Carried> {
+    return this.openToken(incoming, this.sent(incoming), repeats);
   }
 
-  recall({ cookies }: Incoming): Recalled | undefined {
-    const token = cookies[cookieNames(this.context.rules.secure).token];
-    const record = token === undefined ? undefined : this.sessions.unseal(token)?.record;
+  recall(incoming: Incoming): Recalled | undefined {
+    const record = this.unsealFirst(this.sent(incoming))?.record;
     if (!record || this.sessions.mayHaveEnded(record)) return undefined;
     const mark = String(record.version);
     const content = this.context.rules.decode(record);
@@ -69,20 +68,42 @@ export class SealedCarrier implements Carrier {
     return { id: record.id, seen: mark, copy: { record, mark, takenAt } };
   }
 
-  signedOut(): readonly AddedHeader[] {
-    return expiredCookies(this.context.rules.secure);
+  signedOut(incoming: Incoming): readonly AddedHeader[] {
+    return this.context.rules.cookies.of(incoming).expired();
   }
 
-  /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
-  async openToken(token: string | undefined, repeats: RepeatSafety, isForeign = false): Promise<Carried> {
+  /**
+   * @param tokens the first counts that we have sealed
+   * @param isForeign whether the browser holds another token than this one, so that the response must carry it
+   */
+  async openToken(
+    incoming: Incoming,
+    tokens: readonly string[],
+    repeats: RepeatSafety,
+    isForeign = false,
+  ): Promise<Carried> {
     const { sessions, context } = this;
-    const unsealed = token === undefined ? undefined : sessions.unseal(token);
+    const cookies = context.rules.cookies.of(incoming);
+    const unsealed = this.unsealFirst(tokens);
     const carried = (found?: Found, mustTouch = false) =>
-      new SealedCarried(sessions, context, repeats, found, mustTouch);
-    if (!unsealed || !context.rules.isWithinLimits(unsealed.record)) return carried();
+      new SealedCarried(sessions, context, cookies, repeats, found, mustTouch);
+    if (!unsealed) return carried();
     const { record, outdated } = unsealed;
     const found = (await sessions.admit(record)) ?? (await this.leftByEarlierTry(record, repeats));
     return found && context.rules.isLive(found) ? carried(found, outdated || isForeign) : carried();
+  }
+
+  private sent(incoming: Incoming): readonly string[] {
+    return this.context.rules.cookies.of(incoming).sent(incoming, 'token');
+  }
+
+  /** Of several values the first that we sealed and that is within its limits, wherever it stands. */
+  private unsealFirst(tokens: readonly string[]): Unsealed | undefined {
+    for (const token of tokens) {
+      const unsealed = this.sessions.unseal(token);
+      if (unsealed && this.context.rules.isWithinLimits(unsealed.record)) return unsealed;
+    }
+    return undefined;
   }
 
   /** The session that an earlier try of this request has left for a new one: this try begins where that one did. */
@@ -97,11 +118,12 @@ export class SealedCarrier implements Carrier {
 
 class SealedCarried extends Carried {
   /** Of the record that was committed last; undefined while the browser holds that one. */
-  private token: string | undefined;
+  #token: string | undefined;
 
   constructor(
     private readonly sealed: SealedSessions,
     private readonly context: CarrierContext,
+    private readonly cookies: CookieSet,
     private readonly repeats: RepeatSafety,
     found: Found | undefined,
     private readonly mustReissue: boolean,
@@ -118,7 +140,7 @@ class SealedCarried extends Carried {
   }
 
   override prepare(record: SessionRecord): void {
-    if (record !== this.found?.record) this.token = this.sealed.seal(record);
+    if (record !== this.found?.record) this.#token = this.sealed.seal(record);
   }
 
   /**
@@ -138,9 +160,7 @@ class SealedCarried extends Carried {
   }
 
   carry(committed: Committed | undefined): readonly AddedHeader[] {
-    const { secure } = this.context.rules;
-    if (!committed) return expiredCookies(secure);
-    if (this.token === undefined) return [];
-    return [setCookie(cookieNames(secure).token, this.token, { secure, maxAge: committed.maxAge })];
+    if (!committed) return this.cookies.expired();
+    return this.#token === undefined ? [] : [this.cookies.set('token', this.#token, committed.maxAge)];
   }
 }

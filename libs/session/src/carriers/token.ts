@@ -25,11 +25,11 @@ interface Keys {
  * 128), and a signature so that what we did not issue is refused before any read.
  */
 export class Tokens {
-  private readonly keys: readonly Keys[];
+  readonly #keys: readonly Keys[];
 
   constructor(secrets: readonly string[]) {
     checkSecrets(secrets);
-    this.keys = secrets.map((secret) => ({
+    this.#keys = secrets.map((secret) => ({
       token: deriveKey(secret, 'token'),
       mark: deriveKey(secret, 'mark'),
       renewal: deriveKey(secret, 'renewal'),
@@ -39,7 +39,7 @@ export class Tokens {
   /** A token for this id and secret. */
   seal(id: string, secret: Buffer): string {
     const signed = Buffer.concat([Buffer.of(FORMAT), Buffer.from(id, 'hex'), secret]);
-    return Buffer.concat([signed, mac(this.keys[0].token, signed, MAC_BYTES)]).toString('base64url');
+    return Buffer.concat([signed, mac(this.#keys[0].token, signed, MAC_BYTES)]).toString('base64url');
   }
 
   /** The token's parts, or undefined when it is not exactly one that we issued. */
@@ -50,20 +50,20 @@ export class Tokens {
     if (bytes.length !== TOKEN_BYTES || bytes[0] !== FORMAT || bytes.toString('base64url') !== token) return undefined;
     const signed = bytes.subarray(0, SIGNED_BYTES);
     const given = bytes.subarray(SIGNED_BYTES);
-    if (!this.keys.some((key) => timingSafeEqual(mac(key.token, signed, MAC_BYTES), given))) return undefined;
+    if (!this.#keys.some((key) => timingSafeEqual(mac(key.token, signed, MAC_BYTES), given))) return undefined;
     return { id: bytes.toString('hex', 1, 1 + ID_BYTES), secret: bytes.subarray(1 + ID_BYTES, SIGNED_BYTES) };
   }
 
   /** Says that the browser has seen this much of this session. */
   sealMark(id: string, mark: Mark): string {
-    return `${mark}.${markMac(this.keys[0].mark, id, mark)}`;
+    return `${mark}.${markMac(this.#keys[0].mark, id, mark)}`;
   }
 
   /** What the browser has seen of this session; undefined when the mark is missing, another session's or not ours. */
   openMark(sealed: string | undefined, id: string): Mark | undefined {
     const [, mark, given] = (sealed && MARK.exec(sealed)) || [];
     if (!mark || !given) return undefined;
-    return this.keys.some((key) => equal(markMac(key.mark, id, mark), given)) ? mark : undefined;
+    return this.#keys.some((key) => equal(markMac(key.mark, id, mark), given)) ? mark : undefined;
   }
 
   /**
@@ -71,7 +71,7 @@ export class Tokens {
    * parallel requests carry the same token.
    */
   secretOf(id: string): Buffer {
-    return mac(this.keys[0].renewal, Buffer.from(`moved ${id}`), SECRET_BYTES);
+    return mac(this.#keys[0].renewal, Buffer.from(`moved ${id}`), SECRET_BYTES);
   }
 
   /**
@@ -80,7 +80,7 @@ export class Tokens {
    */
   successors({ id, secret }: Identity): Buffer[] {
     const input = Buffer.concat([Buffer.from(id, 'hex'), secret]);
-    return this.keys.map((key) => mac(key.renewal, input, SECRET_BYTES));
+    return this.#keys.map((key) => mac(key.renewal, input, SECRET_BYTES));
   }
 }
 

@@ -5,7 +5,6 @@ import { SessionUsageError } from '../core/errors.js';
 import type { RepeatSafety } from '../core/repeat-safety.js';
 import { hashSecret } from '../core/identity.js';
 import type { AddedHeader, Carried, Carrier, CarrierContext, Incoming, Recalled } from './carrier.js';
-import { cookieNames } from './cookies.js';
 import { KeptCarrier } from './kept.js';
 import { SealedCarrier, type SealedSessions } from './sealed.js';
 
@@ -31,20 +30,18 @@ abstract class TwoCarriers<Own extends Carrier> implements Carrier {
 
   async open(incoming: Incoming, repeats: RepeatSafety): Promise<Carried> {
     const carried = await this.own.open(incoming, repeats);
-    const token = incoming.cookies[cookieNames(this.context.rules.secure).token];
-    if (carried.found || token === undefined) return carried;
-    return (await this.takeOver(token, incoming, repeats)) ?? carried;
+    return carried.found ? carried : ((await this.takeOver(incoming, repeats)) ?? carried);
   }
 
   recall(incoming: Incoming): Recalled | undefined {
     return this.own.recall(incoming);
   }
 
-  signedOut(): readonly AddedHeader[] {
-    return this.own.signedOut();
+  signedOut(incoming: Incoming): readonly AddedHeader[] {
+    return this.own.signedOut(incoming);
   }
 
-  protected abstract takeOver(token: string, incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined>;
+  protected abstract takeOver(incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined>;
 }
 
 /** Of a server whose sessions are kept. */
@@ -57,13 +54,15 @@ export class KeptBesideSealed extends TwoCarriers<KeptCarrier> {
     super(new KeptCarrier(store, context), context);
   }
 
-  protected async takeOver(token: string): Promise<Carried | undefined> {
+  protected async takeOver(incoming: Incoming): Promise<Carried | undefined> {
     const { tokens, rules } = this.context;
-    const record = this.sealed.unseal(token)?.record;
-    if (!record || !rules.isWithinLimits(record)) return undefined;
+    const sent = rules.cookies.of(incoming).sent(incoming, 'token');
+    const records = sent.map((token) => this.sealed.unseal(token)?.record);
+    const record = records.find((record) => record && rules.isWithinLimits(record));
+    if (!record) return undefined;
     const opened = { id: record.id, secret: tokens.secretOf(record.id) };
     if (!(await this.store.lend(record, hashSecret(opened.secret)))) return undefined;
-    return this.own.openToken(opened, undefined, true);
+    return this.own.openToken(incoming, opened, undefined, true);
   }
 }
 
@@ -80,11 +79,11 @@ export class SealedBesideKept extends TwoCarriers<SealedCarrier> {
     this.kept = new KeptCarrier(store, context);
   }
 
-  protected async takeOver(_token: string, incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined> {
+  protected async takeOver(incoming: Incoming, repeats: RepeatSafety): Promise<Carried | undefined> {
     const kept = await this.kept.open(incoming);
     if (!kept.found) return undefined;
     try {
-      return await this.own.openToken(this.sessions.seal(kept.found.record), repeats, true);
+      return await this.own.openToken(incoming, [this.sessions.seal(kept.found.record)], repeats, true);
     } catch (error) {
       // Too large for a cookie: it stays where it is.
       if (error instanceof SessionUsageError) return kept;

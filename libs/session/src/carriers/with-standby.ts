@@ -6,6 +6,7 @@ import { COPY_LIFE_MS, type ReadOnlyOutage } from '../outage/read-only-outage.js
 import {
   Carried,
   type AddedHeader,
+  type AnySessions,
   type Carrier,
   type CarrierContext,
   type Committed,
@@ -13,7 +14,6 @@ import {
   type Incoming,
   type Recalled,
 } from './carrier.js';
-import { cookieNames, setCookie } from './cookies.js';
 import { DecoratedCarried } from './decorated.js';
 
 /** Where the browser holds the session itself, that is the copy. */
@@ -32,12 +32,12 @@ export class WithStandby implements Carrier {
     const held = this.heldBy(incoming);
     const takenAt = this.context.rules.now();
     try {
-      return new StandbyCarried(await this.inner.open(incoming, repeats), this, takenAt, held);
+      return new StandbyCarried(await this.inner.open(incoming, repeats), this, incoming, takenAt, held);
     } catch (error) {
       const copy = error instanceof StoreUnavailableError ? this.copyOf(incoming, held) : undefined;
       if (!copy) throw error;
       this.context.rules.emit({ type: 'shown-from-copy', id: copy.record.id });
-      return new CopyCarried(copy, this, this.outage);
+      return new CopyCarried(copy, this, incoming, this.outage.store);
     }
   }
 
@@ -45,8 +45,8 @@ export class WithStandby implements Carrier {
     return this.inner.recall(incoming);
   }
 
-  signedOut(): readonly AddedHeader[] {
-    return [...this.inner.signedOut(), ...this.cookie(undefined)];
+  signedOut(incoming: Incoming): readonly AddedHeader[] {
+    return [...this.inner.signedOut(incoming), ...this.cookie(incoming, undefined)];
   }
 
   /** As `Carried.signOut`: the end waits until the store takes it. */
@@ -63,11 +63,13 @@ export class WithStandby implements Carrier {
   }
 
   /** @param copy undefined expires what the browser holds */
-  cookie(copy: Copy | undefined, held?: string): AddedHeader[] {
+  cookie(incoming: Incoming, copy: Copy | undefined, held?: string): AddedHeader[] {
     const value = copy ? this.outage.renew(copy, held) : null;
-    if (value === undefined) return [];
-    const { secure } = this.context.rules;
-    return [setCookie(cookieNames(secure).standby, value, { secure, maxAge: COPY_LIFE_MS })];
+    return value === undefined ? [] : [this.context.rules.cookies.of(incoming).set('standby', value, COPY_LIFE_MS)];
+  }
+
+  mayShow(copy: Copy): boolean {
+    return this.context.rules.isWithinLimits(copy.record) && this.outage.mayShow(copy);
   }
 
   /** The copy that may be shown; undefined: none. */
@@ -76,23 +78,30 @@ export class WithStandby implements Carrier {
     const copy = recalled?.copy ?? this.outage.open(held);
     if (!recalled || copy?.record.id !== recalled.id) return undefined;
     if (recalled.seen !== undefined && recalled.seen !== copy.mark) return undefined;
-    return this.outage.mayShow(copy) && this.context.rules.decode(copy.record) ? copy : undefined;
+    return this.mayShow(copy) && this.context.rules.decode(copy.record) ? copy : undefined;
   }
 
-  private heldBy({ cookies }: Incoming): string | undefined {
-    return cookies[cookieNames(this.context.rules.secure).standby];
+  private heldBy(incoming: Incoming): string | undefined {
+    const sent = this.context.rules.cookies.of(incoming).sent(incoming, 'standby');
+    return sent.find((value) => this.outage.open(value));
   }
 }
 
 /** A session from the store, of which the response may carry a new copy. */
 class StandbyCarried extends DecoratedCarried {
+  readonly #incoming: Incoming;
+  readonly #held: string | undefined;
+
   constructor(
     inner: Carried,
     private readonly carrier: WithStandby,
+    incoming: Incoming,
     private readonly takenAt: number,
-    private readonly held: string | undefined,
+    held: string | undefined,
   ) {
     super(inner);
+    this.#incoming = incoming;
+    this.#held = held;
   }
 
   override signOut(record: SessionRecord): Promise<boolean> {
@@ -100,21 +109,26 @@ class StandbyCarried extends DecoratedCarried {
   }
 
   override carry(committed: Committed | undefined): readonly AddedHeader[] {
-    const { carrier, takenAt, held } = this;
-    if (!committed) return carrier.signedOut();
+    const { carrier, takenAt } = this;
+    if (!committed) return carrier.signedOut(this.#incoming);
     const headers = this.inner.carry(committed);
-    return carrier.holdsContent ? headers : [...headers, ...carrier.cookie({ ...committed, takenAt }, held)];
+    if (carrier.holdsContent) return headers;
+    return [...headers, ...carrier.cookie(this.#incoming, { ...committed, takenAt }, this.#held)];
   }
 }
 
 /** A session that is shown from its copy: it can be read, and signed out. */
 class CopyCarried extends Carried {
+  readonly #incoming: Incoming;
+
   constructor(
     private readonly copy: Copy,
     private readonly carrier: WithStandby,
-    private readonly outage: ReadOnlyOutage,
+    incoming: Incoming,
+    store: AnySessions,
   ) {
-    super(outage.store, { ...copy, userEpoch: copy.record.epoch });
+    super(store, { ...copy, userEpoch: copy.record.epoch });
+    this.#incoming = incoming;
   }
 
   override get asOf(): number {
@@ -126,7 +140,7 @@ class CopyCarried extends Carried {
   }
 
   async look(): Promise<Found | undefined> {
-    return this.outage.mayShow(this.copy) ? this.found : undefined;
+    return this.carrier.mayShow(this.copy) ? this.found : undefined;
   }
 
   touch(record: SessionRecord): SessionRecord {
@@ -139,6 +153,6 @@ class CopyCarried extends Carried {
 
   /** What is not from the store says nothing new. */
   carry(committed: Committed | undefined): readonly AddedHeader[] {
-    return committed ? [] : this.carrier.signedOut();
+    return committed ? [] : this.carrier.signedOut(this.#incoming);
   }
 }

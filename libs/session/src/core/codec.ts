@@ -1,7 +1,7 @@
 // A session's content as the string that a store keeps: JSON with a schema version, and nothing that is not JSON.
 import { SessionUsageError } from './errors.js';
-import type { Stored } from './stored.js';
 import type { Json, SessionData } from '../port/records.js';
+import type { Expiry } from './lifetime.js';
 
 /** Turns the content of the schema version that it stands at into that of the next. */
 export type Upcaster = (data: SessionData) => SessionData;
@@ -13,10 +13,12 @@ export interface Content {
   readonly remember: boolean;
   /** The schema version that it was written with. */
   readonly schema: number;
+  /** Where it ends earlier than by the site's limits. */
+  readonly expiry?: Expiry | undefined;
 }
 
-/** Names that would reach an object's prototype. */
-const REFUSED = new Set(['__proto__', 'constructor', 'prototype']);
+/** What `endOf` reads: an end always stands here, since `encode` alone writes it. */
+const END = /^\{"v":\d+,"r":[01],"e":(\d+)/;
 
 /**
  * Encodes and decodes payloads. `upcasters[n]` lifts schema version n+1 to n+2, so the current version is their number
@@ -34,8 +36,9 @@ export class Codec {
   }
 
   /** @throws SessionUsageError when the content is too large; the message names the biggest keys. */
-  encode({ data, remember, schema }: Content): string {
-    const payload = JSON.stringify({ v: schema, r: remember ? 1 : 0, d: data });
+  encode({ data, remember, schema, expiry }: Content): string {
+    const limit = expiry && { e: expiry.endsAt, m: expiry.maxAge };
+    const payload = JSON.stringify({ v: schema, r: remember ? 1 : 0, ...limit, d: data });
     // A UTF-16 unit takes at most three bytes: most payloads need no exact count.
     if (payload.length * 3 > this.maxBytes && Buffer.byteLength(payload) > this.maxBytes) {
       throw new SessionUsageError(
@@ -44,18 +47,6 @@ export class Codec {
       );
     }
     return payload;
-  }
-
-  /** Whether the record holds just this content. One comparison of strings: most requests change nothing. */
-  isIn({ record, remember, schema }: Stored, content: object): boolean {
-    for (const value of Object.values(content) as unknown[]) {
-      if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return false;
-    }
-    try {
-      return this.encode({ data: content as SessionData, remember, schema }) === record.payload;
-    } catch {
-      return false;
-    }
   }
 
   /** The content in the current shape, or undefined when the payload is damaged. */
@@ -72,34 +63,19 @@ export class Codec {
     const written = parsed.v as number;
     let data = parsed.d as SessionData;
     for (let version = written; version < this.schema; version++) data = this.upcasters[version - 1](data);
-    return { data, remember: parsed.r === 1, schema: Math.max(written, this.schema) };
+    const expiry = expiryOf(parsed);
+    return { data, remember: parsed.r === 1, schema: Math.max(written, this.schema), ...(expiry && { expiry }) };
+  }
+
+  /** The end that is stored with the content, without decoding that; Infinity where there is none. */
+  endOf(payload: string): number {
+    const end = END.exec(payload)?.[1];
+    return end === undefined ? Infinity : Number(end);
   }
 }
 
-/**
- * The same value as a store would return it, with its own copy of every object.
- * @throws SessionUsageError for what JSON cannot carry unchanged (functions, symbols, bigints, cycles, refused keys).
- */
-export function toJson(key: string, value: unknown): Json | undefined {
-  if (REFUSED.has(key)) throw new SessionUsageError(`A session cannot have a key named "${key}": choose another name.`);
-  if (value === undefined) return undefined;
-  if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') {
-    throw new SessionUsageError(`session.${key} is a ${typeof value}, but a session can hold only JSON values.`);
-  }
-  let copy: Json;
-  try {
-    copy = JSON.parse(JSON.stringify(value)) as Json;
-  } catch (cause) {
-    throw new SessionUsageError(`session.${key} cannot be written as JSON: remove circular references and bigints.`, {
-      cause,
-    });
-  }
-  if (hasRefusedKey(copy)) {
-    throw new SessionUsageError(
-      `session.${key} contains the key "__proto__", which would reach an object's prototype: rename it.`,
-    );
-  }
-  return copy;
+function expiryOf({ e, m }: Record<string, Json>): Expiry | undefined {
+  return typeof e === 'number' ? { endsAt: e, maxAge: typeof m === 'number' ? m : null } : undefined;
 }
 
 function hasRefusedKey(value: Json): boolean {

@@ -2,11 +2,12 @@
 import type { Found, Json, Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SessionWriter } from '../port/store.js';
 import { nextAttempt } from './attempts.js';
-import { toJson } from './codec.js';
+import { toJson } from './json-value.js';
 import type { Carried } from '../carriers/carrier.js';
 import type { SessionRules } from './rules.js';
 import { RequestOverError, SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
 import { hashSecret, type Identity } from './identity.js';
+import { Lifetime } from './lifetime.js';
 import { applyChanges, changesBetween, joinWrites, type Changes } from './merge.js';
 import type { RepeatSafety } from './repeat-safety.js';
 import type { Shown } from './shown.js';
@@ -22,10 +23,10 @@ export class Commits {
   stored: Stored | undefined;
   /** Whose session it is from the next write on. */
   bearer: { readonly userId: string; readonly epoch: number } | undefined;
-  /** "Keep me signed in". */
-  remember = false;
+  readonly lifetime: Lifetime;
   /** Asks for a touch though the touch interval is not over. */
   wantsTouch = false;
+  #fresh: Identity | undefined;
 
   /**
    * @param fresh what opens the session when this request creates it; default: random
@@ -37,12 +38,24 @@ export class Commits {
     private readonly repeats: RepeatSafety,
     readonly shown: Shown,
     private readonly isOver: () => boolean,
-    public fresh?: Identity,
-  ) {}
+    fresh?: Identity,
+  ) {
+    this.#fresh = fresh;
+    this.lifetime = new Lifetime(rules);
+  }
+
+  /** What opens the session, where this request may have created it. */
+  get fresh(): Identity | undefined {
+    return this.#fresh;
+  }
+
+  set fresh(identity: Identity | undefined) {
+    this.#fresh = identity;
+  }
 
   /** What opens the session that `create` makes. */
   get identity(): Identity {
-    return (this.fresh ??= this.repeats.identity());
+    return (this.#fresh ??= this.repeats.identity());
   }
 
   /**
@@ -53,13 +66,16 @@ export class Commits {
     const { rules } = this;
     const { id, secret } = this.identity;
     const start = rules.now();
-    const content = { data, remember: this.remember, schema: rules.codec.schema };
+    const { remember } = this.lifetime;
+    const limits = rules.lifeFrom(start, remember);
+    const expiry = this.lifetime.expiry(undefined, limits.endsAt);
+    const content = { data, remember, schema: rules.codec.schema, expiry };
     const record: SessionRecord = {
       id,
       version: 1,
       secrets: { current: hashSecret(secret), since: start },
       payload: rules.codec.encode(content),
-      ...rules.lifeFrom(start, this.remember),
+      ...limits,
       userId: this.bearer?.userId ?? null,
       epoch: this.bearer?.epoch ?? 0,
       writes: [this.repeats.nextWriteId()],
@@ -71,6 +87,7 @@ export class Commits {
     if (result.record) await this.goOnWith(stored, record, data, instead);
     else this.take(stored);
     this.bearer = undefined;
+    this.lifetime.settle();
     return result.ended === true;
   }
 
@@ -215,7 +232,7 @@ export class Commits {
   private successor(base: Stored, changes: Changes, writeId: string): Stored {
     const { rules } = this;
     const { record, remember, schema, data } = base;
-    const content = { data: applyChanges(data, changes), remember, schema };
+    const content = { data: applyChanges(data, changes), remember, schema, expiry: this.lifetime.expiry(base) };
     const next = {
       ...record,
       ...this.bearer,
@@ -239,6 +256,7 @@ export class Commits {
   private adopt(stored: Stored, seen: SessionData): void {
     this.take(stored);
     this.bearer = undefined;
+    this.lifetime.settle();
     this.shown.follow(stored.data, seen);
   }
 

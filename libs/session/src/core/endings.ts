@@ -2,7 +2,8 @@
 import type { Carried } from '../carriers/carrier.js';
 import type { Commits } from './commits.js';
 import type { SessionRules } from './rules.js';
-import { changesBetween, sameJson } from './merge.js';
+import { sameJson } from './json-value.js';
+import { changesBetween } from './merge.js';
 import type { Stored } from './stored.js';
 
 export class Endings {

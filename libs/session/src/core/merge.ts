@@ -1,6 +1,6 @@
 // The merge: what a request changed, per top-level key, laid over what others changed meanwhile.
 import type { Json, SessionData } from '../port/records.js';
-import { toJson } from './codec.js';
+import { isStill, sameJson } from './json-value.js';
 
 /** New values by key; undefined deletes the key. */
 export type Changes = ReadonlyMap<string, Json | undefined>;
@@ -34,20 +34,10 @@ export function joinWrites(earlier: readonly string[], later: readonly string[])
   return [...earlier.filter((write) => !later.includes(write)), ...later].slice(-KEPT_WRITES);
 }
 
-export function sameJson(a: Json, b: Json): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** The keys of `now` that are not as they were; a value that cannot be written as JSON is a change. */
+/** The keys of `now` that are not as they were; a value that cannot be stored is a change. */
 export function changedKeys(before: SessionData, now: object): Set<string> {
   const values = now as Readonly<Record<string, unknown>>;
-  const isSame = (key: string) => {
-    try {
-      if (Object.hasOwn(before, key)) return sameJson(before[key], values[key] as Json);
-      return toJson(key, values[key]) === undefined;
-    } catch {
-      return false;
-    }
-  };
+  // A name of `Object.prototype` is no key of `before`.
+  const isSame = (key: string) => isStill(key, values[key], Object.hasOwn(before, key) ? before[key] : undefined);
   return new Set([...Object.keys(before), ...Object.keys(now)].filter((key) => !isSame(key)));
 }

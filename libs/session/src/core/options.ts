@@ -1,6 +1,7 @@
 // What an app sets, every default in one place, and what it is told back.
 import type { IncomingMessage } from 'node:http';
 import type { AnySessions } from '../carriers/carrier.js';
+import type { CookieOptions } from '../carriers/cookies.js';
 import type { Upcaster } from './codec.js';
 import type { SessionError } from './errors.js';
 
@@ -10,7 +11,7 @@ export interface SessionLimits {
   readonly idle: number;
   /** This long after login, a session is over whatever happens (ASVS 7.3.2). */
   readonly lifetime: number;
-  /** The same two with "keep me signed in"; the cookie's Max-Age is then `rememberLifetime`. */
+  /** The same two with "keep me signed in"; the cookie's `maxAge` is then `rememberLifetime`. */
   readonly rememberIdle: number;
   readonly rememberLifetime: number;
   /** The idle limit is moved at most this often. */
@@ -58,7 +59,8 @@ export type SessionEvent =
   | { readonly type: 'logout-pending'; readonly id: string }
   /**
    * A response was used in a way that Node refuses, a write after its end for example, and nobody listened to its `error`
-   * event; or Node or the app failed to make the answer of `SessionOptions.failure`.
+   * event; or Node or the app failed to make the answer of `SessionOptions.failure`; or a handler put what cannot be kept
+   * into the session, and there is no `SessionOptions.failure` to be told of it.
    */
   | { readonly type: 'response-error'; readonly error: unknown }
   /** A session was changed when its response had begun; these keys, or calls, were not kept. */
@@ -80,8 +82,17 @@ export interface SessionOptions {
   readonly store: AnySessions;
   /** Each at least 32 characters; the first signs, all verify. */
   readonly secrets: readonly string[];
-  /** True on https: the cookies are `Secure` with the `__Host-` prefix. */
-  readonly secure: boolean;
+  /** The same as `cookie.secure`, one of which must be set. On https the cookies' names get a prefix, mostly `__Host-`. */
+  readonly secure?: CookieOptions['secure'];
+  /** Of the token's cookie. The names of the others begin with it. Default: `sid`. */
+  readonly name?: string;
+  /** Of all cookies. */
+  readonly cookie?: CookieOptions;
+  /**
+   * Whether each request moves the limits at once, and each answer carries the cookie with the `maxAge` that was set. Each
+   * request is then a write. Default: false.
+   */
+  readonly rolling?: boolean;
   readonly limits?: Partial<SessionLimits>;
   /** Default: deny. */
   readonly outage?: OutagePolicy;

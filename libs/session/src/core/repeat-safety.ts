@@ -11,11 +11,15 @@ export class RepeatSafety {
   private writes = 0;
   private successors = 0;
 
+  readonly #key: Buffer;
+
   constructor(
-    private readonly key: Buffer,
+    key: Buffer,
     private readonly now: () => number,
     private readonly requestId: string | undefined,
-  ) {}
+  ) {
+    this.#key = key;
+  }
 
   nextWriteId(): string {
     const count = this.writes++;
@@ -49,6 +53,6 @@ export class RepeatSafety {
   /** Its time is a step of `REPEATED_WITHIN_MS`: a later try is of this step or the next. */
   private derived(cause: string, now: number): Identity {
     const time = now - (now % REPEATED_WITHIN_MS);
-    return identityOf(time, mac(this.key, Buffer.from(`${time} ${cause}`), IDENTITY_BYTES));
+    return identityOf(time, mac(this.#key, Buffer.from(`${time} ${cause}`), IDENTITY_BYTES));
   }
 }

@@ -1,16 +1,21 @@
 // The life cycle: one request's session, from what the carrier has found to the commit before the first byte.
 import type { SessionWriter } from '../port/store.js';
 import type { AddedHeader, Carried } from '../carriers/carrier.js';
+import type { CookieAttributes } from '../carriers/cookies.js';
 import { Commits } from './commits.js';
 import type { SessionRules } from './rules.js';
 import { Endings } from './endings.js';
 import { SessionEndedError, SessionUsageError } from './errors.js';
-import { createdAt, type Identity } from './identity.js';
+import type { Identity } from './identity.js';
+import { toJson } from './json-value.js';
 import { changesBetween } from './merge.js';
+import { ownNameError } from './own-names.js';
+import { assertBearer } from './user-id.js';
 import type { RepeatSafety } from './repeat-safety.js';
-import { Session, type Bearer, type SessionInfo } from './session.js';
+import { Session, type Bearer } from './session.js';
+import { infoOf, type SessionInfo } from './session-info.js';
 import type { Stored } from './stored.js';
-import { Shown, tooLate } from './shown.js';
+import { replaced, Shown, tooLate } from './shown.js';
 
 /** One request's session. Made by `SessionManager.open`. */
 export class RequestSession {
@@ -32,6 +37,7 @@ export class RequestSession {
     private readonly carried: Carried,
     private readonly repeats: RepeatSafety,
     readonly isOver: () => boolean,
+    readonly attributes: CookieAttributes,
   ) {
     this.commits = this.begin(new Session(this));
     this.endings = new Endings(rules, carried, () => this.session === undefined);
@@ -39,7 +45,6 @@ export class RequestSession {
     const content = found && rules.decode(found.record);
     if (!content) return;
     this.commits.stored = rules.asStored(found.record, content, found.mark);
-    this.commits.remember = content.remember;
     this.commits.wantsTouch = carried.mustTouch;
     Object.assign(this.session!, content.data);
   }
@@ -55,45 +60,41 @@ export class RequestSession {
     return this.commits.stored?.record.id ?? this.commits.identity.id;
   }
 
-  get secure(): boolean {
-    return this.rules.secure;
-  }
-
   /** The epoch of its user under which it began, or was bound last. */
   get epoch(): number {
     return this.commits.bearer?.epoch ?? this.commits.stored?.record.epoch ?? 0;
   }
 
   get info(): SessionInfo {
-    const { stored, remember } = this.commits;
-    const { asOf, sessions } = this.carried;
-    const start = stored ? createdAt(stored.record.id) : this.rules.now();
-    const { idleEndsAt, endsAt } = stored?.record ?? this.rules.lifeFrom(start, remember);
-    return {
-      method: sessions.capabilities.method,
-      createdAt: start,
-      idleExpiresAt: Math.min(idleEndsAt, endsAt),
-      expiresAt: endsAt,
-      ...(stored && asOf !== undefined && { asOf }),
-      ...(this.endings.isPending && { endIsPending: true }),
-    };
+    const info = infoOf(this.commits, this.carried, this.rules.now());
+    return this.endings.isPending ? { ...info, endIsPending: true } : info;
   }
 
-  get cookieMaxAge(): number | null {
-    return this.commits.remember ? Math.max(0, this.info.expiresAt - this.rules.now()) : null;
+  get originalMaxAge(): number | null {
+    return this.commits.lifetime.originalMaxAge(this.commits.stored);
+  }
+
+  get maxAge(): number | null {
+    return this.originalMaxAge === null ? null : Math.max(0, this.info.expiresAt - this.rules.now());
+  }
+
+  now(): number {
+    return this.rules.now();
+  }
+
+  setMaxAge(milliseconds: number | null): void {
+    if (this.isTooLate('cookie.maxAge')) return;
+    this.assertWritable('cookie.maxAge');
+    this.commits.lifetime.ask(milliseconds);
   }
 
   bind({ userId, epoch, remember }: Bearer): void {
     if (this.isTooLate('bind()')) return;
     this.assertWritable('bind()');
+    assertBearer(userId, epoch);
     this.commits.bearer = { userId, epoch };
-    if (remember !== undefined) this.remember(remember);
-  }
-
-  /** The limits are fixed when a session is created: on a stored one this counts from its next `regenerate`. */
-  remember(on: boolean): void {
-    if (this.isTooLate('cookie.maxAge')) return;
-    if (!this.commits.stored) this.commits.remember = on;
+    // The limits are fixed when a session is created.
+    if (remember !== undefined) this.commits.lifetime.remember = remember;
   }
 
   touchNow(): void {
@@ -116,13 +117,15 @@ export class RequestSession {
     });
   }
 
+  /** After the response too: the browser keeps its cookies then, which open nothing. */
   destroy(): Promise<void> {
-    this.assertOpen('destroy()');
     this.endings.end(this.commits);
     this.commits = this.begin(undefined);
     this.onReplace(undefined);
     this.isGone = true;
-    return this.serially(() => this.endings.settle());
+    const ended = this.serially(() => this.endings.settle());
+    if (this.closed) ended.catch(() => this.reportLate('destroy()')); // no commit tries again
+    return ended;
   }
 
   reload(): Promise<void> {
@@ -143,6 +146,7 @@ export class RequestSession {
     if (this.isStored) return this.serially(() => this.commits.update(key, change));
     if (!this.session) throw new SessionEndedError('The session has ended, so it cannot be updated.');
     const value = await change(this.session[key] as T | undefined);
+    toJson(key, value);
     this.session[key] = value;
     return value;
   }
@@ -169,11 +173,18 @@ export class RequestSession {
   }
 
   /**
-   * What must happen before the first byte: undefined when that is nothing, which is what most requests need. What
-   * is changed in the session from then on is not kept: see `reportLateChanges`.
+   * What must happen before the first byte: undefined when that is nothing, as for most requests. What is changed in the
+   * session from then on is not kept: see `reportLateChanges`.
+   * @param held what the handler has left at `req.session`: nothing signs out
    */
-  finish(): Promise<void> | undefined {
-    const work = this.isIdle() ? this.commits.touch() : this.persist();
+  finish(held: unknown = this.session): Promise<void> | undefined {
+    if (!held && this.session) void this.session.destroy();
+    const work =
+      (held ?? undefined) !== this.session
+        ? Promise.reject(replaced())
+        : this.isIdle()
+          ? this.commits.touch()
+          : this.persist();
     if (!work) {
       this.closed = this.isKept = true;
       return undefined;
@@ -184,11 +195,11 @@ export class RequestSession {
 
   /** The headers of this response. Call after `finish`. */
   headers(): readonly AddedHeader[] {
-    const { stored, fresh } = this.commits;
+    const { stored, fresh, lifetime } = this.commits;
     if (!stored) return this.isGone ? this.carried.carry(undefined) : [];
     const { record, mark } = stored;
     const secret = record.id === fresh?.id ? fresh.secret : undefined;
-    return this.carried.carry({ record, mark, secret, maxAge: this.cookieMaxAge });
+    return this.carried.carry({ record, mark, secret, maxAge: this.maxAge, isReset: lifetime.isReset });
   }
 
   /** Tells the app of what was changed after the commit, each key once. */
@@ -209,7 +220,12 @@ export class RequestSession {
 
   /** True when the stored session that this request used may no longer be used. @throws when the store cannot tell. */
   async hasEnded(): Promise<boolean> {
-    return this.isStored && !(await this.commits.look());
+    return this.isGone || (this.isStored && !(await this.commits.look()));
+  }
+
+  /** For a key that would hide one of the session's own names. @throws SessionUsageError */
+  refuseName(name: string): void {
+    if (!this.isTooLate(name)) throw ownNameError(name);
   }
 
   /** @throws SessionUsageError when the response has begun */
@@ -224,7 +240,7 @@ export class RequestSession {
     if (session === undefined || endings.isDue || commits.bearer || this.pending > 0) return false;
     const { stored } = commits;
     if (!stored) return commits.shown.isEmpty;
-    return !this.isRenewalDue(stored) && this.rules.codec.isIn(stored, session);
+    return !this.isRenewalDue(stored) && !commits.lifetime.isAsked(stored) && commits.shown.isAs(stored);
   }
 
   private async commit(): Promise<void> {
@@ -242,13 +258,16 @@ export class RequestSession {
     }
     await endings.endLeft(commits);
     const changes = changesBetween(stored.data, data);
-    if (changes.size > 0 || bearer) await commits.write(() => changes, data);
+    if (changes.size > 0 || bearer || commits.lifetime.isAsked(stored)) await commits.write(() => changes, data);
     else if (this.isRenewalDue(stored)) await commits.renew();
     else await commits.touch();
   }
 
   private isRenewalDue(stored: Stored): boolean {
-    return this.carried.renewed(stored.record, this.commits.isTouchDue(stored)) !== undefined;
+    const { carried, commits } = this;
+    return (
+      commits.lifetime.isRollDue(stored) || carried.renewed(stored.record, commits.isTouchDue(stored)) !== undefined
+    );
   }
 
   private begin(session: Session | undefined, fresh?: Identity): Commits {

@@ -1,21 +1,24 @@
 // What all sessions of a server are under: their two limits, their user's epoch, and the form of their content.
 import type { Found, Mark, SessionData, SessionRecord } from '../port/records.js';
+import type { SiteCookies } from '../carriers/cookies.js';
 import type { Codec, Content } from './codec.js';
 import type { SessionEvent, SessionLimits } from './options.js';
+import { withoutOwnNames } from './own-names.js';
 import { Stored } from './stored.js';
 import { createdAt } from './identity.js';
 
 export class SessionRules {
   /**
-   * @param secure whether the site is on https
    * @param now milliseconds since 1970
+   * @param isRolling whether each request moves the limits at once
    */
   constructor(
     readonly limits: SessionLimits,
     readonly codec: Codec,
-    readonly secure: boolean,
+    readonly cookies: SiteCookies,
     readonly now: () => number,
     readonly emit: (event: SessionEvent) => void,
+    readonly isRolling = false,
   ) {}
 
   /** Whether a session with this id has passed every limit that there is, so that there is nothing to read. */
@@ -24,8 +27,13 @@ export class SessionRules {
     return this.now() >= createdAt(id) + Math.max(lifetime, rememberLifetime);
   }
 
-  isWithinLimits({ idleEndsAt, endsAt }: SessionRecord): boolean {
-    return this.now() < Math.min(idleEndsAt, endsAt);
+  isWithinLimits(record: SessionRecord): boolean {
+    return this.now() < Math.min(record.idleEndsAt, this.endOf(record));
+  }
+
+  /** The absolute limit, or the earlier end that a handler has set. */
+  endOf({ endsAt, payload }: SessionRecord): number {
+    return Math.min(endsAt, this.codec.endOf(payload));
   }
 
   /** Within both limits, and of its user's epoch. */
@@ -45,14 +53,14 @@ export class SessionRules {
 
   /** Whether the touch interval is over. */
   isTouchDue({ record, remember }: Stored): boolean {
-    return this.now() >= record.idleEndsAt - this.idleLimit(remember) + this.limits.touch;
+    return this.isRolling || this.now() >= record.idleEndsAt - this.idleLimit(remember) + this.limits.touch;
   }
 
   /** The content; undefined where it is damaged, which is reported. */
   decode(record: SessionRecord): Content | undefined {
     const content = this.codec.decode(record.payload);
     if (!content) this.emit({ type: 'damaged', id: record.id });
-    return content;
+    return content && { ...content, data: withoutOwnNames(content.data) };
   }
 
   stored(record: SessionRecord, mark?: Mark): Stored | undefined {

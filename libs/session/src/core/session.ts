@@ -1,5 +1,9 @@
 // `req.session`: express-session's surface, so that Passport and what people know work unchanged.
+import { OWN_NAMES } from './own-names.js';
 import type { RequestSession } from './request-session.js';
+import { SessionCookie } from './session-cookie.js';
+import type { SessionData } from './session-data.js';
+import type { SessionInfo } from './session-info.js';
 
 /** Whose session it is. */
 export interface Bearer {
@@ -10,25 +14,14 @@ export interface Bearer {
   readonly remember?: boolean;
 }
 
-/** Milliseconds since 1970. */
-export interface SessionInfo {
-  readonly method: string;
-  readonly createdAt: number;
-  readonly idleExpiresAt: number;
-  readonly expiresAt: number;
-  /**
-   * Set while the store cannot answer, by the outage policy `read-only`: the session is shown as it was at this moment.
-   * Any change throws `SessionOutageError`; an identity that is only remembered is not enough for acts of power.
-   */
-  readonly asOf?: number;
-  /** Set after `destroy` when the store could not take it: the browser is logged out, all servers follow later. */
-  readonly endIsPending?: true;
-}
-
 type Callback = (error?: unknown) => void;
 
-/** Where a session keeps the request that it belongs to: out of sight of loops, JSON and Passport's merge. */
+/** Gives the request that a session belongs to: out of sight of loops, JSON, `util.inspect` and Passport's merge. */
 const OWNER = Symbol('roam.session.owner');
+
+/** Its content as the app declares it. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
+export interface Session extends Partial<SessionData> {}
 
 /**
  * The session as a handler sees it. Its own enumerable properties are its content, each a JSON value; they are
@@ -37,11 +30,18 @@ const OWNER = Symbol('roam.session.owner');
  *
  * The methods take a callback, as express-session's do, or return a promise without one.
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
 export class Session {
   [key: string]: unknown;
 
+  readonly #owner: RequestSession;
+
   constructor(owner: RequestSession) {
-    Object.defineProperty(this, OWNER, { value: owner });
+    this.#owner = owner;
+  }
+
+  get [OWNER](): RequestSession {
+    return this.#owner;
   }
 
   /** The session's public id: not a secret, stable until `regenerate`. */
@@ -49,7 +49,7 @@ export class Session {
     return ownerOf(this).id;
   }
 
-  /** The token cookie's attributes; setting `maxAge` or `expires` asks for "keep me signed in" or takes it back. */
+  /** The token cookie's attributes; setting `maxAge` or `expires` shortens the session. */
   get cookie(): SessionCookie {
     return new SessionCookie(ownerOf(this));
   }
@@ -73,28 +73,28 @@ export class Session {
   regenerate(): Promise<void>;
   regenerate(callback: Callback): this;
   regenerate(callback?: Callback): Promise<void> | this {
-    return this.answer(async () => ownerOf(this).regenerate(), callback);
+    return answer(this, async () => ownerOf(this).regenerate(), callback);
   }
 
   /** Ends this session everywhere, and expires the cookies; `req.session` is then undefined. */
   destroy(): Promise<void>;
   destroy(callback: Callback): this;
   destroy(callback?: Callback): Promise<void> | this {
-    return this.answer(() => ownerOf(this).destroy(), callback);
+    return answer(this, () => ownerOf(this).destroy(), callback);
   }
 
   /** Reads the session again; what this request changed and did not save is dropped. */
   reload(): Promise<void>;
   reload(callback: Callback): this;
   reload(callback?: Callback): Promise<void> | this {
-    return this.answer(() => ownerOf(this).reload(), callback);
+    return answer(this, () => ownerOf(this).reload(), callback);
   }
 
   /** Commits now what would be committed before the first byte of the response. */
   save(): Promise<void>;
   save(callback: Callback): this;
   save(callback?: Callback): Promise<void> | this {
-    return this.answer(() => ownerOf(this).persist(), callback);
+    return answer(this, () => ownerOf(this).persist(), callback);
   }
 
   /**
@@ -114,55 +114,34 @@ export class Session {
     ownerOf(this).touchNow();
     return this;
   }
-
-  private answer(act: () => Promise<void>, callback: Callback | undefined): Promise<void> | this {
-    // An error that is thrown at once is an answer too.
-    const done = (async () => act())();
-    if (!callback) {
-      // A call that nobody waits for must not end the process: the commit waits for it and fails the response.
-      done.catch(() => undefined);
-      return done;
-    }
-    done.then(() => callback(), callback);
-    return this;
-  }
 }
 
-/** express-session's `req.session.cookie`, as far as it has a meaning here: limits are enforced on the server. */
-export class SessionCookie {
-  readonly path = '/';
-  readonly httpOnly = true;
-  readonly sameSite = 'lax';
-
-  constructor(private readonly owner: RequestSession) {}
-
-  get secure(): boolean {
-    return this.owner.secure;
+/** @param act an error that it throws at once is an answer too */
+function answer<T extends Session>(session: T, act: () => Promise<void>, callback?: Callback): Promise<void> | T {
+  const done = (async () => act())();
+  if (!callback) {
+    // A call that nobody waits for must not end the process: the commit waits for it and fails the response.
+    done.catch(() => undefined);
+    return done;
   }
+  done.then(() => callback(), callback);
+  return session;
+}
 
-  /** Milliseconds that the browser keeps the cookie; null: until it is closed. */
-  get maxAge(): number | null {
-    return this.owner.cookieMaxAge;
-  }
-
-  set maxAge(milliseconds: number | null) {
-    this.owner.remember(milliseconds !== null);
-  }
-
-  get originalMaxAge(): number | null {
-    return this.maxAge;
-  }
-
-  get expires(): Date | null {
-    return this.maxAge === null ? null : new Date(this.owner.info.expiresAt);
-  }
-
-  set expires(date: Date | null | false) {
-    this.owner.remember(Boolean(date));
-  }
+// Its own names refuse to be set: a property of this name would hide a method, or be lost.
+for (const name of OWN_NAMES) {
+  const holder = name === '__proto__' ? Object.prototype : Session.prototype;
+  const own = Object.getOwnPropertyDescriptor(holder, name) as { get?: () => unknown; value?: unknown };
+  Object.defineProperty(Session.prototype, name, {
+    configurable: true,
+    get: own.get ?? (() => own.value),
+    set(this: Session) {
+      ownerOf(this).refuseName(name);
+    },
+  });
 }
 
 /** What is behind the session that a handler holds. */
 export function ownerOf(session: Session): RequestSession {
-  return (session as unknown as { [OWNER]: RequestSession })[OWNER];
+  return session[OWNER];
 }

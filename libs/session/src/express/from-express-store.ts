@@ -1,5 +1,6 @@
 // Any express-session store (Redis, Valkey, Memcached, DynamoDB, …) as a place for roam's sessions.
 import { StoreUnavailableError } from '../core/errors.js';
+import { hide } from '../core/hide.js';
 import type { Found, SessionRecord, WriteResult } from '../port/records.js';
 import type { SessionCapabilities, SessionStore } from '../port/store.js';
 import type { ExpressSession, ExpressStore } from './express-session.js';
@@ -61,6 +62,7 @@ class ExpressSessionStore implements SessionStore {
     private readonly store: ExpressStore,
     { method = 'express', prefix = 'roam:', readTimeoutMs = 300, writeTimeoutMs = 800 }: FromExpressStoreOptions,
   ) {
+    hide(this, 'store');
     this.capabilities = {
       method,
       mergesKeys: false,

@@ -15,6 +15,9 @@ export async function answersTo(
       ? error
       : new StoreUnavailableError('The session could not be read or stored.', { cause: error });
   const answers = [defaultAnswer(failure)];
+  // Its answer does not say what the handler did wrong; `failure` is told.
+  if (!manager.options.failure && failureStatus(failure) === 500)
+    manager.report({ type: 'response-error', error: failure });
   try {
     const own = await manager.options.failure?.(failure, request);
     if (own) answers.unshift(own);

@@ -81,7 +81,7 @@ describe('a session that is changed too late', () => {
     ['its cookie', ['cookie.maxAge'], (session) => (session.cookie.maxAge = 1)],
     ['its user', ['bind()'], (session) => session.bind({ userId: 'ann', epoch: 0 })],
     ['its identity', ['regenerate()'], (session) => void session.regenerate()],
-    ['its end', ['destroy()'], (session) => void session.destroy()],
+    ['one of its own names', ['info'], (session) => ((session as { info: unknown }).info = 1)],
     ['a key by update', ['update()'], (session) => void session.update('cart', () => 2)],
   ];
 

@@ -140,7 +140,7 @@ describe('the request life cycle', () => {
       expect.stringMatching(/^sid=[\w-]{71}; Path=\/; HttpOnly; SameSite=Lax$/),
       expect.stringMatching(/^mark=1\.[\w-]{16}; Path=\/; HttpOnly; SameSite=Lax$/),
     ]);
-    expect(plain.get('cache-control')).toBe('no-store');
+    expect(plain.get('cache-control')).toBe('private, no-store');
     const secure = (await fetch(await handle(write, { secure: true }))).headers.getSetCookie();
     expect(secure).toEqual([
       expect.stringMatching(/^__Host-sid=[\w-]{71}; Path=\/; HttpOnly; Secure; SameSite=Lax$/),
@@ -161,13 +161,17 @@ describe('the request life cycle', () => {
     expect(answer.headers.getSetCookie()).toHaveLength(2);
   });
 
-  it('sets a Max-Age with "keep me signed in", as maxAge asks for it', async () => {
+  it('sets a Max-Age with "keep me signed in", and the one that maxAge asks for', async () => {
     const url = await handle((request, response) => {
-      request.session!.a = 1;
-      request.session!.cookie.maxAge = 1;
+      if (request.url === '/') request.session!.bind({ userId: 'ann', epoch: 0, remember: true });
+      if (request.url === '/short') request.session!.cookie.maxAge = 60_000;
       response.send('ok');
     });
-    for (const cookie of (await fetch(url)).headers.getSetCookie()) expect(cookie).toContain('Max-Age=2592000');
+    const first = await fetch(url);
+    for (const line of first.headers.getSetCookie()) expect(line).toContain('Max-Age=2592000');
+    const lines = (await fetch(`${url}/short`, { headers: { cookie: cookiesOf(first) } })).headers.getSetCookie();
+    expect(lines.map((line) => line.split('=')[0])).toEqual(['sid', 'mark']);
+    for (const line of lines) expect(line).toContain('Max-Age=60;');
   });
 
   it('sets no cookie for a visitor, nor for a request that changes nothing', async () => {
@@ -200,6 +204,56 @@ describe('the request life cycle', () => {
     expect(response.headers.has('x-mine')).toBe(false);
     expect(response.headers.getSetCookie()).toEqual([]);
     expect(await response.json()).toEqual({ error: { code: 'session_store_unavailable', message: 'on purpose' } });
+  });
+
+  it('answers 500 to what a session cannot hold, tells only the app what it was, and stores nothing', async () => {
+    const memory = new SharedMemory();
+    const events: SessionEvent[] = [];
+    const handler: Handler = (request, response) => {
+      request.session!.cart = { items: [Buffer.from('x')] };
+      response.send('done');
+    };
+    const onEvent = (event: SessionEvent) => void events.push(event);
+    const answer = await fetch(await handle(handler, { store: new MemorySessionStore(memory), onEvent }));
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([500, []]);
+    expect(await answer.text()).not.toContain('Buffer');
+    const message = expect.stringContaining('session.cart.items[0] is a Buffer');
+    expect(events).toMatchObject([{ type: 'response-error', error: { code: 'session_usage', message } }]);
+    expect(memory.records.size).toBe(0);
+  });
+
+  it.each([
+    ['null', (request: SessionRequest) => ((request as { session: unknown }).session = null)],
+    ['undefined', (request: SessionRequest) => (request.session = undefined)],
+    ['nothing', (request: SessionRequest) => delete request.session],
+  ])('signs out when a handler leaves %s at request.session', async (_, leave) => {
+    const memory = new SharedMemory();
+    const handler: Handler = (request, response) => {
+      request.session!.cart = 1;
+      if (request.url === '/out') leave(request);
+      response.send('done');
+    };
+    const url = await handle(handler, { store: new MemorySessionStore(memory) });
+    const headers = { cookie: cookiesOf(await fetch(url)) };
+    const answer = await fetch(`${url}/out`, { headers });
+    expect([answer.status, cookiesOf(answer)]).toEqual([200, 'sid=; mark=']);
+    expect((await fetch(url, { headers })).headers.getSetCookie()).toHaveLength(2);
+  });
+
+  it('refuses another object in the place of request.session, and says what to do instead', async () => {
+    const errors: Error[] = [];
+    const handler: Handler = (request, response) => {
+      (request as { session: unknown }).session = { user: 'ann' };
+      response.send('done');
+    };
+    const failure = (error: Error) => {
+      errors.push(error);
+      return { status: 500, headers: {}, body: '' };
+    };
+    expect((await fetch(await handle(handler, { failure }))).status).toBe(500);
+    expect(errors).toMatchObject([
+      { code: 'session_usage', message: expect.stringContaining('set keys of req.session') },
+    ]);
   });
 
   it('lets the app answer in its own words, and answers even when these fail', async () => {

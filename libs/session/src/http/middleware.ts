@@ -1,11 +1,13 @@
 // The request life cycle for Express (and anything with Node's request and response).
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { parseCookie } from 'cookie';
 import type { AddedHeader } from '../carriers/carrier.js';
+import { parseCookies } from '../carriers/cookies.js';
 import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
+import { NOT_PUBLIC, VARY_COOKIE } from './caching.js';
 import { answersTo } from './failure.js';
+import type { MergedHeader } from './head.js';
 import { gateResponse, type Gate } from './response-gate.js';
 import type { Session } from '../core/session.js';
 import { watched } from './watched.js';
@@ -30,7 +32,8 @@ export function sessionMiddleware(manager: SessionManager) {
     // As express-session: mounted twice, the first one serves.
     if (request.session) return next();
     const { requestId, isOver } = manager.options;
-    const incoming = { cookies: parseCookie(request.headers.cookie ?? ''), headers: request.headers };
+    const { headers } = request;
+    const incoming = { cookies: parseCookies(headers.cookie), headers, isHttps: isHttps(request) };
     manager.open(incoming, requestId?.(request), isOver && (() => isOver(request))).then(
       (opened) => {
         attach(manager, opened, request, response);
@@ -41,11 +44,26 @@ export function sessionMiddleware(manager: SessionManager) {
   };
 }
 
+/** Express knows what a trusted proxy says. */
+function isHttps(request: SessionRequest & { readonly secure?: boolean }): boolean {
+  return request.secure ?? 'encrypted' in request.socket;
+}
+
 function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
-  request.session = opened.session;
-  opened.onReplace = (replacement) => (request.session = replacement);
-  Object.defineProperty(request, 'sessionID', { configurable: true, get: () => request.session?.id });
-  gateResponse(response, new SessionGate(manager, request, response, opened));
+  const gate = new SessionGate(manager, request, response, opened);
+  Object.defineProperties(request, {
+    session: {
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        gate.wasRead = true;
+        return gate.held;
+      },
+      set: (own: Session | undefined) => (gate.held = own),
+    },
+    sessionID: { configurable: true, get: () => request.session?.id },
+  });
+  gateResponse(response, gate);
 }
 
 /** Answers a request whose session could not be opened, unless somebody else has. */
@@ -64,7 +82,7 @@ abstract class AnsweringGate implements Gate {
 
   abstract before(): Promise<void> | undefined;
 
-  onHead(_isWhole: boolean): readonly AddedHeader[] {
+  onHead(_isWhole: boolean): readonly (AddedHeader | MergedHeader)[] {
     return NO_HEADERS;
   }
 
@@ -94,39 +112,56 @@ class RefusingGate extends AnsweringGate {
 }
 
 class SessionGate extends AnsweringGate {
+  /** Out of sight: whoever logs the response must not log what is behind its session. */
+  readonly #opened: RequestSession;
+  #held: Session | undefined;
+  /** Somebody has read `request.session`: the answer may be made from it. */
+  wasRead = false;
+
   constructor(
     manager: SessionManager,
     request: SessionRequest,
     private readonly response: ServerResponse,
-    private readonly opened: RequestSession,
+    opened: RequestSession,
   ) {
     super(manager, request);
+    this.#opened = opened;
+    this.#held = opened.session;
+    opened.onReplace = (replacement) => (this.#held = replacement);
+  }
+
+  /** What is at `request.session`. */
+  get held(): Session | undefined {
+    // A handler may have deleted the property.
+    return Object.hasOwn(this.request, 'session') ? this.#held : undefined;
+  }
+
+  set held(own: Session | undefined) {
+    this.#held = own;
   }
 
   before(): Promise<void> | undefined {
-    const { opened } = this;
+    const opened = this.#opened;
     // Asked once more after the commit: after a standstill of the process the app may break the connection off.
-    return opened.finish()?.then(() => void opened.isOver());
+    return opened.finish(this.held ?? null)?.then(() => void opened.isOver());
   }
 
-  override onHead(isWhole: boolean): readonly AddedHeader[] {
-    const { opened, response } = this;
+  override onHead(isWhole: boolean): readonly (AddedHeader | MergedHeader)[] {
+    const opened = this.#opened;
+    const { response } = this;
     if (!isWhole && opened.isStored) endWithSession(opened, response);
     const headers = opened.headers();
-    return headers.length > 0 ? [...headers, NO_STORE] : headers;
+    if (this.wasRead) return [...headers, NOT_PUBLIC, VARY_COOKIE];
+    return headers.length > 0 ? [...headers, NOT_PUBLIC] : headers;
   }
 
   override onClosed(): void {
-    const { opened, request } = this;
+    const opened = this.#opened;
     opened.reportLateChanges();
     // For what still uses it: each change is reported.
-    if (request.session && request.session === opened.session)
-      request.session = watched(request.session, (key) => opened.reportLate(key));
+    if (this.held && this.held === opened.session) this.held = watched(this.held, (key) => opened.reportLate(key));
   }
 }
-
-/** A cache that kept such an answer would hand one person's session to another (RFC 9111, section 7.3). */
-const NO_STORE: AddedHeader = { name: 'Cache-Control', value: 'no-store', ifMissing: true };
 
 /** Ends a response that outlives its session: a stream must not go on after a logout. */
 function endWithSession(opened: RequestSession, response: ServerResponse): void {

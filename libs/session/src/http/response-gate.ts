@@ -1,7 +1,8 @@
 // Holds a response's bytes back until its session is committed; a failed commit replaces the whole answer.
-import { OutgoingMessage, ServerResponse, validateHeaderValue, type OutgoingHttpHeaders } from 'node:http';
+import { OutgoingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:http';
 import type { AddedHeader } from '../carriers/carrier.js';
 import type { FailureAnswer } from '../core/options.js';
+import { withHeaders, type MergedHeader } from './head.js';
 
 /** What the gate asks and tells. */
 export interface Gate {
@@ -11,7 +12,7 @@ export interface Gate {
    * Called just before the head leaves, after `before` succeeded: the headers to add. `isWhole` when the handler has ended
    * the response already, so that nothing can follow.
    */
-  onHead(isWhole: boolean): readonly AddedHeader[];
+  onHead(isWhole: boolean): readonly (AddedHeader | MergedHeader)[];
   /** The answers that replace the handler's when `before` failed: the first that Node accepts is sent. Never rejects. */
   onFailure(error: unknown): Promise<readonly FailureAnswer[]>;
   /** An `error` event of the response that nobody listens to; it would end the process. */
@@ -274,14 +275,4 @@ function callBack(chunks: readonly Chunk[], error?: Error): void {
 function streamDestroyed(): Error {
   const error = new Error('The client has left before the response was sent.');
   return Object.assign(error, { code: 'ERR_STREAM_DESTROYED' });
-}
-
-function withHeaders(head: string, added: readonly AddedHeader[]): string {
-  let lines = '';
-  for (const { name, value, ifMissing } of added) {
-    validateHeaderValue(name, value);
-    if (!ifMissing || !head.toLowerCase().includes(`\n${name.toLowerCase()}:`)) lines += `${name}: ${value}\r\n`;
-  }
-  // A head ends with an empty line.
-  return `${head.slice(0, -2)}${lines}\r\n`;
 }

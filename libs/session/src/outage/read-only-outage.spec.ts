@@ -95,6 +95,27 @@ describe('a copy', () => {
     expect(new StandbyCopies(['t'.repeat(32)]).open(sealed)).toBeUndefined();
     expect(copies.open(sealed)!.record.secrets).toEqual({ current: '', since: 0 });
   });
+
+  it('is not shown beyond the end that a handler has set', async () => {
+    let now = Date.now();
+    const store = new MemorySessionStore();
+    const manager = new SessionManager({
+      store,
+      secrets: [SECRET],
+      secure: false,
+      outage: 'read-only',
+      now: () => now,
+    });
+    const visitor = new Visitor();
+    await visitor.visit(manager, (session) => {
+      session.cart = 1;
+      session.cookie.maxAge = 60_000;
+    });
+    store.find = down;
+    expect(await visitor.copy().see(manager)).toEqual({ cart: 1 });
+    now += 60_000;
+    await expect(visitor.see(manager)).rejects.toThrow(StoreUnavailableError);
+  });
 });
 
 describe('a session in the token', () => {

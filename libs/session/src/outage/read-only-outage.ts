@@ -1,5 +1,6 @@
 // The outage policy `read-only`: while the store cannot answer, sessions are shown as they were a moment ago.
 import type { AnySessions, Copy } from '../carriers/carrier.js';
+import { hide } from '../core/hide.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';
 import { PendingEnds } from './pending-ends.js';
@@ -35,6 +36,7 @@ export class ReadOnlyOutage {
   private readonly pending: PendingEnds;
 
   constructor(private readonly options: ReadOnlyOutageOptions) {
+    hide(this, 'options');
     const { store, secrets, now } = options;
     this.copies = new StandbyCopies(secrets);
     this.ends = new KnownEnds(COPY_LIFE_MS + SLACK_MS, now);
@@ -65,11 +67,12 @@ export class ReadOnlyOutage {
     return this.copies.open(held);
   }
 
+  /** @param copy within the limits of its session */
   mayShow({ record, takenAt }: Copy): boolean {
     const now = this.options.now();
-    const { id, userId, epoch, idleEndsAt, endsAt } = record;
+    const { id, userId, epoch } = record;
     // Neither too old nor, beyond what clocks differ, from the future.
-    if (Math.abs(now - takenAt) >= COPY_LIFE_MS || now >= Math.min(idleEndsAt, endsAt)) return false;
+    if (Math.abs(now - takenAt) >= COPY_LIFE_MS) return false;
     return !this.pending.has(id) && !this.ends.mayHaveEnded(id, userId, epoch);
   }
 

@@ -1,10 +1,13 @@
 // The kit is only worth what it catches: each of the broken stores must fail the test that is named.
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../core/errors.js';
 import { SharedMemory } from '../methods/memory/memory-session-store.js';
 import { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
 import { describeSessionStore, type StoreUnderTest } from './index.js';
 import { failuresOf } from './runner.js';
+
+// Each runs the whole kit.
+jest.setTimeout(30_000);
 
 /** A memory that can be made unable to answer. */
 async function open(StoreClass: StoreOnMemory): Promise<StoreUnderTest> {

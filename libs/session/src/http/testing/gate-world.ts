@@ -125,7 +125,7 @@ function gateFor(running: Running, run: HandlerRun): Gate {
     },
     onHead: () => [
       { name: 'Set-Cookie', value: 'gate=1' },
-      { name: 'Cache-Control', value: 'gate', ifMissing: true },
+      { name: 'Cache-Control', merge: (own) => (own === undefined ? 'gate' : undefined) },
     ],
     onFailure: async () => {
       const headers = { 'Content-Length': String(FAILURE.length), 'X-Failed': '1' };

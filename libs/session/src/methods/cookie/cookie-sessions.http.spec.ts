@@ -52,7 +52,7 @@ describe('a sealed session over HTTP', () => {
     expect(made.headers.getSetCookie()).toEqual([
       expect.stringMatching(/^__Host-sid=[\w-]{100,}; Path=\/; HttpOnly; Secure; SameSite=Lax$/),
     ]);
-    expect(made.headers.get('cache-control')).toBe('no-store');
+    expect(made.headers.get('cache-control')).toBe('private, no-store');
     const cookie = cookieOf(made);
     const read = await get('/', cookie);
     expect([await read.json(), read.headers.getSetCookie()]).toEqual([{ a: 1 }, []]);

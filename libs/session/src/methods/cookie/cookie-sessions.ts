@@ -6,6 +6,7 @@ import type { Found, SessionData, SessionRecord, WriteResult } from '../../port/
 import type { SessionCapabilities } from '../../port/store.js';
 import type { Carrier, CarrierContext } from '../../carriers/carrier.js';
 import { SealedCarrier, type SealedSessions, type Unsealed } from '../../carriers/sealed.js';
+import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import type { RevocationList } from './revocation/revocation-list.js';
 import { Sealer } from './sealer.js';
@@ -55,6 +56,7 @@ export class CookieSessions implements SealedSessions, SessionEpochs {
   private readonly now: () => number;
 
   constructor(private readonly options: CookieSessionOptions) {
+    hide(this, 'options');
     this.sealer = new Sealer(options.secrets, 'session', options.audience);
     this.now = options.now ?? Date.now;
   }

@@ -12,11 +12,13 @@ export const TAG_BYTES = 16;
  * cookies of a busy site reach in a year.
  */
 export class Xaes256Gcm {
-  private readonly subkey: Buffer;
+  readonly #key: Buffer;
+  readonly #subkey: Buffer;
 
   /** @param key 32 random bytes. */
-  constructor(private readonly key: Buffer) {
-    this.subkey = doubled(this.encryptBlocks(Buffer.alloc(BLOCK)));
+  constructor(key: Buffer) {
+    this.#key = key;
+    this.#subkey = doubled(this.encryptBlocks(Buffer.alloc(BLOCK)));
   }
 
   /** The ciphertext and its tag. `nonce`: 24 random bytes. */
@@ -50,13 +52,13 @@ export class Xaes256Gcm {
       const block = input.subarray((counter - 1) * BLOCK, counter * BLOCK);
       block.set([0, counter, 'X'.charCodeAt(0), 0]);
       nonce.copy(block, 4, 0, HALF_NONCE);
-      for (let i = 0; i < BLOCK; i++) block[i] ^= this.subkey[i];
+      for (let i = 0; i < BLOCK; i++) block[i] ^= this.#subkey[i];
     }
     return this.encryptBlocks(input);
   }
 
   private encryptBlocks(blocks: Buffer): Buffer {
-    return createCipheriv('aes-256-ecb', this.key, null).setAutoPadding(false).update(blocks);
+    return createCipheriv('aes-256-ecb', this.#key, null).setAutoPadding(false).update(blocks);
   }
 }
 

@@ -17,6 +17,7 @@ import { HybridClock, type Stamp } from '../../replica/hybrid-clock.js';
 import type { SessionIndex } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
+import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import { keyOf, unended, type Documents, type Key, type Kind, type UserDocument } from './documents.js';
 import { inBatches } from './in-batches.js';
@@ -80,6 +81,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
     { dirs, serverName }: FileSessionStoreOptions,
     private readonly maxLifetimeMs: number,
   ) {
+    hide(this, 'documents');
     this.atomic = dirs.length === 1;
     this.clock = new HybridClock(serverName);
     this.capabilities = {

@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { builtFile } from '../../built-file.js';
 import { StoreUnavailableError } from '../../core/errors.js';
+import { hide } from '../../core/hide.js';
 import type { Ask, Failure, Operations, Settings, Tell } from './mount-process.js';
 
 /** `returning`: it answers again, and lacks what was written without it. */
@@ -70,7 +71,9 @@ export class Mount {
   private closed = false;
   private readonly woken = new AbortController();
 
-  constructor(private readonly options: MountOptions) {}
+  constructor(private readonly options: MountOptions) {
+    hide(this, 'options');
+  }
 
   get dir(): string {
     return this.options.dir;

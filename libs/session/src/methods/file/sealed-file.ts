@@ -19,15 +19,15 @@ export function sealKeys(secrets: readonly string[]): string[] {
  * older version of it under a newer name, are as foreign as a forged file.
  */
 export class Seal {
-  private readonly keys: readonly Buffer[];
+  readonly #keys: readonly Buffer[];
 
   constructor(keys: readonly string[]) {
-    this.keys = keys.map((key) => Buffer.from(key, 'hex'));
+    this.#keys = keys.map((key) => Buffer.from(key, 'hex'));
   }
 
   close(name: string, body: string): Buffer {
     const header = `${FORMAT} ${randomBytes(NONCE_BYTES).toString('base64url')} `;
-    return Buffer.from(`${header}${mac(this.keys[0], name, header, body).toString('base64url')}\n${body}`);
+    return Buffer.from(`${header}${mac(this.#keys[0], name, header, body).toString('base64url')}\n${body}`);
   }
 
   /** The body, or undefined when these bytes are not what we wrote under this name. */
@@ -37,7 +37,7 @@ export class Seal {
     const signed = header.slice(0, SIGNED_HEADER);
     const given = Buffer.from(header.slice(SIGNED_HEADER, -1), 'base64url');
     const body = bytes.subarray(HEADER_LENGTH);
-    const known = this.keys.some((key) => {
+    const known = this.#keys.some((key) => {
       const expected = mac(key, name, signed, body);
       return expected.length === given.length && timingSafeEqual(expected, given);
     });
@@ -46,7 +46,7 @@ export class Seal {
 
   /** Whether the bytes are signed by the key that signs now. */
   isCurrent(name: string, bytes: Buffer): boolean {
-    return new Seal([this.keys[0].toString('hex')]).open(name, bytes) !== undefined;
+    return new Seal([this.#keys[0].toString('hex')]).open(name, bytes) !== undefined;
   }
 }
 

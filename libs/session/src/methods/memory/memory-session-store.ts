@@ -1,5 +1,6 @@
 // Sessions in this process: for tests and for one server. The smallest complete store: read it before you write one.
 import { StoreUnavailableError } from '../../core/errors.js';
+import { hide } from '../../core/hide.js';
 import type { SessionIndex } from '../../port/abilities.js';
 import type { Found, SessionRecord, WriteResult } from '../../port/records.js';
 import type { SessionCapabilities, SessionStore } from '../../port/store.js';
@@ -24,7 +25,9 @@ export class MemorySessionStore implements SessionStore, SessionIndex {
   constructor(
     private readonly memory = new SharedMemory(),
     private readonly maxRecords = 1_000_000,
-  ) {}
+  ) {
+    hide(this, 'memory');
+  }
 
   async find(id: string): Promise<Found | undefined> {
     const record = this.live(id);

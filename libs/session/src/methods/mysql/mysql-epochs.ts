@@ -1,5 +1,6 @@
 // Users' epochs in MySQL, each on its home node.
 import type { RowDataPacket } from 'mysql2';
+import { hide } from '../../core/hide.js';
 import type { SessionEpochs } from '../../port/abilities.js';
 import { guard, type DatabaseTransaction, type Parameter, type SessionDatabase } from './session-database.js';
 
@@ -20,7 +21,9 @@ const updating = (userId: string, before: number, epoch: number): Statement => [
 ];
 
 export class MysqlEpochs implements SessionEpochs {
-  constructor(private readonly database: SessionDatabase) {}
+  constructor(private readonly database: SessionDatabase) {
+    hide(this, 'database');
+  }
 
   async epochOf(userId: string): Promise<number> {
     return (await this.stored(userId)) ?? 0;

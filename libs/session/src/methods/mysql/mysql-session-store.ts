@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../../core/errors.js';
 import type { SessionIndex, SessionLift } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, SessionSecrets, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
+import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import { MysqlEpochs } from './mysql-epochs.js';
 import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
@@ -68,6 +69,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
 
   constructor(private readonly database: TransactionalDatabase) {
     this.epochs = new MysqlEpochs(database);
+    hide(this, 'database', 'epochs');
   }
 
   async find(id: string, seen?: Mark): Promise<Found | undefined> {

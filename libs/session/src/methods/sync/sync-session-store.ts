@@ -1,5 +1,6 @@
 // The `sync` method: every server holds all sessions in memory and sends its changes to the others.
 import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
+import { hide } from '../../core/hide.js';
 import { markOf, toRecord } from '../../replica/replica.js';
 import type { SessionIndex } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
@@ -22,7 +23,9 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     readsWhatYouSaw: true,
   };
 
-  private constructor(private readonly server: SyncServer) {}
+  private constructor(private readonly server: SyncServer) {
+    hide(this, 'server');
+  }
 
   /**
    * Starts to listen, and resolves when this server may serve: when it has taken over the sessions of its peers, or no

@@ -29,7 +29,7 @@ export function bothLimits({ it }: Kit): void {
     advance(limits.rememberIdle - 1);
     expect(await visitor.copy().see(b)).toBeDefined();
     const request = await visitor.begin(a);
-    expect(request.cookieMaxAge).toBe(limits.rememberLifetime - limits.rememberIdle + 1);
+    expect(request.maxAge).toBe(limits.rememberLifetime - limits.rememberIdle + 1);
     advance(2 * limits.rememberIdle);
     expect(await visitor.see(a)).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 // The revocation list in MySQL: a log that every server has read to its end, and goes on reading twice a second.
 import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../../../core/errors.js';
+import { hide } from '../../../core/hide.js';
 import { MysqlEpochs } from '../../mysql/mysql-epochs.js';
 import { guard, type SessionDatabase } from '../../mysql/session-database.js';
 import { KnownRevocations } from './known-revocations.js';
@@ -56,6 +57,7 @@ export class MysqlRevocationList implements RevocationList {
   private isClosed = false;
 
   private constructor(private readonly options: MysqlRevocationOptions) {
+    hide(this, 'options');
     this.epochs = new MysqlEpochs(options.database);
     this.followMs = options.followMs ?? 500;
     this.maxAgeMs = options.maxAgeMs ?? 1000;

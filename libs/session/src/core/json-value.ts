@@ -1,0 +1,183 @@
+// What a session may hold: a value is copied as a store returns it, or refused with its path and its type.
+import type { Json } from '../port/records.js';
+import { SessionUsageError } from './errors.js';
+import { isOwnName, ownNameError } from './own-names.js';
+
+/** How deep a value may be nested. The copy recurses, and what reads it later does so too. */
+export const MAX_DEPTH = 100;
+
+/** How many values one key may hold: 64 KiB of JSON have no room for more. It bounds what a shared object multiplies. */
+export const MAX_VALUES = 32 * 1024;
+
+/** The same for its characters. The codec has the exact limit; this one keeps the copy small. */
+const MAX_CHARACTERS = 1024 * 1024;
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['Date', 'store date.toISOString() or date.getTime()'],
+  ['Map', 'store Object.fromEntries(map) or [...map]'],
+  ['Set', 'store [...set]'],
+  ['Buffer', "store buffer.toString('base64')"],
+  ['bigint', 'store it as a string'],
+  ['undefined', 'store null'],
+  ['NaN', 'store null'],
+  ['Infinity', 'store null'],
+  ['-Infinity', 'store null'],
+  ['-0', 'store 0'],
+]);
+
+/**
+ * The same value as a store returns it, sharing no object with it. A property whose value is undefined is left out.
+ * @throws SessionUsageError for what JSON does not return unchanged: the message has its path and its type
+ */
+export function toJson(key: string, value: unknown): Json | undefined {
+  if (isOwnName(key)) throw ownNameError(key);
+  return value === undefined ? undefined : new JsonCopy(key).of(value);
+}
+
+/** Whether a handler's value is still this one; one that cannot be stored is not. */
+export function isStill(key: string, value: unknown, json: Json | undefined): boolean {
+  try {
+    return sameJson(toJson(key, value), json);
+  } catch {
+    return false;
+  }
+}
+
+export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+class JsonCopy {
+  private values = 0;
+  private characters = 0;
+  private depth = 0;
+  /** From the session's key to the value at hand; what is beyond `depth` is left over. */
+  private readonly path: (string | number)[] = [];
+  private readonly holders: object[] = [];
+
+  constructor(private readonly key: string) {}
+
+  of(value: unknown): Json {
+    try {
+      return this.copy(value);
+    } catch (cause) {
+      if (cause instanceof SessionUsageError) throw cause;
+      // A getter or a proxy of the handler.
+      throw new SessionUsageError(`${this.place()} cannot be read: ${String(cause)}`, { cause });
+    }
+  }
+
+  private copy(value: unknown): Json {
+    this.count();
+    if (typeof value === 'string') this.count(value.length);
+    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+    if (typeof value === 'number') {
+      if (Object.is(value, -0)) this.refuseType('-0', '');
+      if (!Number.isFinite(value)) this.refuseType(String(value), '');
+      return value;
+    }
+    if (typeof value !== 'object') return this.refuseType(typeof value, value === undefined ? '' : 'a ');
+    if (this.depth >= MAX_DEPTH) this.refuseDepth();
+    this.holders[this.depth++] = value;
+    const copy = Array.isArray(value) ? this.copyArray(value) : this.copyObject(value);
+    this.depth--;
+    return copy;
+  }
+
+  private copyArray(array: readonly unknown[]): Json {
+    if (!Array.isArray(Object.getPrototypeOf(array))) this.refuseHeld(array);
+    const copy: Json[] = [];
+    for (let index = 0; index < array.length; index++) {
+      this.path[this.depth - 1] = index;
+      copy.push(this.copy(array[index]));
+    }
+    // Its items and its length; undefined items have been refused.
+    if (Reflect.ownKeys(array).length !== array.length + 1) this.refuseExtra(array);
+    return copy;
+  }
+
+  private copyObject(object: object): Json {
+    if (!isPlain(object)) this.refuseHeld(object);
+    if (Object.getOwnPropertySymbols(object).length > 0) this.refuseExtra(object);
+    const copy: Record<string, Json> = {};
+    for (const name of Object.keys(object)) {
+      this.path[this.depth - 1] = name;
+      if (name === '__proto__') this.refuse('would reach an object\'s prototype: rename the key "__proto__".');
+      this.count(name.length);
+      const value = (object as Record<string, unknown>)[name];
+      if (value !== undefined) copy[name] = this.copy(value);
+    }
+    return copy;
+  }
+
+  /** Counts a value, or the characters of a text. */
+  private count(characters?: number): void {
+    if (characters === undefined) this.values++;
+    else this.characters += characters;
+    if (this.values <= MAX_VALUES && this.characters <= MAX_CHARACTERS) return;
+    this.depth = 0;
+    this.refuse(`has more than ${MAX_VALUES} values or ${MAX_CHARACTERS} characters: store less in it.`);
+  }
+
+  private refuseHeld(value: object): never {
+    this.depth--;
+    return this.refuseType(nameOf(value));
+  }
+
+  private refuseExtra(value: object): never {
+    const extra = Reflect.ownKeys(value).find(
+      (key) => typeof key === 'symbol' || (Array.isArray(value) && isName(key)),
+    );
+    this.depth--;
+    return this.refuse(`has the property ${String(extra)}, which JSON leaves out: remove it.`);
+  }
+
+  private refuseDepth(): never {
+    const first = this.holders.findIndex((holder, depth) => this.holders.indexOf(holder) < depth);
+    this.depth = first < 0 ? 0 : first;
+    return this.refuse(
+      first < 0
+        ? `is nested deeper than ${MAX_DEPTH} levels: store less in it.`
+        : 'contains itself: remove the circular reference.',
+    );
+  }
+
+  /** @param name of its type, or of the value itself */
+  private refuseType(name: string, article = 'a '): never {
+    const advice = ADVICE.get(name) ?? 'store what it is made of';
+    return this.refuse(`is ${article}${name}, but a session can hold only JSON values: ${advice}.`);
+  }
+
+  private refuse(what: string): never {
+    throw new SessionUsageError(`${this.place()} ${what}`);
+  }
+
+  private place(): string {
+    const steps = this.path
+      .slice(0, this.depth)
+      .map((step) => (isIdentifier(step) ? `.${step}` : `[${JSON.stringify(step)}]`));
+    return `session.${this.key}${steps.join('')}`;
+  }
+}
+
+/** An object literal's or JSON's, of any realm; or without a prototype, as `querystring.parse` makes them. */
+function isPlain(object: object): boolean {
+  const prototype = Object.getPrototypeOf(object) as object | null;
+  if (prototype === Object.prototype || prototype === null) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+}
+
+/** The name of its class. */
+function nameOf(value: object): string {
+  const { constructor } = value as { constructor?: unknown };
+  const name = typeof constructor === 'function' ? constructor.name : '';
+  return name === '' || name === 'Object' || name === 'Array' ? 'custom object with a prototype of its own' : name;
+}
+
+function isName(key: string | symbol): boolean {
+  return typeof key === 'string' && key !== 'length' && !/^(0|[1-9]\d*)$/.test(key);
+}
+
+function isIdentifier(step: string | number): boolean {
+  return typeof step === 'string' && /^[A-Za-z_$][\w$]*$/.test(step);
+}
