@@ -154,6 +154,14 @@ describe('a repeatable request', () => {
     expect(await ordersOfSession()).toEqual({ orders: 1 });
   });
 
+  it('leaves nothing when it puts into the session what that cannot hold, however often it comes', async () => {
+    const [id, visitor] = [newId(), agent()];
+    during.after = async ({ session }) => void (session!.basket = new Map([['book', 2]]));
+    for (let i = 0; i < 2; i++) expect((await order(visitor, { id })).status).toBe(500);
+    expect([await rows(), await claims()]).toEqual([[], []]);
+    expect((await visitor.get('/api/orders/session')).body).toEqual({ orders: 0 });
+  });
+
   it('leaves nothing when its server loses the connection before the commit, and runs again', async () => {
     during.after = async () => {
       during.after = async () => undefined;

@@ -10,7 +10,7 @@ import { createdAt } from './identity.js';
 export class SessionRules {
   /**
    * @param now milliseconds since 1970
-   * @param isRolling whether each request moves the limits at once
+   * @param isRolling whether a `maxAge` that was set counts from the last request
    */
   constructor(
     readonly limits: SessionLimits,
@@ -53,7 +53,7 @@ export class SessionRules {
 
   /** Whether the touch interval is over. */
   isTouchDue({ record, remember }: Stored): boolean {
-    return this.isRolling || this.now() >= record.idleEndsAt - this.idleLimit(remember) + this.limits.touch;
+    return this.now() >= record.idleEndsAt - this.idleLimit(remember) + this.limits.touch;
   }
 
   /** The content; undefined where it is damaged, which is reported. */
