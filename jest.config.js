@@ -3,6 +3,8 @@ const shared = {
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@roam/source', 'node', 'node-addons'] },
   extensionsToTreatAsEsm: ['.ts'],
+  // The cache holds a whole former release, whose packages have the same names.
+  modulePathIgnorePatterns: ['<rootDir>/.roam/'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
     '^.+\\.ts$': [

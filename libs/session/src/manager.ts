@@ -37,7 +37,9 @@ export class SessionManager {
   constructor(readonly options: SessionOptions) {
     const { secrets, upcasters, name, secure, cookie, now = Date.now } = options;
     const limits = checkedLimits({ ...defaultLimits, ...options.limits });
-    this.cookies = new SiteCookies({ name, secure, ...cookie });
+    if (secure !== undefined && cookie?.secure !== undefined && secure !== cookie.secure)
+      throw new TypeError('The options secure and cookie.secure differ: set one of them.');
+    this.cookies = new SiteCookies({ name, ...cookie, secure: cookie?.secure ?? secure });
     const emit = (event: SessionEvent) => this.report(event);
     const rules = new SessionRules(limits, new Codec(upcasters), this.cookies, now, emit, options.rolling);
     this.context = { rules, tokens: new Tokens(secrets), background: (work) => this.track(work) };

@@ -132,6 +132,9 @@ function check(name: string, options: Omit<CookieOptions, 'secure'>, secure: Coo
     options.sameSite === 'none' && 'sameSite: "none"',
     options.partitioned && 'partitioned: true',
   ].find(Boolean);
+  const { path = '/', domain } = options;
+  if (!path.startsWith('/')) throw new TypeError(`The cookies' path ${JSON.stringify(path)} must begin with "/".`);
+  if (domain === '') throw new TypeError("The cookies' domain is empty: leave it out for the host alone.");
   if (needsHttps && secure !== true)
     throw new TypeError(
       `Browsers refuse cookies with ${needsHttps} that are not Secure: set secure: true, or leave it out.`,

@@ -15,6 +15,9 @@ import {
 import type { CookieSet } from './cookies.js';
 import { equal } from './token.js';
 
+/** Of how many sessions one request may bring tokens: each may be a read. */
+const MOST_SESSIONS = 3;
+
 /**
  * The token cookie is set only when a session is created, at login, at renewal, at the end, and when its `maxAge` is to
  * be told, so that a late response never puts an old token back. The mark tells any server whether the copy that it reads is new enough.
@@ -28,12 +31,17 @@ export class KeptCarrier implements Carrier {
   ) {}
 
   async open(incoming: Incoming): Promise<KeptCarried> {
-    const token = this.tokenOf(incoming);
-    return token ? this.openToken(incoming, token, this.markOf(incoming, token)) : this.carried(incoming);
+    let first: KeptCarried | undefined;
+    for (const tokens of this.tokensOf(incoming)) {
+      const carried = await this.openToken(incoming, tokens, this.markOf(incoming, tokens[0]));
+      if (carried.found) return carried;
+      first ??= carried;
+    }
+    return first ?? this.carried(incoming);
   }
 
   recall(incoming: Incoming): Recalled | undefined {
-    const token = this.tokenOf(incoming);
+    const [token] = this.tokensOf(incoming)[0] ?? [];
     return token && { id: token.id, seen: this.markOf(incoming, token) };
   }
 
@@ -41,18 +49,24 @@ export class KeptCarrier implements Carrier {
     return this.cookiesOf(incoming).expired();
   }
 
-  /** @param isForeign whether the browser holds another token than this one, so that the response must carry it */
+  /**
+   * @param tokens of one session
+   * @param isForeign whether the browser holds another token than this one, so that the response must carry it
+   */
   async openToken(
     incoming: Incoming,
-    token: Identity,
+    tokens: readonly Identity[],
     seen: Mark | undefined,
     isForeign = false,
   ): Promise<KeptCarried> {
-    const found = await this.sessions.find(token.id, seen);
-    if (!found) return this.carried(incoming, undefined, token.id);
-    const hash = hashSecret(token.secret);
-    const mayUse = this.context.rules.isLive(found) && this.isOurs(found.record, hash);
-    return this.carried(incoming, mayUse ? { token, hash, seen, found, isForeign } : undefined);
+    const [{ id }] = tokens as [Identity];
+    const found = await this.sessions.find(id, seen);
+    if (!found) return this.carried(incoming, undefined, id);
+    if (!this.context.rules.isLive(found)) return this.carried(incoming);
+    const browsers = tokens.map((token) => ({ token, hash: hashSecret(token.secret), seen, found, isForeign }));
+    const browser = browsers.find(({ hash }) => this.opens(found.record, hash));
+    if (!browser) this.noteTheft(found.record);
+    return this.carried(incoming, browser);
   }
 
   private carried(incoming: Incoming, browser?: Browser, lostId?: string): KeptCarried {
@@ -63,23 +77,33 @@ export class KeptCarrier implements Carrier {
     return this.context.rules.cookies.of(incoming);
   }
 
-  /** Only we issue tokens for this id: one that opens nothing was ours and has been replaced, so somebody kept a copy. */
-  private isOurs({ id, userId, secrets }: SessionRecord, hash: string): boolean {
+  private opens({ secrets }: SessionRecord, hash: string): boolean {
     const { current, next, previous, previousUntil = 0 } = secrets;
     const inGrace = previous !== undefined && equal(hash, previous) && this.context.rules.now() <= previousUntil;
-    if (equal(hash, current) || (next && equal(hash, next)) || inGrace) return true;
-    this.context.rules.emit({ type: 'theft', id, userId });
-    this.context.background(this.sessions.destroy(id).then(() => undefined));
-    return false;
+    return equal(hash, current) || (next !== undefined && equal(hash, next)) || inGrace;
   }
 
-  /** Of several values the first that we issued, wherever it stands: others may come from another host or path. */
-  private tokenOf(incoming: Incoming): Identity | undefined {
+  /** Only we issue tokens for this id: one that opens nothing was ours and has been replaced, so somebody kept a copy. */
+  private noteTheft({ id, userId }: SessionRecord): void {
+    this.context.rules.emit({ type: 'theft', id, userId });
+    this.context.background(this.sessions.destroy(id).then(() => undefined));
+  }
+
+  /**
+   * The tokens that we issued, by session, wherever they stand: others may come from another host or path, and an old one of
+   * ours may be a twin that no response has deleted.
+   */
+  private tokensOf(incoming: Incoming): [Identity, ...Identity[]][] {
     const { tokens, rules } = this.context;
-    const opened = this.cookiesOf(incoming)
-      .sent(incoming, 'token')
-      .map((sealed) => tokens.open(sealed));
-    return opened.find((token) => token && !rules.isForgotten(token.id));
+    const byId = new Map<string, [Identity, ...Identity[]]>();
+    for (const sealed of this.cookiesOf(incoming).sent(incoming, 'token')) {
+      const token = tokens.open(sealed);
+      if (!token || rules.isForgotten(token.id)) continue;
+      const known = byId.get(token.id);
+      if (known) known.push(token);
+      else if (byId.size < MOST_SESSIONS) byId.set(token.id, [token]);
+    }
+    return [...byId.values()];
   }
 
   private markOf(incoming: Incoming, { id }: Identity): Mark | undefined {
@@ -176,13 +200,16 @@ class KeptCarried extends Carried {
     const browser = this.browserOf(record);
     if (!browser) return secret;
     const { current, next } = record.secrets;
+    const successors = (hash: string) =>
+      this.context.tokens.successors(browser.token).find((candidate) => hashSecret(candidate) === hash);
+    const isCurrent = equal(browser.hash, current);
     // Also once more while the browser has not come back with it.
-    if (next !== undefined && equal(browser.hash, current)) {
-      const successors = this.context.tokens.successors(browser.token);
-      const successor = successors.find((candidate) => hashSecret(candidate) === next);
-      if (successor) return successor;
-    }
-    return browser.isForeign || isReset ? browser.token.secret : undefined;
+    const successor = next !== undefined && isCurrent ? successors(next) : undefined;
+    if (successor) return successor;
+    if (browser.isForeign) return browser.token.secret;
+    if (!isReset) return undefined;
+    // A parallel request has got the successor already: the token of this one is about to open nothing.
+    return isCurrent || equal(browser.hash, next ?? '') ? browser.token.secret : successors(current);
   }
 
   /** Undefined where this request has begun another session than the browser's. */

@@ -40,6 +40,9 @@ export interface Unsealed {
   readonly outdated: boolean;
 }
 
+/** Of how many sessions one request may bring tokens. */
+const MOST_SESSIONS = 3;
+
 /** Tells sealed sessions from a store, where two methods are joined. */
 export function isSealed(sessions: AnySessions): sessions is SealedSessions {
   return 'unseal' in sessions;
@@ -58,7 +61,7 @@ export class SealedCarrier implements Carrier {
   }
 
   recall(incoming: Incoming): Recalled | undefined {
-    const record = this.unsealFirst(this.sent(incoming))?.record;
+    const record = this.unseal(this.sent(incoming))[0]?.record;
     if (!record || this.sessions.mayHaveEnded(record)) return undefined;
     const mark = String(record.version);
     const content = this.context.rules.decode(record);
@@ -73,7 +76,7 @@ export class SealedCarrier implements Carrier {
   }
 
   /**
-   * @param tokens the first counts that we have sealed
+   * @param tokens the first counts that we have sealed and whose session lives
    * @param isForeign whether the browser holds another token than this one, so that the response must carry it
    */
   async openToken(
@@ -84,26 +87,24 @@ export class SealedCarrier implements Carrier {
   ): Promise<Carried> {
     const { sessions, context } = this;
     const cookies = context.rules.cookies.of(incoming);
-    const unsealed = this.unsealFirst(tokens);
     const carried = (found?: Found, mustTouch = false) =>
       new SealedCarried(sessions, context, cookies, repeats, found, mustTouch);
-    if (!unsealed) return carried();
-    const { record, outdated } = unsealed;
-    const found = (await sessions.admit(record)) ?? (await this.leftByEarlierTry(record, repeats));
-    return found && context.rules.isLive(found) ? carried(found, outdated || isForeign) : carried();
+    for (const { record, outdated } of this.unseal(tokens)) {
+      const found = (await sessions.admit(record)) ?? (await this.leftByEarlierTry(record, repeats));
+      if (found && context.rules.isLive(found)) return carried(found, outdated || isForeign);
+    }
+    return carried();
   }
 
   private sent(incoming: Incoming): readonly string[] {
     return this.context.rules.cookies.of(incoming).sent(incoming, 'token');
   }
 
-  /** Of several values the first that we sealed and that is within its limits, wherever it stands. */
-  private unsealFirst(tokens: readonly string[]): Unsealed | undefined {
-    for (const token of tokens) {
-      const unsealed = this.sessions.unseal(token);
-      if (unsealed && this.context.rules.isWithinLimits(unsealed.record)) return unsealed;
-    }
-    return undefined;
+  /** Those that we sealed and that are within their limits, wherever they stand. */
+  private unseal(tokens: readonly string[]): Unsealed[] {
+    const { rules } = this.context;
+    const unsealed = tokens.map((token) => this.sessions.unseal(token)).filter((each) => each !== undefined);
+    return unsealed.filter(({ record }) => rules.isWithinLimits(record)).slice(0, MOST_SESSIONS);
   }
 
   /** The session that an earlier try of this request has left for a new one: this try begins where that one did. */

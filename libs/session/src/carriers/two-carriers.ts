@@ -62,7 +62,7 @@ export class KeptBesideSealed extends TwoCarriers<KeptCarrier> {
     if (!record) return undefined;
     const opened = { id: record.id, secret: tokens.secretOf(record.id) };
     if (!(await this.store.lend(record, hashSecret(opened.secret)))) return undefined;
-    return this.own.openToken(incoming, opened, undefined, true);
+    return this.own.openToken(incoming, [opened], undefined, true);
   }
 }
 

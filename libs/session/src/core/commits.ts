@@ -7,7 +7,7 @@ import type { Carried } from '../carriers/carrier.js';
 import type { SessionRules } from './rules.js';
 import { RequestOverError, SessionConflictError, SessionEndedError, SessionUsageError } from './errors.js';
 import { hashSecret, type Identity } from './identity.js';
-import { Lifetime } from './lifetime.js';
+import { Lifetime, type Expiry } from './lifetime.js';
 import { applyChanges, changesBetween, joinWrites, type Changes } from './merge.js';
 import type { RepeatSafety } from './repeat-safety.js';
 import type { Shown } from './shown.js';
@@ -26,6 +26,7 @@ export class Commits {
   readonly lifetime: Lifetime;
   /** Asks for a touch though the touch interval is not over. */
   wantsTouch = false;
+  private sentBearer: Commits['bearer'];
   #fresh: Identity | undefined;
 
   /**
@@ -68,7 +69,7 @@ export class Commits {
     const start = rules.now();
     const { remember } = this.lifetime;
     const limits = rules.lifeFrom(start, remember);
-    const expiry = this.lifetime.expiry(undefined, limits.endsAt);
+    const expiry = this.lifetime.expiryToStore(undefined, limits.endsAt);
     const content = { data, remember, schema: rules.codec.schema, expiry };
     const record: SessionRecord = {
       id,
@@ -80,14 +81,14 @@ export class Commits {
       epoch: this.bearer?.epoch ?? 0,
       writes: [this.repeats.nextWriteId()],
     };
+    this.sentBearer = this.bearer;
     this.assertMayWrite();
     const result = await this.carried.sessions.create(record, instead?.record);
     if (result.status !== 'done') throw ended();
     const stored = this.written(rules.asStored(record, content), result);
     if (result.record) await this.goOnWith(stored, record, data, instead);
     else this.take(stored);
-    this.bearer = undefined;
-    this.lifetime.settle();
+    this.settle(undefined);
     return result.ended === true;
   }
 
@@ -232,7 +233,8 @@ export class Commits {
   private successor(base: Stored, changes: Changes, writeId: string): Stored {
     const { rules } = this;
     const { record, remember, schema, data } = base;
-    const content = { data: applyChanges(data, changes), remember, schema, expiry: this.lifetime.expiry(base) };
+    const content = { data: applyChanges(data, changes), remember, schema, expiry: this.lifetime.expiryToStore(base) };
+    this.sentBearer = this.bearer;
     const next = {
       ...record,
       ...this.bearer,
@@ -254,10 +256,16 @@ export class Commits {
   }
 
   private adopt(stored: Stored, seen: SessionData): void {
+    const before = this.stored?.expiry;
     this.take(stored);
-    this.bearer = undefined;
-    this.lifetime.settle();
+    this.settle(before);
     this.shown.follow(stored.data, seen);
+  }
+
+  /** What was asked for while the write ran is still to be stored. */
+  private settle(before: Expiry | undefined): void {
+    if (this.bearer === this.sentBearer) this.bearer = undefined;
+    this.lifetime.settle(this.stored!.expiry, before);
   }
 
   /** @throws SessionUsageError when the browser cannot hold it */

@@ -12,12 +12,21 @@ export interface Expiry {
   readonly maxAge: number | null;
 }
 
+interface Asked {
+  readonly maxAge: number | null;
+  /** When it was asked for. */
+  readonly at: number;
+}
+
 export class Lifetime {
   /** "Keep me signed in": which pair of limits a session that is not stored yet will have. */
   remember = false;
   /** What this request asks for and has not stored yet. */
-  private asked: { readonly maxAge: number | null; readonly at: number } | undefined;
-  private isAskedFor = false;
+  private asked: Asked | undefined;
+  /** What of that is being stored. */
+  private sent: Asked | undefined;
+  /** Whether the browser, which holds the session already, must be told its `maxAge`. */
+  isReset = false;
 
   constructor(private readonly rules: SessionRules) {}
 
@@ -29,17 +38,18 @@ export class Lifetime {
           'to sign out call session.destroy().',
       );
     this.asked = { maxAge: maxAge && Math.trunc(maxAge), at: this.rules.now() };
-    this.isAskedFor = true;
   }
 
-  /** What was asked for is stored. */
-  settle(): void {
-    this.asked = undefined;
+  /** As it is written now; see `expiry`. Follow it with `settle` when that has succeeded. */
+  expiryToStore(stored: Stored | undefined, latest?: number): Expiry | undefined {
+    this.sent = this.asked;
+    return this.expiry(stored, latest);
   }
 
-  /** Whether the browser, which holds the session already, must be told its `maxAge`. */
-  get isReset(): boolean {
-    return this.isAskedFor || this.rules.isRolling;
+  /** What was asked for when the write began is stored, as `expiry`. */
+  settle(expiry: Expiry | undefined, before: Expiry | undefined): void {
+    if (this.asked === this.sent) this.asked = undefined;
+    if (!isDeepStrictEqual(expiry, before)) this.isReset = true;
   }
 
   /** The limits of the session, which began at `start`. */
@@ -83,8 +93,8 @@ export class Lifetime {
     if (asked) {
       const endsWithBrowser = before ? before.maxAge === null : !this.isRemembered(stored);
       if (asked.maxAge === null && endsWithBrowser) return before;
-      const endsAt = asked.at + (asked.maxAge ?? rules.limits.lifetime);
-      return { endsAt: Math.min(endsAt, before?.endsAt ?? latest), maxAge: asked.maxAge };
+      const endsAt = Math.min(asked.at + (asked.maxAge ?? rules.limits.lifetime), before?.endsAt ?? latest);
+      return { endsAt, maxAge: asked.maxAge && Math.min(asked.maxAge, before?.maxAge ?? Infinity) };
     }
     if (!rules.isRolling || typeof before?.maxAge !== 'number') return before;
     return { ...before, endsAt: Math.max(before.endsAt, Math.min(latest, rules.now() + before.maxAge)) };

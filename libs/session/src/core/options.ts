@@ -89,8 +89,8 @@ export interface SessionOptions {
   /** Of all cookies. */
   readonly cookie?: CookieOptions;
   /**
-   * Whether each request moves the limits at once, and each answer carries the cookie with the `maxAge` that was set. Each
-   * request is then a write. Default: false.
+   * Whether a `cookie.maxAge` that was set counts from the last request, to within a tenth of it or the touch interval: the
+   * session is then written, and the cookie sent again. Default: false.
    */
   readonly rolling?: boolean;
   readonly limits?: Partial<SessionLimits>;

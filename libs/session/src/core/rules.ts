@@ -13,7 +13,7 @@ type Limited = Pick<SessionRecord, 'idleEndsAt' | 'endsAt' | 'payload'>;
 export class SessionRules {
   /**
    * @param now milliseconds since 1970
-   * @param isRolling whether each request moves the limits at once
+   * @param isRolling whether a `maxAge` that was set counts from the last request
    */
   constructor(
     readonly limits: SessionLimits,
@@ -56,7 +56,7 @@ export class SessionRules {
 
   /** Whether the touch interval is over. */
   isTouchDue({ record, remember }: Stored): boolean {
-    return this.isRolling || this.now() >= record.idleEndsAt - this.idleLimit(remember) + this.limits.touch;
+    return this.now() >= record.idleEndsAt - this.idleLimit(remember) + this.limits.touch;
   }
 
   /** The content; undefined where it is damaged, which is reported. */

@@ -21,6 +21,12 @@ export const NOT_PUBLIC: MergedHeader = {
   },
 };
 
+/** What only content delivery networks heed, and before `Cache-Control` (RFC 9213): such an answer is not for them. */
+export const NOT_FOR_NETWORKS: MergedHeader = {
+  name: '(?:[a-z0-9-]+-)?(?:CDN-Cache-Control|Surrogate-Control)',
+  merge: (own) => (own === undefined ? undefined : null),
+};
+
 /** A cache must not give the answer for one cookie to a request with another (RFC 9110, section 12.5.5). */
 export const VARY_COOKIE: MergedHeader = {
   name: 'Vary',

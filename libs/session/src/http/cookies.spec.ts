@@ -124,7 +124,10 @@ describe('the attributes', () => {
     [{ secure: true, name: '__Host-sid' }, 'a prefix such as __Host- is added'],
     [{ secure: true, name: 'a b' }, 'cannot be used'],
     [{ secure: true, cookie: { domain: 'a b' } }, 'domain is invalid'],
-    [{ secure: true, cookie: { path: 'a;b' } }, 'path is invalid'],
+    [{ secure: true, cookie: { path: '/a;b' } }, 'path is invalid'],
+    [{ secure: true, cookie: { path: 'app' } }, 'must begin with "/"'],
+    [{ secure: true, cookie: { domain: '' } }, 'domain is empty'],
+    [{ secure: true, cookie: { secure: false } }, 'differ'],
   ] as [Partial<SessionOptions>, string][])(
     'are refused at start where browsers would refuse them: %j',
     (options, says) => {
@@ -134,20 +137,21 @@ describe('the attributes', () => {
   );
 });
 
-describe('several cookies of one name', () => {
-  const kinds: Record<string, () => Partial<SessionOptions>> = {
-    'a store': () => ({ store: new MemorySessionStore() }),
-    'the cookie method': () => ({
-      store: new CookieSessions({
-        secrets: SECRETS,
-        audience: 'https://example.test',
-        revocations: new MemoryRevocationList(),
-        lifetimeMs: 30 * 24 * HOUR,
-      }),
+/** How sessions travel. */
+const kinds: Record<string, () => Partial<SessionOptions>> = {
+  'a store': () => ({ store: new MemorySessionStore() }),
+  'the cookie method': () => ({
+    store: new CookieSessions({
+      secrets: SECRETS,
+      audience: 'https://example.test',
+      revocations: new MemoryRevocationList(),
+      lifetimeMs: 30 * 24 * HOUR,
     }),
-    'copies for an outage': () => ({ outage: 'read-only' }),
-  };
+  }),
+  'copies for an outage': () => ({ outage: 'read-only' }),
+};
 
+describe('several cookies of one name', () => {
   it.each(Object.entries(kinds))('let the authentic one count, whatever the order (%s)', async (_, options) => {
     const url = await serve({ secure: false, ...options() }, (request) =>
       request.url === '/look' ? request.session!.count : countUp(request),
@@ -183,14 +187,69 @@ describe('several cookies of one name', () => {
   });
 });
 
-describe('rolling', () => {
-  it('sends the cookie with every answer, and counts maxAge from it', async () => {
+describe('several tokens of this site', () => {
+  it('let the session count that lives, though the cookie of one that has ended comes first', async () => {
+    for (const options of Object.values(kinds)) {
+      const url = await serve({ secure: false, ...options() }, (request) => {
+        if (request.url === '/out') void request.session!.destroy();
+        else return countUp(request);
+      });
+      const ended = (await visit(url)).cookie;
+      await visit(`${url}/out`, { cookie: ended });
+      const { cookie } = await visit(url);
+      expect((await visit(url, { cookie: `${ended}; ${cookie}` })).body).toBe('2');
+      server!.closeAllConnections();
+    }
+  });
+
+  it('are no theft, where an old one of the same session stands beside the one of now', async () => {
     let now = Date.now();
-    const url = await serve({ secure: false, rolling: true, now: () => now }, ({ session, url: path }) => {
-      session!.cart ??= 1;
-      if (path === '/short') session!.cookie.maxAge = 10 * 60_000;
-      return Math.round((session!.info.expiresAt - now) / 60_000);
+    const events: string[] = [];
+    const onEvent = ({ type }: { type: string }) => void events.push(type);
+    const url = await serve({ secure: false, now: () => now, onEvent });
+    const old = (await visit(url)).cookie;
+    now += 20 * 60_000;
+    const { lines } = await visit(url, { cookie: old });
+    const renewed = lines.map((line) => line.split(';')[0]).join('; ');
+    expect(renewed).toContain('sid=');
+    await visit(url, { cookie: renewed });
+    now += 60_000;
+    expect((await visit(url, { cookie: `${old}; ${renewed}` })).body).toBe('4');
+    expect(events).toEqual([]);
+  });
+
+  it('are not given back by a request with the token of before a renewal that sets maxAge', async () => {
+    let now = Date.now();
+    const events: string[] = [];
+    const onEvent = ({ type }: { type: string }) => void events.push(type);
+    const url = await serve({ secure: false, now: () => now, onEvent }, (request) => {
+      if (request.url === '/short') request.session!.cookie.maxAge = 60 * 60_000;
+      return countUp(request);
     });
+    const old = (await visit(url)).cookie;
+    now += 20 * 60_000;
+    const { lines } = await visit(url, { cookie: old });
+    const token = lines.map((line) => line.split(';')[0]).find((pair) => pair.startsWith('sid='))!;
+    await visit(url, { cookie: token });
+    const late = await visit(`${url}/short`, { cookie: old });
+    expect(late.lines.find((line) => line.startsWith('sid='))).toMatch(new RegExp(`^${token};.*Max-Age=3600`));
+    now += 31_000;
+    expect((await visit(url, { cookie: late.cookie })).body).toBe('5');
+    expect(events).not.toContain('theft');
+  });
+});
+
+describe('rolling', () => {
+  it('sends the cookie when its end has moved, and counts maxAge from the last request', async () => {
+    let now = Date.now();
+    const url = await serve(
+      { secure: false, rolling: true, limits: { renew: HOUR }, now: () => now },
+      ({ session, url: path }) => {
+        session!.cart ??= 1;
+        if (path === '/short') session!.cookie.maxAge = 10 * 60_000;
+        return Math.round((session!.info.expiresAt - now) / 60_000);
+      },
+    );
     const { cookie, body } = await visit(`${url}/short`);
     expect(body).toBe('10');
     for (let i = 0; i < 4; i++) {
@@ -199,6 +258,8 @@ describe('rolling', () => {
       expect(body).toBe('10');
       expect(lines.map((line) => parseSetCookie(line).maxAge)).toEqual([600, 600]);
     }
+    // Nothing has moved, so an answer that comes late puts back no old cookie.
+    expect((await visit(url, { cookie })).lines.filter((line) => line.startsWith('sid='))).toEqual([]);
     now += 10 * 60_000;
     expect((await visit(url, { cookie })).body).toBe(String(8 * 60));
   });

@@ -5,7 +5,7 @@ import { parseCookies } from '../carriers/cookies.js';
 import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
-import { NOT_PUBLIC, VARY_COOKIE } from './caching.js';
+import { NOT_FOR_NETWORKS, NOT_PUBLIC, VARY_COOKIE } from './caching.js';
 import { answersTo } from './failure.js';
 import type { MergedHeader } from './head.js';
 import { gateResponse, type Gate } from './response-gate.js';
@@ -151,8 +151,8 @@ class SessionGate extends AnsweringGate {
     const { response } = this;
     if (!isWhole && opened.isStored) endWithSession(this.manager, opened, response);
     const headers = opened.headers();
-    if (this.wasRead) return [...headers, NOT_PUBLIC, VARY_COOKIE];
-    return headers.length > 0 ? [...headers, NOT_PUBLIC] : headers;
+    if (this.wasRead) return [...headers, NOT_PUBLIC, NOT_FOR_NETWORKS, VARY_COOKIE];
+    return headers.length > 0 ? [...headers, NOT_PUBLIC, NOT_FOR_NETWORKS] : headers;
   }
 
   override onClosed(): void {

@@ -35,6 +35,23 @@ describe('a replica', () => {
     expect(toRecord(createReplica(record, clock.tick()))).toEqual(record);
   });
 
+  it('keeps the end that another request has brought forward, whatever is written from an older read', () => {
+    const clock = new HybridClock('web1');
+    const base = createReplica(record, clock.tick());
+    const ending = (e: number, m: number) => `{"v":1,"r":0,"e":${e},"m":${m},"d":{"a":1,"b":2}}`;
+    const shortened = updateReplica(base, next(record, { payload: ending(60, 6) }), record, clock.tick());
+    for (const late of [ending(600, 60), '{"v":2,"r":0,"d":{"a":1,"b":2}}']) {
+      const copy = updateReplica(shortened, next(record, { payload: late }), record, clock.tick());
+      expect(toRecord(copy).payload).toMatch(/^\{"v":[12],"r":0,"e":60,"m":6,"d":/);
+    }
+    // From the newest read, as with `rolling`, it moves.
+    const read = toRecord(shortened);
+    const moved = updateReplica(shortened, next(read, { payload: ending(90, 6) }), read, clock.tick());
+    expect(toRecord(moved).payload).toBe(ending(90, 6));
+    const earlier = updateReplica(shortened, next(record, { payload: ending(30, 3) }), record, clock.tick());
+    expect(toRecord(earlier).payload).toBe(ending(30, 3));
+  });
+
   it.each(['', '{"v":1,"r":0', '[]', 'null', '"text"', '{"v":1,"r":0,"d":{"__proto__":{"admin":true}}}'])(
     'keeps a payload that it cannot take apart as it is: %s',
     (damaged) => {

@@ -70,7 +70,7 @@ export function updateReplica(copy: Replica, record: SessionRecord, base: Sessio
     writes: joinWrites(copy.writes, record.writes),
     secrets: changed(copy.secrets, { ...base.secrets }, { ...record.secrets }),
     owner: changed(copy.owner, owner(base), owner(record)),
-    head: changed(copy.head, oldHead, newHead),
+    head: changed(copy.head, oldHead, withEarlierEnd(newHead, oldHead, copy.head.value)),
     data,
   };
 }
@@ -195,6 +195,21 @@ export function covers({ seen, ended }: Replica, mark: Mark): boolean {
     if (!((seen[originOf(stamp)] ?? '') >= momentOf(stamp))) return false;
   }
   return true;
+}
+
+/**
+ * An end that another request has brought forward since `base` was read stays: see `Codec`, which reads it where it stands.
+ */
+function withEarlierEnd(next: Json, base: Json, now: Json | undefined): Json {
+  if (!isObject(next) || !isObject(now) || JSON.stringify(base) === JSON.stringify(now)) return next;
+  const { e, m = null } = now;
+  if (typeof e !== 'number' || (typeof next.e === 'number' && next.e <= e)) return next;
+  const { v, r, ...others } = next;
+  return { v, r, ...others, e, m };
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The content by key, and what is beside it. A payload of another shape is kept whole: a store does not judge it. */

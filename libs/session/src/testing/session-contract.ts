@@ -17,7 +17,7 @@ import { readWhatYouSaw } from './contract/read-what-you-saw.js';
 import { repeatedSignIn } from './contract/repeated-sign-in.js';
 import { rollingDeploys } from './contract/rolling-deploys.js';
 import { sealedInTheToken } from './contract/sealed-in-the-token.js';
-import { shortened, shortenedInTime } from './contract/shortened.js';
+import { shortened, shortenedAtOnce, shortenedBesideOthers } from './contract/shortened.js';
 import { signOutInAnOutage } from './contract/sign-out-in-an-outage.js';
 import { storedExactly } from './contract/stored-exactly.js';
 import { theftShows } from './contract/theft-shows.js';
@@ -46,7 +46,7 @@ export function describeSessionContract(
     group('a login that a proxy repeats on another server', repeatedSignIn);
     group('no revival', noRevival);
     group('read what you saw', readWhatYouSaw);
-    group("both limits, by the server's clock", bothLimits, shortened, shortenedInTime, touches);
+    group("both limits, by the server's clock", bothLimits, shortened, shortenedBesideOthers, shortenedAtOnce, touches);
     group('tokens', newTokenAtSignIn, theftShows, onlyWhatWeIssued, nothingSecretAtRest);
     group('content', jsonOnly, storedExactly, rollingDeploys);
     group("a user's sessions", listOfSessions, endOfAllSessions);

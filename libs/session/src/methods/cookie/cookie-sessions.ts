@@ -25,7 +25,10 @@ export interface CookieSessionOptions {
 
 /** What RFC 6265 (section 6.1) makes browsers keep: bytes of name, value and attributes together. */
 const COOKIE_BYTES = 4096;
-/** As the middleware sets it, at its longest: so that a session which fits on http fits on https. */
+/**
+ * As the middleware sets it with the site's usual options: so that a session which fits on http fits on https. Browsers
+ * count the attributes apart (RFC 6265bis, section 5.4), so a long name or domain costs nothing.
+ */
 const AROUND = '__Host-sid=; Max-Age=9999999999; Path=/; HttpOnly; Secure; SameSite=Lax';
 const VALUE_BYTES = COOKIE_BYTES - AROUND.length;
 

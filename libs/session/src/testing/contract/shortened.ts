@@ -56,7 +56,7 @@ export function shortened({ it }: Kit): void {
   });
 }
 
-export function shortenedInTime({ it }: Kit): void {
+export function shortenedBesideOthers({ it }: Kit): void {
   it('keeps the shorter end beside what another request writes at the same time', async ({
     a,
     b,
@@ -76,6 +76,34 @@ export function shortenedInTime({ it }: Kit): void {
     for (const browser of [visitor, marked]) expect(await browser.see(a)).toBeUndefined();
   });
 
+  it('keeps the shorter end beside a longer one that another request asks for at the same time', async (kit) => {
+    const { a, b, advance, shopper } = kit;
+    if (!a.capabilities.mergesKeys) return;
+    const visitor = await shopper();
+    const [short, long] = [await visitor.begin(a), await visitor.begin(b)];
+    short.session!.cookie.maxAge = MINUTE;
+    long.session!.cookie.maxAge = 60 * MINUTE;
+    await visitor.end(a, short);
+    await visitor.end(b, long);
+    advance(MINUTE);
+    expect(await visitor.see(a)).toBeUndefined();
+  });
+
+  it('keeps what is asked for while another write of the same request runs', async ({ a, b, advance, shopper }) => {
+    const visitor = await shopper();
+    await visitor.visit(a, async (session) => {
+      session.more = 1;
+      const saved = session.save();
+      await Promise.resolve();
+      session.cookie.maxAge = MINUTE;
+      await saved;
+    });
+    advance(MINUTE);
+    expect(await visitor.see(b)).toBeUndefined();
+  });
+}
+
+export function shortenedAtOnce({ it }: Kit): void {
   it('tells a new session its shorter end when it is stored, and the list of sessions too', async (kit) => {
     const { a, b, advance, newVisitor } = kit;
     const visitor = newVisitor();
