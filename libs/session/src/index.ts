@@ -9,6 +9,7 @@ export * from './core/options.js';
 export { Session, type Bearer } from './core/session.js';
 export type { SessionInfo } from './core/session-info.js';
 export { toJson } from './core/json-value.js';
+export type { UpgradedSession } from './core/upgraded-session.js';
 export type { SessionCookie } from './core/session-cookie.js';
 // By a star, so that an app can add to it.
 export * from './core/session-data.js';

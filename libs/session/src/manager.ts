@@ -1,4 +1,5 @@
 // The sessions of one server: opens the session of each request, and sweeps those that have ended.
+import type { IncomingMessage } from 'node:http';
 import { inspect } from 'node:util';
 import type { AnySessions, Carrier, CarrierContext, Incoming } from './carriers/carrier.js';
 import { carrierOf } from './carriers/carrier-of.js';
@@ -12,6 +13,9 @@ import { RepeatSafety } from './core/repeat-safety.js';
 import { RequestSession } from './core/request-session.js';
 import { SessionRules } from './core/rules.js';
 import { deriveKey } from './core/secrets.js';
+import { reopener, UpgradedSession } from './core/upgraded-session.js';
+import { incomingOf } from './http/incoming.js';
+import { GOING_AWAY, isOfSite, POLICY_VIOLATION, Upgrades } from './http/upgrades.js';
 import { ReadOnlyOutage } from './outage/read-only-outage.js';
 import type { SessionCapabilities } from './port/store.js';
 import { UserSessions } from './user-sessions.js';
@@ -32,6 +36,7 @@ export class SessionManager {
   private readonly context: CarrierContext;
   readonly #repeatKey: Buffer;
   private readonly outage: ReadOnlyOutage | undefined;
+  private readonly upgrades = new Upgrades();
   private readonly running = new Set<Promise<void>>();
 
   constructor(readonly options: SessionOptions) {
@@ -51,7 +56,7 @@ export class SessionManager {
     this.users = new UserSessions(this.store, rules);
     this.ends = new EndWatch(this.store, rules, (id) => this.outage?.endsLater(id) ?? false);
     // Whoever logs the manager logs neither secrets nor sessions.
-    hide(this, 'options', 'ends', 'store', 'carrier', 'context', 'outage');
+    hide(this, 'options', 'ends', 'upgrades', 'store', 'carrier', 'context', 'outage');
   }
 
   /** Tells the app. Where it does not listen, a mistake of its handlers is a warning of the process. Never throws. */
@@ -92,6 +97,38 @@ export class SessionManager {
     const repeats = new RepeatSafety(this.#repeatKey, rules.now, requestId);
     const { attributes } = this.cookies.of(incoming);
     return new RequestSession(rules, await this.carrier.open(incoming, repeats), repeats, isOver, attributes);
+  }
+
+  /**
+   * The session of a handshake, for a connection that lives longer than a request: a WebSocket, in a gateway's
+   * `handleConnection(client, request)` or a server's `upgrade` event. The connection is closed within a second of the
+   * session's end (1008), and by `closeUpgrades`. Undefined where there is no session, or another site's page asks: close it
+   * then with 1008.
+   * @throws StoreUnavailableError when the store cannot tell
+   */
+  async openUpgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
+    if (!isOfSite(request, this.options.origins)) return undefined;
+    const opened = await this.open(incomingOf(request));
+    if (!opened.isStored) return undefined;
+    const { socket } = request;
+    const repeats = () => new RepeatSafety(this.#repeatKey, this.context.rules.now, undefined);
+    const session = new UpgradedSession(opened, reopener(this.store, this.context, opened, repeats));
+    this.upgrades.add(request);
+    const stop = this.ends.add({
+      id: opened.id,
+      hasEnded: () => opened.hasEnded(),
+      onEnd: () => {
+        session.end();
+        this.upgrades.close(socket, POLICY_VIOLATION);
+      },
+    });
+    socket.once('close', stop);
+    return session;
+  }
+
+  /** For a server that stops: tells all open connections so (1001), and ends them. */
+  closeUpgrades(): void {
+    this.upgrades.closeAll(GOING_AWAY);
   }
 
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */

@@ -96,6 +96,8 @@ export interface SessionOptions {
   readonly limits?: Partial<SessionLimits>;
   /** Default: deny. */
   readonly outage?: OutagePolicy;
+  /** Whose pages may open a WebSocket with the visitor's session. Default: those of the host that the request names. */
+  readonly origins?: readonly string[];
   /** See `Codec`. */
   readonly upcasters?: readonly Upcaster[];
   /**

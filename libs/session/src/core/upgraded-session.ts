@@ -87,8 +87,7 @@ export class UpgradedSession {
 export class UpgradeCarried extends Carried {
   constructor(
     private readonly store: SessionStore,
-    private readonly context: CarrierContext,
-    found: Found | undefined,
+    found: Found,
   ) {
     super(store, found);
   }
@@ -122,12 +121,6 @@ export function reopener(
       );
     const found = await store.find(id);
     if (!found || !context.rules.isLive(found)) return undefined;
-    return new RequestSession(
-      context.rules,
-      new UpgradeCarried(store, context, found),
-      repeats(),
-      () => false,
-      attributes,
-    );
+    return new RequestSession(context.rules, new UpgradeCarried(store, found), repeats(), () => false, attributes);
   };
 }

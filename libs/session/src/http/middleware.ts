@@ -1,13 +1,14 @@
 // The request life cycle for Express (and anything with Node's request and response).
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddedHeader } from '../carriers/carrier.js';
-import { parseCookies } from '../carriers/cookies.js';
 import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
+import { SessionUsageError } from '../core/errors.js';
 import { NOT_FOR_NETWORKS, NOT_PUBLIC, VARY_COOKIE } from './caching.js';
 import { answersTo } from './failure.js';
 import type { MergedHeader } from './head.js';
+import { incomingOf } from './incoming.js';
 import { gateResponse, type Gate } from './response-gate.js';
 import type { Session } from '../core/session.js';
 import { watched } from './watched.js';
@@ -31,10 +32,12 @@ export function sessionMiddleware(manager: SessionManager) {
   return function session(request: SessionRequest, response: ServerResponse, next: (error?: unknown) => void): void {
     // As express-session: mounted twice, the first one serves.
     if (request.session) return next();
+    if (typeof response.writeHead !== 'function')
+      return next(
+        new SessionUsageError('A request to upgrade has no response: open its session by openUpgrade(request).'),
+      );
     const { requestId, isOver } = manager.options;
-    const { headers } = request;
-    const incoming = { cookies: parseCookies(headers.cookie), headers, isHttps: isHttps(request) };
-    manager.open(incoming, requestId?.(request), isOver && (() => isOver(request))).then(
+    manager.open(incomingOf(request), requestId?.(request), isOver && (() => isOver(request))).then(
       (opened) => {
         attach(manager, opened, request, response);
         next();
@@ -42,11 +45,6 @@ export function sessionMiddleware(manager: SessionManager) {
       (error: unknown) => refuse(manager, error, request, response),
     );
   };
-}
-
-/** Express knows what a trusted proxy says. */
-function isHttps(request: SessionRequest & { readonly secure?: boolean }): boolean {
-  return request.secure ?? 'encrypted' in request.socket;
 }
 
 function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {

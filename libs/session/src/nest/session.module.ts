@@ -4,6 +4,7 @@ import {
   Global,
   Inject,
   Module,
+  type BeforeApplicationShutdown,
   type MiddlewareConsumer,
   type NestModule,
   type OnApplicationShutdown,
@@ -35,13 +36,21 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModule
   ],
   exports: [SessionManager, UserSessions],
 })
-export class SessionModule extends ConfigurableModuleClass implements NestModule, OnApplicationShutdown {
+export class SessionModule
+  extends ConfigurableModuleClass
+  implements NestModule, BeforeApplicationShutdown, OnApplicationShutdown
+{
   constructor(@Inject(SessionManager) private readonly manager: SessionManager) {
     super();
   }
 
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(sessionMiddleware(this.manager)).forRoutes('{*path}');
+  }
+
+  /** Open sockets would keep the server's port. */
+  beforeApplicationShutdown(): void {
+    this.manager.closeUpgrades();
   }
 
   /** Waits for the touches that still run. */

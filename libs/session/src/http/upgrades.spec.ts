@@ -1,0 +1,129 @@
+// WebSockets with the session of their handshake, by the library that most use.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { UpgradedSession } from '../core/upgraded-session.js';
+import { SessionManager } from '../manager.js';
+import type { SessionOptions } from '../core/options.js';
+import { CookieSessions } from '../methods/cookie/cookie-sessions.js';
+import { MemoryRevocationList } from '../methods/cookie/revocation/memory-revocation-list.js';
+import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
+import { Visitor } from '../testing/visitor.js';
+import { sessionMiddleware } from './middleware.js';
+
+const SECRETS = ['s'.repeat(32)];
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close().closeAllConnections();
+});
+
+async function site(options: Partial<SessionOptions> = {}) {
+  const manager = new SessionManager({ store: new MemorySessionStore(), secrets: SECRETS, secure: false, ...options });
+  const visitor = new Visitor();
+  await visitor.put(manager, { user: 'ann' });
+  const sessions: (UpgradedSession | undefined)[] = [];
+  const server = createServer();
+  servers.push(server);
+  new WebSocketServer({ server }).on('connection', (client, request) => {
+    void manager.openUpgrade(request).then((session) => {
+      sessions.push(session);
+      if (session) client.send('open');
+      else client.close(1008);
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const cookie = () => (visitor.token === undefined ? '' : `sid=${visitor.token}; mark=${visitor.mark}`);
+  const connect = (headers: Record<string, string> = {}) =>
+    new WebSocket(`ws://127.0.0.1:${port}`, { headers: { cookie: cookie(), ...headers } });
+  const open = async (headers?: Record<string, string>) => {
+    const client = connect(headers);
+    await once(client, 'message');
+    return { client, session: sessions.at(-1)! };
+  };
+  const refusal = async (headers: Record<string, string>) => ((await once(connect(headers), 'close')) as [number])[0];
+  return { manager, visitor, server, port, open, refusal };
+}
+
+const closeOf = async (client: WebSocket) => ((await once(client, 'close')) as [number])[0];
+
+describe('a socket with a session', () => {
+  it('reads and changes it as requests do, also when the token of its handshake has been replaced', async () => {
+    let now = Date.now();
+    const { manager, visitor, open } = await site({ now: () => now });
+    const { session } = await open();
+    expect(session.content).toEqual({ user: 'ann' });
+    now += 20 * 60_000;
+    await visitor.put(manager, { cart: 1 });
+    await visitor.put(manager, { cart: 2 });
+    now += 60_000;
+    expect(await session.read()).toEqual({ user: 'ann', cart: 2 });
+    await Promise.all([1, 2, 3].map(() => session.update<number>('seen', (seen = 0) => seen + 1)));
+    expect(await visitor.see(manager)).toEqual({ user: 'ann', cart: 2, seen: 3 });
+    now += 29 * 60_000;
+    await session.touch();
+    now += 29 * 60_000;
+    expect(await visitor.see(manager)).toMatchObject({ user: 'ann' });
+  });
+
+  it('is closed with 1008 within a second of the end, and told of it first', async () => {
+    const { manager, visitor, open } = await site();
+    const { client, session } = await open();
+    const told: string[] = [];
+    session.onEnd(() => told.push('end'));
+    const closed = closeOf(client);
+    const begun = performance.now();
+    await visitor.copy().visit(manager, (own) => own.destroy());
+    expect(await closed).toBe(1008);
+    expect(performance.now() - begun).toBeLessThan(1500);
+    session.onEnd(() => told.push('late'));
+    expect(told).toEqual(['end', 'late']);
+    for (const act of [() => session.read(), () => session.update('a', () => 1), () => session.touch()])
+      await expect(act()).rejects.toThrow('The session has ended.');
+    expect(manager.ends.size).toBe(0);
+  });
+
+  it('is closed with 1001 when its server stops, and forgotten when it closes by itself', async () => {
+    const { manager, open } = await site();
+    const [{ client: first }, { client: second }] = [await open(), await open()];
+    first.close();
+    await closeOf(first);
+    const closed = closeOf(second);
+    manager.closeUpgrades();
+    expect(await closed).toBe(1001);
+    while (manager.ends.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+describe('a handshake', () => {
+  it("is refused to another site's page, and to who has no session", async () => {
+    const { port, open, refusal } = await site();
+    expect(await refusal({ origin: 'https://evil.example' })).toBe(1008);
+    expect(await refusal({ origin: 'null' })).toBe(1008);
+    expect(await refusal({ cookie: '' })).toBe(1008);
+    await open({ origin: `http://127.0.0.1:${port}` });
+    const listed = await site({ origins: ['https://shop.example'] });
+    expect(await listed.refusal({ origin: `http://127.0.0.1:${listed.port}` })).toBe(1008);
+    await listed.open({ origin: 'https://shop.example' });
+  });
+
+  it('that is given to the middleware is an error that says what to do, and ends no process', async () => {
+    const manager = new SessionManager({ store: new MemorySessionStore(), secrets: SECRETS, secure: false });
+    const middleware = sessionMiddleware(manager);
+    const error = await new Promise((resolve) =>
+      middleware({ headers: {} } as IncomingMessage, {} as ServerResponse, resolve),
+    );
+    expect(error).toMatchObject({ code: 'session_usage', message: expect.stringContaining('openUpgrade(request)') });
+  });
+
+  it('reads a session that the browser holds, and says that it cannot change that', async () => {
+    const revocations = new MemoryRevocationList();
+    const store = new CookieSessions({ secrets: SECRETS, audience: '', revocations, lifetimeMs: 1e12 });
+    const { open } = await site({ store });
+    const { session } = await open();
+    expect(session.content).toEqual({ user: 'ann' });
+    await expect(session.update('a', () => 1)).rejects.toThrow('read and change it by a request');
+  });
+});

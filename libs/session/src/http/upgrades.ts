@@ -1,0 +1,56 @@
+// Connections that are no requests any more: each has the session that its handshake brought, and ends with it.
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { SessionUsageError } from '../core/errors.js';
+
+/** Of RFC 6455, section 7.4.1: the server goes away; the session has ended. */
+export const GOING_AWAY = 1001;
+export const POLICY_VIOLATION = 1008;
+
+/** How long the client has to close the connection too. Milliseconds. */
+const CLOSE_WITHIN_MS = 1000;
+
+/**
+ * Another site's page can open a socket with the cookies of its visitor, and no browser asks the server before: the
+ * handshake's `Origin` alone tells (RFC 6455, section 10.2; ASVS 4.4.2). What is no browser sends none.
+ * @param origins of the site; default: the host that the request names
+ */
+export function isOfSite({ headers }: IncomingMessage, origins: readonly string[] | undefined): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined) return true;
+  if (origins) return origins.includes(origin);
+  try {
+    return new URL(origin).host === host;
+  } catch {
+    return false;
+  }
+}
+
+/** Sockets that are open with a session, to be closed when the server stops. */
+export class Upgrades {
+  private readonly sockets = new Map<Duplex, boolean>();
+
+  /** @throws SessionUsageError for a request without a connection of its own */
+  add({ socket, headers }: IncomingMessage): void {
+    if (!socket) throw new SessionUsageError('openUpgrade needs the request of the handshake, with its connection.');
+    this.sockets.set(socket, headers.upgrade?.toLowerCase() === 'websocket');
+    socket.once('close', () => this.sockets.delete(socket));
+  }
+
+  get size(): number {
+    return this.sockets.size;
+  }
+
+  /** Says why by WebSocket's own frame, whichever library speaks on the connection, and ends it. */
+  close(socket: Duplex, code: number): void {
+    if (socket.destroyed) return;
+    const isWebSocket = this.sockets.get(socket);
+    if (!isWebSocket) return void socket.destroy();
+    socket.end(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
+    setTimeout(() => socket.destroy(), CLOSE_WITHIN_MS).unref();
+  }
+
+  closeAll(code: number): void {
+    for (const socket of this.sockets.keys()) this.close(socket, code);
+  }
+}
