@@ -1,4 +1,5 @@
 // Starts one web server, and stops it gracefully.
+import { SessionManager } from '@roam/session/nest';
 import { createApp, secondServer } from './app.js';
 import { loadConfig } from './config/load.js';
 import { limits } from './config/limits.js';
@@ -47,6 +48,7 @@ await exitOnFailure(logger, async (setHandler) => {
   const watch = new StoreWatch(readiness, listener, logger);
   const standby =
     standbyPort === undefined ? undefined : new PublicListener(secondServer(app), standbyPort, host, 'STANDBY_PORT');
+  const sessions = app.get(SessionManager);
   const servers = app.get(ServersService);
   const replacement = new Replacement(servers, logger, {
     isReady: () => readiness.phase === 'ready',
@@ -66,6 +68,7 @@ await exitOnFailure(logger, async (setHandler) => {
   const end = onEndSignal(logger, limits.shutdownMs, async () => {
     readiness.phase = 'draining';
     watch.stop();
+    sessions.closeUpgrades();
     await Promise.all([
       listener.close(limits.requestMs),
       standby?.close(limits.requestMs),

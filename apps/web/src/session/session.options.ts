@@ -25,6 +25,7 @@ export function sessionOptions(
     store,
     secrets,
     outage,
+    origins: [config.server.publicUrl.origin],
     cookie: cookieOptions(config),
     limits: {
       idle: idleMs,
