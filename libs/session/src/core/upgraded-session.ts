@@ -4,7 +4,7 @@ import { Carried, type AddedHeader } from '../carriers/carrier.js';
 import type { Found, Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SessionStore } from '../port/store.js';
 import { SessionEndedError, SessionUsageError } from './errors.js';
-import { RepeatSafety } from './repeat-safety.js';
+import type { RepeatSafety } from './repeat-safety.js';
 import { RequestSession } from './request-session.js';
 import type { SessionInfo } from './session-info.js';
 
