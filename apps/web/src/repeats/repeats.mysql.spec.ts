@@ -192,7 +192,7 @@ describe('a repeatable request', () => {
     const startedAt = performance.now();
     const { status, headers } = await order(agent(apps[1]), { id });
     expect([status, Number(headers['retry-after'])]).toEqual([503, expect.any(Number)]);
-    expect(performance.now() - startedAt).toBeLessThan(2500);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     isOver = true;
     await first;
     await until(async () => (await openTransactions()).length === 0);

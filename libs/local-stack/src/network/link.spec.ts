@@ -127,17 +127,17 @@ describe('a link', () => {
     const { client, remote } = await connected();
     remote.pipe(remote);
     const atClient = listenTo(client);
-    link.delay(200);
+    link.delay(500);
     const start = performance.now();
     for (let i = 0; i < 10; i++) {
       client.write(String(i));
       await sleep(5);
     }
     await until(() => atClient.text.length > 0);
-    expect(performance.now() - start).toBeGreaterThanOrEqual(195);
+    expect(performance.now() - start).toBeGreaterThanOrEqual(495);
     await until(() => atClient.text === '0123456789');
-    // One after the other they would take 2 s.
-    expect(performance.now() - start).toBeLessThan(1900);
+    // One after the other they would take 5 s.
+    expect(performance.now() - start).toBeLessThan(4_000);
   });
 
   it('refuses, and opens at the same port again', async () => {

@@ -186,3 +186,25 @@ it('binds the session of a repeated sign-in to the epoch of the try that changes
   await logIn(visitor);
   expect(await visitor.see(web)).toEqual({ user: 'ann', cart: 2 });
 });
+
+it.each(['create', 'update'] as const)('keeps what is asked for while another write runs (%s)', async (slow) => {
+  let now = Date.now();
+  const store = new SlowStore();
+  const web = server(store, { now: () => now });
+  const visitor = new Visitor();
+  if (slow === 'update') await visitor.put(web, { cart: 1 });
+  store.slow = slow;
+  await visitor.visit(web, async (session) => {
+    session.more = 1;
+    const saved = session.save();
+    // The record is on its way to the store, which takes 20 ms.
+    await sleep(5);
+    session.cookie.maxAge = 60_000;
+    session.bind({ userId: 'ann', epoch: 0 });
+    await saved;
+    expect(session.cookie.maxAge).toBe(60_000);
+  });
+  expect(await web.users.list('ann')).toHaveLength(1);
+  now += 60_000;
+  expect(await visitor.see(web)).toBeUndefined();
+});

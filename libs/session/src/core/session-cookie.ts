@@ -13,6 +13,8 @@ export interface CookieOwner {
   setMaxAge(milliseconds: number | null): void;
 }
 
+const ATTRIBUTES = ['path', 'domain', 'httpOnly', 'secure', 'sameSite', 'partitioned', 'priority'] as const;
+
 /**
  * The token cookie. A request may set `maxAge` or `expires`, which shortens the session too, on all servers; never beyond
  * the site's limits. All else is the site's: a second path or domain would make a twin that nobody can delete.
@@ -60,27 +62,22 @@ export class SessionCookie {
     return this.toJSON();
   }
 
-  /** Of the site: see `attribute`. */
-  static attributeOf(cookie: SessionCookie, name: keyof CookieAttributes): unknown {
-    return cookie.#owner.attributes[name];
+  static {
+    for (const name of ATTRIBUTES)
+      Object.defineProperty(this.prototype, name, {
+        get(this: SessionCookie) {
+          return this.#owner.attributes[name];
+        },
+        set() {
+          throw new SessionUsageError(
+            `cookie.${name} cannot be changed by a request, since a second cookie would be left that nothing deletes: ` +
+              'set it for the whole site, as the session module\'s option "cookie".',
+          );
+        },
+      });
   }
 }
 
 /** Set by `SessionModule.forRoot({ cookie })`. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type
 export interface SessionCookie extends Readonly<CookieAttributes> {}
-
-const ATTRIBUTES = ['path', 'domain', 'httpOnly', 'secure', 'sameSite', 'partitioned', 'priority'] as const;
-
-for (const name of ATTRIBUTES)
-  Object.defineProperty(SessionCookie.prototype, name, {
-    get(this: SessionCookie) {
-      return SessionCookie.attributeOf(this, name);
-    },
-    set() {
-      throw new SessionUsageError(
-        `cookie.${name} cannot be changed by a request, since a second cookie would be left that nothing deletes: ` +
-          'set it for the whole site, as the session module\'s option "cookie".',
-      );
-    },
-  });
