@@ -9,7 +9,7 @@ export function lives({ it }: StoreKit): void {
   it('tells of many sessions at once what finding each would tell', async ({ a, b, created }) => {
     if (!tellsLives(b)) return;
     const [kept, changed, touched, ended] = [await created(), await created(), await created(), await created()];
-    const later = next(changed, { payload: payload({ cart: 'x'.repeat(5000) }) });
+    const later = next(changed, { payload: payload({ cart: 'x'.repeat(5000) }), writes: ['w2'] });
     await a.update(later, changed);
     await a.touch(touched.id, touched.idleEndsAt + HOUR);
     await a.destroy(ended.id);
