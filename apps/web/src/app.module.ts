@@ -20,6 +20,7 @@ import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
 import { ErrorAnswers } from './http/error-answers.js';
 import { HttpModule } from './http/http.module.js';
+import { StreamLimits } from './http/stream-limits.js';
 import type { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
@@ -57,9 +58,9 @@ export class AppModule {
         AuditModule,
         HttpModule.forRoot(heartbeat, readiness),
         SessionModule.forRootAsync({
-          inject: [ErrorAnswers, PinoLogger, AuditService],
-          useFactory: (answers: ErrorAnswers, log: PinoLogger, audit: AuditService) =>
-            sessionOptions(config, store, answers, log, audit, metrics, heartbeat),
+          inject: [ErrorAnswers, PinoLogger, AuditService, StreamLimits],
+          useFactory: (answers: ErrorAnswers, log: PinoLogger, audit: AuditService, streams: StreamLimits) =>
+            sessionOptions(config, store, answers, log, audit, metrics, heartbeat, streams),
         }),
         DatabaseModule.forRoot(cluster),
         RepeatsModule,

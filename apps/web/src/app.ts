@@ -19,6 +19,7 @@ import { Admission } from './http/admission.js';
 import { clientAddresses } from './http/client-addresses.js';
 import { CrossSiteAdapter } from './http/cross-site.adapter.js';
 import { asCurrentRequest } from './http/current-request.js';
+import { limitHandshakes } from './http/handshakes.js';
 import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { Receiving } from './http/receiving.js';
@@ -87,6 +88,7 @@ export async function createApp(
   setUp(app.getHttpServer());
   await app.init();
   assertServed(app, routes);
+  limitHandshakes(app);
   return app;
 }
 

@@ -15,7 +15,7 @@ import { SessionRules } from './core/rules.js';
 import { deriveKey } from './core/secrets.js';
 import { reopener, UpgradedSession } from './core/upgraded-session.js';
 import { incomingOf } from './http/incoming.js';
-import { GOING_AWAY, isOfSite, POLICY_VIOLATION, Upgrades } from './http/upgrades.js';
+import { GOING_AWAY, isOfSite, POLICY_VIOLATION, TRY_AGAIN_LATER, Upgrades } from './http/upgrades.js';
 import { ReadOnlyOutage } from './outage/read-only-outage.js';
 import type { SessionCapabilities } from './port/store.js';
 import { UserSessions } from './user-sessions.js';
@@ -103,7 +103,7 @@ export class SessionManager {
    * The session of a handshake, for a connection that lives longer than a request: a WebSocket, in a gateway's
    * `handleConnection(client, request)` or a server's `upgrade` event. The connection is closed within a second of the
    * session's end (1008), and by `closeUpgrades`. Undefined where there is no session, or another site's page asks: close it
-   * then with 1008.
+   * then with 1008. Undefined and closed where `mayUpgrade` has said no.
    * @throws StoreUnavailableError when the store cannot tell
    */
   async openUpgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
@@ -111,9 +111,13 @@ export class SessionManager {
     const opened = await this.open(incomingOf(request));
     if (!opened.isStored) return undefined;
     const { socket } = request;
+    this.upgrades.add(request);
+    if (this.options.mayUpgrade?.(request, opened.userId) === false) {
+      this.upgrades.close(socket, TRY_AGAIN_LATER);
+      return undefined;
+    }
     const repeats = () => new RepeatSafety(this.#repeatKey, this.context.rules.now, undefined);
     const session = new UpgradedSession(opened, reopener(this.store, this.context, opened, repeats));
-    this.upgrades.add(request);
     const stop = this.ends.add({
       id: opened.id,
       hasEnded: () => opened.hasEnded(),

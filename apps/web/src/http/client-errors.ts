@@ -2,32 +2,25 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { limits } from '../config/limits.js';
+import { answerOn, type SocketAnswer } from './socket-answer.js';
 
-const answers: Record<string, readonly [status: string, code: string, message: string]> = {
-  HPE_HEADER_OVERFLOW: [
-    '431 Request Header Fields Too Large',
-    'headers_too_large',
-    `The request headers are larger than ${limits.headerBytes} bytes. Please delete this site's cookies and try again.`,
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: [
-    '408 Request Timeout',
-    'request_timeout',
-    `The request did not arrive within ${limits.receiveMs / 1_000} s. Please send it again.`,
-  ],
+const answers: Record<string, SocketAnswer> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    code: 'headers_too_large',
+    message: `The request headers are larger than ${limits.headerBytes} bytes. Please delete this site's cookies and try again.`,
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: 'request_timeout',
+    message: `The request did not arrive within ${limits.receiveMs / 1_000} s. Please send it again.`,
+  },
 };
+const notHttp: SocketAnswer = { status: 400, code: 'bad_request', message: 'The request is not valid HTTP.' };
 
 export function answerClientErrors(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    const [status, code, message] = answers[error.code ?? ''] ?? [
-      '400 Bad Request',
-      'bad_request',
-      'The request is not valid HTTP.',
-    ];
-    const body = JSON.stringify({ error: { code, message } });
-    socket.end(
-      `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    answerOn(socket, answers[error.code ?? ''] ?? notHttp);
   });
 }

@@ -28,7 +28,10 @@ async function serve() {
     next();
   });
   app.use(streams.middleware(), async (request, response) => {
-    const context = { switchToHttp: () => ({ getRequest: () => request, getResponse: () => response }) };
+    const context = {
+      getType: () => 'http',
+      switchToHttp: () => ({ getRequest: () => request, getResponse: () => response }),
+    };
     try {
       const next: CallHandler = { handle: () => of(response.write('begun')) };
       await firstValueFrom(streams.intercept(context as ExecutionContext, next));
@@ -82,7 +85,10 @@ describe('streams', () => {
       const socket = new EventEmitter();
       const request = { policy: policyOf('GET', { stream: true }), user, socket };
       const response = Object.assign(new EventEmitter(), { destroyed });
-      const context = { switchToHttp: () => ({ getRequest: () => request, getResponse: () => response }) };
+      const context = {
+        getType: () => 'http',
+        switchToHttp: () => ({ getRequest: () => request, getResponse: () => response }),
+      };
       return () => streams.intercept(context as unknown as ExecutionContext, { handle: () => of(undefined) });
     };
     for (let i = 0; i <= limits.streamsPerUser; i += 1) begin(true)();

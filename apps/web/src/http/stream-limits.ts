@@ -1,6 +1,8 @@
-// Bounds the streams that are open at once: in all, of one address, of one user. They hold no place among the requests.
+// Bounds the streams and sockets that are open at once: in all, of one address, of one user. They hold no place among the
+// requests.
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import { limits } from '../config/limits.js';
 import { addressKey } from '../throttling/subjects.js';
@@ -15,7 +17,7 @@ export class StreamLimits implements NestInterceptor {
   private readonly ofAddress = new Counts();
   private readonly ofUser = new Counts();
 
-  /** Streams that are open now. */
+  /** Streams and sockets that are open now. */
   get count(): number {
     return this.open;
   }
@@ -24,31 +26,53 @@ export class StreamLimits implements NestInterceptor {
   middleware(): RequestHandler {
     return (request: Request, response: Response, next: NextFunction) => {
       if (!request.policy.isStream) return next();
-      const address = addressKey(request.ip);
-      if (this.open >= limits.streams) return refuse(request, response, full);
-      if (this.ofAddress.of(address) >= limits.streamsPerAddress) return refuse(request, response, tooMany);
-      this.open += 1;
-      this.ofAddress.add(address, 1);
-      whenOver(request, response, () => {
-        this.open -= 1;
-        this.ofAddress.add(address, -1);
-      });
-      next();
+      const refusal = this.take(request.ip, (over) => whenOver(request, response, over));
+      if (refusal) refuse(request, response, refusal);
+      else next();
     };
   }
 
   /** Who the user is, is known only here. @throws {RequestError} too_many_streams */
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return next.handle();
     const http = context.switchToHttp();
     const [request, response] = [http.getRequest<Request>(), http.getResponse<Response>()];
     const { policy, user } = request;
     // A client that has left meanwhile is told by no event any more.
     if (policy.isStream && user && !response.destroyed) {
-      if (this.ofUser.of(user.id) >= limits.streamsPerUser) throw new RequestError(429, tooMany.code, tooMany.message);
-      this.ofUser.add(user.id, 1);
-      whenOver(request, response, () => this.ofUser.add(user.id, -1));
+      if (!this.takeOfUser(user.id, (over) => whenOver(request, response, over)))
+        throw new RequestError(429, tooMany.code, tooMany.message);
     }
     return next.handle();
+  }
+
+  /** Counts a socket until it closes; or tells why it is refused. */
+  takeSocket({ socket }: IncomingMessage, address: string | undefined): Refusal | undefined {
+    return this.take(address, (over) => socket.once('close', over));
+  }
+
+  /** As an option of the session module: a socket's user is known when it has opened its session. */
+  readonly mayUpgrade = ({ socket }: IncomingMessage, userId: string | null): boolean =>
+    userId === null || socket.destroyed || this.takeOfUser(userId, (over) => socket.once('close', over));
+
+  private take(ip: string | undefined, whenClosed: (over: () => void) => void): Refusal | undefined {
+    const address = addressKey(ip);
+    if (this.open >= limits.streams) return full;
+    if (this.ofAddress.of(address) >= limits.streamsPerAddress) return tooMany;
+    this.open += 1;
+    this.ofAddress.add(address, 1);
+    whenClosed(() => {
+      this.open -= 1;
+      this.ofAddress.add(address, -1);
+    });
+    return undefined;
+  }
+
+  private takeOfUser(id: string, whenClosed: (over: () => void) => void): boolean {
+    if (this.ofUser.of(id) >= limits.streamsPerUser) return false;
+    this.ofUser.add(id, 1);
+    whenClosed(() => this.ofUser.add(id, -1));
+    return true;
   }
 }
 

@@ -1,8 +1,10 @@
-// Collects the routes of the app from the metadata of its controllers, in the order in which the router asks them.
-import { RequestMethod, type DynamicModule, type ForwardReference, type Type } from '@nestjs/common';
-import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+// Collects the routes of the app from the metadata of its controllers and gateways, in the order in which the router asks
+// them.
+import { RequestMethod, type DynamicModule, type ForwardReference, type Provider, type Type } from '@nestjs/common';
+import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, Reflector } from '@nestjs/core';
 import { Limits, NotRepeatable, Repeatable, Stream } from './decorators.js';
+import { gatewayRoute } from './gateway-route.js';
 import { policyOf, type Declarations, type RoutePolicy } from './policy.js';
 
 /** One method and path with what holds for it. */
@@ -21,23 +23,26 @@ type Handler = (...parameters: never[]) => unknown;
 const reflector = new Reflector();
 const scanner = new MetadataScanner();
 
-/** @throws {Error} that names the handler whose declarations contradict each other */
+/** @throws {Error} that names the handler whose declarations contradict each other, or the gateway that cannot be reached */
 export function collectRoutes(root: Module): Route[] {
-  return [...controllersOf(root, new Set())].flatMap(routesOf);
+  const contents = [...contentsOf(root, new Set())];
+  const gateways = contents.flatMap(({ providers }) => [...new Set(providers.map(classOf))].flatMap(gatewayRoute));
+  return [...contents.flatMap(({ controllers }) => controllers.flatMap(routesOf)), ...gateways];
 }
 
 /** A module comes before those it imports, as Nest registers them. */
-function* controllersOf(module: Module, seen: Set<Type>): Generator<Type> {
-  const { type, controllers, imports } = contentOf(module);
+function* contentsOf(module: Module, seen: Set<Type>): Generator<Content> {
+  const content = contentOf(module);
+  const { type, imports } = content;
   if (seen.has(type)) return;
   seen.add(type);
-  yield* controllers;
+  yield content;
   for (const imported of imports) {
     if (imported instanceof Promise)
       throw new Error(
         `${type.name} imports a promise of a module: import what it resolves to, so that its routes are known`,
       );
-    yield* controllersOf(isForward(imported) ? imported.forwardRef() : imported, seen);
+    yield* contentsOf(isForward(imported) ? imported.forwardRef() : imported, seen);
   }
 }
 
@@ -45,14 +50,27 @@ function isForward(imported: Module | ForwardReference<() => Module>): imported 
   return 'forwardRef' in imported;
 }
 
-function contentOf(module: Module): { type: Type; controllers: Type[]; imports: Import[] } {
-  const { module: type, controllers = [], imports = [] } = 'module' in module ? module : { module };
+interface Content {
+  readonly type: Type;
+  readonly controllers: readonly Type[];
+  readonly providers: readonly Provider[];
+  readonly imports: readonly Import[];
+}
+
+function contentOf(module: Module): Content {
+  const { module: type, controllers = [], providers = [], imports = [] } = 'module' in module ? module : { module };
   const own = <T>(key: string) => (Reflect.getMetadata(key, type) as T[] | undefined) ?? [];
   return {
     type,
     controllers: [...new Set([...own<Type>(MODULE_METADATA.CONTROLLERS), ...controllers])],
+    providers: [...own<Provider>(MODULE_METADATA.PROVIDERS), ...providers],
     imports: [...own<Import>(MODULE_METADATA.IMPORTS), ...imports],
   };
+}
+
+function classOf(provider: Provider): Type | undefined {
+  if (typeof provider === 'function') return provider;
+  return 'useClass' in provider ? provider.useClass : undefined;
 }
 
 function routesOf(controller: Type): Route[] {
@@ -80,7 +98,7 @@ function declarationsOf(handler: Handler, controller: Type): Declarations {
     repeatable: reflector.getAllAndOverride(Repeatable, targets) !== undefined,
     notRepeatable: reflector.getAllAndOverride(NotRepeatable, targets),
     limits: { ...reflector.get(Limits, controller), ...reflector.get(Limits, handler) },
-    stream: reflector.getAllAndOverride(Stream, targets),
+    stream: reflector.getAllAndOverride(Stream, targets) ?? (Reflect.hasMetadata(SSE_METADATA, handler) || undefined),
   };
 }
 

@@ -1,5 +1,6 @@
 // What routes declare: collected as Nest registers it, found as Express finds it, and written down for nginx.
-import { Controller, Get, Module, Post, Put } from '@nestjs/common';
+import { Controller, Get, Module, Post, Put, Sse, type Type } from '@nestjs/common';
+import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import express from 'express';
@@ -87,6 +88,42 @@ describe('what a route allows', () => {
       'Contradicting.both: it is declared @Repeatable() and @NotRepeatable()',
     );
     expect(() => policyOf('GET', { limits: { time: 0 } })).toThrow('@Limits({ time: 0 })');
+  });
+});
+
+describe('what stays open', () => {
+  const routesOf = (provider: Type, controllers: Type[] = []) =>
+    collectRoutes({ module: class {}, providers: [provider], controllers });
+
+  it('is a stream without a declaration: events, and the handshakes of a gateway', () => {
+    @WebSocketGateway({ path: '/api/chat' })
+    class ChatGateway {}
+    @Controller('news')
+    class NewsController {
+      @Sse('events')
+      events(): void {}
+    }
+    const known = new RouteTable(routesOf(ChatGateway, [NewsController]));
+    for (const path of ['/api/chat', '/api/chat/', '/news/events'])
+      expect([path, known.policyOf('GET', path)]).toMatchObject([
+        path,
+        { isStream: true, idleMs: limits.streamIdleMs },
+      ]);
+    expect([...nginxInclude(known).values()][0]).toContain('(?:/api/chat)');
+    expect(collectRoutes({ module: class {}, providers: [{ provide: 'chat', useClass: ChatGateway }] })).toHaveLength(
+      1,
+    );
+  });
+
+  it('is refused where nginx would not find it', () => {
+    @WebSocketGateway()
+    class Nowhere {}
+    expect(() => routesOf(Nowhere)).toThrow(
+      "Nowhere has no path: give it one, such as @WebSocketGateway({ path: '/api/chat' })",
+    );
+    @WebSocketGateway(4000, { path: '/api/chat' })
+    class Elsewhere {}
+    expect(() => routesOf(Elsewhere)).toThrow('Elsewhere has a port of its own');
   });
 });
 

@@ -9,6 +9,7 @@ import type { Metrics } from '../health/metrics.js';
 import { cookieOptions } from '../http/cookies.js';
 import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
+import type { StreamLimits } from '../http/stream-limits.js';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
 
 export function sessionOptions(
@@ -19,6 +20,7 @@ export function sessionOptions(
   audit: AuditService,
   metrics: Metrics,
   heartbeat: Heartbeat,
+  streams: StreamLimits,
 ): SessionOptions {
   const { outage, secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
@@ -26,6 +28,7 @@ export function sessionOptions(
     secrets,
     outage,
     origins: [config.server.publicUrl.origin],
+    mayUpgrade: streams.mayUpgrade,
     cookie: cookieOptions(config),
     limits: {
       idle: idleMs,

@@ -98,6 +98,11 @@ export interface SessionOptions {
   readonly outage?: OutagePolicy;
   /** Whose pages may open a WebSocket with the visitor's session. Default: those of the host that the request names. */
   readonly origins?: readonly string[];
+  /**
+   * Asked before a connection gets its session, for a limit of how many a user may have open: false closes it with 1013, so
+   * that its client comes back later. Default: every one may.
+   */
+  readonly mayUpgrade?: (request: IncomingMessage, userId: string | null) => boolean;
   /** See `Codec`. */
   readonly upcasters?: readonly Upcaster[];
   /**

@@ -65,6 +65,11 @@ export class RequestSession {
     return this.commits.bearer?.epoch ?? this.commits.stored?.record.epoch ?? 0;
   }
 
+  /** Whose session it is; null for a visitor's. */
+  get userId(): string | null {
+    return this.commits.bearer?.userId ?? this.commits.stored?.record.userId ?? null;
+  }
+
   get info(): SessionInfo {
     const info = infoOf(this.commits, this.carried, this.rules.now());
     return this.endings.isPending ? { ...info, endIsPending: true } : info;
