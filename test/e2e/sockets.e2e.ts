@@ -1,13 +1,12 @@
 // Sockets and events of the app, through nginx: they have their session, end with it, and cost their server nothing else.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { projectDir, startStack, type Stack, type WebServer } from '@roam/local-stack';
-import { once } from 'node:events';
-import { get, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebSocket } from 'ws';
 import { limits } from '../../apps/web/src/config/limits.js';
 import { Client } from '../support/browser.js';
+import { closeAll, openEvents, Socket } from '../support/open.js';
 import { register } from '../support/people.js';
 import { until } from '../support/until.js';
 
@@ -20,60 +19,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => stack?.stop());
 
-const open: { terminate(): void }[] = [];
-afterEach(() => {
-  for (const each of open.splice(0)) each.terminate();
-});
-
-interface Message {
-  readonly ip?: string;
-  readonly server?: string;
-  readonly hasUser?: boolean;
-  readonly count?: number;
-  readonly ended?: boolean;
-}
-
-/** A browser's socket, with what has come over it. */
-class Socket {
-  readonly messages: Message[] = [];
-  code: number | undefined;
-  /** Of an answer that is no socket. */
-  status: number | undefined;
-  private readonly socket: WebSocket;
-
-  constructor(client: Client, { at = stack.url, from = '127.0.0.1', origin = new URL(stack.url).origin } = {}) {
-    const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const url = new URL('/api/test/socket', at.replace('localhost', '127.0.0.1')).href.replace('http', 'ws');
-    this.socket = new WebSocket(url, { headers: { cookie, origin }, localAddress: from, family: 4 });
-    this.socket.on('message', (data: Buffer) => this.messages.push(JSON.parse(data.toString()) as Message));
-    this.socket.on('close', (code) => (this.code ??= code));
-    this.socket.on('unexpected-response', (_request, { statusCode }) => (this.status = statusCode));
-    this.socket.on('error', () => undefined);
-    open.push(this.socket);
-  }
-
-  static async opened(client: Client, options?: ConstructorParameters<typeof Socket>[1]): Promise<Socket> {
-    const socket = new Socket(client, options);
-    await until('the greeting', async () => socket.messages.length > 0);
-    return socket;
-  }
-
-  get greeting(): Message {
-    return this.messages[0];
-  }
-
-  async count(): Promise<number> {
-    const before = this.messages.length;
-    this.socket.send('{"event":"count"}');
-    await until('an answer', async () => this.messages.length > before);
-    return this.messages.at(-1)!.count!;
-  }
-
-  async closed(): Promise<number> {
-    await until('the end of the socket', async () => this.code !== undefined);
-    return this.code!;
-  }
-}
+afterEach(() => closeAll());
 
 async function signedIn(): Promise<Client> {
   const client = new Client(stack.url);
@@ -131,7 +77,7 @@ describe('a socket', () => {
     await until('the refusal', async () => refused.status === 429);
     expect(mine.map(({ code }) => code)).toEqual(mine.map(() => undefined));
     // Who leaves makes room.
-    open.shift()!.terminate();
+    mine[0].leave();
     await until('room', async () => (await Socket.opened(client, { at: url, from: '127.0.1.201' })).code === undefined);
   });
 });
@@ -184,21 +130,10 @@ describe('events of which nothing is declared', () => {
     const streams: IncomingMessage[] = [];
     // One after the other: what is asked for at once waits for a place.
     for (let i = 0; i < count; i += 1)
-      streams.push(await opened(clients[i % clients.length], `${url}/api/test/events`, i));
+      streams.push(await openEvents(clients[i % clients.length], { at: url, from: `127.0.3.${i % 5}` }));
     expect(new Set(streams.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
     expect((await clients[0].get(`${url}/api/me`)).status).toBe(200);
     expect((await clients[0].post('/api/logout')).status).toBe(204);
     await until('the end of the streams', async () => streams.filter(({ destroyed }) => destroyed).length === 14);
   });
-
-  /** An open answer, from one of some addresses. */
-  async function opened(client: Client, url: string, i: number): Promise<IncomingMessage> {
-    const cookie = [...client.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const address = url.replace('localhost', '127.0.0.1');
-    const request = get(address, { headers: { cookie }, localAddress: `127.0.3.${i % 5}`, agent: false });
-    const [response] = (await once(request, 'response')) as [IncomingMessage];
-    response.on('error', () => undefined).resume();
-    open.push({ terminate: () => response.destroy() });
-    return response;
-  }
 });

@@ -86,8 +86,8 @@ export async function overload(stack: Stack, options: OverloadOptions): Promise<
   return { statuses: during, ...figures, memory, longestAfter };
 }
 
-/** Megabytes; 0 where it cannot be told. */
-function residentOf(pid: number | null): number {
+/** Resident, in megabytes; 0 where it cannot be told. */
+export function residentOf(pid: number | null): number {
   try {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
     return Math.round(Number(kilobytes ?? 0) / 1_024);

@@ -1,13 +1,12 @@
 // Loaded into a web server before the app, by tests only: a gateway whose sockets have the session of their handshake, and
 // events of which nothing is declared.
-import { Controller, Sse, UseGuards } from '@nestjs/common';
+import { Controller, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { ConnectedSocket, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { SessionManager } from '@roam/session';
 import { interval, map, startWith } from 'rxjs';
 import { AppModule } from '../../apps/web/dist/app.module.js';
-import { SignedInGuard } from '../../apps/web/dist/auth/signed-in.guard.js';
 
 /** Tells who is there and counts, in the session, what it is sent. */
 class CountingGateway {
@@ -44,9 +43,8 @@ class EventsController {
     );
   }
 }
-const descriptor = Object.getOwnPropertyDescriptor(EventsController.prototype, 'events');
-for (const decorator of [Sse('events'), UseGuards(SignedInGuard)])
-  decorator(EventsController.prototype, 'events', descriptor);
+const events = Object.getOwnPropertyDescriptor(EventsController.prototype, 'events');
+Sse('events')(EventsController.prototype, 'events', events);
 Controller('api/test')(EventsController);
 
 const forRoot = AppModule.forRoot.bind(AppModule);

@@ -102,7 +102,7 @@ export const limits = {
   waitingRequests: 128,
   queueMs: 600,
   /** The number of open streams: of one server, of one address, of one user. */
-  streams: 512,
+  streams: 3_072,
   streamsPerAddress: 64,
   streamsPerUser: 16,
 
