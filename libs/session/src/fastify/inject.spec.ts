@@ -1,24 +1,18 @@
 // Sessions in tests that call `app.inject`, where there is no connection: what is answered is what would be sent.
-import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
-import { afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, expect, it } from '@jest/globals';
 import { fastify, type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
 import { StoreUnavailableError } from '../core/errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import { sessions } from './index.js';
+import { requireCookieOfInject } from './testing/inject-in-jest.js';
 
 let app: FastifyInstance;
 let store: MemorySessionStore;
 afterEach(() => app.close());
 
-// light-my-request requires an ES module, which Jest's own `require` cannot load before Node 24.9.
-beforeAll(async () => {
-  const { resolve } = createRequire(import.meta.url);
-  const cookie = createRequire(resolve('light-my-request')).resolve('cookie');
-  jest.setMock(cookie, await import(pathToFileURL(cookie).href));
-});
+beforeAll(requireCookieOfInject);
 
 const LONG = 'b'.repeat(1_000_000);
 
