@@ -1,6 +1,7 @@
 // Sessions in a Fastify app, over real HTTP: as the middleware's under Express.
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { ServerResponse, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -346,6 +347,37 @@ describe('an answer of Fastify', () => {
     await (await fetch(url)).text();
     while (!events.some(({ type }) => type === 'late-change')) await new Promise(setImmediate);
     expect(events).toMatchObject([{ type: 'late-change', keys: ['late'] }]);
+  });
+});
+
+describe('a connection that is upgraded', () => {
+  it('has no request.session, and whoever asks for it hears what to do', async () => {
+    const app = newApp();
+    const heard: unknown[] = [];
+    const manager = managerWith();
+    // As @fastify/websocket does it.
+    app.server.on('upgrade', (raw: IncomingMessage, socket: Socket) => {
+      const response = new ServerResponse(raw);
+      response.assignSocket(socket);
+      app.routing(raw, response);
+    });
+    app.get('/socket', async (request, reply) => {
+      try {
+        heard.push(request.session);
+      } catch (error) {
+        heard.push((error as Error).message);
+      }
+      heard.push((await manager.openUpgrade(request.raw))?.content);
+      reply.hijack();
+      request.raw.socket.end();
+    });
+    const url = await serve({ '/': count }, {}, app);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const cookie = cookiesOf(await fetch(url));
+    const lines = ['GET /socket HTTP/1.1', `Cookie: ${cookie}`, 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket'];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    await once(socket.resume(), 'close');
+    expect(heard).toEqual([expect.stringContaining('openUpgrade(request.raw)'), { count: 1 }]);
   });
 });
 

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeAll, expect, it } from '@jest/globals';
 import { fastify, type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
 import { StoreUnavailableError } from '../core/errors.js';
+import type { SessionEvent } from '../core/options.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import { sessions } from './index.js';
@@ -10,6 +11,7 @@ import { requireCookieOfInject } from './testing/inject-in-jest.js';
 
 let app: FastifyInstance;
 let store: MemorySessionStore;
+let events: SessionEvent[];
 afterEach(() => app.close());
 
 beforeAll(requireCookieOfInject);
@@ -20,7 +22,9 @@ const LONG = 'b'.repeat(1_000_000);
 async function newApp(withSessions = true): Promise<void> {
   app = fastify();
   store = new MemorySessionStore();
-  const manager = new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false });
+  events = [];
+  const onEvent = (event: SessionEvent) => void events.push(event);
+  const manager = new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, onEvent });
   if (withSessions) await app.register(sessions, { manager });
   app.addHook('onRequest', async ({ session }) => void (session && (session.seen = 1)));
   app.get('/', async ({ session }) => ({ ...session }));
@@ -37,6 +41,10 @@ async function newApp(withSessions = true): Promise<void> {
     reply.raw.writeHead(201, 'Made', { 'Content-Type': 'text/plain' });
     reply.raw.write('c3Bs', 'base64');
     reply.raw.end('it');
+  });
+  app.get('/late', async (request, reply) => {
+    await reply.send('ok');
+    request.session!.late = 1;
   });
   app.get('/failing', async () => {
     throw new Error('on purpose');
@@ -100,4 +108,11 @@ it.each([
   const chunks = (await answer.stream().toArray()) as Buffer[];
   expect([answer.statusCode, Buffer.concat(chunks).toString()]).toEqual([200, body]);
   expect(answer.cookies.map(({ name }) => name)).toEqual(['sid', 'mark']);
+});
+
+it('tells of a change that comes too late', async () => {
+  await newApp();
+  await app.inject('/late');
+  while (events.length === 0) await new Promise(setImmediate);
+  expect(events).toMatchObject([{ type: 'late-change', keys: ['late'] }]);
 });

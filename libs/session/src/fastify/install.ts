@@ -15,7 +15,7 @@ export interface SessionHost {
 }
 
 interface HostRequest {
-  readonly raw: IncomingMessage;
+  readonly raw: IncomingMessage & { readonly upgrade?: boolean };
   readonly protocol: string;
 }
 
@@ -59,6 +59,7 @@ export function installSessions(host: SessionHost, manager: SessionManager): voi
     },
   });
   host.addHook('onRequest', (request, reply, done) => {
+    if (request.raw.upgrade) return done(refuseAt(request));
     const view = {
       isHttps: request.protocol === 'https',
       headers: () => reply.getHeaders() as OutgoingHttpHeaders,
@@ -69,5 +70,16 @@ export function installSessions(host: SessionHost, manager: SessionManager): voi
       done(error as Error | undefined);
     };
     openSession(manager, request.raw, reply.raw, next, view);
+  });
+}
+
+/** A connection that is upgraded gets no answer, with which a session could be kept. */
+function refuseAt(upgraded: HostRequest): undefined {
+  Object.defineProperty(upgraded, 'session', {
+    get() {
+      throw new SessionUsageError(
+        'A connection that is upgraded has no request.session: open its session by manager.openUpgrade(request.raw).',
+      );
+    },
   });
 }
