@@ -11,6 +11,8 @@ import {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
+import passport from 'passport';
+import { Strategy } from 'passport-local';
 import { StoreUnavailableError } from '../core/errors.js';
 import type { SessionEvent, SessionOptions } from '../core/options.js';
 import { Session } from '../core/session.js';
@@ -170,6 +172,48 @@ describe('request.session in Fastify', () => {
     expect(await (await fetch(`${url}/child`)).text()).toBe('child true');
     expect(await (await fetch(`${url}/nowhere`)).text()).toBe('missing true');
     expect(new Set(seen)).toEqual(new Set(['preHandler true', 'onSend true', 'onResponse true']));
+  });
+});
+
+describe('Passport', () => {
+  it("signs in and out with Fastify's request, as Nest's guards call it", async () => {
+    const authenticator = new passport.Passport();
+    authenticator.use(
+      new Strategy((name, password, done) => done(null, password === 'right' && ({ id: name } as Express.User))),
+    );
+    authenticator.serializeUser((user, done) => done(null, user));
+    authenticator.deserializeUser((user: Express.User, done) => done(null, user));
+    type Middleware = (request: unknown, reply: unknown, next: (error?: Error) => void) => void;
+    const run = (middleware: Middleware, request: FastifyRequest, reply: FastifyReply) =>
+      new Promise<void>((resolve, reject) =>
+        middleware(request, reply, (error) => (error ? reject(error) : resolve())),
+      );
+    const app = newApp();
+    const options = { keepSessionInfo: true };
+    app.post('/in', async (request, reply) => {
+      await run(authenticator.authenticate('local', options) as Middleware, request, reply);
+      return { ...request.session };
+    });
+    app.post('/out', async (request, reply) => {
+      await run(authenticator.session() as Middleware, request, reply);
+      const { user } = request as unknown as Express.Request;
+      await run((_, __, next) => (request as unknown as Express.Request).logout(next), request, reply);
+      return { user };
+    });
+    const url = await serve({ '/': count }, {}, app);
+    const visitor = cookiesOf(await fetch(url));
+    const post = (path: string, cookie: string) =>
+      fetch(url + path, {
+        method: 'POST',
+        headers: { cookie, 'content-type': 'application/json' },
+        body: JSON.stringify({ username: 'ann', password: 'right' }),
+      });
+    const login = await post('/in', visitor);
+    expect(await login.json()).toEqual({ count: 1, passport: { user: { id: 'ann' } } });
+    const logout = await post('/out', cookiesOf(login));
+    expect([await logout.json(), namesOf(logout)[0]]).toEqual([{ user: { id: 'ann' } }, 'sid']);
+    for (const cookie of [visitor, cookiesOf(login)])
+      expect(await (await fetch(url, { headers: { cookie } })).json()).toEqual({ count: 1 });
   });
 });
 

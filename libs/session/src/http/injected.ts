@@ -34,7 +34,10 @@ export function sendAsNode(response: InjectedResponse): void {
   Object.assign(response, {
     writeHead: node.writeHead,
     // Nobody would tell a handler when to go on: all that it writes is taken.
-    write: (...args: unknown[]) => node.write.apply(response, args) === undefined || true,
+    write: (...args: unknown[]) => {
+      node.write.apply(response, args);
+      return true;
+    },
     end: node.end,
     _send: (...chunk: Parameters<Send>) => {
       const [data, encoding] = chunk;
@@ -52,7 +55,7 @@ function tellHead(response: InjectedResponse): void {
   const headers = headersOf(response._header ?? '');
   response._lightMyRequest.headers = headers;
   if (!response._lightMyRequest.stream) return;
-  // The call that makes such an answer renders the head: in the sight of Node it must be done once only.
+  // What makes such an answer is light-my-request's writeHead, which Node refuses for a head that is rendered already.
   const again = Object.create(response, {
     _header: { value: null, writable: true },
     getHeaders: { value: () => headers },
