@@ -3,12 +3,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Incoming } from '../carriers/carrier.js';
 import { parseCookies } from '../carriers/cookies.js';
 
-export function incomingOf(request: IncomingMessage): Incoming {
+/** @param https whether the request came by https, where the caller knows that better than the request */
+export function incomingOf(request: IncomingMessage, https = isHttps(request)): Incoming {
   const { headers } = request;
-  return { cookies: parseCookies(headers.cookie), headers, isHttps: isHttps(request) };
+  return { cookies: parseCookies(headers.cookie), headers, isHttps: https };
 }
 
-/** Express knows what a trusted proxy says. */
-function isHttps(request: IncomingMessage & { readonly secure?: boolean }): boolean {
-  return request.secure ?? 'encrypted' in request.socket;
+interface Known {
+  readonly secure?: boolean;
+  readonly protocol?: string;
+}
+
+/** Express knows what a trusted proxy says, and so does Fastify, whose middleware finds it as `protocol`. */
+function isHttps({ secure, protocol, socket }: IncomingMessage & Known): boolean {
+  if (secure !== undefined) return secure;
+  return protocol === undefined ? 'encrypted' in socket : protocol === 'https';
 }

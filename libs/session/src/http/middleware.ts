@@ -1,5 +1,5 @@
 // The request life cycle for Express (and anything with Node's request and response).
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { AddedHeader } from '../carriers/carrier.js';
 import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
@@ -9,7 +9,7 @@ import { NOT_FOR_NETWORKS, NOT_PUBLIC, VARY_COOKIE } from './caching.js';
 import { answersTo } from './failure.js';
 import type { MergedHeader } from './head.js';
 import { incomingOf } from './incoming.js';
-import { gateResponse, type Gate } from './response-gate.js';
+import { canBeGated, gateResponse, type Gate } from './response-gate.js';
 import type { Session } from '../core/session.js';
 import { watched } from './watched.js';
 
@@ -24,51 +24,65 @@ const LATE_CHANGES_MS = 2000;
 
 const NO_HEADERS: readonly AddedHeader[] = [];
 
+/** What a framework with a request and a response of its own knows of Node's. */
+export interface FrameworkView {
+  readonly isHttps: boolean;
+  /** The headers of the response so far, those that Node has not been told yet among them. */
+  headers(): OutgoingHttpHeaders;
+}
+
+type Next = (error?: unknown) => void;
+
+/** The gates by their requests, for other objects that show the same session. */
+const gates = new WeakMap<IncomingMessage, SessionGate>();
+
 /**
  * Express middleware that puts the session at `req.session` and commits it before the first byte of the response.
  * Put it behind what serves static files, and before everything that uses sessions.
  */
 export function sessionMiddleware(manager: SessionManager) {
-  return function session(request: SessionRequest, response: ServerResponse, next: (error?: unknown) => void): void {
-    // As express-session: mounted twice, the first one serves.
-    if (request.session) return next();
-    if (typeof response.writeHead !== 'function')
-      return next(
-        new SessionUsageError('A request to upgrade has no response: open its session by openUpgrade(request).'),
-      );
-    const { requestId, isOver } = manager.options;
-    manager.open(incomingOf(request), requestId?.(request), isOver && (() => isOver(request))).then(
-      (opened) => {
-        attach(manager, opened, request, response);
-        next();
-      },
-      (error: unknown) => refuse(manager, error, request, response),
-    );
+  return function session(request: SessionRequest, response: ServerResponse, next: Next): void {
+    openSession(manager, request, response, next);
   };
 }
 
-function attach(manager: SessionManager, opened: RequestSession, request: SessionRequest, response: ServerResponse) {
-  const gate = new SessionGate(manager, request, response, opened);
-  Object.defineProperties(request, {
-    session: {
-      configurable: true,
-      enumerable: true,
-      get: () => {
-        gate.wasRead = true;
-        return gate.held;
-      },
-      set: (own: Session | undefined) => (gate.held = own),
+/** Opens this request's session, and calls `next` when it is there; answers the request where that fails. */
+export function openSession(
+  manager: SessionManager,
+  request: SessionRequest,
+  response: ServerResponse,
+  next: Next,
+  view?: FrameworkView,
+): void {
+  // As express-session: mounted twice, the first one serves.
+  if (gates.has(request) || request.session) return next();
+  if (typeof response.writeHead !== 'function')
+    return next(
+      new SessionUsageError('A request to upgrade has no response: open its session by openUpgrade(request).'),
+    );
+  if (!canBeGated(response))
+    return next(new SessionUsageError('A session needs a response of node:http (HTTP/1.1), and this is another one.'));
+  const { requestId, isOver } = manager.options;
+  manager.open(incomingOf(request, view?.isHttps), requestId?.(request), isOver && (() => isOver(request))).then(
+    (opened) => {
+      const gate = new SessionGate(manager, request, response, opened);
+      gate.showAt(request);
+      gates.set(request, gate);
+      gateResponse(response, gate, view?.headers());
+      next();
     },
-    sessionID: { configurable: true, get: () => request.session?.id },
-  });
-  gateResponse(response, gate);
+    (error: unknown) => {
+      // Unless somebody else has answered.
+      if (response.headersSent) return;
+      gateResponse(response, new RefusingGate(manager, request, error), view?.headers());
+      response.end();
+    },
+  );
 }
 
-/** Answers a request whose session could not be opened, unless somebody else has. */
-function refuse(manager: SessionManager, error: unknown, request: SessionRequest, response: ServerResponse): void {
-  if (response.headersSent) return;
-  gateResponse(response, new RefusingGate(manager, request, error));
-  response.end();
+/** Puts the session of this request at a framework's own request too. */
+export function showSession(request: IncomingMessage, at: object): void {
+  gates.get(request)?.showAt(at);
 }
 
 /** What the gates of both kinds of responses do. */
@@ -113,6 +127,7 @@ class SessionGate extends AnsweringGate {
   /** Out of sight: whoever logs the response must not log what is behind its session. */
   readonly #opened: RequestSession;
   #held: Session | undefined;
+  readonly #shownAt: object[] = [];
   /** Somebody has read `request.session`: the answer may be made from it. */
   wasRead = false;
 
@@ -128,10 +143,27 @@ class SessionGate extends AnsweringGate {
     opened.onReplace = (replacement) => (this.#held = replacement);
   }
 
+  /** Puts the session at this object. */
+  showAt(shown: object): void {
+    this.#shownAt.push(shown);
+    Object.defineProperties(shown, {
+      session: {
+        configurable: true,
+        enumerable: true,
+        get: () => {
+          this.wasRead = true;
+          return this.held;
+        },
+        set: (own: Session | undefined) => (this.held = own),
+      },
+      sessionID: { configurable: true, get: () => this.request.session?.id },
+    });
+  }
+
   /** What is at `request.session`. */
   get held(): Session | undefined {
     // A handler may have deleted the property.
-    return Object.hasOwn(this.request, 'session') ? this.#held : undefined;
+    return this.#shownAt.every((shown) => Object.hasOwn(shown, 'session')) ? this.#held : undefined;
   }
 
   set held(own: Session | undefined) {

@@ -1,6 +1,7 @@
 // Handlers that use the response wrongly: they get Node's errors where Node raises them, and the server lives.
 import { once } from 'node:events';
 import { createServer, get, type Server } from 'node:http';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -222,4 +223,19 @@ describe('a response that is used wrongly', () => {
     });
     expect(status).toBe(200);
   });
+});
+
+it('a response that is not HTTP/1.1 is refused before its session is opened, with the reason', async () => {
+  const middleware = sessionMiddleware(
+    new SessionManager({ store: new MemorySessionStore(), secrets: ['s'.repeat(32)], secure: false }),
+  );
+  const server = createHttp2Server((request, response) =>
+    middleware(request as never, response as never, (error) => response.end(String(error))),
+  );
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const stream = client.request({ ':path': '/' }).setEncoding('utf8');
+  expect((await stream.toArray()).join('')).toContain('A session needs a response of node:http (HTTP/1.1)');
+  client.close();
+  await new Promise((closed) => server.close(closed));
 });

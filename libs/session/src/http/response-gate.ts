@@ -3,6 +3,7 @@ import { OutgoingMessage, ServerResponse, type OutgoingHttpHeaders } from 'node:
 import type { AddedHeader } from '../carriers/carrier.js';
 import type { FailureAnswer } from '../core/options.js';
 import { withHeaders, type MergedHeader } from './head.js';
+import { isInjected, sendAsNode } from './injected.js';
 
 /** What the gate asks and tells. */
 export interface Gate {
@@ -43,11 +44,18 @@ type Method = 'write' | 'end' | 'flushHeaders';
 const GATE = Symbol('roam.session.gate');
 type GatedResponse = NodeResponse & { [GATE]: ResponseGate };
 
-/** Puts a gate before this response's first byte. */
-export function gateResponse(response: ServerResponse, gate: Gate): void {
-  if (typeof (response as NodeResponse)._send !== 'function')
-    throw new TypeError('The session middleware needs a response of node:http (HTTP/1.1).');
-  new ResponseGate(response as GatedResponse, gate).close();
+/** False for HTTP/2, whose responses are made otherwise. */
+export function canBeGated(response: ServerResponse): boolean {
+  return typeof (response as NodeResponse)._send === 'function';
+}
+
+/**
+ * Puts a gate before this response's first byte.
+ * @param headersBefore what an answer in the place of the handler's keeps
+ */
+export function gateResponse(response: ServerResponse, gate: Gate, headersBefore?: OutgoingHttpHeaders): void {
+  if (isInjected(response)) sendAsNode(response);
+  new ResponseGate(response as GatedResponse, gate, headersBefore).close();
 }
 
 /** What stands in for the response's methods: one function for all responses, so that a request makes none. */
@@ -86,16 +94,15 @@ export class ResponseGate {
   protected held: Chunk[] = [];
   protected heldLength = 0;
   protected readonly original: Record<Method, Call> & Pick<NodeResponse, '_send'>;
-  protected readonly headersBefore: OutgoingHttpHeaders;
   protected readonly keepsAlive: boolean;
 
   constructor(
     protected readonly response: GatedResponse,
     protected readonly gate: Gate,
+    protected readonly headersBefore: OutgoingHttpHeaders = response.getHeaders(),
   ) {
     const { write, end, flushHeaders, _send } = response as unknown as ResponseGate['original'];
     this.original = { write, end, flushHeaders, _send };
-    this.headersBefore = response.getHeaders();
     this.keepsAlive = response.shouldKeepAlive;
   }
 

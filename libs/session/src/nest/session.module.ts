@@ -1,4 +1,4 @@
-// The session module for Nest: installs the middleware on every route and offers SessionManager and UserSessions for injection.
+// The session module for Nest: gives every route its session, under Express and Fastify, and offers SessionManager and UserSessions for injection.
 import {
   ConfigurableModuleBuilder,
   Global,
@@ -9,6 +9,9 @@ import {
   type NestModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { SessionUsageError } from '../core/errors.js';
+import { installSessions, type SessionHost } from '../fastify/install.js';
 import { SessionManager } from '../manager.js';
 import { UserSessions } from '../user-sessions.js';
 import { sessionMiddleware } from '../http/middleware.js';
@@ -40,11 +43,29 @@ export class SessionModule
   extends ConfigurableModuleClass
   implements NestModule, BeforeApplicationShutdown, OnApplicationShutdown
 {
-  constructor(@Inject(SessionManager) private readonly manager: SessionManager) {
+  constructor(
+    @Inject(SessionManager) private readonly manager: SessionManager,
+    @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
+  ) {
     super();
   }
 
+  /** @throws SessionUsageError when this app's HTTP adapter cannot have sessions */
   configure(consumer: MiddlewareConsumer): void {
+    const adapter = this.host.httpAdapter;
+    const type = adapter.getType();
+    if (type === 'fastify') {
+      const fastify = adapter.getInstance<SessionHost & { use?: unknown }>();
+      installSessions(fastify, this.manager);
+      // With `skipMiddie` there is no middleware.
+      if (!fastify.use) return;
+    } else if (type !== 'express') {
+      throw new SessionUsageError(
+        `SessionModule needs the Express or the Fastify adapter, and this app's adapter is "${type}": ` +
+          '@Session() would be undefined. Open the sessions by sessionMiddleware(manager) there, and leave out SessionModule.',
+      );
+    }
+    // Under Fastify too: other middleware of Nest's gets Node's own request, and comes before Fastify's hooks.
     consumer.apply(sessionMiddleware(this.manager)).forRoutes('{*path}');
   }
 
