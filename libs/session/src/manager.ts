@@ -103,17 +103,17 @@ export class SessionManager {
    * The session of a handshake, for a connection that lives longer than a request: a WebSocket, in a gateway's
    * `handleConnection(client, request)` or a server's `upgrade` event. The connection is closed within a second of the
    * session's end (1008), and by `closeUpgrades`. Undefined where there is no session, or another site's page asks: close it
-   * then with 1008.
-   * @throws StoreUnavailableError when the store cannot tell
+   * then with 1008. Undefined too where the connection has closed meanwhile.
+   * @throws StoreUnavailableError when the store cannot tell; SessionUsageError for a request that is no handshake
    */
   async openUpgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
+    this.upgrades.check(request);
     if (!isOfSite(request, this.options.origins)) return undefined;
     const opened = await this.open(incomingOf(request));
-    if (!opened.isStored) return undefined;
+    if (!opened.isStored || !this.upgrades.add(request)) return undefined;
     const { socket } = request;
     const repeats = () => new RepeatSafety(this.#repeatKey, this.context.rules.now, undefined);
     const session = new UpgradedSession(opened, reopener(this.store, this.context, opened, repeats));
-    this.upgrades.add(request);
     const stop = this.ends.add({
       id: opened.id,
       hasEnded: () => opened.hasEnded(),
@@ -126,9 +126,9 @@ export class SessionManager {
     return session;
   }
 
-  /** For a server that stops: tells all open connections so (1001), and ends them. */
-  closeUpgrades(): void {
-    this.upgrades.closeAll(GOING_AWAY);
+  /** For a server that stops, for good: tells all open connections so (1001), and resolves when they have closed, within a second. */
+  closeUpgrades(): Promise<void> {
+    return this.upgrades.closeAll(GOING_AWAY);
   }
 
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */

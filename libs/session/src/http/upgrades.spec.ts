@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { UpgradedSession } from '../core/upgraded-session.js';
@@ -24,9 +25,11 @@ async function site(options: Partial<SessionOptions> = {}) {
   const visitor = new Visitor();
   await visitor.put(manager, { user: 'ann' });
   const sessions: (UpgradedSession | undefined)[] = [];
+  const sockets: Duplex[] = [];
   const server = createServer();
   servers.push(server);
   new WebSocketServer({ server }).on('connection', (client, request) => {
+    sockets.push(request.socket);
     void manager.openUpgrade(request).then((session) => {
       sessions.push(session);
       if (session) client.send('open');
@@ -44,7 +47,7 @@ async function site(options: Partial<SessionOptions> = {}) {
     return { client, session: sessions.at(-1)! };
   };
   const refusal = async (headers: Record<string, string>) => ((await once(connect(headers), 'close')) as [number])[0];
-  return { manager, visitor, server, port, open, refusal };
+  return { manager, visitor, server, port, sessions, sockets, connect, open, refusal };
 }
 
 const closeOf = async (client: WebSocket) => ((await once(client, 'close')) as [number])[0];
@@ -91,9 +94,52 @@ describe('a socket with a session', () => {
     first.close();
     await closeOf(first);
     const closed = closeOf(second);
-    manager.closeUpgrades();
+    const allClosed = manager.closeUpgrades();
     expect(await closed).toBe(1001);
+    await allClosed;
     while (manager.ends.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+describe('a handshake whose session is still being read', () => {
+  /** Holds the session's read until it is let go. */
+  async function slowSite() {
+    const store = new MemorySessionStore();
+    let letGo = () => undefined as void;
+    let asked = () => undefined as void;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    const opened = await site({ store });
+    const find = store.find.bind(store);
+    store.find = async (id) => {
+      asked();
+      await held;
+      return find(id);
+    };
+    return { ...opened, isAsked, letGo };
+  }
+
+  it('leaves nothing behind when its client goes', async () => {
+    const { manager, connect, sessions, sockets, isAsked, letGo } = await slowSite();
+    const client = connect();
+    await Promise.all([once(client, 'open'), isAsked]);
+    client.terminate();
+    while (!sockets.at(-1)?.destroyed) await new Promise((resolve) => setTimeout(resolve, 5));
+    letGo();
+    while (sessions.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect([sessions, manager.ends.size]).toEqual([[undefined], 0]);
+    await manager.closeUpgrades();
+  });
+
+  it('is closed with 1001 when its server stops meanwhile', async () => {
+    const { manager, connect, isAsked, letGo } = await slowSite();
+    const client = connect();
+    const closed = closeOf(client);
+    await isAsked;
+    await manager.closeUpgrades();
+    letGo();
+    expect(await closed).toBe(1001);
+    expect(manager.ends.size).toBe(0);
   });
 });
 
@@ -116,6 +162,12 @@ describe('a handshake', () => {
       middleware({ headers: {} } as IncomingMessage, {} as ServerResponse, resolve),
     );
     expect(error).toMatchObject({ code: 'session_usage', message: expect.stringContaining('openUpgrade(request)') });
+  });
+
+  it('is an error where it is none: the connection of a poll serves other requests too', async () => {
+    const manager = new SessionManager({ store: new MemorySessionStore(), secrets: SECRETS, secure: false });
+    const poll = { headers: {}, socket: {} } as IncomingMessage;
+    await expect(manager.openUpgrade(poll)).rejects.toThrow("With socket.io set transports: ['websocket']");
   });
 
   it('reads a session that the browser holds, and says that it cannot change that', async () => {
