@@ -3,9 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { SessionUsageError } from '../core/errors.js';
 
-/** Of RFC 6455, section 7.4.1: the server goes away; the session has ended. */
+/** Of RFC 6455, section 7.4.1, and its registry: the server goes away; the session has ended; a fault of ours; an outage. */
 export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
+export const INTERNAL_ERROR = 1011;
+export const TRY_AGAIN_LATER = 1013;
 
 /** How long the client has to close the connection too. Milliseconds. */
 const CLOSE_WITHIN_MS = 1000;
