@@ -157,6 +157,17 @@ describe('a gateway with ws', () => {
     expect(log).toEqual([]);
   });
 
+  it('sees those only that the app lets in', async () => {
+    const isAnn: MakeAdapter = (app, manager) =>
+      withSessions(new WsAdapter(app), manager, ({ content }) => content.user === 'ann');
+    const { manager, visitor, url, cookie } = await site(isAnn);
+    wsClient(url, { cookie });
+    await until(() => log.includes('connected ann'));
+    await visitor.put(manager, { user: 'ben' });
+    expect((await once(wsClient(url, { cookie }), 'close'))[0]).toBe(1008);
+    expect(log).not.toContain('connected ben');
+  });
+
   it('never sees a connection that left before its session was read', async () => {
     const { store, manager, url, cookie } = await site(ws);
     const before = store.reads;

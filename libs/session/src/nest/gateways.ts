@@ -22,12 +22,17 @@ const sessions = new WeakMap<object, UpgradedSession>();
  *     app.useWebSocketAdapter(withSessions(new WsAdapter(app), app.get(SessionManager)));
  *
  * @param adapter `WsAdapter`, `IoAdapter`, or one that extends them; it is changed and returned
+ * @param mayConnect whose connections are let in, of all that have a session; a visitor can have one before signing in
  */
-export function withSessions<A extends WebSocketAdapter>(adapter: A, manager: SessionManager): A {
+export function withSessions<A extends WebSocketAdapter>(
+  adapter: A,
+  manager: SessionManager,
+  mayConnect: (session: UpgradedSession) => boolean = () => true,
+): A {
   // Several gateways, and namespaces of socket.io, share one connection.
   const opened = new WeakMap<IncomingMessage, Promise<UpgradedSession | number>>();
   const admit: Admit = async (client, request) => {
-    const opening = opened.get(request) ?? sessionOrCode(manager, request);
+    const opening = opened.get(request) ?? sessionOrCode(manager, request, mayConnect);
     opened.set(request, opening);
     const session = await opening;
     if (typeof session === 'number') return session;
@@ -60,9 +65,14 @@ export const SocketSession = createParamDecorator((_data: unknown, context: Exec
 );
 
 /** Never rejects: nobody would catch it, and the process would end. */
-async function sessionOrCode(manager: SessionManager, request: IncomingMessage): Promise<UpgradedSession | number> {
+async function sessionOrCode(
+  manager: SessionManager,
+  request: IncomingMessage,
+  mayConnect: (session: UpgradedSession) => boolean,
+): Promise<UpgradedSession | number> {
   try {
-    return (await manager.openUpgrade(request)) ?? POLICY_VIOLATION;
+    const session = await manager.openUpgrade(request);
+    return session && mayConnect(session) ? session : POLICY_VIOLATION;
   } catch (error) {
     if (error instanceof StoreUnavailableError) return TRY_AGAIN_LATER;
     manager.report({ type: 'response-error', error });
