@@ -96,7 +96,7 @@ class IoClient implements GatewayClient {
       reconnectionDelayMax: RECONNECT_MS.max,
     });
     this.socket.on('welcome', (data: { user: string; server: string }) => this.welcomes.push(data));
-    for (const event of ['noted', 'content']) this.socket.on(event, (data) => this.answers.push(data));
+    for (const event of ['noted', 'pinned', 'content']) this.socket.on(event, (data) => this.answers.push(data));
     this.socket.on('exception', (data) => this.answers.push({ exception: data as unknown }));
     this.socket.on('disconnect', (_reason, details) => {
       const { context } = (details ?? {}) as { context?: { code?: number } };

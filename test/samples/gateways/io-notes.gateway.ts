@@ -22,6 +22,12 @@ export class IoNotesGateway implements OnGatewayConnection {
     return { event: 'noted', data: await session.update<number>('notes', (notes = 0) => notes + 1) };
   }
 
+  @SubscribeMessage('pin')
+  async pin(@SocketSession() session: UpgradedSession) {
+    await session.set('pinned', true);
+    return { event: 'pinned', data: true };
+  }
+
   @SubscribeMessage('read')
   async read(@SocketSession() session: UpgradedSession) {
     return { event: 'content', data: await session.read() };

@@ -28,6 +28,12 @@ export class WsNotesGateway implements OnGatewayConnection, OnGatewayInit {
     return { event: 'noted', data: await session.update<number>('notes', (notes = 0) => notes + 1) };
   }
 
+  @SubscribeMessage('pin')
+  async pin(@SocketSession() session: UpgradedSession) {
+    await session.set('pinned', true);
+    return { event: 'pinned', data: true };
+  }
+
   @SubscribeMessage('read')
   async read(@SocketSession() session: UpgradedSession) {
     return { event: 'content', data: await session.read() };

@@ -65,6 +65,10 @@ describe('a socket with a session', () => {
     expect(await session.read()).toEqual({ user: 'ann', cart: 2 });
     await Promise.all([1, 2, 3].map(() => session.update<number>('seen', (seen = 0) => seen + 1)));
     expect(await visitor.see(manager)).toEqual({ user: 'ann', cart: 2, seen: 3 });
+    await session.set('place', 'here');
+    expect([session.content.place, await visitor.see(manager)]).toMatchObject(['here', { seen: 3, place: 'here' }]);
+    await session.set('place', undefined);
+    expect(await visitor.see(manager)).toEqual({ user: 'ann', cart: 2, seen: 3 });
     now += 29 * 60_000;
     await session.touch();
     now += 29 * 60_000;
@@ -83,7 +87,12 @@ describe('a socket with a session', () => {
     expect(performance.now() - begun).toBeLessThan(1500);
     session.onEnd(() => told.push('late'));
     expect(told).toEqual(['end', 'late']);
-    for (const act of [() => session.read(), () => session.update('a', () => 1), () => session.touch()])
+    for (const act of [
+      () => session.read(),
+      () => session.update('a', () => 1),
+      () => session.set('a', 1),
+      () => session.touch(),
+    ])
       await expect(act()).rejects.toThrow('The session has ended.');
     expect(manager.ends.size).toBe(0);
   });
@@ -99,6 +108,16 @@ describe('a socket with a session', () => {
     await allClosed;
     while (manager.ends.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
+});
+
+it('sets a key where no method can update it atomically', async () => {
+  const store = new MemorySessionStore();
+  Object.assign(store, { capabilities: { ...store.capabilities, atomicUpdate: false } });
+  const { manager, visitor, open } = await site({ store });
+  const { session } = await open();
+  await expect(session.update('seen', () => 1)).rejects.toThrow('atomic');
+  await session.set('seen', 1);
+  expect(await visitor.see(manager)).toEqual({ user: 'ann', seen: 1 });
 });
 
 describe('a handshake whose session is still being read', () => {
@@ -176,6 +195,7 @@ describe('a handshake', () => {
     const { open } = await site({ store });
     const { session } = await open();
     expect(session.content).toEqual({ user: 'ann' });
-    await expect(session.update('a', () => 1)).rejects.toThrow('read and change it by a request');
+    for (const act of [() => session.read(), () => session.update('a', () => 1), () => session.set('a', 1)])
+      await expect(act()).rejects.toThrow('read and change it by a request');
   });
 });
