@@ -97,7 +97,7 @@ export class UpgradedSession {
 }
 
 /** A session on a connection that carries no headers any more. */
-export class UpgradeCarried extends Carried {
+class UpgradeCarried extends Carried {
   constructor(
     private readonly store: SessionStore,
     found: Found,
