@@ -137,6 +137,7 @@ describe.each<[string, Library]>([
     for (const client of left) {
       const next = await welcome(client, 2);
       expect([next.user, next.server === server]).toEqual([user, false]);
+      expect(client.closes[0]).toBe(1006);
     }
     for (const client of all) expect(await client.ask('read')).toMatchObject(isReadOnly ? refusal : { user });
     await site.server(server).start();

@@ -1,7 +1,7 @@
 // WebSockets with the session of their handshake, by the library that most use.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -47,7 +47,7 @@ async function site(options: Partial<SessionOptions> = {}) {
     return { client, session: sessions.at(-1)! };
   };
   const refusal = async (headers: Record<string, string>) => ((await once(connect(headers), 'close')) as [number])[0];
-  return { manager, visitor, server, port, sessions, sockets, connect, open, refusal };
+  return { manager, visitor, server, port, cookie, sessions, sockets, connect, open, refusal };
 }
 
 const closeOf = async (client: WebSocket) => ((await once(client, 'close')) as [number])[0];
@@ -108,6 +108,34 @@ describe('a socket with a session', () => {
     await allClosed;
     while (manager.ends.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
+});
+
+it('is told once, and not waited for, when it does not close its side, whichever library it has', async () => {
+  const { manager, visitor, cookie } = await site();
+  const errors: Error[] = [];
+  const server = createServer();
+  servers.push(server);
+  const opened = new Promise<UpgradedSession | undefined>((resolve) =>
+    server.on('upgrade', (request, socket) => {
+      socket.on('error', (error) => errors.push(error));
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      resolve(manager.openUpgrade(request));
+    }),
+  );
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = connectTcp({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  const received: Buffer[] = [];
+  client.on('data', (part) => received.push(part));
+  const lines = ['GET / HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket', `Cookie: ${cookie()}`];
+  client.write([...lines, '', ''].join('\r\n'));
+  const session = await opened;
+  const ended = new Promise<void>((resolve) => session!.onEnd(resolve));
+  await visitor.copy().visit(manager, (own) => own.destroy());
+  await ended;
+  await manager.closeUpgrades();
+  expect(Buffer.concat(received).toString('latin1')).toMatch(/\r\n\x88\x02\x03\xf0$/);
+  expect(errors).toEqual([]);
+  client.destroy();
 });
 
 it('sets a key where no method can update it atomically', async () => {
