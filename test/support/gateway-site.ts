@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectDir, startNginx } from '@roam/local-stack';
 import type { SessionSettings, Settings } from '../samples/gateways/settings.js';
-import { until } from './until.js';
 
 const loader = join(projectDir, 'test/support/typescript.mjs');
 const main = join(projectDir, 'test/samples/gateways/main.ts');
@@ -109,9 +108,4 @@ export class Browser {
     if (!response.ok) throw new Error(`${method} ${url} was answered with ${response.status}.`);
     return response.status === 204 ? {} : ((await response.json()) as Record<string, unknown>);
   }
-}
-
-/** Resolves when all servers show this. */
-export function everywhere(site: GatewaySite, what: string, isTrue: (server: GatewayServer) => Promise<boolean>) {
-  return until(what, async () => (await Promise.all(site.servers.map(isTrue))).every(Boolean));
 }
