@@ -68,8 +68,8 @@ await exitOnFailure(logger, async (setHandler) => {
   const end = onEndSignal(logger, limits.shutdownMs, async () => {
     readiness.phase = 'draining';
     watch.stop();
-    sessions.closeUpgrades();
     await Promise.all([
+      sessions.closeUpgrades(),
       listener.close(limits.requestMs),
       standby?.close(limits.requestMs),
       replacement.stop().then(() => servers.withdraw()),

@@ -5,6 +5,7 @@ export { canOwnDisks } from './mysql/own-disk.js';
 export { exhaustConnections, holdApplier } from './mysql/starve.js';
 export { canIsolate } from './network/isolation.js';
 export { openLink, type LinkOptions } from './network/link.js';
+export { startNginx, type OwnNginx } from './nginx/start-nginx.js';
 export { startRedis, type RedisServer } from './redis/redis.js';
 export { startStack } from './stack.js';
 export { guarded, type CommandLine } from './system/guard.js';

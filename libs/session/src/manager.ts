@@ -103,15 +103,15 @@ export class SessionManager {
    * The session of a handshake, for a connection that lives longer than a request: a WebSocket, in a gateway's
    * `handleConnection(client, request)` or a server's `upgrade` event. The connection is closed within a second of the
    * session's end (1008), and by `closeUpgrades`. Undefined where there is no session, or another site's page asks: close it
-   * then with 1008. Undefined and closed where `mayUpgrade` has said no.
-   * @throws StoreUnavailableError when the store cannot tell
+   * then with 1008. Undefined too where the connection has closed meanwhile, or `mayUpgrade` has closed it.
+   * @throws StoreUnavailableError when the store cannot tell; SessionUsageError for a request that is no handshake
    */
   async openUpgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
+    this.upgrades.check(request);
     if (!isOfSite(request, this.options.origins)) return undefined;
     const opened = await this.open(incomingOf(request));
-    if (!opened.isStored) return undefined;
+    if (!opened.isStored || !this.upgrades.add(request)) return undefined;
     const { socket } = request;
-    this.upgrades.add(request);
     if (this.options.mayUpgrade?.(request, opened.userId) === false) {
       this.upgrades.close(socket, TRY_AGAIN_LATER);
       return undefined;
@@ -130,9 +130,9 @@ export class SessionManager {
     return session;
   }
 
-  /** For a server that stops: tells all open connections so (1001), and ends them. */
-  closeUpgrades(): void {
-    this.upgrades.closeAll(GOING_AWAY);
+  /** For a server that stops, for good: tells all open connections so (1001), and resolves when they have closed, within a second. */
+  closeUpgrades(): Promise<void> {
+    return this.upgrades.closeAll(GOING_AWAY);
   }
 
   /** Removes one batch of what ended long enough ago; returns how many. Safe on all servers at once. */

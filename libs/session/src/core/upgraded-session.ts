@@ -47,13 +47,26 @@ export class UpgradedSession {
   /**
    * Changes one key atomically and commits at once: `change` gets the stored value and is called again on the newer one
    * when another request was faster.
-   * @throws SessionEndedError, StoreUnavailableError; SessionUsageError where the browser holds the session itself
+   * @throws SessionEndedError, StoreUnavailableError; SessionUsageError where the method has no atomic update (`cookie`,
+   * `sync`)
    */
   async update<T>(key: string, change: (value: T | undefined) => T | Promise<T>): Promise<T> {
     const opened = await this.open();
     const value = await opened.update(key, change);
     this.#current = opened;
     return value;
+  }
+
+  /**
+   * Sets one key, or removes it where `value` is undefined, and commits at once: the later commit wins.
+   * @throws SessionEndedError, StoreUnavailableError; SessionUsageError where the browser holds the session itself
+   */
+  async set(key: string, value: unknown): Promise<void> {
+    const opened = await this.open();
+    if (value === undefined) delete opened.session![key];
+    else opened.session![key] = value;
+    await opened.finish();
+    this.#current = opened;
   }
 
   /** Moves the idle limit: what comes over the connection does not do so by itself. */
@@ -84,7 +97,7 @@ export class UpgradedSession {
 }
 
 /** A session on a connection that carries no headers any more. */
-export class UpgradeCarried extends Carried {
+class UpgradeCarried extends Carried {
   constructor(
     private readonly store: SessionStore,
     found: Found,

@@ -1,7 +1,8 @@
 // WebSockets with the session of their handshake, by the library that most use.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { UpgradedSession } from '../core/upgraded-session.js';
@@ -24,9 +25,11 @@ async function site(options: Partial<SessionOptions> = {}) {
   const visitor = new Visitor();
   await visitor.put(manager, { user: 'ann' });
   const sessions: (UpgradedSession | undefined)[] = [];
+  const sockets: Duplex[] = [];
   const server = createServer();
   servers.push(server);
   new WebSocketServer({ server }).on('connection', (client, request) => {
+    sockets.push(request.socket);
     void manager.openUpgrade(request).then((session) => {
       sessions.push(session);
       if (session) client.send('open');
@@ -44,7 +47,7 @@ async function site(options: Partial<SessionOptions> = {}) {
     return { client, session: sessions.at(-1)! };
   };
   const refusal = async (headers: Record<string, string>) => ((await once(connect(headers), 'close')) as [number])[0];
-  return { manager, visitor, server, port, open, refusal };
+  return { manager, visitor, server, port, cookie, sessions, sockets, connect, open, refusal };
 }
 
 const closeOf = async (client: WebSocket) => ((await once(client, 'close')) as [number])[0];
@@ -61,6 +64,10 @@ describe('a socket with a session', () => {
     now += 60_000;
     expect(await session.read()).toEqual({ user: 'ann', cart: 2 });
     await Promise.all([1, 2, 3].map(() => session.update<number>('seen', (seen = 0) => seen + 1)));
+    expect(await visitor.see(manager)).toEqual({ user: 'ann', cart: 2, seen: 3 });
+    await session.set('place', 'here');
+    expect([session.content.place, await visitor.see(manager)]).toMatchObject(['here', { seen: 3, place: 'here' }]);
+    await session.set('place', undefined);
     expect(await visitor.see(manager)).toEqual({ user: 'ann', cart: 2, seen: 3 });
     now += 29 * 60_000;
     await session.touch();
@@ -80,7 +87,12 @@ describe('a socket with a session', () => {
     expect(performance.now() - begun).toBeLessThan(1500);
     session.onEnd(() => told.push('late'));
     expect(told).toEqual(['end', 'late']);
-    for (const act of [() => session.read(), () => session.update('a', () => 1), () => session.touch()])
+    for (const act of [
+      () => session.read(),
+      () => session.update('a', () => 1),
+      () => session.set('a', 1),
+      () => session.touch(),
+    ])
       await expect(act()).rejects.toThrow('The session has ended.');
     expect(manager.ends.size).toBe(0);
   });
@@ -91,9 +103,90 @@ describe('a socket with a session', () => {
     first.close();
     await closeOf(first);
     const closed = closeOf(second);
-    manager.closeUpgrades();
+    const allClosed = manager.closeUpgrades();
     expect(await closed).toBe(1001);
+    await allClosed;
     while (manager.ends.size > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});
+
+it('is told once, and not waited for, when it does not close its side, whichever library it has', async () => {
+  const { manager, visitor, cookie } = await site();
+  const errors: Error[] = [];
+  const server = createServer();
+  servers.push(server);
+  const opened = new Promise<UpgradedSession | undefined>((resolve) =>
+    server.on('upgrade', (request, socket) => {
+      socket.on('error', (error) => errors.push(error));
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      resolve(manager.openUpgrade(request));
+    }),
+  );
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const client = connectTcp({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true });
+  const received: Buffer[] = [];
+  client.on('data', (part) => received.push(part));
+  const lines = ['GET / HTTP/1.1', 'Host: x', 'Connection: Upgrade', 'Upgrade: websocket', `Cookie: ${cookie()}`];
+  client.write([...lines, '', ''].join('\r\n'));
+  const session = await opened;
+  const ended = new Promise<void>((resolve) => session!.onEnd(resolve));
+  await visitor.copy().visit(manager, (own) => own.destroy());
+  await ended;
+  await manager.closeUpgrades();
+  expect(Buffer.concat(received).toString('hex').split('0d0a').at(-1)).toBe('880203f0');
+  expect(errors).toEqual([]);
+  client.destroy();
+});
+
+it('sets a key where no method can update it atomically', async () => {
+  const store = new MemorySessionStore();
+  Object.assign(store, { capabilities: { ...store.capabilities, atomicUpdate: false } });
+  const { manager, visitor, open } = await site({ store });
+  const { session } = await open();
+  await expect(session.update('seen', () => 1)).rejects.toThrow('atomic');
+  await session.set('seen', 1);
+  expect(await visitor.see(manager)).toEqual({ user: 'ann', seen: 1 });
+});
+
+describe('a handshake whose session is still being read', () => {
+  /** Holds the session's read until it is let go. */
+  async function slowSite() {
+    const store = new MemorySessionStore();
+    let letGo = () => undefined as void;
+    let asked = () => undefined as void;
+    const isAsked = new Promise<void>((resolve) => (asked = resolve));
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    const opened = await site({ store });
+    const find = store.find.bind(store);
+    store.find = async (id) => {
+      asked();
+      await held;
+      return find(id);
+    };
+    return { ...opened, isAsked, letGo };
+  }
+
+  it('leaves nothing behind when its client goes', async () => {
+    const { manager, connect, sessions, sockets, isAsked, letGo } = await slowSite();
+    const client = connect();
+    await Promise.all([once(client, 'open'), isAsked]);
+    client.terminate();
+    while (!sockets.at(-1)?.destroyed) await new Promise((resolve) => setTimeout(resolve, 5));
+    letGo();
+    while (sessions.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect([sessions, manager.ends.size]).toEqual([[undefined], 0]);
+    await manager.closeUpgrades();
+  });
+
+  it('is closed with 1001 when its server stops meanwhile', async () => {
+    const { manager, connect, isAsked, letGo } = await slowSite();
+    const client = connect();
+    const closed = closeOf(client);
+    await isAsked;
+    await manager.closeUpgrades();
+    letGo();
+    expect(await closed).toBe(1001);
+    expect(manager.ends.size).toBe(0);
   });
 });
 
@@ -118,12 +211,19 @@ describe('a handshake', () => {
     expect(error).toMatchObject({ code: 'session_usage', message: expect.stringContaining('openUpgrade(request)') });
   });
 
+  it('is an error where it is none: the connection of a poll serves other requests too', async () => {
+    const manager = new SessionManager({ store: new MemorySessionStore(), secrets: SECRETS, secure: false });
+    const poll = { headers: {}, socket: {} } as IncomingMessage;
+    await expect(manager.openUpgrade(poll)).rejects.toThrow("With socket.io set transports: ['websocket']");
+  });
+
   it('reads a session that the browser holds, and says that it cannot change that', async () => {
     const revocations = new MemoryRevocationList();
     const store = new CookieSessions({ secrets: SECRETS, audience: '', revocations, lifetimeMs: 1e12 });
     const { open } = await site({ store });
     const { session } = await open();
     expect(session.content).toEqual({ user: 'ann' });
-    await expect(session.update('a', () => 1)).rejects.toThrow('read and change it by a request');
+    for (const act of [() => session.read(), () => session.update('a', () => 1), () => session.set('a', 1)])
+      await expect(act()).rejects.toThrow('read and change it by a request');
   });
 });

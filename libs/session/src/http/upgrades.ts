@@ -3,9 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { SessionUsageError } from '../core/errors.js';
 
-/** Of RFC 6455, section 7.4.1, and of the IANA registry: the server goes away; the session has ended; too many are open. */
+/** Of RFC 6455, section 7.4.1, and its registry: the server goes away; the session has ended; a fault of ours; too many are open, or an outage. */
 export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
+export const INTERNAL_ERROR = 1011;
 export const TRY_AGAIN_LATER = 1013;
 
 /** How long the client has to close the connection too. Milliseconds. */
@@ -30,12 +31,25 @@ export function isOfSite({ headers }: IncomingMessage, origins: readonly string[
 /** Sockets that are open with a session, to be closed when the server stops. */
 export class Upgrades {
   private readonly sockets = new Map<Duplex, boolean>();
+  private closesWith: number | undefined;
 
-  /** @throws SessionUsageError for a request without a connection of its own */
-  add({ socket, headers }: IncomingMessage): void {
+  /** @throws SessionUsageError for a request whose connection serves other requests too */
+  check({ socket, headers, method }: IncomingMessage): void {
     if (!socket) throw new SessionUsageError('openUpgrade needs the request of the handshake, with its connection.');
+    if (headers.upgrade === undefined && method !== 'CONNECT')
+      throw new SessionUsageError(
+        "openUpgrade needs the request of a handshake, but this one has no header Upgrade: its connection is not the socket's own. With socket.io set transports: ['websocket'] on both sides.",
+      );
+  }
+
+  /** @returns whether it is open still: its client may have left, or the server have begun to stop, while its session was read */
+  add({ socket, headers }: IncomingMessage): boolean {
+    if (socket.destroyed) return false;
     this.sockets.set(socket, headers.upgrade?.toLowerCase() === 'websocket');
     socket.once('close', () => this.sockets.delete(socket));
+    if (this.closesWith === undefined) return true;
+    this.close(socket, this.closesWith);
+    return false;
   }
 
   get size(): number {
@@ -47,11 +61,24 @@ export class Upgrades {
     if (socket.destroyed) return;
     const isWebSocket = this.sockets.get(socket);
     if (!isWebSocket) return void socket.destroy();
-    socket.end(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
-    setTimeout(() => socket.destroy(), CLOSE_WITHIN_MS).unref();
+    closeWebSocket(socket, code);
   }
 
-  closeAll(code: number): void {
-    for (const socket of this.sockets.keys()) this.close(socket, code);
+  /** For good: also those that are opened later. Resolves when all are closed, within a second. */
+  async closeAll(code: number): Promise<void> {
+    this.closesWith = code;
+    const closed = [...this.sockets.keys()].map((socket) => {
+      const isClosed = new Promise((resolve) => socket.once('close', resolve));
+      this.close(socket, code);
+      return isClosed;
+    });
+    await Promise.all(closed);
   }
+}
+
+/** The client has a second to close the connection too. */
+export function closeWebSocket(socket: Duplex, code: number): void {
+  if (socket.writableEnded) return;
+  socket.end(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
+  setTimeout(() => socket.destroy(), CLOSE_WITHIN_MS).unref();
 }

@@ -69,9 +69,9 @@ export class SessionModule
     consumer.apply(sessionMiddleware(this.manager)).forRoutes('{*path}');
   }
 
-  /** Open sockets would keep the server's port. */
-  beforeApplicationShutdown(): void {
-    this.manager.closeUpgrades();
+  /** Open sockets would keep the server's port. Nest destroys them next: their clients would not learn why. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.manager.closeUpgrades();
   }
 
   /** Waits for the touches that still run. */
