@@ -44,6 +44,11 @@ export class Site {
     this.web = names.map((name) => `${servers.url}/_server/${name}`);
   }
 
+  /** Whether the method keeps both of two changes to different keys. */
+  get mergesKeys(): boolean {
+    return this.stores[0].capabilities.mergesKeys;
+  }
+
   /** Serves a sample on all three servers. @returns a visitor */
   async serve(sample: Sample): Promise<Client> {
     this.managers = this.stores.map((store) => new SessionManager(this.options(store)));
