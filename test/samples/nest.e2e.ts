@@ -1,12 +1,10 @@
 // Nest's own files and streams beside the session: FileInterceptor, StreamableFile, sendFile, @Sse.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Subject } from 'rxjs';
+import { Observable, Subject } from 'rxjs';
 import { until } from '../support/until.js';
 import { nestEvents } from './apps/nest-events.js';
 import { nestFiles } from './apps/nest-files.js';
@@ -98,9 +96,13 @@ describeSamples((site) => {
 
   describe('@Sse', () => {
     /** What the next chunks bring, until it ends so. */
-    async function read(response: IncomingMessage, end: string): Promise<string> {
+    async function read(chunks: AsyncIterator<Buffer>, end: string): Promise<string> {
       let got = '';
-      while (!got.endsWith(end)) got += String(((await once(response, 'data')) as [Buffer])[0]);
+      while (!got.endsWith(end)) {
+        const next = await chunks.next();
+        if (next.done) throw new Error(`The stream ended after: ${got}`);
+        got += next.value.toString();
+      }
       return got.trim();
     }
 
@@ -114,28 +116,31 @@ describeSamples((site) => {
       const response = await opened;
       expect(response.headers['content-type']).toBe('text/event-stream');
       expectSessionCookies(site(), { setCookies: response.headers['set-cookie'] ?? [] });
-      expect(await read(response, 'first\n\n')).toBe('id: 1\ndata: first');
+      const chunks = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+      expect(await read(chunks, 'first\n\n')).toBe('id: 1\ndata: first');
       expect((await client.get(`${web2}/followed`)).json()).toEqual({ followed: 1 });
       news.next('second');
-      expect(await read(response, 'second\n\n')).toBe('id: 2\ndata: second');
+      expect(await read(chunks, 'second\n\n')).toBe('id: 2\ndata: second');
 
-      const broken = once(response, 'error');
+      const broken = expect(chunks.next()).rejects.toMatchObject({ code: 'ECONNRESET' });
       expect((await client.post(`${web2}/logout`)).status).toBe(204);
-      expect(await broken).toEqual([expect.objectContaining({ code: 'ECONNRESET' })]);
+      await broken;
       await until('nobody follows', async () => !news.observed);
     });
 
     it('is answered an error when the change cannot be kept, and nobody follows any more', async () => {
-      const news = new Subject<string>();
+      const followers: string[] = [];
+      const news = new Observable<string>(() => {
+        followers.push('comes');
+        return () => followers.push('leaves');
+      });
       const client = await site().serveNest((options) => nestEvents(options, news));
       site().refuseWrites();
-      const opened = client.get(`${site().web[0]}/news`);
-      await until('somebody follows', async () => news.observed);
-      news.next('first');
-      const refused = await opened;
+      const refused = await client.get(`${site().web[0]}/news`);
       expect(refused).toMatchObject({ status: 503, setCookies: [] });
       expect(refused.json()).toMatchObject({ error: { code: 'session_store_unavailable' } });
-      await until('nobody follows', async () => !news.observed);
+      await until('nobody follows', async () => followers.length === 2);
+      expect(followers).toEqual(['comes', 'leaves']);
     });
   });
 });

@@ -27,6 +27,8 @@ export async function startServers(): Promise<Servers> {
   const servers = names.map((_, i) =>
     createServer((request, response) => (serving[i] ?? nothingYet)(request, response)),
   );
+  // No idle connection is closed during a test: what ends with its connection ends for another reason.
+  for (const server of servers) server.keepAliveTimeout = 60_000;
   // Each sample with a proxy listens to the end of the server, which serves many samples.
   for (const server of servers) server.setMaxListeners(0);
   for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening');
