@@ -83,6 +83,19 @@ describeSamples((site) => {
       expect(client.cookies.size).toBe(0);
       for (const web of [web1, web2, web3]) expect((await copy.copy().get(web + '/')).json()).toEqual({});
     });
+
+    it('ends all sessions of the user, as each was bound to them', async () => {
+      const client = await site().serve(passwordSignIn);
+      const [web1, web2, web3] = site().web;
+      const phone = site().visitor();
+      await signIn(client, web1);
+      await signIn(phone, web2);
+      expect((await client.post(`${web3}/logout-everywhere`)).status).toBe(303);
+      for (const each of [client, phone])
+        for (const web of [web1, web2, web3]) expect((await each.get(`${web}/`)).json()).toEqual({});
+      await signIn(phone, web3);
+      expect((await phone.get(`${web1}/`)).json()).toEqual({ user: 'alice' });
+    });
   });
 
   describe('Passport with OpenID Connect', () => {

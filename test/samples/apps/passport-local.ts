@@ -56,6 +56,11 @@ export function passwordSignIn(sessions: SessionManager): Express {
   app.post('/logout', (request, response, next) => {
     request.logout((error) => (error ? next(error) : response.redirect(303, '/')));
   });
+  // Every session that was bound to the user ends.
+  app.post('/logout-everywhere', async (request, response) => {
+    if (request.user) await sessions.users.endAll(request.user.id);
+    response.redirect(303, '/');
+  });
   app.get('/{login}', (request, response) => {
     const { cart, messages } = request.session!;
     response.json({ user: (request.user as { id: string } | undefined)?.id, cart, messages });
