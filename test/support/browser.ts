@@ -1,5 +1,5 @@
 // What a browser does between a person and the site, for tests: keeps cookies, says where it comes from, sends JSON.
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { retryRefused } from './retry-refused.js';
 
@@ -11,6 +11,8 @@ export interface Answer {
   /** `X-Served-By`: who answered. */
   readonly server: string | undefined;
   readonly text: string;
+  /** The body as it came, encoded as `Content-Encoding` says. */
+  readonly bytes: Buffer;
   json<T>(): T;
 }
 
@@ -23,8 +25,8 @@ export interface ClientOptions {
   readonly retryOn?: (answer: Answer) => boolean;
 }
 
-/** An object is sent as JSON, `URLSearchParams` as a form. */
-export type Body = object | URLSearchParams;
+/** An object is sent as JSON, `URLSearchParams` as a form, bytes as they are: their type is given in the headers. */
+export type Body = object | URLSearchParams | Buffer;
 
 /** One person's browser: one cookie jar over all servers of the site, as browsers have it (ports do not part cookies). */
 export class Client {
@@ -76,10 +78,27 @@ export class Client {
   }
 
   /** Redirects are not followed. Rejects when no answer came in time or the connection broke. */
-  once(method: string, to: string, body?: Body, headers: Record<string, string> = {}): Promise<Answer> {
+  async once(method: string, to: string, body?: Body, headers: Record<string, string> = {}): Promise<Answer> {
+    const response = await this.open(method, to, body, headers);
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    const bytes = Buffer.concat(chunks);
+    const text = bytes.toString();
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      setCookies: response.headers['set-cookie'] ?? [],
+      server: response.headers['x-served-by'] as string | undefined,
+      text,
+      bytes,
+      json: <T>() => JSON.parse(text) as T,
+    };
+  }
+
+  /** Resolves when the head of the answer is there and its cookies are kept; the body is left to the caller. */
+  open(method: string, to: string, body?: Body, headers: Record<string, string> = {}): Promise<IncomingMessage> {
     const url = new URL(to, this.origin);
     const https = url.protocol === 'https:';
-    const form = body instanceof URLSearchParams;
     const cookie = this.cookieHeader(https);
     const options = {
       method,
@@ -87,32 +106,18 @@ export class Client {
       signal: AbortSignal.timeout(this.timeoutMs),
       headers: {
         ...(method !== 'GET' && { Origin: url.origin }),
-        ...(body && { 'Content-Type': form ? 'application/x-www-form-urlencoded' : 'application/json' }),
+        ...typeOf(body),
         ...(cookie && { Cookie: cookie }),
         ...headers,
       },
     };
     return new Promise((resolve, reject) => {
       const request = (https ? httpsRequest : httpRequest)(url, options, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.once('error', reject);
-        response.once('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          const setCookies = response.headers['set-cookie'] ?? [];
-          for (const line of setCookies) this.keep(line, https);
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            setCookies,
-            server: response.headers['x-served-by'] as string | undefined,
-            text,
-            json: <T>() => JSON.parse(text) as T,
-          });
-        });
+        for (const line of response.headers['set-cookie'] ?? []) this.keep(line, https);
+        resolve(response);
       });
       request.once('error', reject);
-      request.end(form ? body.toString() : body && JSON.stringify(body));
+      request.end(written(body));
     });
   }
 
@@ -144,4 +149,14 @@ export class Client {
     if (over) this.cookies.delete(name);
     else this.cookies.set(name, value);
   }
+}
+
+function typeOf(body: Body | undefined): Record<string, string> {
+  if (body === undefined || Buffer.isBuffer(body)) return {};
+  return { 'Content-Type': body instanceof URLSearchParams ? 'application/x-www-form-urlencoded' : 'application/json' };
+}
+
+function written(body: Body | undefined): string | Buffer | undefined {
+  if (body === undefined || Buffer.isBuffer(body)) return body;
+  return body instanceof URLSearchParams ? body.toString() : JSON.stringify(body);
 }

@@ -206,6 +206,22 @@ describe('the request life cycle', () => {
     expect(await response.json()).toEqual({ error: { code: 'session_store_unavailable', message: 'on purpose' } });
   });
 
+  it('closes the connection of a stream whose commit fails, since a handler may end with nothing else', async () => {
+    store.beforeWrite = () => Promise.reject(new StoreUnavailableError('on purpose'));
+    const ended: string[] = [];
+    const url = await handle((request, response) => {
+      request.session!.a = 1;
+      request.socket.once('close', () => ended.push(request.url));
+      response.write('first');
+      if (request.url === '/whole') response.end();
+    });
+    const [whole, stream] = [await fetch(`${url}/whole`), await fetch(`${url}/stream`)];
+    for (const { status } of [whole, stream]) expect(status).toBe(503);
+    expect([whole, stream].map(({ headers }) => headers.get('connection'))).toEqual(['keep-alive', 'close']);
+    await stream.text();
+    while (!ended.includes('/stream')) await sleep(5);
+  });
+
   it('answers 500 to what a session cannot hold, tells only the app what it was, and stores nothing', async () => {
     const memory = new SharedMemory();
     const events: SessionEvent[] = [];

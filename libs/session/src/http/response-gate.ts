@@ -228,12 +228,13 @@ export class ResponseGate {
   /** Ends the response with the first of these answers that Node accepts; what the handler wrote and writes goes nowhere. */
   protected replace(answers: readonly FailureAnswer[]): void {
     const { response } = this;
-    const { socket, writableNeedDrain } = response;
+    const { socket, writableEnded, writableNeedDrain } = response;
     response.strictContentLength = false;
-    if (!response.writableEnded) (OutgoingMessage.prototype.end as Call).call(response);
+    if (!writableEnded) (OutgoingMessage.prototype.end as Call).call(response);
     const held = this.takeHeld();
     this.state = 'replaced';
-    const body = this.renderHead(answers);
+    // Who still streams into it, as Nest's `@Sse` does, may wait for the end of the connection only.
+    const body = this.renderHead(answers, !writableEnded && response.req.complete);
     if (socket?.destroyed || body === undefined) {
       callBack(held, streamDestroyed());
       response.destroy();
@@ -246,9 +247,9 @@ export class ResponseGate {
   }
 
   /** Makes the head of the first answer that Node accepts the response's own. @returns that answer's body */
-  protected renderHead(answers: readonly FailureAnswer[]): string | undefined {
+  protected renderHead(answers: readonly FailureAnswer[], mustClose: boolean): string | undefined {
     const { response } = this;
-    const isLast = /^close$/i.test(String(response.getHeader('connection')));
+    const isLast = mustClose || /^close$/i.test(String(response.getHeader('connection')));
     for (const { status, headers, body } of answers) {
       Object.assign(response, { _header: null, _headerSent: false, chunkedEncoding: false });
       for (const name of response.getHeaderNames()) response.removeHeader(name);

@@ -132,9 +132,9 @@ export const brokenGates: Readonly<Record<string, { readonly install: Install; r
     foundBy: 'a failed commit replaces the whole answer',
     install: install(
       class extends ResponseGate {
-        protected override renderHead(answers: readonly FailureAnswer[]) {
+        protected override renderHead(answers: readonly FailureAnswer[], mustClose: boolean) {
           this.response.getHeaderNames = () => [];
-          return super.renderHead(answers);
+          return super.renderHead(answers, mustClose);
         }
       },
     ),
