@@ -3,36 +3,27 @@
 import { Controller, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
-import { ConnectedSocket, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { SessionManager } from '@roam/session';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { sessionOf, SessionManager, SocketSession, withSessions } from '@roam/session/nest';
 import { interval, map, startWith } from 'rxjs';
 import { AppModule } from '../../apps/web/dist/app.module.js';
 
 /** Tells who is there and counts, in the session, what it is sent. */
 class CountingGateway {
-  /** @param {SessionManager} sessions */
-  constructor(sessions) {
-    this.sessions = sessions;
-  }
-
-  async handleConnection(client, request) {
-    client.opening = this.sessions.openUpgrade(request);
-    const session = await client.opening;
-    if (!session) return client.close(1008);
+  handleConnection(client, request) {
+    const session = sessionOf(client);
     session.onEnd(() => client.send(JSON.stringify({ ended: true })));
     const greeting = { ip: request.ip, server: process.env.SERVER_NAME, hasUser: 'passport' in session.content };
     client.send(JSON.stringify(greeting));
   }
 
-  async count(client) {
-    const session = await client.opening;
+  async count(session) {
     return { count: await session.update('socketCount', (n = 0) => n + 1) };
   }
 }
 const count = Object.getOwnPropertyDescriptor(CountingGateway.prototype, 'count');
 SubscribeMessage('count')(CountingGateway.prototype, 'count', count);
-ConnectedSocket()(CountingGateway.prototype, 'count', 0);
-Reflect.defineMetadata('design:paramtypes', [SessionManager], CountingGateway);
+SocketSession()(CountingGateway.prototype, 'count', 0);
 WebSocketGateway({ path: '/api/test/socket' })(CountingGateway);
 
 class EventsController {
@@ -56,5 +47,5 @@ AppModule.forRoot = (...settings) => {
 const create = NestFactory.create.bind(NestFactory);
 NestFactory.create = async (...parameters) => {
   const app = await create(...parameters);
-  return app.useWebSocketAdapter(new WsAdapter(app));
+  return app.useWebSocketAdapter(withSessions(new WsAdapter(app), app.get(SessionManager)));
 };

@@ -1,21 +1,14 @@
 // A gateway with `ws`: each user counts notes in the session.
 import { sessionOf, SocketSession } from '@roam/session/nest';
 import type { UpgradedSession } from '@roam/session';
-import { SubscribeMessage, WebSocketGateway, type OnGatewayConnection, type OnGatewayInit } from '@nestjs/websockets';
-import type { WebSocket, WebSocketServer } from 'ws';
+import { SubscribeMessage, WebSocketGateway, type OnGatewayConnection } from '@nestjs/websockets';
+import type { WebSocket } from 'ws';
 import { serverName } from './settings.js';
 import { Journal } from './journal.js';
 
-const PING_MS = 2_000;
-
 @WebSocketGateway({ path: '/sockets/ws' })
-export class WsNotesGateway implements OnGatewayConnection, OnGatewayInit {
+export class WsNotesGateway implements OnGatewayConnection {
   constructor(private readonly journal: Journal) {}
-
-  /** Through a server that stands still nothing comes: nginx closes such a connection after `proxy_read_timeout`. */
-  afterInit({ clients }: WebSocketServer) {
-    setInterval(() => clients.forEach((client) => client.ping()), PING_MS).unref();
-  }
 
   handleConnection(client: WebSocket) {
     const session = sessionOf(client);

@@ -17,6 +17,8 @@ export const limits = {
   proxyMarginMs: 100,
   /** How long a stream may send nothing, unless its route declares another time. */
   streamIdleMs: 3_600_000,
+  /** The same for a socket, which is pinged more often than that: through a server that stands still nothing comes. */
+  socketIdleMs: 60_000,
   /** A process that was paused this long drops its requests: nginx has given them to other servers. */
   frozenMs: 2_000,
   /** A request whose store does not answer is handed over to another server within this time. */

@@ -104,11 +104,13 @@ describe('what stays open', () => {
       events(): void {}
     }
     const known = new RouteTable(routesOf(ChatGateway, [NewsController]));
-    for (const path of ['/api/chat', '/api/chat/', '/news/events'])
-      expect([path, known.policyOf('GET', path)]).toMatchObject([
-        path,
-        { isStream: true, idleMs: limits.streamIdleMs },
-      ]);
+    const { streamIdleMs, socketIdleMs } = limits;
+    for (const [path, idleMs] of Object.entries({
+      '/api/chat': socketIdleMs,
+      '/api/chat/': socketIdleMs,
+      '/news/events': streamIdleMs,
+    }))
+      expect([path, known.policyOf('GET', path)]).toMatchObject([path, { isStream: true, idleMs }]);
     expect([...nginxInclude(known).values()][0]).toContain('(?:/api/chat)');
     expect(collectRoutes({ module: class {}, providers: [{ provide: 'chat', useClass: ChatGateway }] })).toHaveLength(
       1,

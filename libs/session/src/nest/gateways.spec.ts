@@ -159,7 +159,7 @@ describe('a gateway with ws', () => {
 
   it('sees those only that the app lets in', async () => {
     const isAnn: MakeAdapter = (app, manager) =>
-      withSessions(new WsAdapter(app), manager, ({ content }) => content.user === 'ann');
+      withSessions(new WsAdapter(app), manager, { mayConnect: ({ content }) => content.user === 'ann' });
     const { manager, visitor, url, cookie } = await site(isAnn);
     wsClient(url, { cookie });
     await until(() => log.includes('connected ann'));

@@ -12,6 +12,16 @@ import { bindWs, type WsServer } from './ws.js';
 export type Admit = (client: object, request: IncomingMessage) => Promise<'in' | number>;
 export type Connected = (client: object, ...args: unknown[]) => void;
 
+export interface GatewayOptions {
+  /** Whose connections are let in, of all that have a session: a visitor can have one before signing in. Default: everyone's. */
+  readonly mayConnect?: (session: UpgradedSession) => boolean;
+  /**
+   * Milliseconds between two pings of each client of `ws`, with which a proxy knows a silent connection from one whose server
+   * stands still; socket.io has `pingInterval`. Default: 25 seconds.
+   */
+  readonly pingMs?: number;
+}
+
 const sessions = new WeakMap<object, UpgradedSession>();
 
 /**
@@ -22,12 +32,11 @@ const sessions = new WeakMap<object, UpgradedSession>();
  *     app.useWebSocketAdapter(withSessions(new WsAdapter(app), app.get(SessionManager)));
  *
  * @param adapter `WsAdapter`, `IoAdapter`, or one that extends them; it is changed and returned
- * @param mayConnect whose connections are let in, of all that have a session; a visitor can have one before signing in
  */
 export function withSessions<A extends WebSocketAdapter>(
   adapter: A,
   manager: SessionManager,
-  mayConnect: (session: UpgradedSession) => boolean = () => true,
+  { mayConnect = () => true, pingMs = 25_000 }: GatewayOptions = {},
 ): A {
   // Several gateways, and namespaces of socket.io, share one connection.
   const opened = new WeakMap<IncomingMessage, Promise<UpgradedSession | number>>();
@@ -41,7 +50,7 @@ export function withSessions<A extends WebSocketAdapter>(
   };
   adapter.bindClientConnect = (server: WsServer | IoServer, connected: Connected) => {
     if (isSocketIo(server)) bindSocketIo(server, admit, connected, (client) => sessions.has(client));
-    else bindWs(server, admit, connected);
+    else bindWs(server, admit, connected, pingMs);
   };
   return adapter;
 }
@@ -68,7 +77,7 @@ export const SocketSession = createParamDecorator((_data: unknown, context: Exec
 async function sessionOrCode(
   manager: SessionManager,
   request: IncomingMessage,
-  mayConnect: (session: UpgradedSession) => boolean,
+  mayConnect: NonNullable<GatewayOptions['mayConnect']>,
 ): Promise<UpgradedSession | number> {
   try {
     const session = await manager.openUpgrade(request);

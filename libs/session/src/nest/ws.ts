@@ -5,20 +5,24 @@ import type { Admit, Connected } from './gateways.js';
 
 /** What is used of `WebSocket` and `WebSocketServer`. */
 interface WsClient {
+  ping(): void;
   readonly readyState: number;
   pause(): void;
   resume(): void;
 }
 export interface WsServer {
   /** Gateways send to all of these. */
-  readonly clients?: Set<object>;
+  readonly clients?: Set<WsClient>;
   on(event: 'connection', listener: (client: WsClient, request: IncomingMessage) => void): void;
+  once(event: 'close', listener: () => void): void;
 }
 
 const OPEN = 1;
 
 /** What the client sends meanwhile stays in its connection, and nothing that is sent to all clients reaches it. */
-export function bindWs(server: WsServer, admit: Admit, connected: Connected): void {
+export function bindWs(server: WsServer, admit: Admit, connected: Connected, pingMs: number): void {
+  const pings = setInterval(() => server.clients?.forEach((client) => client.ping()), pingMs).unref();
+  server.once('close', () => clearInterval(pings));
   server.on('connection', (client, request) => {
     client.pause();
     server.clients?.delete(client);
