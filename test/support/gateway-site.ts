@@ -24,9 +24,13 @@ export class GatewayServer {
 
   async start(): Promise<void> {
     const settings: Settings = { name: this.name, port: this.port, library: this.library, sessions: this.sessions };
-    const started = fork(main, [JSON.stringify(settings)], { execArgv: ['--import', loader] });
+    const started = fork(main, [JSON.stringify(settings)], { execArgv: ['--import', loader], silent: true });
+    // Nest logs what a handler throws, which here are the errors that clients are to see.
+    let output = '';
+    for (const stream of [started.stdout!, started.stderr!])
+      stream.on('data', (text) => (output = `${output}${text}`.slice(-5_000)));
     const exited = once(started, 'exit').then(([code]) => {
-      throw new Error(`${this.name} exited with ${code} before it listened.`);
+      throw new Error(`${this.name} exited with ${code} before it listened:\n${output}`);
     });
     const [{ url }] = (await Promise.race([once(started, 'message'), exited])) as [{ url: string }];
     exited.catch(() => undefined);
