@@ -17,6 +17,8 @@ import { names, startServers, type Servers } from './servers.js';
 import { methods, openStores, type Method, type Stores } from './stores.js';
 
 const WRITES = ['create', 'update', 'destroy'];
+/** A visitor waits longer: one who gave up would look like a server that has closed the connection. */
+const TEST_MS = 30_000;
 /** What no sample may cause: a change that is not kept, or a session that is taken for a stolen one. */
 const FAULTS = ['late-change', 'theft', 'damaged', 'revival-refused'];
 
@@ -67,7 +69,7 @@ export class Site {
   }
 
   visitor(): Client {
-    const client = new Client(this.servers.url);
+    const client = new Client(this.servers.url, { timeoutMs: 2 * TEST_MS });
     this.clients.push(client);
     return client;
   }
@@ -111,7 +113,7 @@ export class Site {
 
 /** @param register registers the tests of one method; `site()` is there when they run */
 export function describeSamples(register: (site: () => Site) => void): void {
-  jest.setTimeout(30_000);
+  jest.setTimeout(TEST_MS);
   let databases: Databases;
   let servers: Servers;
   beforeAll(async () => {
