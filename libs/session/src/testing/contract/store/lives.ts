@@ -15,7 +15,9 @@ export function lives({ it }: StoreKit): void {
     await a.destroy(ended.id);
     const unknown = newId(Date.now() - HOUR);
     const lives = await b.livesOf([kept, changed, touched, ended].map(({ id }) => id).concat(unknown));
-    expect([...lives.keys()].sort()).toEqual([kept.id, changed.id, touched.id].sort());
+    const live = [kept.id, changed.id, touched.id];
+    expect([...lives.keys()].sort()).toEqual([...live, ended.id, unknown].sort());
+    expect([lives.get(ended.id), lives.get(unknown)]).toEqual([undefined, undefined]);
     expect(lives.get(kept.id)).toMatchObject({
       record: { idleEndsAt: kept.idleEndsAt, endsAt: kept.endsAt, userId: null, epoch: 0 },
       userEpoch: 0,
