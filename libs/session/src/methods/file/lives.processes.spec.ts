@@ -119,10 +119,12 @@ describe.each([1, 2])('on %i mount(s)', (mounts) => {
     const sooner = next(record, { payload: `{"v":1,"r":0,"e":${endsAt},"m":1000,"d":{}}` });
     await there.update(sooner, record);
     expect((await here.livesOf([record.id])).get(record.id)!.record.payload).toContain(`"e":${endsAt}`);
-    const owned = next(sooner, { userId: 'one' });
-    await there.update(owned, sooner);
+    const other = aRecord();
+    await there.create(other);
+    await allLives(here, [other.id]);
+    await there.update(next(other, { userId: 'one' }), other);
     await there.raiseEpoch('one');
-    const life = (await here.livesOf([record.id])).get(record.id)!;
+    const life = (await here.livesOf([other.id])).get(other.id)!;
     expect([life.record.userId, life.userEpoch]).toEqual(['one', 1]);
   });
 

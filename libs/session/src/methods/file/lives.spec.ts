@@ -184,7 +184,6 @@ describe('the lives of many sessions', () => {
     await ask(ids);
     hint('other');
     await ask(ids);
-    pass(61_000);
     hint('missed');
     document = endedLately({ ...document!, since: document!.ends.missed });
     await ask(ids, 0);

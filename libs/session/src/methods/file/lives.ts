@@ -65,7 +65,7 @@ export class FileLives {
     const now = performance.now();
     for (const [id, { askedAt }] of this.known) if (askedAt < now - FORGET_MS) this.known.delete(id);
     for (const id of ids) this.ask(id, now, document);
-    await this.lookUp(ids, document);
+    await this.lookUp(ids);
     return new Map(ids.filter((id) => this.isTold(id)).map((id) => [id, this.known.get(id)!.life]));
   }
 
@@ -79,7 +79,8 @@ export class FileLives {
     return hasMissed;
   }
 
-  private ask(id: string, now: number, document: EndsDocument): void {
+  /** Makes it doubtful what is known of it, if the document tells something new of the session or its user. */
+  private ask(id: string, now: number, { ends }: EndsDocument): void {
     let known = this.known.get(id);
     if (!known) {
       known = {
@@ -89,27 +90,24 @@ export class FileLives {
       this.known.set(id, known);
     }
     known.askedAt = now;
-    if (this.takeHint(id, known, document)) known.isDoubtful = true;
-  }
-
-  /** Whether the document tells something new of this session. */
-  private takeHint(id: string, known: Known, { ends }: EndsDocument): boolean {
+    // Whose session it is, is known only when it was looked up: what the document tells of its user is new then.
     const userId = known.life?.record.userId ?? null;
     const ofUser = userId === null ? '' : stampIn(ends, `@${userId}`);
     const hint = `${stampIn(ends, id)} ${ofUser}`;
-    const isNew = hint !== ' ' && hint !== known.hint;
+    if (hint !== ' ' && hint !== known.hint) {
+      known.hintedAt = now;
+      known.isDoubtful = true;
+    }
     known.hint = hint;
-    if (isNew) known.hintedAt = known.dueAt = performance.now();
-    return isNew;
   }
 
   /** As many as there is time for: first those of which it is doubtful what is known. */
-  private async lookUp(ids: readonly string[], document: EndsDocument): Promise<void> {
+  private async lookUp(ids: readonly string[]): Promise<void> {
     const now = performance.now();
     const due = ids.filter((id) => this.isDue(id, now));
     due.sort((a, b) => this.urgency(b) - this.urgency(a));
     for (let at = 0; at < due.length && performance.now() < now + LOOK_FOR_MS; at += AT_ONCE) {
-      await Promise.all(due.slice(at, at + AT_ONCE).map((id) => this.look(id, document)));
+      await Promise.all(due.slice(at, at + AT_ONCE).map((id) => this.look(id)));
     }
   }
 
@@ -128,7 +126,7 @@ export class FileLives {
     return isDoubtful ? Math.max(hintedAt, 0) + 1e12 : -dueAt;
   }
 
-  private async look(id: string, document: EndsDocument): Promise<void> {
+  private async look(id: string): Promise<void> {
     const known = this.known.get(id)!;
     const [at, seenAt] = [performance.now(), Date.now()];
     this.looking.add(id);
@@ -138,8 +136,7 @@ export class FileLives {
       known.isDoubtful = false;
       known.seenAt = seenAt;
       known.endsAt = known.life ? endOf(known.life) : Infinity;
-      // It is only now known whose session it is, and a hint may come before what it tells of.
-      this.takeHint(id, known, document);
+      // A hint may come before what it tells of.
       const soon = Math.max(0, at - known.hintedAt) / 4;
       known.dueAt = at + Math.min(soon, this.lookEveryMs * (0.75 + Math.random() / 2));
       known.hasFailed = false;
