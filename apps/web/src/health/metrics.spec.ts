@@ -1,6 +1,7 @@
 // The metrics: each event is counted under its own name, and the dashboard queries only metrics that exist.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { liftsSessions, MemorySessionStore, tellsLives } from '@roam/session';
 import type { AuditService } from '../audit/audit.service.js';
 import { auditEvent, type AuditEventName } from '../audit/audit-event.js';
 import type { BreachedPasswords } from '../users/breached-passwords.js';
@@ -50,6 +51,14 @@ describe('the metrics', () => {
     expect(text).toContain('roam_session_events_total{type="revival-refused"} 1');
     expect(text).toContain('roam_mysql_events_total{type="fenced"} 3');
     expect(text).toContain('roam_mysql_events_total{type="fallbacks"} 2');
+  });
+
+  it('count the calls of a store, and leave it able to do what it could and no more', async () => {
+    const { metrics } = measured();
+    const store = metrics.counted(new MemorySessionStore());
+    expect([tellsLives(store), liftsSessions(store)]).toEqual([true, false]);
+    await store.livesOf([]);
+    expect(await metrics.registry.metrics()).toContain('{operation="livesOf"} 1');
   });
 
   it('count what the service of breached passwords says, or that it does not answer', async () => {

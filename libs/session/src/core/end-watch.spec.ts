@@ -3,27 +3,35 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from './errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
-import type { Life, SessionLives } from '../port/abilities.js';
+import type { Life } from '../port/abilities.js';
+import type { SessionStore } from '../port/store.js';
 import { Visitor } from '../testing/visitor.js';
 import { EndWatch, type Watched } from './end-watch.js';
 
-/** A store that tells of many sessions at once. */
-class TellingStore extends MemorySessionStore implements SessionLives {
+/** A store that tells of many sessions at once, and may not be able to tell of some. */
+class TellingStore extends MemorySessionStore {
   questions: number[] = [];
   fails = false;
+  readonly untold = new Set<string>();
 
-  async livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life>> {
+  override async livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life | undefined>> {
     this.questions.push(ids.length);
     if (this.fails) throw new StoreUnavailableError('on purpose');
-    const found = await Promise.all(ids.map(async (id) => [id, await this.find(id)] as const));
-    return new Map(found.filter((each): each is [string, NonNullable<(typeof each)[1]>] => each[1] !== undefined));
+    return super.livesOf(ids.filter((id) => !this.untold.has(id)));
   }
+}
+
+/** A store that tells of one session at a time. */
+function singly(): SessionStore {
+  return new Proxy(new MemorySessionStore(new SharedMemory()), {
+    has: (target, name) => name !== 'livesOf' && name in target,
+  });
 }
 
 let clock = Date.now();
 afterEach(() => void jest.useRealTimers());
 
-async function open(store: MemorySessionStore) {
+async function open(store: SessionStore) {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'performance', 'Date'] });
   const manager = new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, now: () => clock });
   const ended: string[] = [];
@@ -45,7 +53,7 @@ async function open(store: MemorySessionStore) {
 
 describe.each([
   ['a store that tells of many sessions at once', () => new TellingStore()],
-  ['a store that tells of one', () => new MemorySessionStore(new SharedMemory())],
+  ['a store that tells of one', singly],
 ])('open streams, with %s', (_, make) => {
   it('end with their session, whoever ends it and by whichever limit, and no other', async () => {
     const store = make();
@@ -98,6 +106,20 @@ describe('the watch', () => {
     store.questions = [];
     for (let i = 0; i < 10; i++) await look();
     expect(store.questions).toHaveLength(3);
+  });
+
+  it('ends no session that the store cannot tell of now, and the others meanwhile', async () => {
+    const store = new TellingStore();
+    const { manager, ended, visitors, stream, look, idOf } = await open(store);
+    await stream(2);
+    const [untold, told] = await Promise.all(visitors.map(idOf));
+    store.untold.add(untold);
+    for (const visitor of visitors) await visitor.visit(manager, (session) => session.destroy());
+    await look();
+    expect(ended).toEqual([told]);
+    store.untold.clear();
+    await look();
+    expect(ended).toEqual([told, untold]);
   });
 
   it('forgets what has closed by itself', async () => {

@@ -75,7 +75,9 @@ export class EndWatch {
         const lives = await livesOf([...new Set(some.map(({ id }) => id))]);
         for (const watched of some) {
           const life = lives.get(watched.id);
-          if (!life || !this.rules.isLive(life)) this.end(watched);
+          // What is missing cannot be told of now.
+          const hasEnded = life ? !this.rules.isLive(life) : lives.has(watched.id);
+          if (hasEnded) this.end(watched);
         }
       } catch {
         // A store that cannot tell is a fault, not the end of a session.

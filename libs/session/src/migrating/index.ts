@@ -1,9 +1,10 @@
 // @roam/session/migrating: a live site moves from one method to another, and back, with nobody logged out.
-import { hasEpochs, isSessionIndex, type SessionEpochs } from '../port/abilities.js';
+import { hasEpochs, isSessionIndex, tellsLives, type SessionEpochs } from '../port/abilities.js';
 import type { SessionStore } from '../port/store.js';
 import type { AnySessions } from '../carriers/carrier.js';
 import { isSealed } from '../carriers/sealed.js';
 import { BothEpochs } from './both-epochs.js';
+import { BothLives } from './both-lives.js';
 import { Counters, type MigrationPhase, type MigrationProgress } from './progress.js';
 import { KeptKind, SealedKind, type Places } from './two-kinds.js';
 import { TwoIndexes, TwoStoresWithEpochs } from './two-indexes.js';
@@ -59,6 +60,13 @@ function storeOf(sessions: AnySessions): SessionStore {
 }
 
 function twoStores(from: SessionStore, to: SessionStore, counters: Counters): Migrating {
+  const both = twoWithAbilities(from, to, counters);
+  if (!tellsLives(from) || !tellsLives(to)) return both;
+  const lives = new BothLives(from, to, counters.phase, (id) => both.find(id));
+  return Object.assign(both, { livesOf: (ids: readonly string[]) => lives.livesOf(ids) });
+}
+
+function twoWithAbilities(from: SessionStore, to: SessionStore, counters: Counters): TwoStores {
   if (isSessionIndex(from) && isSessionIndex(to)) return new TwoIndexes(from, to, counters);
   if (hasEpochs(from) && hasEpochs(to)) return new TwoStoresWithEpochs(from, to, counters);
   return new TwoStores(from, to, counters);

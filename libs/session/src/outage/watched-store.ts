@@ -1,5 +1,6 @@
 // The store with two eyes on it: whether it answers, and what has ended.
 import type { AnySessions } from '../carriers/carrier.js';
+import type { Life } from '../port/abilities.js';
 import type { Found, SessionRecord, WriteResult } from '../port/records.js';
 import type { CircuitBreaker } from './circuit-breaker.js';
 import type { KnownEnds } from './known-ends.js';
@@ -55,10 +56,9 @@ export function watchedStore<T extends AnySessions>(
 
 function note(ends: KnownEnds, name: PropertyKey, [subject]: unknown[], answer: unknown): void {
   if (READS.has(name)) {
-    const found = answer as Found | undefined;
-    if (!found) ends.addSession(idOf(subject));
-    else if (found.record.userId !== null && found.record.epoch < found.userEpoch)
-      ends.addEpoch(found.record.userId, found.userEpoch);
+    noteLife(ends, idOf(subject), answer as Found | undefined);
+  } else if (name === 'livesOf') {
+    for (const [id, life] of answer as ReadonlyMap<string, Life | undefined>) noteLife(ends, id, life);
   } else if (name === 'destroy' && (answer as WriteResult).status !== 'conflict') {
     ends.addSession(idOf(subject));
   } else if (name === 'raiseEpoch') {
@@ -67,6 +67,12 @@ function note(ends: KnownEnds, name: PropertyKey, [subject]: unknown[], answer: 
     const { userId, epoch } = subject as SessionRecord;
     ends.addEpoch(userId!, epoch);
   }
+}
+
+function noteLife(ends: KnownEnds, id: string, life: Life | undefined): void {
+  if (!life) ends.addSession(id);
+  else if (life.record.userId !== null && life.record.epoch < life.userEpoch)
+    ends.addEpoch(life.record.userId, life.userEpoch);
 }
 
 /** `find` and `destroy` name a session, `admit` brings it. */

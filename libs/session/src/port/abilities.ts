@@ -52,8 +52,12 @@ export interface Life {
  * Optional: `tellsLives` tells.
  */
 export interface SessionLives {
-  /** By id; a session that was ended or is not there is missing. @throws StoreUnavailableError when nobody can tell */
-  livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life>>;
+  /**
+   * By id; undefined for a session that was ended or is not there. An id is missing from the map if its session cannot be
+   * told of now: that says nothing about its end. A life may be as it was at an earlier question, if nothing has ended it
+   * and no limit of it has passed since. @throws StoreUnavailableError when nothing can be told
+   */
+  livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life | undefined>>;
 }
 
 export function tellsLives<T extends SessionWriter>(store: T): store is T & SessionLives {

@@ -40,7 +40,7 @@ export class HybridClock {
 
   /** From now on all stamps are later than this moment, or stamp. */
   witness(stamp: Moment): void {
-    this.advance(parseInt(stamp.slice(0, TIME_DIGITS), 36), parseInt(stamp.slice(TIME_DIGITS, MOMENT_LENGTH), 36));
+    this.advance(timeOf(stamp), parseInt(stamp.slice(TIME_DIGITS, MOMENT_LENGTH), 36));
   }
 
   /** A moment so many milliseconds after all that this server would stamp now. */
@@ -62,6 +62,11 @@ export function originNamed(name: string): string {
 
 export function momentOf(stamp: Stamp): Moment {
   return stamp.slice(0, MOMENT_LENGTH);
+}
+
+/** Its milliseconds since 1970, by the server's clock that was furthest ahead. */
+export function timeOf(stamp: Moment): number {
+  return parseInt(stamp.slice(0, TIME_DIGITS), 36);
 }
 
 export function originOf(stamp: Stamp): string {

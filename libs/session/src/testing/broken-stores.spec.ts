@@ -2,6 +2,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../core/errors.js';
 import { SharedMemory } from '../methods/memory/memory-session-store.js';
+import { brokenLives } from './broken-lives.js';
 import { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
 import { describeSessionStore, type StoreUnderTest } from './index.js';
 import { failuresOf } from './runner.js';
@@ -34,7 +35,7 @@ describe('the contract kit', () => {
     expect(await failures(WholeStore)).toEqual([]);
   });
 
-  for (const [fault, { store, caughtBy }] of Object.entries(brokenStores)) {
+  for (const [fault, { store, caughtBy }] of Object.entries({ ...brokenStores, ...brokenLives })) {
     it(`catches it when ${fault}`, async () => {
       const names = (await failures(store)).map(({ test }) => test);
       expect(names).toContainEqual(expect.stringContaining(caughtBy));

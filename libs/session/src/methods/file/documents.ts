@@ -1,5 +1,6 @@
-// The two kinds of documents that the mounts hold, each with its merge: a session's replica and what is kept of a user.
+// The kinds of documents that the mounts hold, each with its merge: sessions' replicas, what is kept of a user, recent ends.
 import { hash } from 'node:crypto';
+import { endedLately, joinEnds, type EndsDocument } from './ended-lately.js';
 import { fingerprint, joinReplicas, type Replica } from '../../replica/replica.js';
 
 /** What all of a user's sessions share. */
@@ -13,10 +14,12 @@ export interface UserDocument {
 export interface Documents {
   sessions: Replica;
   users: UserDocument;
+  ends: EndsDocument;
 }
 
+type AnyDocument = Documents[keyof Documents];
 export type Kind = keyof Documents;
-export const KINDS: readonly Kind[] = ['sessions', 'users'];
+export const KINDS: readonly Kind[] = ['sessions', 'users', 'ends'];
 
 /** Where a document is: its name on disk is made of a hash alone, whatever the id is. */
 export interface Key<K extends Kind = Kind> {
@@ -31,10 +34,10 @@ export function keyOf<K extends Kind>(kind: K, id: string): Key<K> {
 
 /** What both copies know together; `a` itself when `b` adds nothing to it. */
 export function join<K extends Kind>(kind: K, a: Documents[K], b: Documents[K]): Documents[K];
-export function join(kind: Kind, a: Replica | UserDocument, b: Replica | UserDocument): Replica | UserDocument {
-  return kind === 'sessions'
-    ? joinReplicas(a as Replica, b as Replica)
-    : joinUsers(a as UserDocument, b as UserDocument);
+export function join(kind: Kind, a: AnyDocument, b: AnyDocument): AnyDocument {
+  if (kind === 'sessions') return joinReplicas(a as Replica, b as Replica);
+  if (kind === 'ends') return joinEnds(a as EndsDocument, b as EndsDocument);
+  return joinUsers(a as UserDocument, b as UserDocument);
 }
 
 function joinUsers(a: UserDocument, b: UserDocument): UserDocument {
@@ -55,8 +58,9 @@ export function unended(sessions: UserDocument['sessions']): UserDocument['sessi
 }
 
 /** The same for copies that tell the same. */
-export function digestOf(kind: Kind, document: Replica | UserDocument): string {
+export function digestOf(kind: Kind, document: AnyDocument): string {
   if (kind === 'sessions') return hash('sha256', fingerprint(document as Replica), 'base64url');
+  if (kind === 'ends') return hash('sha256', JSON.stringify(endedLately(document as EndsDocument)), 'base64url');
   const { epoch, sessions } = document as UserDocument;
   return hash('sha256', JSON.stringify([epoch, Object.keys(unended(sessions)).sort()]), 'base64url');
 }
@@ -65,7 +69,8 @@ export function digestOf(kind: Kind, document: Replica | UserDocument): string {
  * From when on the document may be removed: a live session's nearer limit, a tombstone's absolute one. An epoch that
  * was ever raised is kept for good: forgotten, it would begin again below the sessions that it must end.
  */
-export function endOf(kind: Kind, document: Replica | UserDocument): number {
+export function endOf(kind: Kind, document: AnyDocument): number {
+  if (kind === 'ends') return Number.MAX_SAFE_INTEGER;
   if (kind === 'sessions') {
     const { ended, idleEndsAt, endsAt } = document as Replica;
     return ended ? endsAt : Math.min(idleEndsAt, endsAt);

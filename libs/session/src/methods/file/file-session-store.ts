@@ -1,5 +1,6 @@
 // The `file` method: sessions as files on one or several mounts that all servers share.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Codec } from '../../core/codec.js';
 import { StoreUnavailableError } from '../../core/errors.js';
 import {
   covers,
@@ -14,13 +15,15 @@ import {
   type Replica,
 } from '../../replica/replica.js';
 import { HybridClock, type Stamp } from '../../replica/hybrid-clock.js';
-import type { SessionIndex } from '../../port/abilities.js';
+import type { Life, SessionIndex, SessionLives } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
 import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import { keyOf, unended, type Documents, type Key, type Kind, type UserDocument } from './documents.js';
+import { EndHints, ENDS } from './end-hints.js';
 import { inBatches } from './in-batches.js';
+import { FileLives } from './lives.js';
 import { MirroredDocuments, type FileStoreEvent } from './mirrored-documents.js';
 import type { MountState } from './mount.js';
 import { sealKeys } from './sealed-file.js';
@@ -57,6 +60,7 @@ export interface FileStoreStats {
   readonly fenced: number;
 }
 
+const codec = new Codec();
 const HOUR = 3_600_000;
 /** How long to wait, in all, for a copy that is as new as what the browser has seen. */
 const PAUSES_MS = [0, 10, 20, 40, 80, 100];
@@ -71,17 +75,25 @@ const SKEW_MS = 60_000;
  *
  * A read of a signed-in session takes two small reads, its own and its user's epoch.
  */
-export class FileSessionStore implements SessionStore, SessionIndex {
+export class FileSessionStore implements SessionStore, SessionIndex, SessionLives {
   readonly capabilities: SessionCapabilities;
   private readonly atomic: boolean;
   private readonly clock: HybridClock;
+  private readonly hints: EndHints;
+  private readonly lives: FileLives;
 
   private constructor(
     private readonly documents: MirroredDocuments,
-    { dirs, serverName }: FileSessionStoreOptions,
+    { dirs, serverName, deadlineMs }: FileSessionStoreOptions & { readonly deadlineMs: number },
     private readonly maxLifetimeMs: number,
   ) {
-    hide(this, 'documents');
+    this.hints = new EndHints(documents, serverName, deadlineMs);
+    this.lives = new FileLives({
+      ends: () => this.readAnew(ENDS),
+      find: (id) => this.find(id),
+      isComplete: () => documents.incompleteSince === undefined,
+    });
+    hide(this, 'documents', 'hints', 'lives');
     this.atomic = dirs.length === 1;
     this.clock = new HybridClock(serverName);
     this.capabilities = {
@@ -101,7 +113,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
     const { dirs, secrets, deadlineMs = 500, compareMs = HOUR, onEvent = () => undefined } = options;
     const keys = sealKeys(secrets);
     const documents = await MirroredDocuments.open({ dirs, keys, deadlineMs, compareMs, onEvent });
-    return new FileSessionStore(documents, options, options.maxLifetimeMs ?? 720 * HOUR);
+    return new FileSessionStore(documents, { ...options, deadlineMs }, options.maxLifetimeMs ?? 720 * HOUR);
   }
 
   async find(id: string, atLeast?: Mark): Promise<Found | undefined> {
@@ -129,11 +141,12 @@ export class FileSessionStore implements SessionStore, SessionIndex {
     const isWritten = ({ writes, version }: Replica) =>
       version >= record.version && writes.includes(record.writes.at(-1)!);
     let conflict = false;
-    const copy = await this.documents.change(keyOf('sessions', record.id), (known) => {
+    const change = this.documents.change(keyOf('sessions', record.id), (known) => {
       if (!known || known.ended || isWritten(known)) return undefined;
       conflict = this.atomic && known.version !== base.version;
       return conflict ? undefined : updateReplica(known, record, base, this.stampAfter(known));
     });
+    const copy = await (mayEndEarlier(record, base) ? this.hints.during(record.id, change) : change);
     if (!copy || copy.ended) return { status: 'gone' };
     if (conflict) return { status: 'conflict', current: toRecord(copy) };
     // Where others have written too, the caller's record is not what is stored.
@@ -147,13 +160,14 @@ export class FileSessionStore implements SessionStore, SessionIndex {
 
   async destroy(id: string, ifVersion?: number): Promise<WriteResult> {
     let result: WriteResult = { status: 'gone' };
-    await this.documents.change(keyOf('sessions', id), (known) => {
+    const change = this.documents.change(keyOf('sessions', id), (known) => {
       if (!known) return this.tombstoneOfUnknown(id);
       if (known.ended) return undefined;
       const conflict = ifVersion !== undefined && known.version !== ifVersion;
       result = conflict ? { status: 'conflict', current: toRecord(known) } : { status: 'done' };
       return conflict ? undefined : endReplica(known, this.stampAfter(known));
     });
+    await this.hints.during(id, change);
     return result;
   }
 
@@ -177,11 +191,16 @@ export class FileSessionStore implements SessionStore, SessionIndex {
   }
 
   async raiseEpoch(userId: string): Promise<number> {
-    const user = await this.documents.change(keyOf('users', userId), (known = nobody(userId)) => ({
+    const change = this.documents.change(keyOf('users', userId), (known = nobody(userId)) => ({
       ...known,
       epoch: known.epoch + 1,
     }));
-    return user!.epoch;
+    return (await this.hints.during(`@${userId}`, change))!.epoch;
+  }
+
+  /** @inheritDoc One read for all, and one for each that may have ended since it was looked up; see `FileLives`. */
+  livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life | undefined>> {
+    return this.lives.livesOf(ids);
   }
 
   stats(): FileStoreStats {
@@ -195,6 +214,7 @@ export class FileSessionStore implements SessionStore, SessionIndex {
 
   /** Ends the helper processes. */
   async close(): Promise<void> {
+    this.hints.close();
     this.documents.close();
   }
 
@@ -257,6 +277,12 @@ export class FileSessionStore implements SessionStore, SessionIndex {
         : { ...known, sessions: unended({ ...known.sessions, [id]: endsAt }) },
     );
   }
+}
+
+/** What servers know of the session's end from before may not be so any more. */
+function mayEndEarlier(record: SessionRecord, base: SessionRecord): boolean {
+  if (record.userId !== base.userId || record.epoch !== base.epoch) return true;
+  return codec.endOf(record.payload) < codec.endOf(base.payload);
 }
 
 function nobody(userId: string): UserDocument {

@@ -1,7 +1,7 @@
 // Sessions in this process: for tests and for one server. The smallest complete store: read it before you write one.
 import { StoreUnavailableError } from '../../core/errors.js';
 import { hide } from '../../core/hide.js';
-import type { SessionIndex } from '../../port/abilities.js';
+import type { Life, SessionIndex, SessionLives } from '../../port/abilities.js';
 import type { Found, SessionRecord, WriteResult } from '../../port/records.js';
 import type { SessionCapabilities, SessionStore } from '../../port/store.js';
 
@@ -12,7 +12,7 @@ export class SharedMemory {
   readonly epochs = new Map<string, number>();
 }
 
-export class MemorySessionStore implements SessionStore, SessionIndex {
+export class MemorySessionStore implements SessionStore, SessionIndex, SessionLives {
   readonly capabilities: SessionCapabilities = {
     method: 'memory',
     mergesKeys: true,
@@ -94,6 +94,10 @@ export class MemorySessionStore implements SessionStore, SessionIndex {
     const epoch = (this.memory.epochs.get(userId) ?? 0) + 1;
     this.memory.epochs.set(userId, epoch);
     return epoch;
+  }
+
+  async livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life | undefined>> {
+    return new Map(await Promise.all(ids.map(async (id) => [id, await this.find(id)] as const)));
   }
 
   private live(id: string): SessionRecord | undefined {

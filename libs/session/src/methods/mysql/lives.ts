@@ -20,16 +20,28 @@ export interface LifeRow extends RowDataPacket {
   user_epoch: number | null;
 }
 
-/** @param rows of all nodes: of several copies the newest counts, and an end wherever it is known */
-export function livesIn(rows: readonly LifeRow[]): ReadonlyMap<string, Life> {
+/**
+ * @param rows of all nodes: of several copies the newest counts, and an end wherever it is known
+ * @param mayBeOnItsWay whether a session of this id may be on a node that has not told of it
+ */
+export function livesIn(
+  ids: readonly string[],
+  rows: readonly LifeRow[],
+  mayBeOnItsWay: (id: string) => boolean,
+): ReadonlyMap<string, Life | undefined> {
   const newest = new Map<string, LifeRow>();
   for (const row of rows) {
     const known = newest.get(row.id);
     if (!known || row.version > known.version) newest.set(row.id, { ...row, ...latest(row, known) });
     else newest.set(row.id, { ...known, ...latest(known, row) });
   }
-  const live = [...newest.values()].filter(({ ended }) => !ended);
-  return new Map(live.map((row) => [row.id, toLife(row)]));
+  const told = ids.filter((id) => newest.has(id) || !mayBeOnItsWay(id));
+  return new Map(
+    told.map((id) => {
+      const row = newest.get(id);
+      return [id, row && !row.ended ? toLife(row) : undefined];
+    }),
+  );
 }
 
 function latest(row: LifeRow, other = row): Pick<LifeRow, 'idle_ends_at' | 'user_epoch'> {

@@ -191,8 +191,9 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   }
 
   /** Asks all nodes: an end counts as soon as one of them knows it. */
-  async livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life>> {
-    return livesIn((await guard(this.database.readAll<LifeRow>(LIVES, [JSON.stringify(ids)]))).flat());
+  async livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life | undefined>> {
+    const rows = await guard(this.database.readAll<LifeRow>(LIVES, [JSON.stringify(ids)]));
+    return livesIn(ids, rows.flat(), mayBeOnItsWay);
   }
 
   epochOf(userId: string): Promise<number> {

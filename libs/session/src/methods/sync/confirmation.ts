@@ -61,6 +61,11 @@ export class Confirmation {
     await this.confirm(key, open, term, false);
   }
 
+  /** Whether this entry has changes that may still be lost. */
+  isOpen(key: Key): boolean {
+    return this.open.has(key);
+  }
+
   /** What a peer may be given of this entry: what a majority holds. */
   confirmed(key: Key): Kept | undefined {
     const open = this.open.get(key);

@@ -2,9 +2,10 @@
 import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
 import { hide } from '../../core/hide.js';
 import { markOf, toRecord } from '../../replica/replica.js';
-import type { SessionIndex } from '../../port/abilities.js';
+import type { Life, SessionIndex, SessionLives } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
+import { SyncLives } from './lives.js';
 import type { Key } from './messages.js';
 import type { SyncOptions, SyncStats } from './options.js';
 import { SyncServer } from './sync-server.js';
@@ -14,7 +15,7 @@ import { SyncServer } from './sync-server.js';
  * browser's mark says that it is behind, and joins what others write key by key. See docs/sync.md for what it costs
  * and what a partition does.
  */
-export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedTombstones {
+export class SyncSessionStore implements SessionStore, SessionIndex, SessionLives, ReplicatedTombstones {
   readonly capabilities: SessionCapabilities = {
     method: 'sync',
     mergesKeys: true,
@@ -23,8 +24,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     readsWhatYouSaw: true,
   };
 
+  private readonly lives: SyncLives;
+
   private constructor(private readonly server: SyncServer) {
-    hide(this, 'server');
+    this.lives = new SyncLives(server);
+    hide(this, 'server', 'lives');
   }
 
   /**
@@ -133,6 +137,10 @@ export class SyncSessionStore implements SessionStore, SessionIndex, ReplicatedT
     await this.caughtUp();
     const records = this.server.copies.sessionsOf(userId).map(toRecord);
     return records.sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  livesOf(ids: readonly string[]): Promise<ReadonlyMap<string, Life | undefined>> {
+    return this.lives.livesOf(ids);
   }
 
   async epochOf(userId: string): Promise<number> {
