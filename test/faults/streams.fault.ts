@@ -59,7 +59,7 @@ describe.each(['mysql', 'sync', 'file', 'cookie'])('5,000 open sockets and strea
       ends.push(Math.round(performance.now() - begun));
       expect(new Set(sockets.map(({ code }) => code))).toEqual(new Set([1008]));
     }
-    Object.assign(figures, { endedAfterMs: ends });
+    Object.assign(figures, { endedAfterMs: { shortest: Math.min(...ends), longest: Math.max(...ends) } });
     expect(Math.min(...ends)).toBeLessThan(1_000);
     expect(Math.max(...ends)).toBeLessThan(3_000);
   });

@@ -112,7 +112,7 @@ export class SessionManager {
     const opened = await this.open(incomingOf(request));
     if (!opened.isStored || !this.upgrades.add(request)) return undefined;
     const { socket } = request;
-    if (this.options.mayUpgrade?.(request, opened.userId) === false) {
+    if (this.options.mayUpgrade?.(request, opened.bearer.userId) === false) {
       this.upgrades.close(socket, TRY_AGAIN_LATER);
       return undefined;
     }

@@ -51,7 +51,7 @@ export class UserSessions {
    * identity is bound to this one, so that "end all sessions" ends it too, also when that comes in between.
    */
   boundEpoch(session: Session): number {
-    return ownerOf(session).epoch;
+    return ownerOf(session).bearer.epoch;
   }
 
   /** The user's live sessions, newest first. @throws SessionUsageError where the method keeps no list. */
@@ -95,7 +95,7 @@ export class UserSessions {
     owner.assertWritable('endAll()');
     const before = await epochs.epochOf(userId);
     // It may have ended since this request began: then it is not to lift itself back over the bar.
-    if (owner.epoch < before) await except.reload();
+    if (owner.bearer.epoch < before) await except.reload();
     if (liftsSessions(store)) return owner.lift(userId, before + 1, (record, base) => store.updateAbove(record, base));
     const highest = Math.max(before, await this.highestEpoch(userId));
     owner.assertWritable('endAll()');
@@ -103,7 +103,7 @@ export class UserSessions {
     // could tell later that it stands above. Most such sessions are in tokens, and these requests bring an older one all the same.
     if (this.canList) await except.bind({ userId, epoch: highest + 1 }).save();
     const raised = await this.raiseAbove(userId, highest);
-    if (owner.epoch !== raised) await except.bind({ userId, epoch: raised }).save();
+    if (owner.bearer.epoch !== raised) await except.bind({ userId, epoch: raised }).save();
   }
 
   /** Of the user's sessions: a fault may have left one lifted above the bar and the others not ended. */

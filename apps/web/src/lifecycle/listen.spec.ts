@@ -98,7 +98,7 @@ describe('PublicListener', () => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
     });
     const listener = new PublicListener(http, 0, '127.0.0.1');
-    for (const end of [() => listener.drop(), () => listener.close(50)]) {
+    for (const end of [async () => listener.drop(), () => listener.close(50)]) {
       await listener.open();
       const socket = connect(listener.boundPort, '127.0.0.1').on('error', () => undefined);
       socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');

@@ -60,14 +60,9 @@ export class RequestSession {
     return this.commits.stored?.record.id ?? this.commits.identity.id;
   }
 
-  /** The epoch of its user under which it began, or was bound last. */
-  get epoch(): number {
-    return this.commits.bearer?.epoch ?? this.commits.stored?.record.epoch ?? 0;
-  }
-
-  /** Whose session it is; null for a visitor's. */
-  get userId(): string | null {
-    return this.commits.bearer?.userId ?? this.commits.stored?.record.userId ?? null;
+  /** Whose session it is, and the epoch of theirs under which it began, or was bound last. */
+  get bearer(): { readonly userId: string | null; readonly epoch: number } {
+    return this.commits.bearer ?? this.commits.stored?.record ?? { userId: null, epoch: 0 };
   }
 
   get info(): SessionInfo {
