@@ -37,6 +37,7 @@ export class SessionManager {
   readonly #repeatKey: Buffer;
   private readonly outage: ReadOnlyOutage | undefined;
   private readonly upgrades = new Upgrades();
+  private readonly upgraded = new WeakMap<IncomingMessage, Promise<UpgradedSession | undefined>>();
   private readonly running = new Set<Promise<void>>();
 
   constructor(readonly options: SessionOptions) {
@@ -56,7 +57,7 @@ export class SessionManager {
     this.users = new UserSessions(this.store, rules);
     this.ends = new EndWatch(this.store, rules, (id) => this.outage?.endsLater(id) ?? false);
     // Whoever logs the manager logs neither secrets nor sessions.
-    hide(this, 'options', 'ends', 'upgrades', 'store', 'carrier', 'context', 'outage');
+    hide(this, 'options', 'ends', 'upgrades', 'upgraded', 'store', 'carrier', 'context', 'outage');
   }
 
   /** Tells the app. Where it does not listen, a mistake of its handlers is a warning of the process. Never throws. */
@@ -100,13 +101,20 @@ export class SessionManager {
   }
 
   /**
-   * The session of a handshake, for a connection that lives longer than a request: a WebSocket, in a gateway's
-   * `handleConnection(client, request)` or a server's `upgrade` event. The connection is closed within a second of the
-   * session's end (1008), and by `closeUpgrades`. Undefined where there is no session, or another site's page asks: close it
-   * then with 1008. Undefined too where the connection has closed meanwhile, or `mayUpgrade` has closed it.
+   * The session of a handshake, for a connection that lives longer than a request: a WebSocket, in the `connection` event of
+   * `ws`. Call it when the handshake has been answered (101), and catch what it throws: nobody else would, and the process
+   * would end. The connection is closed within a second of the session's end (1008), and by `closeUpgrades`. Undefined where
+   * there is no session, or another site's page asks: close it then with 1008. Undefined too where the connection has closed
+   * meanwhile, or `mayUpgrade` has closed it. Called again for the same request, it gives the same session.
    * @throws StoreUnavailableError when the store cannot tell; SessionUsageError for a request that is no handshake
    */
-  async openUpgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
+  openUpgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
+    const known = this.upgraded.get(request) ?? this.upgrade(request);
+    this.upgraded.set(request, known);
+    return known;
+  }
+
+  private async upgrade(request: IncomingMessage): Promise<UpgradedSession | undefined> {
     this.upgrades.check(request);
     if (!isOfSite(request, this.options.origins)) return undefined;
     const opened = await this.open(incomingOf(request));
@@ -122,7 +130,7 @@ export class SessionManager {
       id: opened.id,
       hasEnded: () => opened.hasEnded(),
       onEnd: () => {
-        session.end();
+        UpgradedSession.end(session, (error) => this.report({ type: 'response-error', error }));
         this.upgrades.close(socket, POLICY_VIOLATION);
       },
     });

@@ -83,10 +83,16 @@ export class UpgradedSession {
     else this.callbacks.push(callback);
   }
 
-  /** Tells those who wait. */
-  end(): void {
-    this.ended = true;
-    for (const callback of this.callbacks.splice(0)) callback();
+  /** Calls what waits for the end. A callback that throws keeps no other from being called. */
+  static end(session: UpgradedSession, onError: (error: unknown) => void): void {
+    session.ended = true;
+    for (const callback of session.callbacks.splice(0)) {
+      try {
+        callback();
+      } catch (error) {
+        onError(error);
+      }
+    }
   }
 
   private async open(): Promise<RequestSession> {

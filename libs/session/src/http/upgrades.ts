@@ -3,7 +3,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { SessionUsageError } from '../core/errors.js';
 
-/** Of RFC 6455, section 7.4.1, and its registry: the server goes away; the session has ended; a fault of ours; too many are open, or an outage. */
+/**
+ * Of RFC 6455, section 7.4.1, and its registry: the server goes away; the session has ended; a fault of ours; too many are
+ * open, or an outage.
+ */
 export const GOING_AWAY = 1001;
 export const POLICY_VIOLATION = 1008;
 export const INTERNAL_ERROR = 1011;
@@ -14,7 +17,8 @@ const CLOSE_WITHIN_MS = 1000;
 
 /**
  * Another site's page can open a socket with the cookies of its visitor, and no browser asks the server before: the
- * handshake's `Origin` alone tells (RFC 6455, section 10.2; ASVS 4.4.2). What is no browser sends none.
+ * handshake's `Origin` alone tells (RFC 6455, section 10.2; ASVS 4.4.2). Programs other than browsers send none. The scheme of
+ * the default is not compared: behind a proxy the server does not know its own.
  * @param origins of the site; default: the host that the request names
  */
 export function isOfSite({ headers }: IncomingMessage, origins: readonly string[] | undefined): boolean {
@@ -33,13 +37,17 @@ export class Upgrades {
   private readonly sockets = new Map<Duplex, boolean>();
   private closesWith: number | undefined;
 
-  /** @throws SessionUsageError for a request whose connection serves other requests too */
+  /**
+   * Takes care of the connection's errors: Node leaves them to whoever handles the upgrade, and a client may break off meanwhile.
+   * @throws SessionUsageError for a request whose connection serves other requests too
+   */
   check({ socket, headers, method }: IncomingMessage): void {
     if (!socket) throw new SessionUsageError('openUpgrade needs the request of the handshake, with its connection.');
     if (headers.upgrade === undefined && method !== 'CONNECT')
       throw new SessionUsageError(
         "openUpgrade needs the request of a handshake, but this one has no header Upgrade: its connection is not the socket's own. With socket.io set transports: ['websocket'] on both sides.",
       );
+    socket.on('error', () => socket.destroy());
   }
 
   /** @returns whether it is open still: its client may have left, or the server have begun to stop, while its session was read */
@@ -56,7 +64,7 @@ export class Upgrades {
     return this.sockets.size;
   }
 
-  /** Says why by WebSocket's own frame, whichever library speaks on the connection, and ends it. */
+  /** Sends WebSocket's own close frame, without the library that speaks on the connection, and ends it. */
   close(socket: Duplex, code: number): void {
     if (socket.destroyed) return;
     const isWebSocket = this.sockets.get(socket);
@@ -76,9 +84,8 @@ export class Upgrades {
   }
 }
 
-/** The client has a second to close the connection too. */
+/** The client has a second to close the connection too, also where the library has sent a close frame already. */
 export function closeWebSocket(socket: Duplex, code: number): void {
-  if (socket.writableEnded) return;
-  socket.end(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
+  if (!socket.writableEnded) socket.end(Buffer.from([0x88, 2, code >> 8, code & 0xff]));
   setTimeout(() => socket.destroy(), CLOSE_WITHIN_MS).unref();
 }
