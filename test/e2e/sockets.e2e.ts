@@ -82,16 +82,38 @@ describe('a socket', () => {
   });
 });
 
+describe('an upgrade that no gateway is for', () => {
+  const upgrade = { connection: 'Upgrade', upgrade: 'h2c' };
+
+  it('is answered as any other request through nginx, which takes no server for one that has failed', async () => {
+    const client = await signedIn();
+    const answer = await client.get('/api/me', upgrade);
+    expect([answer.status, answer.headers.upgrade]).toEqual([200, undefined]);
+    const asSocket = new Socket(client, { path: '/api/me' });
+    await until('an answer', async () => asSocket.status === 200);
+  });
+
+  it('is refused at a server, and its connection closed', async () => {
+    const client = await signedIn();
+    const [{ url }] = stack.servers;
+    for (const path of ['/api/me', '/nowhere', '/api/test/events']) {
+      const asSocket = new Socket(client, { at: url, path });
+      await until('a refusal', async () => asSocket.status === 404);
+    }
+    expect((await client.get(`${url}/api/me`)).status).toBe(200);
+  });
+});
+
 describe('a server with open sockets', () => {
   it('that stood still drops them and serves again', async () => {
     const client = await signedIn();
     const [frozen] = stack.servers;
     const socket = await Socket.opened(client, { at: frozen.url });
     frozen.freeze();
-    await sleep(4_000);
+    await sleep(2 * limits.frozenMs);
     frozen.thaw();
     expect(await socket.closed()).toBe(1006);
-    await until('the thawed server', async () => (await client.get(`${frozen.url}/api/me`)).status === 200, 5_000);
+    await until('the thawed server', async () => (await client.get(`${frozen.url}/api/me`)).status === 200);
     expect((await Socket.opened(client, { at: frozen.url })).greeting.hasUser).toBe(true);
   });
 

@@ -11,6 +11,7 @@ export interface From {
   /** The client's address: one of the machine's own. */
   readonly from?: string;
   readonly origin?: string;
+  readonly path?: string;
 }
 
 const open = new Set<{ leave(): void }>();
@@ -57,10 +58,15 @@ export class Socket {
 
   constructor(
     client: Client,
-    { at = client.origin, from = '127.0.0.1', origin = new URL(client.origin).origin }: From = {},
+    {
+      at = client.origin,
+      from = '127.0.0.1',
+      origin = new URL(client.origin).origin,
+      path = '/api/test/socket',
+    }: From = {},
   ) {
     const headers = { cookie: cookieOf(client), origin };
-    const url = addressOf(at, '/api/test/socket').replace('http', 'ws');
+    const url = addressOf(at, path).replace('http', 'ws');
     this.socket = new WebSocket(url, { headers, localAddress: from, family: 4, perMessageDeflate: false });
     this.socket.on('message', (data: Buffer) => this.messages.push(JSON.parse(data.toString()) as Message));
     this.socket.on('close', (code) => this.left(code));

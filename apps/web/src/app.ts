@@ -69,8 +69,9 @@ export async function createApp(
   metrics.countEvents(app.get(AuditService));
   metrics.countBreachChecks(app.get(BreachedPasswords));
   const routes = allRoutes(root);
+  const table = new RouteTable(routes);
   app.use(
-    new RouteTable(routes).middleware(),
+    table.middleware(),
     requestContext(config),
     metrics.middleware(),
     securityHeaders(config),
@@ -88,7 +89,7 @@ export async function createApp(
   setUp(app.getHttpServer());
   await app.init();
   assertServed(app, routes);
-  limitHandshakes(app);
+  limitHandshakes(app, table);
   return app;
 }
 

@@ -1,8 +1,8 @@
 // If the site requires a second factor, a user without one can only set one up.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { Request } from 'express';
 import { SecondFactorMissingError } from '../http/app.errors.js';
+import { userOf } from './signed-in.js';
 
 /** Marks the handlers that work without a second factor. */
 export const WithoutSecondFactor = Reflector.createDecorator<true>();
@@ -13,8 +13,7 @@ export class EnrolmentGuard implements CanActivate {
 
   /** @throws {SecondFactorMissingError} */
   canActivate(context: ExecutionContext): boolean {
-    const { user } = context.switchToHttp().getRequest<Request>();
-    if (user?.mustEnrol && !this.reflector.get(WithoutSecondFactor, context.getHandler()))
+    if (userOf(context)?.mustEnrol && !this.reflector.get(WithoutSecondFactor, context.getHandler()))
       throw new SecondFactorMissingError();
     return true;
   }

@@ -1,12 +1,12 @@
-// Admits signed-in requests of the API only.
+// Admits requests of the API, and messages of sockets, of users who are signed in.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
-import type { Request } from 'express';
 import { NotSignedInError } from '../http/app.errors.js';
+import { userOf } from './signed-in.js';
 
 @Injectable()
 export class SignedInGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
-    if (!context.switchToHttp().getRequest<Request>().user) throw new NotSignedInError();
+    if (!userOf(context)) throw new NotSignedInError();
     return true;
   }
 }

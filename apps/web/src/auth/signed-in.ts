@@ -1,4 +1,7 @@
 // The signed-in user as the session keeps it: all that a request needs, so that no request looks the user up.
+import type { ExecutionContext } from '@nestjs/common';
+import { sessionOf } from '@roam/session/nest';
+import type { Request } from 'express';
 import type { Account } from './account.js';
 import type { PublicUser } from '../users/user.entity.js';
 
@@ -28,4 +31,13 @@ declare global {
 /** The user that Passport keeps in a session of this content. */
 export function signedInOf({ passport }: Readonly<Record<string, unknown>>): SignedIn | undefined {
   return (passport as { readonly user?: SignedIn } | undefined)?.user;
+}
+
+/**
+ * Who is signed in, for guards: of a request, or of a gateway's socket as its session was when it was read last.
+ * @throws SessionUsageError for a socket without a session
+ */
+export function userOf(context: ExecutionContext): SignedIn | undefined {
+  if (context.getType() === 'http') return context.switchToHttp().getRequest<Request>().user;
+  return signedInOf(sessionOf(context.switchToWs().getClient<object>()).content);
 }

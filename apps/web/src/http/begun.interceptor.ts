@@ -16,7 +16,7 @@ declare global {
 @Injectable()
 export class BegunInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    context.switchToHttp().getRequest<Request>().hasBegun = true;
+    if (context.getType() === 'http') context.switchToHttp().getRequest<Request>().hasBegun = true;
     return next.handle();
   }
 }

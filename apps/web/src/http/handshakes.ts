@@ -3,11 +3,17 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Request } from 'express';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { answerOn } from './socket-answer.js';
+import { pathOf, type RouteTable } from '../routes/route-table.js';
+import { answerOn, type SocketAnswer } from './socket-answer.js';
 import { StreamLimits } from './stream-limits.js';
 
-/** Counts sockets among the streams. Without a gateway Node answers a handshake as any other request. */
-export function limitHandshakes(app: NestExpressApplication): void {
+const noGateway: SocketAnswer = { status: 404, code: 'not_found', message: 'Nothing here opens a socket.' };
+
+/**
+ * Counts sockets among the streams, and refuses those to other paths than a gateway's: what a gateway's library does with them
+ * nginx takes for a failure of the server. Without a gateway Node answers a handshake as any other request.
+ */
+export function limitHandshakes(app: NestExpressApplication, table: RouteTable): void {
   const server = app.getHttpServer();
   if (server.listenerCount('upgrade') === 0) return;
   const streams = app.get(StreamLimits);
@@ -15,8 +21,11 @@ export function limitHandshakes(app: NestExpressApplication): void {
   server.prependListener('upgrade', (request: IncomingMessage, socket: Duplex) => {
     // As Express does with each request: a gateway has `request.ip` and `request.secure`, as the trusted proxies tell them.
     Object.setPrototypeOf(request, prototype);
-    const refusal = streams.takeSocket(request, (request as Request).ip);
-    // The gateway leaves alone what cannot be written to any more.
-    if (refusal) answerOn(socket, refusal);
+    const { isSocket } = table.policyOf(request.method ?? '', pathOf(request.url ?? ''));
+    const refusal = isSocket ? streams.takeSocket(request, (request as Request).ip) : noGateway;
+    if (!refusal) return;
+    // Node leaves the errors of such a connection to whoever answers. A gateway does nothing with one that has ended.
+    socket.on('error', () => socket.destroy());
+    answerOn(socket, refusal);
   });
 }

@@ -11,11 +11,13 @@ export interface SocketAnswer {
 
 /** Ends the connection with it. */
 export function answerOn(socket: Duplex, { status, code, message, retryAfterSeconds }: SocketAnswer): void {
-  const body = JSON.stringify({ error: { code, message } });
+  const title = STATUS_CODES[status];
+  const body = JSON.stringify({ error: { code, message }, type: 'about:blank', title, status });
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status} ${title}`,
     'Connection: close',
     'Content-Type: application/json',
+    'Cache-Control: no-store',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
   ];

@@ -2,7 +2,6 @@
 import type { Type } from '@nestjs/common';
 import type { Route } from './collect-routes.js';
 import { policyOf } from './policy.js';
-import { limits } from '../config/limits.js';
 
 /** As `@WebSocketGateway` of `@nestjs/websockets` keeps what it is given; the app itself has no gateway and not that package. */
 const GATEWAY = 'websockets:is_gateway';
@@ -17,5 +16,5 @@ export function gatewayRoute(type: Type | undefined): Route[] {
   const { path } = (Reflect.getMetadata(OPTIONS, type) ?? {}) as { path?: string };
   if (path === undefined)
     throw new Error(`${type.name} has no path: give it one, such as @WebSocketGateway({ path: '/api/chat' })`);
-  return [{ method: 'GET', path, policy: policyOf('GET', { stream: true, limits: { idle: limits.socketIdleMs } }) }];
+  return [{ method: 'GET', path: `/${path.replace(/^\//, '')}`, policy: policyOf('GET', { socket: true }) }];
 }

@@ -28,14 +28,14 @@ ${rules.join('')}  '~^(?:GET|HEAD) ' safe;
 
 /** The name of a location says what holds in it. */
 function nameOf(policy: RoutePolicy): string {
-  const { isRepeatable, isSafe, timeMs, bodyBytes, idleMs, isStream, takesEveryType } = policy;
+  const { isRepeatable, isSafe, timeMs, bodyBytes, idleMs, isStream, takesEveryType, isSocket } = policy;
   const usual = policyOf('GET');
   return [
     isRepeatable ? (isSafe ? 'safe' : 'repeatable') : 'once',
     ...(timeMs === usual.timeMs ? [] : [`time-${timeMs}`]),
     ...(takesEveryType || bodyBytes !== usual.bodyBytes ? [`body-${bodyBytes}`] : []),
     ...(idleMs === usual.idleMs ? [] : [`idle-${idleMs}`]),
-    ...(isStream ? ['stream'] : []),
+    ...(isStream ? [isSocket ? 'socket' : 'stream'] : []),
   ].join('-');
 }
 

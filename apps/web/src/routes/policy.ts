@@ -8,6 +8,8 @@ export interface Declarations {
   readonly notRepeatable?: boolean;
   readonly limits?: RouteLimits;
   readonly stream?: boolean;
+  /** A gateway's handshakes. */
+  readonly socket?: boolean;
 }
 
 export interface RoutePolicy {
@@ -23,6 +25,8 @@ export interface RoutePolicy {
   /** Milliseconds without a byte after which nginx ends the answer. */
   readonly idleMs: number;
   readonly isStream: boolean;
+  /** Whether the connection may become a WebSocket; it then counts as a stream. */
+  readonly isSocket: boolean;
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
@@ -30,6 +34,7 @@ const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** @throws {Error} when the declarations contradict each other */
 export function policyOf(method: string, declared: Declarations = {}): RoutePolicy {
   const { time, body, idle } = declared.limits ?? {};
+  const { stream = false, socket = false } = declared;
   const isSafe = safeMethods.has(method) && declared.notRepeatable !== true;
   if (declared.repeatable && declared.notRepeatable)
     throw new Error('it is declared @Repeatable() and @NotRepeatable(): remove one of the two');
@@ -44,7 +49,13 @@ export function policyOf(method: string, declared: Declarations = {}): RoutePoli
     timeMs,
     bodyBytes: body ?? limits.bodyBytes,
     takesEveryType: body !== undefined,
-    idleMs: Math.max(idle ?? (declared.stream ? limits.streamIdleMs : 0), timeMs + limits.proxyMarginMs),
-    isStream: declared.stream === true,
+    idleMs: Math.max(idle ?? idleOf(stream, socket), timeMs + limits.proxyMarginMs),
+    isStream: stream || socket,
+    isSocket: socket,
   };
+}
+
+function idleOf(stream: boolean, socket: boolean): number {
+  if (socket) return limits.socketIdleMs;
+  return stream ? limits.streamIdleMs : 0;
 }

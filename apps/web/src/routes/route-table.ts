@@ -60,7 +60,7 @@ export class RouteTable {
 }
 
 /** As nginx finds it: the same for every spelling that only one of the two would change. */
-const pathOf = (url: string) => /^[^?#]*/.exec(url)![0];
+export const pathOf = (url: string) => /^[^?#]*/.exec(url)![0];
 
 /** Without the routes that only the defaults follow: a table of what differs. */
 function needed(routes: readonly Route[]): readonly Route[] {

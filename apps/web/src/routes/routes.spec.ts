@@ -96,7 +96,7 @@ describe('what stays open', () => {
     collectRoutes({ module: class {}, providers: [provider], controllers });
 
   it('is a stream without a declaration: events, and the handshakes of a gateway', () => {
-    @WebSocketGateway({ path: '/api/chat' })
+    @WebSocketGateway({ path: 'api/chat' })
     class ChatGateway {}
     @Controller('news')
     class NewsController {
@@ -110,8 +110,11 @@ describe('what stays open', () => {
       '/api/chat/': socketIdleMs,
       '/news/events': streamIdleMs,
     }))
-      expect([path, known.policyOf('GET', path)]).toMatchObject([path, { isStream: true, idleMs }]);
-    expect([...nginxInclude(known).values()][0]).toContain('(?:/api/chat)');
+      expect([path, known.policyOf('GET', path)]).toMatchObject([
+        path,
+        { isStream: true, isSocket: idleMs === socketIdleMs, idleMs },
+      ]);
+    expect([...nginxInclude(known).values()][0]).toMatch(/\(\?:\/api\/chat\).* safe-idle-60000-socket;/);
     expect(collectRoutes({ module: class {}, providers: [{ provide: 'chat', useClass: ChatGateway }] })).toHaveLength(
       1,
     );

@@ -20,6 +20,8 @@ export class OutageGuard implements CanActivate {
 
   /** @throws {OutageError} */
   canActivate(context: ExecutionContext): boolean {
+    // What a socket's message changes is refused by its session itself.
+    if (context.getType() !== 'http') return true;
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     const asOf = request.session?.info.asOf;
