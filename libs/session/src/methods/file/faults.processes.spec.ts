@@ -16,7 +16,7 @@ import { sealKeys } from './sealed-file.js';
 import { best, patience } from '../../testing/patience.js';
 import { newId } from '../../core/identity.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const secrets = ['the tests sign their files with this secret'];
 /** Where something hangs, or nearly: all else must not fail because this machine stands still for a moment. */
