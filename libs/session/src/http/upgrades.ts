@@ -28,17 +28,23 @@ export function isOfSite({ headers }: IncomingMessage, origins: readonly string[
   }
 }
 
+/** Node's own answer, true for `CONNECT` too: any client can send the header `Upgrade`, and its request stays a request. */
+export function isUpgrade(request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
+  return request.upgrade === true;
+}
+
 /** Sockets that are open with a session, to be closed when the server stops. */
 export class Upgrades {
   private readonly sockets = new Map<Duplex, boolean>();
   private closesWith: number | undefined;
 
   /** @throws SessionUsageError for a request whose connection serves other requests too */
-  check({ socket, headers, method }: IncomingMessage): void {
-    if (!socket) throw new SessionUsageError('openUpgrade needs the request of the handshake, with its connection.');
-    if (headers.upgrade === undefined && method !== 'CONNECT')
+  check(request: IncomingMessage): void {
+    if (!request.socket)
+      throw new SessionUsageError('openUpgrade needs the request of the handshake, with its connection.');
+    if (!isUpgrade(request))
       throw new SessionUsageError(
-        "openUpgrade needs the request of a handshake, but this one has no header Upgrade: its connection is not the socket's own. With socket.io set transports: ['websocket'] on both sides.",
+        "openUpgrade needs the request of a handshake, but Node has not upgraded this one: its connection is not the socket's own. With socket.io set transports: ['websocket'] on both sides.",
       );
   }
 
