@@ -1,6 +1,6 @@
 // Gateways of Nest, with `ws` and with socket.io: none of their code runs for a connection before its session is known.
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type Server as HttpServer } from 'node:http';
 import type { Socket as TcpSocket } from 'node:net';
 import { Module, type INestApplication, type Type, type WebSocketAdapter } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -196,7 +196,7 @@ describe('a gateway with ws', () => {
     const { app, store, manager, url, cookie } = await site(ws);
     const before = store.reads;
     const letGo = store.hold();
-    const upgraded = once(app.getHttpServer(), 'upgrade') as Promise<[IncomingMessage, TcpSocket]>;
+    const upgraded = once(app.getHttpServer() as HttpServer, 'upgrade') as Promise<[IncomingMessage, TcpSocket]>;
     const client = wsClient(url, { cookie });
     await once(client, 'open');
     await until(() => store.reads > before);
