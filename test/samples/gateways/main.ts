@@ -32,4 +32,4 @@ app.enableShutdownHooks();
 await app.listen(settings.port, '127.0.0.1');
 
 process.once('disconnect', () => process.exit());
-process.send?.({ url: await app.getUrl() });
+process.send?.('listens');
