@@ -3,24 +3,31 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectDir, startNginx } from '@roam/local-stack';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PortReservation, projectDir, startNginx } from '@roam/local-stack';
 import type { SessionSettings, Settings } from '../samples/gateways/settings.js';
 
 const loader = join(projectDir, 'test/support/typescript.mjs');
 const main = join(projectDir, 'test/samples/gateways/main.ts');
 const locations = readFileSync(join(projectDir, 'test/samples/gateways/nginx.conf'), 'utf8');
 
-/** One server process; after `start` on the port that it had before. */
+/** How often a browser sends a request that a server of a busy machine did not answer in time. */
+const TRIES = 5;
+const PAUSE_MS = 500;
+
+/** One server process, always on the same port. */
 export class GatewayServer {
-  url = '';
-  private port = 0;
+  readonly url: string;
   private process: ChildProcess | undefined;
 
   constructor(
     readonly name: string,
+    private readonly port: number,
     private readonly library: Settings['library'],
     private readonly sessions: SessionSettings,
-  ) {}
+  ) {
+    this.url = `http://127.0.0.1:${port}`;
+  }
 
   async start(): Promise<void> {
     const settings: Settings = { name: this.name, port: this.port, library: this.library, sessions: this.sessions };
@@ -32,11 +39,9 @@ export class GatewayServer {
     const exited = once(started, 'exit').then(([code]) => {
       throw new Error(`${this.name} exited with ${code} before it listened:\n${output}`);
     });
-    const [{ url }] = (await Promise.race([once(started, 'message'), exited])) as [{ url: string }];
+    await Promise.race([once(started, 'message'), exited]);
     exited.catch(() => undefined);
     this.process = started;
-    this.url = url;
-    this.port = Number(new URL(url).port);
   }
 
   /** @returns milliseconds until it was gone */
@@ -69,7 +74,10 @@ export async function startGatewaySite(
   library: Settings['library'],
   sessions: readonly SessionSettings[],
 ): Promise<GatewaySite> {
-  const servers = sessions.map((own, i) => new GatewayServer(`web${i + 1}`, library, own));
+  const ports = new PortReservation();
+  const servers: GatewayServer[] = [];
+  for (const own of sessions)
+    servers.push(new GatewayServer(`web${servers.length + 1}`, await ports.next(), library, own));
   await Promise.all(servers.map((server) => server.start()));
   const nginx = await startNginx(
     (port) => `
@@ -90,6 +98,7 @@ ${locations}
     stop: async () => {
       await Promise.all(servers.map((server) => server.end('SIGKILL')));
       await nginx.stop();
+      ports.release();
     },
   };
 }
@@ -102,14 +111,24 @@ export class Browser {
     return [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
+  /** Tries again after a 5xx: all requests of the sample may be repeated. */
   async send(method: string, url: string): Promise<Record<string, unknown>> {
+    let response = await this.try(method, url);
+    for (let tries = 1; response.status >= 500 && tries < TRIES; tries++) {
+      await sleep(PAUSE_MS);
+      response = await this.try(method, url);
+    }
+    if (!response.ok) throw new Error(`${method} ${url} was answered with ${response.status}.`);
+    return response.status === 204 ? {} : ((await response.json()) as Record<string, unknown>);
+  }
+
+  private async try(method: string, url: string): Promise<Response> {
     const response = await fetch(url, { method, headers: { cookie: this.cookie } });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
       if (/max-age=0|expires=thu, 01 jan 1970/i.test(line)) this.jar.delete(name);
       else this.jar.set(name, value);
     }
-    if (!response.ok) throw new Error(`${method} ${url} was answered with ${response.status}.`);
-    return response.status === 204 ? {} : ((await response.json()) as Record<string, unknown>);
+    return response;
   }
 }

@@ -4,7 +4,7 @@ import { Controller, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { sessionOf, SessionManager, SocketSession, withSessions } from '@roam/session/nest';
+import { sessionOf, SocketSession, withSessions } from '@roam/session/nest';
 import { interval, map, startWith } from 'rxjs';
 import { AppModule } from '../../apps/web/dist/app.module.js';
 
@@ -47,5 +47,5 @@ AppModule.forRoot = (...settings) => {
 const create = NestFactory.create.bind(NestFactory);
 NestFactory.create = async (...parameters) => {
   const app = await create(...parameters);
-  return app.useWebSocketAdapter(withSessions(new WsAdapter(app), app.get(SessionManager)));
+  return app.useWebSocketAdapter(withSessions(new WsAdapter(app), app));
 };

@@ -9,7 +9,7 @@ export { startNginx, type OwnNginx } from './nginx/start-nginx.js';
 export { startRedis, type RedisServer } from './redis/redis.js';
 export { startStack } from './stack.js';
 export { guarded, type CommandLine } from './system/guard.js';
-export { isFree } from './system/ports.js';
+export { isFree, PortReservation } from './system/ports.js';
 export { projectDir, roamDir } from './system/project-dir.js';
 export type * from './types.js';
 export { leaderOf } from './web/leader.js';

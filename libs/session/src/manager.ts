@@ -65,7 +65,7 @@ export class SessionManager {
     const { onEvent } = this.options;
     try {
       if (onEvent) onEvent(event);
-      else if (event.type === 'response-error' || event.type === 'late-change')
+      else if (event.type === 'response-error' || event.type === 'handshake-failed' || event.type === 'late-change')
         process.emitWarning(inspect(event.error), 'SessionWarning');
     } catch (error) {
       process.emitWarning(`onEvent failed: ${inspect(error)}`, 'SessionWarning');

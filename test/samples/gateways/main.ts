@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { UpgradedSession } from '@roam/session';
-import { SessionManager, SessionModule, withSessions } from '@roam/session/nest';
+import { SessionModule, withSessions } from '@roam/session/nest';
 import { AccountController } from './account.controller.js';
 import { IoNotesGateway } from './io-notes.gateway.js';
 import { Journal } from './journal.js';
@@ -27,9 +27,9 @@ class AppModule implements OnApplicationShutdown {
 const app: INestApplication = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
 const adapter = isWs ? new WsAdapter(app) : new IoAdapter(app);
 const mayConnect = ({ content }: UpgradedSession) => content.user !== undefined;
-app.useWebSocketAdapter(withSessions(adapter, app.get(SessionManager), { mayConnect, pingMs: 2_000 }));
+app.useWebSocketAdapter(withSessions(adapter, app, { mayConnect, pingMs: 2_000 }));
 app.enableShutdownHooks();
 await app.listen(settings.port, '127.0.0.1');
 
 process.once('disconnect', () => process.exit());
-process.send?.({ url: await app.getUrl() });
+process.send?.('listens');

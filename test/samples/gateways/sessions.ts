@@ -17,7 +17,8 @@ interface Opened {
 export async function openSessions({ name, sessions }: Settings): Promise<Opened> {
   switch (sessions.method) {
     case 'file': {
-      const store = await FileSessionStore.open({ dirs: [sessions.dir], serverName: name, secrets });
+      const dirs = [sessions.dir];
+      const store = await FileSessionStore.open({ dirs, serverName: name, secrets, deadlineMs: 10_000 });
       return { store, close: () => store.close() };
     }
     case 'sync': {
@@ -39,7 +40,8 @@ async function openInMysql({
   readonly method: 'mysql' | 'cookie';
   readonly urls: readonly string[];
 }) {
-  const cluster = await MysqlCluster.connect({ urls });
+  // No database fails here: a machine that is busy for a moment is no fault.
+  const cluster = await MysqlCluster.connect({ urls, readTimeoutMs: 5_000, writeTimeoutMs: 5_000 });
   for (const statement of [...sessionTables, ...revocationTables])
     await cluster.write(statement, [], { everywhere: true });
   if (method === 'mysql') return { store: new MysqlSessionStore(cluster), close: () => cluster.close() };

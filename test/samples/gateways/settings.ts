@@ -1,7 +1,6 @@
 // What one server of the sample is told by the process that starts it.
 export interface Settings {
   readonly name: string;
-  /** 0 takes a free one. */
   readonly port: number;
   readonly library: 'ws' | 'socket.io';
   readonly sessions: SessionSettings;

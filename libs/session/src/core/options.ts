@@ -63,6 +63,8 @@ export type SessionEvent =
    * into the session, and there is no `SessionOptions.failure` to be told of it.
    */
   | { readonly type: 'response-error'; readonly error: unknown }
+  /** The session of a gateway's connection could not be opened, by a fault of the app or of ours: it was closed with 1011. */
+  | { readonly type: 'handshake-failed'; readonly error: unknown }
   /** A session was changed when its response had begun; these keys, or calls, were not kept. */
   | {
       readonly type: 'late-change';

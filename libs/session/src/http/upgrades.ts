@@ -32,6 +32,11 @@ export function isOfSite({ headers }: IncomingMessage, origins: readonly string[
   }
 }
 
+/** Node's own answer, true for `CONNECT` too: any client can send the header `Upgrade`, and its request stays a request. */
+export function isUpgrade(request: IncomingMessage & { readonly upgrade?: boolean | null }): boolean {
+  return request.upgrade === true;
+}
+
 /** Sockets that are open with a session, to be closed when the server stops. */
 export class Upgrades {
   private readonly sockets = new Map<Duplex, boolean>();
@@ -41,11 +46,12 @@ export class Upgrades {
    * Takes care of the connection's errors: Node leaves them to whoever handles the upgrade, and a client may break off meanwhile.
    * @throws SessionUsageError for a request whose connection serves other requests too
    */
-  check({ socket, headers, method }: IncomingMessage): void {
+  check(request: IncomingMessage): void {
+    const { socket } = request;
     if (!socket) throw new SessionUsageError('openUpgrade needs the request of the handshake, with its connection.');
-    if (headers.upgrade === undefined && method !== 'CONNECT')
+    if (!isUpgrade(request))
       throw new SessionUsageError(
-        "openUpgrade needs the request of a handshake, but this one has no header Upgrade: its connection is not the socket's own. With socket.io set transports: ['websocket'] on both sides.",
+        "openUpgrade needs the request of a handshake, but Node has not upgraded this one: its connection is not the socket's own. With socket.io set transports: ['websocket'] on both sides.",
       );
     socket.on('error', () => socket.destroy());
   }

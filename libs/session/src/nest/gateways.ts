@@ -1,19 +1,25 @@
 // Sessions for Nest gateways: a connection reaches a gateway when its session is known, and never without one.
 import type { IncomingMessage } from 'node:http';
-import { createParamDecorator, type ExecutionContext, type WebSocketAdapter } from '@nestjs/common';
+import {
+  createParamDecorator,
+  type ExecutionContext,
+  type INestApplication,
+  type WebSocketAdapter,
+} from '@nestjs/common';
 import { SessionUsageError, StoreUnavailableError } from '../core/errors.js';
 import type { UpgradedSession } from '../core/upgraded-session.js';
 import { INTERNAL_ERROR, POLICY_VIOLATION, TRY_AGAIN_LATER } from '../http/upgrades.js';
-import type { SessionManager } from '../manager.js';
+import { SessionManager } from '../manager.js';
+import { handshakesOf } from './handshakes.js';
 import { bindSocketIo, isSocketIo, type IoServer } from './socket-io.js';
 import { bindWs, type WsServer } from './ws.js';
 
-/** The session of a connection that is let in, or the code with which it is closed. */
+/** `in` for a connection that has a session now, otherwise the code with which to close it. */
 export type Admit = (client: object, request: IncomingMessage) => Promise<'in' | number>;
 export type Connected = (client: object, ...args: unknown[]) => void;
 
 export interface GatewayOptions {
-  /** Whose connections are let in, of all that have a session: a visitor can have one before signing in. Default: everyone's. */
+  /** Whether a connection with this session is let in. A visitor can have a session before signing in. Default: it is. */
   readonly mayConnect?: (session: UpgradedSession) => boolean;
   /**
    * Milliseconds between two pings of each client of `ws`, with which a proxy knows a silent connection from one whose server
@@ -29,18 +35,23 @@ const sessions = new WeakMap<object, UpgradedSession>();
  * handled; what the client sends meanwhile waits. A connection without a session, or of another site's page, never
  * reaches a gateway: it is closed with 1008; while the store cannot tell, with 1013.
  *
- *     app.useWebSocketAdapter(withSessions(new WsAdapter(app), app.get(SessionManager)));
+ *     app.useWebSocketAdapter(withSessions(new WsAdapter(app), app));
  *
  * @param adapter `WsAdapter`, `IoAdapter`, or one that extends them; it is changed and returned
+ * @param app has `SessionModule`
+ * @throws SessionUsageError for `cookie.secure: 'auto'` with another HTTP adapter than Express'
  */
 export function withSessions<A extends WebSocketAdapter>(
   adapter: A,
-  manager: SessionManager,
+  app: INestApplication,
   { mayConnect = () => true, pingMs = 25_000 }: GatewayOptions = {},
 ): A {
+  const manager = app.get(SessionManager);
+  const prepare = handshakesOf(app, manager);
   // Several gateways, and namespaces of socket.io, share one connection.
   const opened = new WeakMap<IncomingMessage, Promise<UpgradedSession | number>>();
   const admit: Admit = async (client, request) => {
+    prepare(request);
     const opening = opened.get(request) ?? sessionOrCode(manager, request, mayConnect);
     opened.set(request, opening);
     const session = await opening;
@@ -63,7 +74,7 @@ export function sessionOf(client: object): UpgradedSession {
   const session = sessions.get(client);
   if (!session)
     throw new SessionUsageError(
-      'This client has no session: call app.useWebSocketAdapter(withSessions(adapter, app.get(SessionManager))).',
+      'This client has no session: call app.useWebSocketAdapter(withSessions(adapter, app)).',
     );
   return session;
 }
@@ -84,7 +95,7 @@ async function sessionOrCode(
     return session && mayConnect(session) ? session : POLICY_VIOLATION;
   } catch (error) {
     if (error instanceof StoreUnavailableError) return TRY_AGAIN_LATER;
-    manager.report({ type: 'response-error', error });
+    manager.report({ type: 'handshake-failed', error });
     return INTERNAL_ERROR;
   }
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { closeWebSocket } from '../http/upgrades.js';
 import type { Admit, Connected } from './gateways.js';
+import { prepareOnce } from './prepare-once.js';
 
 /** What is used of `WebSocket` and `WebSocketServer`. */
 interface WsClient {
@@ -21,8 +22,7 @@ const OPEN = 1;
 
 /** What the client sends meanwhile stays in its connection, and nothing that is sent to all clients reaches it. */
 export function bindWs(server: WsServer, admit: Admit, connected: Connected, pingMs: number): void {
-  const pings = setInterval(() => server.clients?.forEach((client) => client.ping()), pingMs).unref();
-  server.once('close', () => clearInterval(pings));
+  prepareOnce(server, () => pingAll(server, pingMs));
   server.on('connection', (client, request) => {
     client.pause();
     server.clients?.delete(client);
@@ -35,4 +35,9 @@ export function bindWs(server: WsServer, admit: Admit, connected: Connected, pin
       client.resume();
     });
   });
+}
+
+function pingAll(server: WsServer, pingMs: number): void {
+  const pings = setInterval(() => server.clients?.forEach((client) => client.ping()), pingMs).unref();
+  server.once('close', () => clearInterval(pings));
 }
