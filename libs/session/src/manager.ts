@@ -130,7 +130,7 @@ export class SessionManager {
       id: opened.id,
       hasEnded: () => opened.hasEnded(),
       onEnd: () => {
-        UpgradedSession.end(session, (error) => this.report({ type: 'response-error', error }));
+        UpgradedSession.end(session, (error) => this.report({ type: 'end-failed', error }));
         this.upgrades.close(socket, POLICY_VIOLATION);
       },
     });

@@ -5,7 +5,7 @@ import { APP_GUARD, NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { MemorySessionStore } from '@roam/session';
-import { SessionManager, SessionModule, withSessions } from '@roam/session/nest';
+import { SessionModule, withSessions } from '@roam/session/nest';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { EnrolmentGuard } from './enrolment.guard.js';
@@ -44,7 +44,7 @@ async function answerTo(passport: unknown): Promise<unknown> {
   })
   class Site {}
   app = await NestFactory.create(Site, { logger: false });
-  app.useWebSocketAdapter(withSessions(new WsAdapter(app), app.get(SessionManager)));
+  app.useWebSocketAdapter(withSessions(new WsAdapter(app), app));
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const cookie = (await fetch(url)).headers.getSetCookie().map((each) => each.split(';')[0]);

@@ -73,6 +73,8 @@ function report(event: SessionEvent, logger: PinoLogger): void {
       return logger.error({ err: event.error }, 'a response was used in a way that Node refuses');
     case 'handshake-failed':
       return logger.error({ err: event.error }, 'could not open the session of a socket: the socket was closed');
+    case 'end-failed':
+      return logger.error({ err: event.error }, 'a callback for the end of a session has thrown');
     case 'late-change':
       return logger.error({ err: event.error, sessionId: event.id }, 'a session was changed too late to be kept');
     case 'logout-pending':

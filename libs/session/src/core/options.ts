@@ -65,6 +65,8 @@ export type SessionEvent =
   | { readonly type: 'response-error'; readonly error: unknown }
   /** The session of a gateway's connection could not be opened, by a fault of the app or of ours: it was closed with 1011. */
   | { readonly type: 'handshake-failed'; readonly error: unknown }
+  /** What an app does at the end of a session (`onEnd` of a socket) has thrown; the socket was closed all the same. */
+  | { readonly type: 'end-failed'; readonly error: unknown }
   /** A session was changed when its response had begun; these keys, or calls, were not kept. */
   | {
       readonly type: 'late-change';
