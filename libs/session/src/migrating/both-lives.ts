@@ -17,29 +17,58 @@ export class BothLives implements SessionLives {
   ) {}
 
   async livesOf(ids: readonly string[]): Promise<Lives> {
-    const [old, young] = await Promise.all([this.old.livesOf(ids), this.young.livesOf(ids)]);
+    const { old, young } = await this.ask(ids);
     const lives = new Map<string, Life | undefined>();
     const unclear: string[] = [];
-    for (const id of ids.filter((id) => old.has(id) && young.has(id))) {
-      const life = this.together(old.get(id), young.get(id));
+    for (const id of ids) {
+      const life = this.together(id, old, young);
       if (life === 'unclear') unclear.push(id);
       else lives.set(id, life);
     }
-    const from = Math.floor(Math.random() * unclear.length);
-    const some = [...unclear.slice(from), ...unclear.slice(0, from)].slice(0, READS);
+    const leads = this.phase === 'prepare' ? old : young;
     const read = async (id: string) => lives.set(id, await this.find(id));
-    // What cannot be told of now is left out.
-    await Promise.allSettled(some.map(read));
+    // A session whose read fails is left out: nobody can tell of it now.
+    await Promise.allSettled(endsFirst(unclear, leads).slice(0, READS).map(read));
     return lives;
   }
 
-  /** As `TwoStores.find` decides. Where the place that leads has no copy, only a read tells whether it lacks one or ended it. */
-  private together(old: Life | undefined, young: Life | undefined): Life | undefined | 'unclear' {
+  /** In `finish` the old place may be down: it is asked only for what the new place does not have, and its failure tells nothing. */
+  private async ask(ids: readonly string[]): Promise<{ old: Lives; young: Lives }> {
+    if (this.phase !== 'finish') {
+      const [old, young] = await Promise.all([this.old.livesOf(ids), this.young.livesOf(ids)]);
+      return { old, young };
+    }
+    const young = await this.young.livesOf(ids);
+    const others = ids.filter((id) => !young.get(id));
+    const old = others.length > 0 ? await this.old.livesOf(others).catch((): Lives => new Map()) : new Map();
+    return { old, young };
+  }
+
+  /**
+   * As `TwoStores.find` decides. Only a read decides where a place cannot tell of the session, and where the place that leads
+   * has no copy: it lacks one, or has ended it.
+   */
+  private together(id: string, olds: Lives, youngs: Lives): Life | undefined | 'unclear' {
+    const [old, young] = [olds.get(id), youngs.get(id)];
     if (this.phase === 'finish' && young) return young;
+    if (!olds.has(id) || !youngs.has(id)) return 'unclear';
     if (old && young) return isAlike(old, young) ? joined(old, young) : 'unclear';
     if (!old && !young) return undefined;
     return (this.phase === 'prepare' ? old : young) ?? 'unclear';
   }
+}
+
+/** The ids to read first. Those that seem to have ended come before the others, and each group begins at a random one. */
+function endsFirst(ids: readonly string[], leads: Lives): string[] {
+  const from = Math.floor(Math.random() * ids.length);
+  const turned = [...ids.slice(from), ...ids.slice(0, from)];
+  const seemsOver = (id: string) => leads.has(id) && isOver(leads.get(id));
+  return [...turned.filter(seemsOver), ...turned.filter((id) => !seemsOver(id))];
+}
+
+/** Whether it was ended by itself or with all of its user's sessions. Its limits are not looked at: they may have moved. */
+function isOver(life: Life | undefined): boolean {
+  return !life || (life.record.userId !== null && life.record.epoch < life.userEpoch);
 }
 
 /** Two copies that differ in more than the idle limit: a life does not tell which is newer. */
