@@ -82,22 +82,32 @@ describe.each(['prepare', 'switch', 'finish'] as const)('the lives of two stores
   });
 
   it.each(['old', 'young'] as const)(
-    'tell ends of new sessions that the %s place leaves out, first of all',
+    'tell ends of new sessions that the %s place leaves out, and read none that lives',
     async (where) => {
       const places = make(phase);
       const { memory, old, young, both } = places;
       // As MySQL does: what it has no trace of may be on its way.
       leaveOut(places[where], (id, life) => !life && !memory[where].records.has(id));
-      const all = Array.from({ length: 100 }, (_, i) => aRecord({ userId: i === 51 ? 'two' : 'one' }));
-      for (const record of all) await both.create(record);
-      const ids = all.map(({ id }) => id);
-      await both.destroy(ids[50]);
+      const [ended, endedWithAll, idle, shortened] = [
+        aRecord(),
+        aRecord({ userId: 'two' }),
+        aRecord({ idleEndsAt: Date.now() - 1 }),
+        aRecord({ payload: `{"v":1,"r":0,"e":${Date.now() - 1},"m":1,"d":{}}` }),
+      ];
+      const live = Array.from({ length: 100 }, () => aRecord({ userId: 'one' }));
+      for (const record of [ended, endedWithAll, idle, shortened, ...live]) await both.create(record);
+      await both.destroy(ended.id);
       for (const place of [old, young]) await place.raiseEpoch('two');
+      const finds = jest.spyOn(both, 'find');
+      const ids = [...live.slice(50), ended, endedWithAll, idle, shortened, ...live.slice(0, 50)].map(({ id }) => id);
       const lives = await both.livesOf(ids);
-      expect([lives.has(ids[50]), lives.get(ids[50])]).toEqual([true, undefined]);
-      const life = lives.get(ids[51])!;
-      expect([life.record.epoch, life.userEpoch]).toEqual([0, 1]);
-      expect([...lives.values()].filter((life) => !life)).toHaveLength(1);
+      const over = [ended, endedWithAll, idle, shortened].map(({ id }) => id);
+      expect(over.filter((id) => lives.has(id))).toEqual(over);
+      expect(lives.get(ended.id)).toBeUndefined();
+      expect(lives.get(endedWithAll.id)).toMatchObject({ record: { epoch: 0 }, userEpoch: 1 });
+      expect(lives.get(idle.id)).toMatchObject({ record: { idleEndsAt: idle.idleEndsAt } });
+      expect(live.filter(({ id }) => lives.has(id) && !lives.get(id))).toEqual([]);
+      expect(finds.mock.calls.length).toBeLessThanOrEqual(over.length);
     },
   );
 });

@@ -1,10 +1,13 @@
 // What two places tell together of many sessions: one question to each, and a read for what only a read can decide.
+import { Codec } from '../core/codec.js';
 import type { Life, SessionLives } from '../port/abilities.js';
 import type { Found } from '../port/records.js';
 import type { MigrationPhase } from './progress.js';
 
 /** Sessions that one question reads by themselves; the others have their turn at the next ones. */
 const READS = 32;
+
+const codec = new Codec();
 
 type Lives = ReadonlyMap<string, Life | undefined>;
 
@@ -14,6 +17,7 @@ export class BothLives implements SessionLives {
     private readonly young: SessionLives,
     private readonly phase: MigrationPhase,
     private readonly find: (id: string) => Promise<Found | undefined>,
+    private readonly now: () => number,
   ) {}
 
   async livesOf(ids: readonly string[]): Promise<Lives> {
@@ -23,12 +27,11 @@ export class BothLives implements SessionLives {
     for (const id of ids) {
       const life = this.together(id, old, young);
       if (life === 'unclear') unclear.push(id);
-      else lives.set(id, life);
+      else if (life !== 'untold') lives.set(id, life);
     }
-    const leads = this.phase === 'prepare' ? old : young;
     const read = async (id: string) => lives.set(id, await this.find(id));
     // A session whose read fails is left out: nobody can tell of it now.
-    await Promise.allSettled(endsFirst(unclear, leads).slice(0, READS).map(read));
+    await Promise.allSettled(someOf(unclear).map(read));
     return lives;
   }
 
@@ -46,29 +49,30 @@ export class BothLives implements SessionLives {
 
   /**
    * As `TwoStores.find` decides. Only a read decides where a place cannot tell of the session, and where the place that leads
-   * has no copy: it lacks one, or has ended it.
+   * has no copy: it lacks one, or has ended it. A read costs much where a copy is missing, so a session that lives on in the
+   * place that leads is not read because the other place cannot tell of it.
    */
-  private together(id: string, olds: Lives, youngs: Lives): Life | undefined | 'unclear' {
+  private together(id: string, olds: Lives, youngs: Lives): Life | undefined | 'unclear' | 'untold' {
     const [old, young] = [olds.get(id), youngs.get(id)];
     if (this.phase === 'finish' && young) return young;
-    if (!olds.has(id) || !youngs.has(id)) return 'unclear';
+    const leads = this.phase === 'prepare' ? old : young;
+    if (!olds.has(id) || !youngs.has(id)) return leads && !this.isOver(leads) ? 'untold' : 'unclear';
     if (old && young) return isAlike(old, young) ? joined(old, young) : 'unclear';
     if (!old && !young) return undefined;
-    return (this.phase === 'prepare' ? old : young) ?? 'unclear';
+    return leads ?? 'unclear';
+  }
+
+  private isOver({ record, userEpoch }: Life): boolean {
+    const { idleEndsAt, endsAt, payload, userId, epoch } = record;
+    if (userId !== null && epoch < userEpoch) return true;
+    return Math.min(idleEndsAt, endsAt, codec.endOf(payload)) <= this.now();
   }
 }
 
-/** The ids to read first. Those that seem to have ended come before the others, and each group begins at a random one. */
-function endsFirst(ids: readonly string[], leads: Lives): string[] {
+/** As many as may be read, from a random one on: each has its turn. */
+function someOf(ids: readonly string[]): string[] {
   const from = Math.floor(Math.random() * ids.length);
-  const turned = [...ids.slice(from), ...ids.slice(0, from)];
-  const seemsOver = (id: string) => leads.has(id) && isOver(leads.get(id));
-  return [...turned.filter(seemsOver), ...turned.filter((id) => !seemsOver(id))];
-}
-
-/** Whether it was ended by itself or with all of its user's sessions. Its limits are not looked at: they may have moved. */
-function isOver(life: Life | undefined): boolean {
-  return !life || (life.record.userId !== null && life.record.epoch < life.userEpoch);
+  return [...ids.slice(from), ...ids.slice(0, from)].slice(0, READS);
 }
 
 /** Two copies that differ in more than the idle limit: a life does not tell which is newer. */
