@@ -55,7 +55,12 @@ export class SessionManager {
     this.store = this.outage?.store ?? options.store;
     this.carrier = carrierOf(this.store, this.context, this.outage);
     this.users = new UserSessions(this.store, rules);
-    this.ends = new EndWatch(this.store, rules, (id) => this.outage?.endsLater(id) ?? false);
+    this.ends = new EndWatch(
+      this.store,
+      rules,
+      (error) => this.report({ type: 'response-error', error }),
+      (id) => this.outage?.endsLater(id) ?? false,
+    );
     // Whoever logs the manager logs neither secrets nor sessions.
     hide(this, 'options', 'ends', 'upgrades', 'upgraded', 'store', 'carrier', 'context', 'outage');
   }

@@ -188,8 +188,10 @@ export class Commits {
   /** The session as it is now; undefined when it has ended. @throws StoreUnavailableError when nobody can tell */
   async look(): Promise<Found | undefined> {
     const { record, mark } = this.stored!;
+    const askedAt = this.rules.now();
     const found = await this.carried.look(record, mark);
-    return found && this.rules.isLive(found) ? found : undefined;
+    // Another request may have moved the idle limit before a slow answer.
+    return found && this.rules.isLive(found, askedAt) ? found : undefined;
   }
 
   /** Reads the session again. @throws SessionEndedError */

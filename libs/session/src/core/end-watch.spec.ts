@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from './errors.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
-import type { Life } from '../port/abilities.js';
+import { tellsLives, type Life } from '../port/abilities.js';
+import type { SessionEvent } from './options.js';
 import type { SessionStore } from '../port/store.js';
 import { Visitor } from '../testing/visitor.js';
 import { EndWatch, type Watched } from './end-watch.js';
@@ -28,12 +29,30 @@ function singly(): SessionStore {
   });
 }
 
+/** Holds the answers to looks, each as it is when the store is asked, until `letAnswer`, or for good. */
+function delayed(store: SessionStore) {
+  let release = () => undefined as void;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const looks = store as unknown as { [name in 'livesOf' | 'find']: (asked: never) => Promise<unknown> };
+  const name = tellsLives(store) ? 'livesOf' : 'find';
+  const ask = looks[name].bind(store);
+  looks[name] = async (asked) => {
+    const answer = await ask(asked);
+    await gate;
+    return answer;
+  };
+  const answerAgain = () => void (looks[name] = ask);
+  return { answerAgain, letAnswer: () => (answerAgain(), release(), gate) };
+}
+
 let clock = Date.now();
 afterEach(() => void jest.useRealTimers());
 
 async function open(store: SessionStore) {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'performance', 'Date'] });
-  const manager = new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, now: () => clock });
+  const events: SessionEvent[] = [];
+  const onEvent = (event: SessionEvent) => void events.push(event);
+  const manager = new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, now: () => clock, onEvent });
   const ended: string[] = [];
   const visitors: Visitor[] = [];
   const stream = async (count: number) => {
@@ -48,7 +67,7 @@ async function open(store: SessionStore) {
   };
   const look = () => jest.advanceTimersByTimeAsync(700);
   const idOf = async (visitor: Visitor) => (await visitor.copy().begin(manager)).id;
-  return { manager, ended, visitors, stream, look, idOf };
+  return { manager, events, ended, visitors, stream, look, idOf };
 }
 
 describe.each([
@@ -73,6 +92,57 @@ describe.each([
     await look();
     expect(new Set(ended)).toEqual(new Set([out, short, ...others]));
     expect([ended.length, manager.ends.size]).toEqual([4, 0]);
+  });
+
+  it('are not ended by an answer from before their idle limit was moved', async () => {
+    const store = make();
+    const { ended, visitors, stream, look, idOf } = await open(store);
+    await stream(1);
+    const id = await idOf(visitors[0]);
+    const { letAnswer } = delayed(store);
+    clock += 29 * 60_000;
+    await look();
+    await store.touch(id, clock + 30 * 60_000);
+    clock += 2 * 60_000;
+    await letAnswer();
+    await look();
+    expect(ended).toEqual([]);
+    clock += 30 * 60_000;
+    await look();
+    expect(ended).toEqual([id]);
+  });
+
+  it('end though the end of another throws, which the app is told', async () => {
+    const store = make();
+    const { manager, events, ended, visitors, stream, look } = await open(store);
+    const error = new Error('on purpose');
+    const onEnd = () => {
+      throw error;
+    };
+    const visitor = new Visitor();
+    await visitor.put(manager, { name: 'first' });
+    const request = await visitor.begin(manager);
+    manager.ends.add({ id: request.id, hasEnded: () => request.hasEnded(), onEnd });
+    await stream(40);
+    for (const each of [visitor, ...visitors]) await each.visit(manager, (session) => session.destroy());
+    events.length = 0;
+    await look();
+    expect([ended.length, manager.ends.size]).toEqual([40, 0]);
+    expect(events).toEqual([{ type: 'response-error', error }]);
+  });
+
+  it('end after questions that the store has never answered', async () => {
+    const store = make();
+    const { manager, ended, visitors, stream, look } = await open(store);
+    await stream(1);
+    const { answerAgain } = delayed(store);
+    for (let i = 0; i < 5; i++) await look();
+    answerAgain();
+    await visitors[0].visit(manager, (session) => session.destroy());
+    await look();
+    expect(ended).toEqual([]);
+    await jest.advanceTimersByTimeAsync(60_000);
+    expect(ended).toHaveLength(1);
   });
 });
 
@@ -126,7 +196,7 @@ describe('the watch', () => {
     const { manager, stream } = await open(new TellingStore());
     await stream(1);
     const watched: Watched = { id: 'x', hasEnded: async () => false, onEnd: () => undefined };
-    const watch = new EndWatch(new TellingStore(), {} as never);
+    const watch = new EndWatch(new TellingStore(), {} as never, () => undefined);
     const stop = watch.add(watched);
     expect([watch.size, manager.ends.size]).toEqual([1, 1]);
     stop();

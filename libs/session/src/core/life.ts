@@ -1,4 +1,4 @@
-// What is kept of a session to tell whether it lives on.
+// Makes the life of a session: the small part of its record that decides whether the session has ended.
 import type { Life } from '../port/abilities.js';
 import type { Found } from '../port/records.js';
 

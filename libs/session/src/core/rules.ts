@@ -30,8 +30,9 @@ export class SessionRules {
     return this.now() >= createdAt(id) + Math.max(lifetime, rememberLifetime);
   }
 
-  isWithinLimits(record: Limited): boolean {
-    return this.now() < Math.min(record.idleEndsAt, this.endOf(record));
+  /** @param at milliseconds since 1970: when the record was asked for, where the answer may have come late */
+  isWithinLimits(record: Limited, at = this.now()): boolean {
+    return at < Math.min(record.idleEndsAt, this.endOf(record));
   }
 
   /** The absolute limit, or the earlier end that a handler has set. */
@@ -39,9 +40,9 @@ export class SessionRules {
     return Math.min(endsAt, this.codec.endOf(payload));
   }
 
-  /** Within both limits, and of its user's epoch. */
-  isLive({ record, userEpoch }: Life): boolean {
-    return this.isWithinLimits(record) && !(record.userId !== null && record.epoch < userEpoch);
+  /** Within both limits, and of its user's epoch. @param at as of `isWithinLimits` */
+  isLive({ record, userEpoch }: Life, at?: number): boolean {
+    return this.isWithinLimits(record, at) && !(record.userId !== null && record.epoch < userEpoch);
   }
 
   idleLimit(remember: boolean): number {

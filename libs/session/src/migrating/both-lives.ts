@@ -1,10 +1,13 @@
 // What two places tell together of many sessions: one question to each, and a read for what only a read can decide.
+import { Codec } from '../core/codec.js';
 import type { Life, SessionLives } from '../port/abilities.js';
 import type { Found } from '../port/records.js';
 import type { MigrationPhase } from './progress.js';
 
 /** Sessions that one question reads by themselves; the others have their turn at the next ones. */
 const READS = 32;
+
+const codec = new Codec();
 
 type Lives = ReadonlyMap<string, Life | undefined>;
 
@@ -14,32 +17,62 @@ export class BothLives implements SessionLives {
     private readonly young: SessionLives,
     private readonly phase: MigrationPhase,
     private readonly find: (id: string) => Promise<Found | undefined>,
+    private readonly now: () => number,
   ) {}
 
   async livesOf(ids: readonly string[]): Promise<Lives> {
-    const [old, young] = await Promise.all([this.old.livesOf(ids), this.young.livesOf(ids)]);
+    const { old, young } = await this.ask(ids);
     const lives = new Map<string, Life | undefined>();
     const unclear: string[] = [];
-    for (const id of ids.filter((id) => old.has(id) && young.has(id))) {
-      const life = this.together(old.get(id), young.get(id));
+    for (const id of ids) {
+      const life = this.together(id, old, young);
       if (life === 'unclear') unclear.push(id);
-      else lives.set(id, life);
+      else if (life !== 'untold') lives.set(id, life);
     }
-    const from = Math.floor(Math.random() * unclear.length);
-    const some = [...unclear.slice(from), ...unclear.slice(0, from)].slice(0, READS);
     const read = async (id: string) => lives.set(id, await this.find(id));
-    // What cannot be told of now is left out.
-    await Promise.allSettled(some.map(read));
+    // A session whose read fails is left out: nobody can tell of it now.
+    await Promise.allSettled(someOf(unclear).map(read));
     return lives;
   }
 
-  /** As `TwoStores.find` decides. Where the place that leads has no copy, only a read tells whether it lacks one or ended it. */
-  private together(old: Life | undefined, young: Life | undefined): Life | undefined | 'unclear' {
+  /** In `finish` the old place may be down: it is asked only for what the new place does not have, and its failure tells nothing. */
+  private async ask(ids: readonly string[]): Promise<{ old: Lives; young: Lives }> {
+    if (this.phase !== 'finish') {
+      const [old, young] = await Promise.all([this.old.livesOf(ids), this.young.livesOf(ids)]);
+      return { old, young };
+    }
+    const young = await this.young.livesOf(ids);
+    const others = ids.filter((id) => !young.get(id));
+    const old = others.length > 0 ? await this.old.livesOf(others).catch((): Lives => new Map()) : new Map();
+    return { old, young };
+  }
+
+  /**
+   * As `TwoStores.find` decides. Only a read decides where a place cannot tell of the session, and where the place that leads
+   * has no copy: it lacks one, or has ended it. A read costs much where a copy is missing, so a session that lives on in the
+   * place that leads is not read because the other place cannot tell of it.
+   */
+  private together(id: string, olds: Lives, youngs: Lives): Life | undefined | 'unclear' | 'untold' {
+    const [old, young] = [olds.get(id), youngs.get(id)];
     if (this.phase === 'finish' && young) return young;
+    const leads = this.phase === 'prepare' ? old : young;
+    if (!olds.has(id) || !youngs.has(id)) return leads && !this.isOver(leads) ? 'untold' : 'unclear';
     if (old && young) return isAlike(old, young) ? joined(old, young) : 'unclear';
     if (!old && !young) return undefined;
-    return (this.phase === 'prepare' ? old : young) ?? 'unclear';
+    return leads ?? 'unclear';
   }
+
+  private isOver({ record, userEpoch }: Life): boolean {
+    const { idleEndsAt, endsAt, payload, userId, epoch } = record;
+    if (userId !== null && epoch < userEpoch) return true;
+    return Math.min(idleEndsAt, endsAt, codec.endOf(payload)) <= this.now();
+  }
+}
+
+/** As many as may be read, from a random one on: each has its turn. */
+function someOf(ids: readonly string[]): string[] {
+  const from = Math.floor(Math.random() * ids.length);
+  return [...ids.slice(from), ...ids.slice(0, from)].slice(0, READS);
 }
 
 /** Two copies that differ in more than the idle limit: a life does not tell which is newer. */

@@ -49,7 +49,7 @@ export function migrating(from: AnySessions, to: AnySessions, { phase, now = Dat
   if (isSealed(to)) {
     return twoKinds({ kept: storeOf(from), sealed: to, isKeptOld: true, counters, now, epochs: bothEpochs(from, to) });
   }
-  return twoStores(storeOf(from), storeOf(to), counters);
+  return twoStores(storeOf(from), storeOf(to), counters, now);
 }
 
 function storeOf(sessions: AnySessions): SessionStore {
@@ -59,10 +59,10 @@ function storeOf(sessions: AnySessions): SessionStore {
   );
 }
 
-function twoStores(from: SessionStore, to: SessionStore, counters: Counters): Migrating {
+function twoStores(from: SessionStore, to: SessionStore, counters: Counters, now: () => number): Migrating {
   const both = twoWithAbilities(from, to, counters);
   if (!tellsLives(from) || !tellsLives(to)) return both;
-  const lives = new BothLives(from, to, counters.phase, (id) => both.find(id));
+  const lives = new BothLives(from, to, counters.phase, (id) => both.find(id), now);
   return Object.assign(both, { livesOf: (ids: readonly string[]) => lives.livesOf(ids) });
 }
 

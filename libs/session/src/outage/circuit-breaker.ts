@@ -8,7 +8,7 @@ const PROBE_EVERY_MS = 200;
 
 /**
  * Closed, open, half-open. Only reads open it: a store that can still be read is not to be kept from its readers
- * because it takes no writes. Any answer closes it.
+ * because it takes no writes. Any answer that tells something closes it.
  */
 export class CircuitBreaker {
   private failures = 0;
@@ -22,23 +22,26 @@ export class CircuitBreaker {
     return this.failures >= FAILURES && this.clock() < this.probeAt;
   }
 
-  /** @throws StoreUnavailableError at once while open, and what `act` throws. */
-  async call<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {
-    if (this.failures < FAILURES) return this.attempt(act, isRead);
+  /**
+   * @param tells whether the store has answered by this: a result without any content does not close the breaker
+   * @throws StoreUnavailableError at once while open, and what `act` throws.
+   */
+  async call<T>(act: () => Promise<T>, isRead: boolean, tells: (result: T) => boolean = () => true): Promise<T> {
+    if (this.failures < FAILURES) return this.attempt(act, isRead, tells);
     const isDue = this.clock() >= this.probeAt;
     // This call looks for all; the others go on without it. Nobody waits for a read that looks, a write is its own.
     if (isDue) this.probeAt = this.clock() + PROBE_EVERY_MS;
-    if (isDue && !isRead) return this.attempt(act, isRead);
-    if (isDue) this.attempt(act, isRead).catch(() => undefined);
+    if (isDue && !isRead) return this.attempt(act, isRead, tells);
+    if (isDue) this.attempt(act, isRead, tells).catch(() => undefined);
     throw new StoreUnavailableError(
       `The session store failed to answer the last ${this.failures} reads, so this call does not wait for it.`,
     );
   }
 
-  private async attempt<T>(act: () => Promise<T>, isRead: boolean): Promise<T> {
+  private async attempt<T>(act: () => Promise<T>, isRead: boolean, tells: (result: T) => boolean): Promise<T> {
     try {
       const result = await act();
-      this.failures = 0;
+      if (tells(result)) this.failures = 0;
       return result;
     } catch (error) {
       if (isRead && error instanceof StoreUnavailableError) {

@@ -1,7 +1,9 @@
 // A watched store can do what the store can, no more and no less, and learns of ends from every answer.
 import { describe, expect, it } from '@jest/globals';
+import { StoreUnavailableError } from '../core/errors.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import { tellsLives } from '../port/abilities.js';
+import { until } from '../methods/sync/testing/until.js';
 import { aRecord } from '../testing/a-record.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { KnownEnds } from './known-ends.js';
@@ -9,7 +11,8 @@ import { watchedStore } from './watched-store.js';
 
 function make(store = new MemorySessionStore()) {
   const ends = new KnownEnds(60_000, Date.now);
-  return { store, ends, watched: watchedStore(store, new CircuitBreaker(), ends, () => false) };
+  const breaker = new CircuitBreaker();
+  return { store, ends, breaker, watched: watchedStore(store, breaker, ends, () => false) };
 }
 
 describe('a watched store', () => {
@@ -30,5 +33,25 @@ describe('a watched store', () => {
     expect(ends.mayHaveEnded(ended.id, null, 0)).toBe(true);
     expect(ends.mayHaveEnded(aRecord().id, 'one', 0)).toBe(true);
     expect(ends.mayHaveEnded(aRecord().id, 'one', epoch)).toBe(false);
+  });
+
+  it('is not thought to answer when it tells nothing of the sessions that it was asked for', async () => {
+    const store = new MemorySessionStore();
+    const record = aRecord();
+    await store.create(record);
+    let isDown = true;
+    const [find, livesOf] = [store.find.bind(store), store.livesOf.bind(store)];
+    store.find = (id) => (isDown ? Promise.reject(new StoreUnavailableError('on purpose')) : find(id));
+    store.livesOf = async (ids) => (isDown ? new Map() : livesOf(ids));
+    const { watched, breaker } = make(store);
+    const fail = () => expect(watched.find(record.id)).rejects.toThrow(StoreUnavailableError);
+    for (let i = 0; i < 2; i++) await fail();
+    await watched.livesOf([record.id]);
+    await fail();
+    expect(breaker.isOpen).toBe(true);
+    isDown = false;
+    await until('the breaker lets a question through', () => !breaker.isOpen);
+    await watched.livesOf([record.id]);
+    expect(await watched.find(record.id)).toBeDefined();
   });
 });

@@ -40,7 +40,8 @@ export function watchedStore<T extends AnySessions>(
     (name: PropertyKey, method: Call): Call =>
     async (...args) => {
       if (READS.has(name) && isPending(idOf(args[0]))) return undefined;
-      const answer = await breaker.call(() => Reflect.apply(method, store, args), READS.has(name));
+      const act = () => Reflect.apply(method, store, args);
+      const answer = await breaker.call(act, READS.has(name), (result) => tells(name, args, result));
       note(ends, name, args, answer);
       return answer;
     };
@@ -52,6 +53,12 @@ export function watchedStore<T extends AnySessions>(
       return calls.get(name);
     },
   });
+}
+
+/** A store that answers a question about many sessions may still be unable to tell of any of them. */
+function tells(name: PropertyKey, [subject]: unknown[], answer: unknown): boolean {
+  if (name !== 'livesOf') return true;
+  return (answer as ReadonlyMap<string, Life | undefined>).size > 0 || (subject as readonly string[]).length === 0;
 }
 
 function note(ends: KnownEnds, name: PropertyKey, [subject]: unknown[], answer: unknown): void {

@@ -15,6 +15,8 @@ import { MysqlRevocationList } from './revocation/mysql-revocation-list.js';
 import type { RevocationList } from './revocation/revocation-list.js';
 import { SyncRevocationList } from './revocation/sync-revocation-list.js';
 
+jest.setTimeout(30_000);
+
 const COUNT = 2000;
 
 /** A list, and how often anybody was asked for what it tells. */

@@ -1,11 +1,13 @@
 // The hints of what ends: many at once are one change, none fails or holds up what it tells of, and none is forgotten.
-import { describe, expect, it } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../../core/errors.js';
 import { HybridClock } from '../../replica/hybrid-clock.js';
+import { until } from '../sync/testing/until.js';
 import type { Documents, Key, Kind } from './documents.js';
 import { EndHints } from './end-hints.js';
 import type { EndsDocument } from './ended-lately.js';
+
+jest.setTimeout(30_000);
 
 function make(waitMs = 5000) {
   let document: EndsDocument | undefined;
@@ -34,11 +36,14 @@ const done = Promise.resolve('done');
 describe('hints of ends', () => {
   it('of many at once are two changes, of which the second takes all that came during the first', async () => {
     const { hints, named, changes, delay } = make();
-    delay(() => sleep(20));
+    let letGo = () => undefined as void;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    delay(() => held);
     const first = hints.during('first', done);
-    await sleep(5);
+    await until('the first change has begun', () => changes() === 1);
     const ids = Array.from({ length: 100 }, (_, i) => `s${i}`);
     const all = ids.map((id) => hints.during(id, done));
+    letGo();
     expect(await Promise.all([first, ...all])).toEqual(Array(101).fill('done'));
     expect(changes()).toBe(2);
     expect(new Set(named())).toEqual(new Set(['first', ...ids]));
@@ -57,7 +62,7 @@ describe('hints of ends', () => {
     expect(await hints.during('two', done)).toBe('done');
     expect(named()).toEqual([]);
     delay(async () => undefined);
-    while (named().length < 2) await sleep(10);
+    await until('both are written', () => named().length === 2);
     expect(new Set(named())).toEqual(new Set(['one', 'two']));
     hints.close();
   });

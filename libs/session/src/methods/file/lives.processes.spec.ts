@@ -1,6 +1,6 @@
 // Open streams of servers that share mounts: what a look costs, when it tells an end, and what a hanging mount does.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { readdirSync, readFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,11 +42,13 @@ async function create(store: FileSessionStore, count: number, more: Partial<Sess
   return records.map(({ id }) => id);
 }
 
+const mountsOf = (store: FileSessionStore) =>
+  (store as unknown as { documents: { mounts: { all: Mount[] } } }).documents.mounts.all;
+
 /** Counts what the store asks of its mounts: `operation kind`, each as often as it was asked. */
 function counted(store: FileSessionStore): string[] {
   const asked: string[] = [];
-  const inside = store as unknown as { documents: { mounts: { all: Mount[] } } };
-  for (const mount of inside.documents.mounts.all) {
+  for (const mount of mountsOf(store)) {
     const call = mount.call.bind(mount);
     mount.call = (operation, ...args) => {
       const [key] = args as [{ kind?: string }?];
@@ -57,14 +59,18 @@ function counted(store: FileSessionStore): string[] {
   return asked;
 }
 
-/** Asks until all can be told of: the first look-ups take their time. */
+/** Asks until all can be told of: the first look-ups take their time, and a busy machine may miss a deadline. */
 async function allLives(store: FileSessionStore, ids: readonly string[]) {
   for (;;) {
-    const lives = await store.livesOf(ids);
-    if (lives.size === ids.length) return lives;
+    const lives = await store.livesOf(ids).catch(orUnavailable);
+    if (lives?.size === ids.length) return lives;
     await sleep(10);
   }
 }
+function orUnavailable(error: unknown): undefined {
+  if (!(error instanceof StoreUnavailableError)) throw error;
+}
+
 const endedIn = (lives: Awaited<ReturnType<FileSessionStore['livesOf']>>) =>
   [...lives].filter(([, life]) => !life).map(([id]) => id);
 
@@ -115,8 +121,8 @@ describe.each([1, 2])('on %i mount(s)', (mounts) => {
     const record = aRecord();
     await there.create(record);
     await allLives(here, [record.id]);
-    const endsAt = Date.now() + 1000;
-    const sooner = next(record, { payload: `{"v":1,"r":0,"e":${endsAt},"m":1000,"d":{}}` });
+    const endsAt = Date.now() + 60_000;
+    const sooner = next(record, { payload: `{"v":1,"r":0,"e":${endsAt},"m":60000,"d":{}}` });
     await there.update(sooner, record);
     expect((await here.livesOf([record.id])).get(record.id)!.record.payload).toContain(`"e":${endsAt}`);
     const other = aRecord();
@@ -144,44 +150,35 @@ describe.each([1, 2])('on %i mount(s)', (mounts) => {
 });
 
 describe('a mount that hangs', () => {
-  /** The helper process of the store that was opened last. */
-  const newestHelper = () =>
-    readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && isHelper(name))
-      .map(Number)
-      .sort((a, b) => b - a)[0];
-  const isHelper = (pid: string) => {
-    try {
-      const parent = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')[1];
-      return Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('mount-process');
-    } catch {
-      return false;
-    }
+  /** Stops the helper process of a store's last mount. */
+  const freeze = (store: FileSessionStore) => {
+    const helper = (mountsOf(store).at(-1) as unknown as { helper: ChildProcess }).helper;
+    helper.kill('SIGSTOP');
   };
 
   it('is a fault at the deadline, ends no stream, and what ended meanwhile is told when it answers again', async () => {
     const [dir] = await newDirs(1);
     const there = await open([dir]);
-    const here = await open([dir], 700);
+    const here = await open([dir], 3000);
     const ids = await create(there, 20);
     await allLives(here, ids);
     const ended = watch(here, ids);
-    process.kill(newestHelper(), 'SIGSTOP');
+    freeze(here);
     await expect(here.livesOf(ids)).rejects.toThrow(StoreUnavailableError);
     await there.destroy(ids[4]);
     while (ended.length === 0) await sleep(20);
     expect(ended).toEqual([ids[4]]);
-    expect((await here.livesOf(ids)).size).toBe(20);
+    expect(endedIn(await allLives(here, ids))).toEqual([ids[4]]);
   });
 
   it('holds up no look while another mount answers', async () => {
     const dirs = await newDirs(2);
     const there = await open(dirs);
-    const here = await open(dirs, 700);
+    const here = await open(dirs, 3000);
     const ids = await create(there, 20);
     await allLives(here, ids);
     const ended = watch(here, ids);
-    process.kill(newestHelper(), 'SIGSTOP');
+    freeze(here);
     await there.destroy(ids[4]);
     while (ended.length === 0) await sleep(20);
     expect(ended).toEqual([ids[4]]);

@@ -33,6 +33,15 @@ describe('the rows of all nodes', () => {
     expect(lives.get(b)).toMatchObject({ record: { idleEndsAt: 5, userId: 'u' }, userEpoch: 7 });
   });
 
+  it.each([
+    ['an older copy', 3, 5],
+    ['a copy of the same version', 4, 4],
+  ])('tell an end that only %s knows, in whichever order they come', (_, ended, live) => {
+    const rows = [row(a, ended, { ended: 1 }), row(a, live)];
+    for (const order of [rows, [...rows].reverse()])
+      expect([...livesIn([a], order, () => true)]).toEqual([[a, undefined]]);
+  });
+
   it('tell nothing of a session that may be on its way, and the end of one that would have arrived', () => {
     const lives = livesIn([a, b], [], (id) => id === a);
     expect([...lives]).toEqual([[b, undefined]]);

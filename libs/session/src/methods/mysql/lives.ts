@@ -21,7 +21,7 @@ export interface LifeRow extends RowDataPacket {
 }
 
 /**
- * @param rows of all nodes: of several copies the newest counts, and an end wherever it is known
+ * @param rows of all nodes: of several copies the newest counts, and an end counts in whichever copy it is
  * @param mayBeOnItsWay whether a session of this id may be on a node that has not told of it
  */
 export function livesIn(
@@ -44,8 +44,9 @@ export function livesIn(
   );
 }
 
-function latest(row: LifeRow, other = row): Pick<LifeRow, 'idle_ends_at' | 'user_epoch'> {
+function latest(row: LifeRow, other = row): Pick<LifeRow, 'ended' | 'idle_ends_at' | 'user_epoch'> {
   return {
+    ended: Math.max(row.ended, other.ended),
     idle_ends_at: Math.max(row.idle_ends_at, other.idle_ends_at),
     user_epoch: Math.max(row.user_epoch ?? 0, other.user_epoch ?? 0),
   };
