@@ -23,6 +23,8 @@ import { UserSessions } from './user-sessions.js';
 /** Ended sessions stay this long before they are swept, so that servers' clocks may differ. */
 const SWEEP_DELAY = 10 * 60 * 1000;
 const SWEEP_BATCH = 500;
+/** The events that tell of a mistake in the app's own code. */
+const MISTAKES: ReadonlySet<string> = new Set(['response-error', 'late-change', 'handshake-failed', 'end-failed']);
 
 export class SessionManager {
   /** Lists and ends the sessions of a user. */
@@ -58,7 +60,7 @@ export class SessionManager {
     this.ends = new EndWatch(
       this.store,
       rules,
-      (error) => this.report({ type: 'response-error', error }),
+      (error) => this.report({ type: 'end-failed', error }),
       (id) => this.outage?.endsLater(id) ?? false,
     );
     // Whoever logs the manager logs neither secrets nor sessions.
@@ -70,7 +72,7 @@ export class SessionManager {
     const { onEvent } = this.options;
     try {
       if (onEvent) onEvent(event);
-      else if (event.type === 'response-error' || event.type === 'handshake-failed' || event.type === 'late-change')
+      else if (MISTAKES.has(event.type) && 'error' in event)
         process.emitWarning(inspect(event.error), 'SessionWarning');
     } catch (error) {
       process.emitWarning(`onEvent failed: ${inspect(error)}`, 'SessionWarning');

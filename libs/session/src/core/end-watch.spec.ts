@@ -128,7 +128,7 @@ describe.each([
     events.length = 0;
     await look();
     expect([ended.length, manager.ends.size]).toEqual([40, 0]);
-    expect(events).toEqual([{ type: 'response-error', error }]);
+    expect(events).toEqual([{ type: 'end-failed', error }]);
   });
 
   it('end after questions that the store has never answered', async () => {
