@@ -88,7 +88,7 @@ function headersOf(head: string): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const [, name, value] of head.matchAll(/\n([^:\r\n]+):[ \t]*(.*)(?=\r)/g)) {
     const key = name.toLowerCase();
-    headers[key] = key in headers ? [headers[key], value].flat() : value;
+    headers[key] = Object.hasOwn(headers, key) ? [headers[key], value].flat() : value;
   }
   return headers;
 }
