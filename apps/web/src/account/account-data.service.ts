@@ -7,10 +7,12 @@ import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
+import { InvalidInputError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
+import { administratorsBeside } from '../users/administrators.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { AccountService } from './account.service.js';
@@ -28,6 +30,7 @@ export interface DataExport {
 }
 
 const maxEvents = 1_000;
+const lastAdministrator = 'You are the only administrator. Make somebody else one before you delete your account.';
 
 @Injectable()
 export class AccountDataService {
@@ -75,7 +78,11 @@ export class AccountDataService {
    */
   async delete(request: Request, currentPassword: string): Promise<void> {
     const { user } = await this.accounts.proveFully(request, currentPassword);
-    await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() });
+    await this.transactions.run(async (manager) => {
+      if (user.roles.includes('admin') && !(await administratorsBeside(user.id, manager)).others)
+        throw new InvalidInputError({ currentPassword: lastAdministrator });
+      await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() }, manager);
+    });
     // Before the deletion: the user's other sessions must not add anything again.
     await this.sessions.endAll(user.id, request.session);
     await this.tokens.revoke(user.id);

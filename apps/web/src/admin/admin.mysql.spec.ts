@@ -99,6 +99,37 @@ describe('an administrator', () => {
     expect(outcome(await admin.agent.patch(`/api/admin/users/${id}`).send({}))[0]).toBe(422);
   });
 
+  it('is always there: of two who take each other their right at once, and of the last who leaves, one stays', async () => {
+    const [one, two] = [await site.registered(), await site.registered()];
+    const pair = [one, two];
+    await site.cluster.write(`UPDATE users SET roles = '[]' WHERE id = ?`, [admin.id]);
+    for (let round = 0; round < 10; round += 1) {
+      await site.cluster.write(`UPDATE users SET roles = '["admin"]' WHERE id IN (?, ?)`, [one.id, two.id]);
+      for (const { agent, someone } of pair) expect((await agent.post('/api/login').send(someone)).status).toBe(200);
+      const answers = await Promise.all([
+        one.agent.patch(page(two.id).replace('/', '/api/')).send({ admin: false }),
+        two.agent.patch(page(one.id).replace('/', '/api/')).send(round % 2 ? { admin: false } : { active: false }),
+      ]);
+      expect(answers.map(({ status }) => status).filter((status) => status === 204)).toHaveLength(1);
+      const left = await site.cluster.read(
+        `SELECT id FROM users WHERE deactivated_at IS NULL AND JSON_CONTAINS(roles, '"admin"')`,
+        [],
+      );
+      expect(left).toHaveLength(1);
+      await site.cluster.write('UPDATE users SET deactivated_at = NULL WHERE id IN (?, ?)', [one.id, two.id]);
+    }
+    await site.cluster.write(`UPDATE users SET roles = '["admin"]' WHERE id = ?`, [one.id]);
+    await site.cluster.write(`UPDATE users SET roles = '[]' WHERE id = ?`, [two.id]);
+    await one.agent.post('/api/login').send(one.someone);
+    const { password: currentPassword } = one.someone;
+    const leaving = await one.agent.delete('/api/account').send({ currentPassword });
+    expect(outcome(leaving)).toEqual([422, 'invalid_input']);
+    expect((await one.agent.get('/api/me')).status).toBe(200);
+    await site.cluster.write(`UPDATE users SET roles = '["admin"]' WHERE id = ?`, [admin.id]);
+    await admin.agent.post('/api/login').send(admin.someone);
+    expect((await one.agent.delete('/api/account').send({ currentPassword })).status).toBe(204);
+  });
+
   it('ASVS 7.5.3: acts with a fresh proof of identity only', async () => {
     const { agent, id } = await site.registered();
     const now = Date.now();

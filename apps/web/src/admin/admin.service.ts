@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
+import type { EntityManager } from 'typeorm';
 import { accountMails } from '../account/account-mails.js';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -11,7 +12,8 @@ import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
-import { publicUser, type PublicUser, type User } from '../users/user.entity.js';
+import { administratorsBeside } from '../users/administrators.js';
+import { publicUser, type PublicUser, type Role, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { AuditQueryInput, UserChange, UserQuery } from './admin.schemas.js';
 
@@ -69,23 +71,31 @@ export class AdminService {
    */
   async change(request: Request, id: string, { admin, active }: UserChange): Promise<void> {
     const user = await this.subject(request, id);
-    // So that at least one administrator remains.
     if (id === request.user!.id)
       throw new InvalidInputError({ body: 'You cannot change your own role or deactivate your own account.' });
-    if (admin !== undefined && admin !== user.roles.includes('admin')) {
-      await this.users.setRoles(id, admin ? [...user.roles, 'admin'] : user.roles.filter((role) => role !== 'admin'));
-      this.note(request, id, admin ? 'grant' : 'revoke');
-    }
-    if (active !== undefined && active !== (user.deactivatedAt === null)) {
-      const key = idempotencyKeyOf(request);
+    const role = admin !== undefined && admin !== user.roles.includes('admin') ? admin : undefined;
+    const state = active !== undefined && active !== (user.deactivatedAt === null) ? active : undefined;
+    const key = idempotencyKeyOf(request);
+    if (role !== undefined || state !== undefined)
       await this.transactions.run(async (manager) => {
-        await this.users.change(id, { deactivatedAt: active ? null : new Date() }, manager);
-        if (!active) await this.mails.send(user.email, accountMails.deactivated(user.name), { key, manager });
+        await this.assertMayAct(request, manager);
+        if (role !== undefined) await this.users.setRoles(id, withRole(user.roles, role), manager);
+        if (state !== undefined) await this.users.change(id, { deactivatedAt: state ? null : new Date() }, manager);
+        if (state === false) await this.mails.send(user.email, accountMails.deactivated(user.name), { key, manager });
       });
-      this.note(request, id, active ? 'activate' : 'deactivate');
-    }
+    if (role !== undefined) this.note(request, id, role ? 'grant' : 'revoke');
+    if (state !== undefined) this.note(request, id, state ? 'activate' : 'deactivate');
     // Even if nothing had to be changed: an earlier try may have stopped before this.
     await this.sessions.endAll(id);
+  }
+
+  /**
+   * Of two administrators who take each other's right at once one is too late: whoever acts is left, so that somebody is.
+   * @throws {NotFoundError} as for everybody else who is no administrator
+   */
+  private async assertMayAct(request: Request, manager: EntityManager): Promise<void> {
+    const { isOne } = await administratorsBeside(request.user!.id, manager);
+    if (!isOne) throw new NotFoundError();
   }
 
   /** @throws {NotFoundError} @throws {ReauthenticationRequiredError} */
@@ -111,6 +121,11 @@ export class AdminService {
     if (!user) throw new NotFoundError('This user does not exist.');
     return user;
   }
+}
+
+function withRole(roles: readonly Role[], admin: boolean): Role[] {
+  const others = roles.filter((role) => role !== 'admin');
+  return admin ? [...others, 'admin'] : others;
 }
 
 function row(user: User): AccountRow {

@@ -14,6 +14,7 @@ import { CreateRequestClaims1763769600011 } from './migrations/create-request-cl
 import { CreateSecondFactors1763769600006 } from './migrations/create-second-factors.js';
 import { CreateServers1763769600001 } from './migrations/create-servers.js';
 import { CreateThrottles1763769600003 } from './migrations/create-throttles.js';
+import { CreateTurns1763769600012 } from './migrations/create-turns.js';
 import { CreateUsers1763769600000 } from './migrations/create-users.js';
 
 export const migrations = [
@@ -29,6 +30,7 @@ export const migrations = [
   AddReadinessOfServers1763769600009,
   CreateOutbox1763769600010,
   CreateRequestClaims1763769600011,
+  CreateTurns1763769600012,
 ];
 
 /**

@@ -62,8 +62,8 @@ export class UsersService {
   }
 
   /** The caller must end the user's sessions, which keep the former roles. */
-  async setRoles(id: string, roles: Role[]): Promise<void> {
-    await this.cluster.retrying(() => this.users.update({ id }, { roles }));
+  async setRoles(id: string, roles: Role[], manager: EntityManager): Promise<void> {
+    await manager.update(User, { id }, { roles });
   }
 
   async remove(id: string, manager: EntityManager): Promise<void> {
@@ -127,7 +127,7 @@ export class UsersService {
     { email, name, password }: Registration,
     requestId: string | undefined,
     together: (user: User, manager: EntityManager) => Promise<unknown>,
-  ): Promise<User> {
+  ): Promise<UserWithSecrets> {
     const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
     const passwordHash = await this.passwords.hashNew(password);
     const blank = {
@@ -142,7 +142,7 @@ export class UsersService {
         await manager.insert(User, user);
         await together(user, manager);
       });
-      return user;
+      return user as UserWithSecrets;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const existing = await this.findWithSecrets(id);
