@@ -78,6 +78,8 @@ describe('a multi-primary group', () => {
       'SELECT @@GLOBAL.bind_address AS bind, @@GLOBAL.transaction_isolation AS isolation',
     );
     expect(row).toEqual({ bind: '127.0.0.1', isolation: 'READ-COMMITTED' });
+    const allowed = await ask(node(1).adminUrl, 'SELECT @@GLOBAL.group_replication_ip_allowlist AS hosts');
+    expect(allowed).toEqual([{ hosts: '127.0.0.1' }]);
   });
 
   it('takes a killed node back, with what was written meanwhile', async () => {

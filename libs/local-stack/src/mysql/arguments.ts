@@ -79,6 +79,8 @@ function groupArguments(
     group_name: groupName,
     local_address: `${host}:${groupPorts[0]}`,
     group_seeds: groupSeeds.join(','),
+    // The group listens on all interfaces, whatever the server does: whoever is no member is sent away.
+    ip_allowlist: [...new Set([host, ...groupSeeds.map((seed) => seed.replace(/:\d+$/, ''))])].join(','),
     // Who starts and who joins is decided from outside, by the rule that never splits a group.
     start_on_boot: 'OFF',
     bootstrap_group: 'OFF',
