@@ -32,10 +32,24 @@ export function newToken(): string {
 export class AccountTokensService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** Puts a new token into force, in a transaction. Earlier ones of this user and purpose are revoked. */
+  /**
+   * Whether the user may get another token for this purpose, in the transaction that issues it. Those that work already are
+   * not revoked: anybody may ask for one, and would take the link from whoever is about to use it.
+   */
+  async hasRoom({ purpose, userId }: TokenGrant, manager: EntityManager): Promise<boolean> {
+    // One after the other: two requests at once must not both take the last place.
+    await manager.query('SELECT id FROM users WHERE id = ? FOR UPDATE', [userId]);
+    const [{ count }] = await manager.query<{ count: number }[]>(
+      `SELECT COUNT(*) AS count FROM account_tokens
+       WHERE user_id = ? AND purpose = ? AND claimed_by = '' AND expires_at > ?`,
+      [userId, purpose, Date.now()],
+    );
+    return Number(count) < limits.outstandingTokens;
+  }
+
+  /** Puts a new token into force, in a transaction. */
   async issue(token: string, grant: TokenGrant, manager: EntityManager): Promise<void> {
     const { purpose, userId, email, endSessions } = grant;
-    await manager.query('DELETE FROM account_tokens WHERE user_id = ? AND purpose = ?', [userId, purpose]);
     await manager.query(
       `INSERT INTO account_tokens (hash, purpose, user_id, email, end_sessions, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
       [hashOf(token), purpose, userId, email, endSessions, Date.now() + lifetimes[purpose]],

@@ -5,6 +5,7 @@ import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
+import { KnownDevices } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Transactions } from '../database/transactions.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
@@ -47,6 +48,7 @@ export class AccountService {
     private readonly throttle: ThrottleService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
+    private readonly devices: KnownDevices,
     private readonly audit: AuditService,
   ) {}
 
@@ -69,7 +71,11 @@ export class AccountService {
   /** Sends the e-mail that confirms the address again. @throws {TooManyAttemptsError} */
   async sendVerification(request: Request): Promise<void> {
     const user = await this.current(request);
-    await this.throttle.mail(user.email, request.ip);
+    await this.throttle.mail({
+      account: user.email,
+      ip: request.ip,
+      device: await this.devices.find(request, user.email),
+    });
     if (!user.emailVerifiedAt) await this.tokenMails.verify(user, { key: idempotencyKeyOf(request) });
   }
 
@@ -79,7 +85,7 @@ export class AccountService {
    * @throws {TooManyAttemptsError}
    */
   async forgotten(request: Request, email: string): Promise<void> {
-    await this.throttle.mail(email, request.ip);
+    await this.throttle.mail({ account: email, ip: request.ip, device: await this.devices.find(request, email) });
     this.audit.note('password-forgotten', request, { email });
     await this.tokenMails.forgotten(email, idempotencyKeyOf(request));
   }
@@ -153,6 +159,7 @@ export class AccountService {
     const { user } = await this.account(request);
     // A request that sets another password after this read ends this session by the epoch, which is older.
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
+    this.devices.remember(request, request.res!, user);
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     this.audit.note('password-changed', request, {}, { endOtherSessions });
   }
@@ -165,7 +172,7 @@ export class AccountService {
   async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
     const { user } = await this.proveFully(request, currentPassword);
     // Before the look-up, whose result shows whether an address has an account.
-    await this.throttle.mail(email, request.ip);
+    await this.throttle.mail({ account: email, ip: request.ip });
     if (await this.users.findByEmail(email)) throw new EmailTakenError();
     const key = idempotencyKeyOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;

@@ -43,8 +43,12 @@ export class TokenMailsService {
     await this.outbox.put({ kind: forgotten, key: `${key} ${email}`, content: email });
   }
 
-  /** In a transaction. Issues no token if this e-mail was written before: that would revoke the one in its link. */
+  /**
+   * In a transaction. Sends nothing where the user has as many links that work as there may be, or if this e-mail was written
+   * before.
+   */
   async send(user: User, grant: TokenGrant, options: Required<SendOptions>): Promise<boolean> {
+    if (!(await this.tokens.hasRoom(grant, options.manager))) return false;
     const token = newToken();
     const isReset = grant.purpose === 'reset-password';
     const url = new URL(isReset ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);

@@ -3,13 +3,15 @@ import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common
 import type { RequestHandler } from 'express';
 import passport from 'passport';
 import { UsersModule } from '../users/users.module.js';
+import { KnownAddresses } from './known-addresses.js';
+import { KnownDevices } from './known-devices.js';
 import { PasswordStrategy } from './password.strategy.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
   imports: [UsersModule],
-  providers: [PasswordStrategy, SignInService],
-  exports: [PasswordStrategy, SignInService],
+  providers: [KnownAddresses, KnownDevices, PasswordStrategy, SignInService],
+  exports: [KnownDevices, PasswordStrategy, SignInService],
 })
 export class AuthModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

@@ -13,6 +13,8 @@ import { credentials, type Credentials } from '../users/user.schemas.js';
 import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
+import { KnownAddresses } from './known-addresses.js';
+import { KnownDevices } from './known-devices.js';
 
 /** Looked up in place of an unknown user, so that both take the same time. */
 const unknownUserId = '00000000-0000-0000-0000-000000000000';
@@ -24,6 +26,8 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     private readonly passwords: PasswordsService,
     private readonly sessions: UserSessions,
     private readonly throttle: ThrottleService,
+    private readonly devices: KnownDevices,
+    private readonly addresses: KnownAddresses,
     private readonly audit: AuditService,
     private readonly logger: PinoLogger,
   ) {
@@ -34,7 +38,13 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
   async validate(request: Request, email: unknown, password: unknown): Promise<Account | false> {
     const parsed = credentials.safeParse({ email, password });
     if (!parsed.success) return false;
-    const attempt = { account: parsed.data.email, ip: request.ip };
+    const { email: account } = parsed.data;
+    const attempt = {
+      account,
+      ip: request.ip,
+      device: await this.devices.find(request, account),
+      isKnownAddress: () => this.addresses.isKnown(account, request.ip),
+    };
     return this.throttle
       .attempt(attempt, () => this.check(request, parsed.data))
       .catch((error: unknown) => {
@@ -56,6 +66,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
       return false;
     }
     if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, password);
+    this.devices.remember(request, request.res!, user);
     return { user, epoch };
   }
 

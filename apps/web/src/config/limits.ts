@@ -59,18 +59,25 @@ export const limits = {
   /** How long a sign-in may wait for a permit: behind other attempts for the account, and to hash its password. */
   turnMs: 1_000,
   /**
-   * Wrong passwords make the next attempt wait, at first `throttleFirstMs`, at most `throttleMaxMs` from one address.
-   * From all addresses together it is `throttleAccountMaxMs`, so that the account's owner is not kept out. The counters
-   * are reset after `throttleMemoryMs` without a failure.
+   * Wrong passwords make the next attempt of the same device or address wait, at first `throttleFirstMs`, at most
+   * `throttleMaxMs`. The counters are reset after `throttleMemoryMs` without a failure.
    */
   throttleFirstMs: 1_000,
   throttleMaxMs: 15 * 60_000,
-  throttleAccountMaxMs: 60_000,
   throttleMemoryMs: 24 * 3_600_000,
+  /** Wrong passwords of one account by all strangers together in a day: 300 (NIST SP 800-63B-4, 3.2.2, allows 100 in a row). */
+  strangersPerDay: 100,
+  /** So many more for addresses with fewer than `firstTries`: a new device of the owner has a turn while others guess. */
+  firstTriesPerDay: 200,
+  firstTries: 2,
+  /** An address from which the account was signed in to is no stranger, up to so many wrong passwords a day. */
+  knownAddressTries: 20,
   /** The periods in which wrong passwords, registrations and e-mails of one address are counted. */
   throttleLoginsMs: 15 * 60_000,
   throttleRegistrationsMs: 3_600_000,
   throttleMailsMs: 3_600_000,
+  /** Links of one purpose that work at the same time: a user who has so many gets no further mail. */
+  outstandingTokens: 5,
   /** How long the audit log's table keeps an event: a year. */
   auditMs: 365 * 24 * 3_600_000,
   /** How long the links in e-mails work: to set a password, and to confirm an address. */

@@ -11,29 +11,39 @@ import { delayAfter, type GrowingDelay } from './growing-delay.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
 import { accountKey, addressKey } from './subjects.js';
 
-/** The login name as the user entered it, and the address of the client. */
 export interface Attempt {
+  /** The login name as the user entered it. */
   readonly account: string;
+  /** The client's address. */
   readonly ip: string | undefined;
+  /** The browser, where it has signed in to the account before (`KnownDevices`): no stranger's attempt counts for it. */
+  readonly device?: string | undefined;
+  /** Whether the account was signed in to from this address; asked before a stranger is refused only. */
+  readonly isKnownAddress?: () => Promise<boolean>;
 }
 
 /** The number of rows that count the registrations of one address, and of accounts that are opened at the same time. */
 const REGISTRATION_ROWS = 8;
 
-/** A counter of failures, and the delay that it causes. */
-interface DelayedCounter {
-  readonly limiter: MysqlRateLimiter;
-  readonly key: string;
-  readonly delay: GrowingDelay;
+/** One attempt's counters, by their keys. */
+interface Subject {
+  readonly name: string;
+  readonly address: string;
+  /** The account together with the device or, where none is known, the address. */
+  readonly own: string;
+  readonly isDevice: boolean;
+  readonly isKnownAddress: Attempt['isKnownAddress'];
 }
 
 /**
- * Three counters watch each sign-in. Guessing is not worthwhile, neither of one account's password from many addresses
- * nor of many accounts' from one, and nobody can lock somebody else out (OWASP ASVS 6.1.1, 6.3.1).
- * - Wrong passwords of an account from one address delay the next attempt, up to `limits.throttleMaxMs`.
- * - Ten times as many of an account from all addresses delay it too, up to `limits.throttleAccountMaxMs`.
+ * Guessing is not worthwhile, neither of one account's password from many addresses nor of many accounts' from one, and nobody
+ * can lock somebody else out (OWASP ASVS 6.1.1, 6.3.1).
+ * - Wrong passwords of an account from one device or address delay its next attempt, up to `limits.throttleMaxMs`.
+ * - Strangers' wrong passwords of an account are bounded per day, all together. Nobody can renew that by trying again, and it
+ *   does not hold for a device that has signed in to the account, nor for an address that has, within a bound of its own.
+ *   A part of it is for the first tries of addresses: a new device of the owner has a turn while others guess.
  * - Wrong passwords from one address, for any account, are bounded per quarter of an hour.
- * Only failures count: a sign-in that is right the first time writes nothing.
+ * A sign-in that is right the first time writes nothing.
  *
  * Parallel attempts gain nothing: those of an account from one address wait for each other, so that each sees the
  * result of the one before. Each server has semaphores of its own, so a guesser may have one more try per further
@@ -45,11 +55,10 @@ export class ThrottleService {
   now: () => number = () => Date.now();
 
   private readonly pairs: MysqlRateLimiter;
-  private readonly accounts: MysqlRateLimiter;
+  private readonly strangers: MysqlRateLimiter;
   private readonly addresses: MysqlRateLimiter;
   private readonly registrations: MysqlRateLimiter;
   private readonly mailsByPair: MysqlRateLimiter;
-  private readonly mailsToAccount: MysqlRateLimiter;
   private readonly mailsFromAddress: MysqlRateLimiter;
   /** Less than all running requests: a flood of sign-ins leaves room for others. */
   private readonly pairSemaphore = new KeyedSemaphore({
@@ -70,13 +79,13 @@ export class ThrottleService {
     private readonly logger: PinoLogger,
   ) {
     const { loginsPerAccount, loginsPerAddress, registrationsPerAddress, mailsPerAddress } = config.throttle;
-    const slowing = { points: loginsPerAccount, durationMs: limits.throttleMemoryMs, sliding: true };
     const limiter = (options: ConstructorParameters<typeof MysqlRateLimiter>[1]) =>
       new MysqlRateLimiter(cluster satisfies Cluster, { ...options, now: () => this.now() });
     const mails = (keyPrefix: string, points: number) =>
       limiter({ keyPrefix, points, durationMs: limits.throttleMailsMs });
-    this.pairs = limiter({ ...slowing, keyPrefix: 'login-pair' });
-    this.accounts = limiter({ ...slowing, keyPrefix: 'login-account' });
+    const dayMs = limits.throttleMemoryMs;
+    this.pairs = limiter({ points: loginsPerAccount, durationMs: dayMs, sliding: true, keyPrefix: 'login-pair' });
+    this.strangers = limiter({ points: limits.strangersPerDay, durationMs: dayMs, keyPrefix: 'login-strangers' });
     this.addresses = limiter({
       keyPrefix: 'login-address',
       points: loginsPerAddress,
@@ -90,7 +99,6 @@ export class ThrottleService {
       rows: REGISTRATION_ROWS,
     });
     this.mailsByPair = mails('mail-pair', 5);
-    this.mailsToAccount = mails('mail-account', 30);
     this.mailsFromAddress = mails('mail-address', mailsPerAddress);
   }
 
@@ -101,35 +109,32 @@ export class ThrottleService {
    * @throws {OverloadedError} when too many wait
    * @throws ClusterUnavailableError while the counters cannot be read or written: then nobody can sign in.
    */
-  attempt<T>({ account, ip }: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
-    const [name, address] = [accountKey(account), addressKey(ip)];
-    const pair = pairKey(name, address);
-    return this.pairSemaphore.run(pair, () =>
-      this.accountSemaphore.run(name, () => this.attemptNow({ name, address, pair }, prove)),
+  attempt<T>(attempt: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
+    const subject = subjectOf(attempt);
+    return this.pairSemaphore.run(subject.own, () =>
+      this.accountSemaphore.run(subject.name, () => this.attemptNow(subject, prove)),
     );
   }
 
   private async attemptNow<T>(
-    { name, address, pair }: { name: string; address: string; pair: string },
+    { name, address, own, isDevice, isKnownAddress }: Subject,
     prove: () => Promise<T | false>,
   ): Promise<T | false> {
-    const { loginsPerAccount: free } = this.config.throttle;
-    const firstMs = limits.throttleFirstMs;
-    const slowed: DelayedCounter[] = [
-      { limiter: this.pairs, key: pair, delay: { free, firstMs, maxMs: limits.throttleMaxMs } },
-      // Many more: otherwise one guesser could delay all others.
-      { limiter: this.accounts, key: name, delay: { free: 10 * free, firstMs, maxMs: limits.throttleAccountMaxMs } },
-    ];
-    const [fromHere, ...failures] = await Promise.all([
-      this.addresses.get(address),
-      ...slowed.map(({ limiter, key }) => limiter.get(key)),
+    const { pairs, addresses, strangers } = this;
+    const [failures, fromHere, tried] = await Promise.all([
+      pairs.get(own),
+      ...(isDevice ? [null, null] : [addresses.get(address), strangers.get(name)]),
     ]);
-    refuse(Math.max(...slowed.map(({ delay }, i) => waitOf(failures[i] ?? null, delay))));
-    refuseIfUsedUp(this.addresses, fromHere);
+    const { loginsPerAccount: free } = this.config.throttle;
+    refuse(waitOf(failures, { free, firstMs: limits.throttleFirstMs, maxMs: limits.throttleMaxMs }));
+    refuseIfUsedUp(addresses, fromHere);
+    const tries = failures?.consumedPoints ?? 0;
+    const isUsedUp = (tried?.consumedPoints ?? 0) >= strangersLimit(tries);
+    if (isUsedUp && !(tries < limits.knownAddressTries && (await isKnownAddress?.()))) refuse(tried!.msBeforeNext);
     const proof = await prove();
-    if (proof === false)
-      await Promise.all([this.addresses.penalty(address), ...slowed.map(({ limiter, key }) => limiter.penalty(key))]);
-    else this.clear(slowed.filter((_, i) => failures[i]));
+    const ofStranger = () => (isDevice ? [] : [addresses.penalty(address), strangers.penalty(name)]);
+    if (proof === false) await Promise.all([pairs.penalty(own), ...ofStranger()]);
+    else if (failures) this.inBackground(pairs.delete(own));
     return proof;
   }
 
@@ -154,40 +159,44 @@ export class ThrottleService {
   }
 
   /**
-   * Counts one request for an e-mail to `email`, whether there is such an account or not: 5 an hour to one account from
-   * one address, 30 from all addresses, and 50 from one address to any account (`THROTTLE_MAILS_PER_ADDRESS`).
+   * Counts one request for an e-mail to an account, whether there is one or not: 5 an hour from one device that has signed in
+   * to it or from one address, and 50 from one address to any account (`THROTTLE_MAILS_PER_ADDRESS`). What all addresses together ask for
+   * is bounded where the mail is made (`limits.outstandingTokens`): no stranger's request refuses the owner's.
    * @throws {TooManyAttemptsError}
    * @throws ClusterUnavailableError
    */
-  async mail(email: string, ip: string | undefined): Promise<void> {
-    const [name, address] = [accountKey(email), addressKey(ip)];
-    // A refused request must not count for everybody.
-    await consume(this.mailsByPair, pairKey(name, address));
-    await consume(this.mailsFromAddress, address);
-    await consume(this.mailsToAccount, name);
+  async mail(request: Attempt): Promise<void> {
+    const { own, address, isDevice } = subjectOf(request);
+    await consume(this.mailsByPair, own);
+    if (!isDevice) await consume(this.mailsFromAddress, address);
   }
 
   /** Resets the failures of an account: its owner has proved the identity in another way. Returns at once. */
-  forget({ account, ip }: Attempt): void {
-    const name = accountKey(account);
-    this.clear([
-      { limiter: this.accounts, key: name },
-      { limiter: this.pairs, key: pairKey(name, addressKey(ip)) },
-    ]);
+  forget(attempt: Attempt): void {
+    const { name, own } = subjectOf(attempt);
+    this.inBackground(Promise.all([this.strangers.delete(name), this.pairs.delete(own)]));
   }
 
-  /**
-   * In the background: the request was right and must not fail because of it. A count that remains only delays a later
-   * attempt.
-   */
-  private clear(counters: readonly Pick<DelayedCounter, 'limiter' | 'key'>[]): void {
-    Promise.all(counters.map(({ limiter, key }) => limiter.delete(key))).catch((error: unknown) =>
+  /** The request was right and must not fail because of it. A count that remains only delays a later attempt. */
+  private inBackground(work: Promise<unknown>): void {
+    work.catch((error: unknown) =>
       this.logger.warn(
         { err: error },
-        'could not reset the failed-attempt counters of an account: its next attempt may have to wait',
+        'could not update the attempt counters of an account: its next attempt may have to wait',
       ),
     );
   }
+}
+
+/** How many wrong passwords of all strangers may be counted today before one with so many of its own is refused. */
+function strangersLimit(tries: number): number {
+  return limits.strangersPerDay + (tries < limits.firstTries ? limits.firstTriesPerDay : 0);
+}
+
+function subjectOf({ account, ip, device, isKnownAddress }: Attempt): Subject {
+  const [name, address] = [accountKey(account), addressKey(ip)];
+  const isDevice = device !== undefined;
+  return { name, address, own: pairKey(name, isDevice ? `device-${device}` : address), isDevice, isKnownAddress };
 }
 
 function pairKey(name: string, address: string): string {

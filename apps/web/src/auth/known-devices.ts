@@ -1,0 +1,94 @@
+// Browsers that have signed in to an account: whoever guesses its password elsewhere does not keep them out.
+import { Injectable } from '@nestjs/common';
+import type { CookieSet } from '@roam/session';
+import type { Request, Response } from 'express';
+import { hash, randomBytes } from 'node:crypto';
+import { Config } from '../config/config.js';
+import { cookiesOf, readCookies } from '../http/cookies.js';
+import { Signatures } from '../http/signatures.js';
+import { accountKey } from '../throttling/subjects.js';
+import type { UserWithSecrets } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+
+/** A browser keeps a cookie for no longer. */
+const MAX_AGE_MS = 400 * 24 * 3_600_000;
+/** Of one browser: the last ones that were signed in to. */
+const MAX_ACCOUNTS = 4;
+/** Characters of the account's key that tell which token is for it. */
+const ACCOUNT_LENGTH = 8;
+
+/** What the browser keeps of one account, as `account.device.signature`. */
+interface Token {
+  readonly account: string;
+  readonly device: string;
+  readonly signature: string;
+}
+
+/**
+ * The cookie outlives a sign-out. Its tokens are signed together with the password's hash, so a new password ends them. It
+ * proves no identity: it only says by which counter wrong passwords of this browser count.
+ */
+@Injectable()
+export class KnownDevices {
+  private readonly signatures: Signatures;
+  private readonly cookies: CookieSet;
+  private readonly cookie: string;
+
+  constructor(
+    config: Config,
+    private readonly users: UsersService,
+  ) {
+    this.signatures = new Signatures(config.session.secrets, 'roam known devices');
+    this.cookies = cookiesOf(config);
+    this.cookie = this.cookies.name('device');
+  }
+
+  /** As `idOf`. Only a browser that has a cookie for the account costs a look at it. */
+  async find(request: Request, email: string): Promise<string | undefined> {
+    if (this.tokensFor(request, email).length === 0) return undefined;
+    const id = (await this.users.findByEmail(email))?.id;
+    const user = id === undefined ? null : await this.users.findWithSecrets(id);
+    return user ? this.idOf(request, user) : undefined;
+  }
+
+  /** The browser's id, if it has signed in to the account with its present password. */
+  private idOf(request: Request, user: UserWithSecrets): string | undefined {
+    return this.tokensFor(request, user.email).find((token) => this.isValid(token, user))?.device;
+  }
+
+  /** After a sign-in with the password, or a change of it, by this browser. */
+  remember(request: Request, response: Response, user: UserWithSecrets): void {
+    if (this.idOf(request, user) !== undefined) return;
+    const [account, device] = [shortKey(user.email), randomBytes(12).toString('base64url')];
+    const others = this.tokens(request).filter((token) => token.account !== account);
+    const tokens = [{ account, device, signature: this.signatures.sign(signed(device, user)) }, ...others];
+    const value = tokens.slice(0, MAX_ACCOUNTS).map((token) => `${token.account}.${token.device}.${token.signature}`);
+    response.cookie(this.cookie, value.join('~'), { ...this.cookies.attributes, maxAge: MAX_AGE_MS });
+  }
+
+  private isValid({ device, signature }: Token, user: UserWithSecrets): boolean {
+    return this.signatures.verify(signed(device, user), signature);
+  }
+
+  private tokensFor(request: Request, email: string): Token[] {
+    const account = shortKey(email);
+    return this.tokens(request).filter((token) => token.account === account);
+  }
+
+  private tokens(request: Request): Token[] {
+    const parts = readCookies(request, this.cookie).flatMap((value) => value.split('~').slice(0, MAX_ACCOUNTS));
+    return parts.flatMap((part) => {
+      const [account = '', device = '', signature = ''] = part.split('.');
+      return /^[\w-]{16}$/.test(device) ? [{ account, device, signature }] : [];
+    });
+  }
+}
+
+function shortKey(email: string): string {
+  return accountKey(email).slice(0, ACCOUNT_LENGTH);
+}
+
+/** An account without a password knows no device. */
+function signed(device: string, { id, passwordHash }: UserWithSecrets): string {
+  return `${id} ${device} ${hash('sha256', passwordHash, 'base64url')}`;
+}
