@@ -1,6 +1,6 @@
 // What browsers and stores hold since this release is readable by every later one: recorded values, which never change.
 import { expect, it } from '@jest/globals';
-import { Codec } from '../core/codec.js';
+import { Codec, endIn } from '../core/codec.js';
 import { CookieSessions } from '../methods/cookie/cookie-sessions.js';
 import { MemoryRevocationList } from '../methods/cookie/revocation/memory-revocation-list.js';
 import { StandbyCopies } from '../outage/standby-copy.js';
@@ -33,11 +33,11 @@ it('reads content of 2026, with and without an end of its own', () => {
   const data = { user: 'ann', cart: { apple: 2 }, text: 'ü𝄞' };
   const codec = new Codec();
   expect(codec.decode(PAYLOAD)).toEqual({ data, remember: true, schema: 1 });
-  expect(codec.endOf(PAYLOAD)).toBe(Infinity);
+  expect(endIn(PAYLOAD)).toBe(Infinity);
   const shortened = '{"v":1,"r":0,"e":4102444800000,"m":60000,"d":{"user":"ann"}}';
   const expiry = { endsAt: 4_102_444_800_000, maxAge: 60_000 };
   expect(codec.decode(shortened)).toEqual({ data: { user: 'ann' }, remember: false, schema: 1, expiry });
-  expect(codec.endOf(shortened)).toBe(expiry.endsAt);
+  expect(endIn(shortened)).toBe(expiry.endsAt);
   expect(codec.encode({ data: { user: 'ann' }, remember: false, schema: 1, expiry })).toBe(shortened);
 });
 

@@ -17,7 +17,7 @@ export interface Content {
   readonly expiry?: Expiry | undefined;
 }
 
-/** What `endOf` reads: an end always stands here, since `encode` alone writes it. */
+/** What `endIn` reads: an end always stands here, since `encode` alone writes it. */
 const END = /^\{"v":\d+,"r":[01],"e":(\d+)/;
 
 /**
@@ -66,12 +66,12 @@ export class Codec {
     const expiry = expiryOf(parsed);
     return { data, remember: parsed.r === 1, schema: Math.max(written, this.schema), ...(expiry && { expiry }) };
   }
+}
 
-  /** The end that is stored with the content, without decoding that; Infinity where there is none. */
-  endOf(payload: string): number {
-    const end = END.exec(payload)?.[1];
-    return end === undefined ? Infinity : Number(end);
-  }
+/** The end that is stored with the content, without decoding that; Infinity where there is none. */
+export function endIn(payload: string): number {
+  const end = END.exec(payload)?.[1];
+  return end === undefined ? Infinity : Number(end);
 }
 
 function expiryOf({ e, m }: Record<string, Json>): Expiry | undefined {

@@ -2,7 +2,8 @@
 import type { Life } from '../port/abilities.js';
 import type { Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SiteCookies } from '../carriers/cookies.js';
-import type { Codec, Content } from './codec.js';
+import { endIn, type Codec, type Content } from './codec.js';
+import { firstEnd, isLiveAt } from './life.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import { withoutOwnNames } from './own-names.js';
 import { Stored } from './stored.js';
@@ -32,17 +33,17 @@ export class SessionRules {
 
   /** @param at milliseconds since 1970: when the record was asked for, where the answer may have come late */
   isWithinLimits(record: Limited, at = this.now()): boolean {
-    return at < Math.min(record.idleEndsAt, this.endOf(record));
+    return at < firstEnd(record);
   }
 
   /** The absolute limit, or the earlier end that a handler has set. */
   endOf({ endsAt, payload }: Limited): number {
-    return Math.min(endsAt, this.codec.endOf(payload));
+    return Math.min(endsAt, endIn(payload));
   }
 
   /** Within both limits, and of its user's epoch. @param at as of `isWithinLimits` */
-  isLive({ record, userEpoch }: Life, at?: number): boolean {
-    return this.isWithinLimits(record, at) && !(record.userId !== null && record.epoch < userEpoch);
+  isLive(life: Life, at = this.now()): boolean {
+    return isLiveAt(life, at);
   }
 
   idleLimit(remember: boolean): number {

@@ -1,13 +1,12 @@
 // What two places tell together of many sessions: one question to each, and a read for what only a read can decide.
-import { Codec } from '../core/codec.js';
+import { fromRandom } from '../core/from-random.js';
+import { isLiveAt } from '../core/life.js';
 import type { Life, SessionLives } from '../port/abilities.js';
 import type { Found } from '../port/records.js';
 import type { MigrationPhase } from './progress.js';
 
 /** Sessions that one question reads by themselves; the others have their turn at the next ones. */
 const READS = 32;
-
-const codec = new Codec();
 
 type Lives = ReadonlyMap<string, Life | undefined>;
 
@@ -31,7 +30,7 @@ export class BothLives implements SessionLives {
     }
     const read = async (id: string) => lives.set(id, await this.find(id));
     // A session whose read fails is left out: nobody can tell of it now.
-    await Promise.allSettled(someOf(unclear).map(read));
+    await Promise.allSettled(fromRandom(unclear).slice(0, READS).map(read));
     return lives;
   }
 
@@ -56,23 +55,11 @@ export class BothLives implements SessionLives {
     const [old, young] = [olds.get(id), youngs.get(id)];
     if (this.phase === 'finish' && young) return young;
     const leads = this.phase === 'prepare' ? old : young;
-    if (!olds.has(id) || !youngs.has(id)) return leads && !this.isOver(leads) ? 'untold' : 'unclear';
+    if (!olds.has(id) || !youngs.has(id)) return leads && isLiveAt(leads, this.now()) ? 'untold' : 'unclear';
     if (old && young) return isAlike(old, young) ? joined(old, young) : 'unclear';
     if (!old && !young) return undefined;
     return leads ?? 'unclear';
   }
-
-  private isOver({ record, userEpoch }: Life): boolean {
-    const { idleEndsAt, endsAt, payload, userId, epoch } = record;
-    if (userId !== null && epoch < userEpoch) return true;
-    return Math.min(idleEndsAt, endsAt, codec.endOf(payload)) <= this.now();
-  }
-}
-
-/** As many as may be read, from a random one on: each has its turn. */
-function someOf(ids: readonly string[]): string[] {
-  const from = Math.floor(Math.random() * ids.length);
-  return [...ids.slice(from), ...ids.slice(0, from)].slice(0, READS);
 }
 
 /** Two copies that differ in more than the idle limit: a life does not tell which is newer. */

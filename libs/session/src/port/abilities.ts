@@ -41,7 +41,7 @@ export function isSessionIndex<T extends SessionWriter>(store: T): store is T & 
   return 'listByUser' in store && hasEpochs(store);
 }
 
-/** What decides whether a session lives on. Of its content the beginning is enough: `Codec.endOf` reads the rest's end there. */
+/** What decides whether a session lives on. Of its content the beginning is enough: `endIn` reads the session's own end there. */
 export interface Life {
   readonly record: Pick<SessionRecord, 'idleEndsAt' | 'endsAt' | 'payload' | 'userId' | 'epoch'>;
   readonly userEpoch: number;

@@ -1,6 +1,6 @@
 // The `file` method: sessions as files on one or several mounts that all servers share.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Codec } from '../../core/codec.js';
+import { endIn } from '../../core/codec.js';
 import { StoreUnavailableError } from '../../core/errors.js';
 import {
   covers,
@@ -60,7 +60,6 @@ export interface FileStoreStats {
   readonly fenced: number;
 }
 
-const codec = new Codec();
 const HOUR = 3_600_000;
 /** How long to wait, in all, for a copy that is as new as what the browser has seen. */
 const PAUSES_MS = [0, 10, 20, 40, 80, 100];
@@ -282,7 +281,7 @@ export class FileSessionStore implements SessionStore, SessionIndex, SessionLive
 /** What servers know of the session's end from before may not be so any more. */
 function mayEndEarlier(record: SessionRecord, base: SessionRecord): boolean {
   if (record.userId !== base.userId || record.epoch !== base.epoch) return true;
-  return codec.endOf(record.payload) < codec.endOf(base.payload);
+  return endIn(record.payload) < endIn(base.payload);
 }
 
 function nobody(userId: string): UserDocument {

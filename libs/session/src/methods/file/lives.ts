@@ -1,6 +1,5 @@
 // What this server tells of many sessions at once: one read tells what has ended lately, and only that is looked up.
-import { Codec } from '../../core/codec.js';
-import { lifeOf } from '../../core/life.js';
+import { firstEnd, lifeOf } from '../../core/life.js';
 import type { Life } from '../../port/abilities.js';
 import type { Found } from '../../port/records.js';
 import type { Stamp } from '../../replica/hybrid-clock.js';
@@ -44,8 +43,6 @@ const LOOK_FOR_MS = 200;
 const FORGET_MS = 10_000;
 /** A limit that passes within so many milliseconds may have passed when the answer is used. */
 const MARGIN_MS = 100;
-
-const codec = new Codec();
 
 export class FileLives {
   private readonly known = new Map<string, Known>();
@@ -135,7 +132,7 @@ export class FileLives {
       known.life = found && lifeOf(found);
       known.isDoubtful = false;
       known.seenAt = seenAt;
-      known.endsAt = known.life ? endOf(known.life) : Infinity;
+      known.endsAt = known.life ? firstEnd(known.life.record) : Infinity;
       // A hint may come before what it tells of.
       const soon = Math.max(0, at - known.hintedAt) / 4;
       known.dueAt = at + Math.min(soon, this.lookEveryMs * (0.75 + Math.random() / 2));
@@ -157,10 +154,6 @@ export class FileLives {
 /** Whether no limit of it has passed since it was looked up: a request elsewhere may have moved its idle limit. */
 function isCertain({ endsAt, seenAt }: Known): boolean {
   return seenAt >= endsAt || Date.now() + MARGIN_MS < endsAt;
-}
-
-function endOf({ record: { idleEndsAt, endsAt, payload } }: Life): number {
-  return Math.min(idleEndsAt, endsAt, codec.endOf(payload));
 }
 
 function stampIn(ends: EndsDocument['ends'], subject: string): string {

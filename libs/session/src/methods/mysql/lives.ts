@@ -1,9 +1,10 @@
 // What MySQL tells of many sessions at once.
 import type { RowDataPacket } from 'mysql2';
+import { HEAD } from '../../core/life.js';
 import type { Life } from '../../port/abilities.js';
 
 /** One parameter, however many ids: a statement of its own for each number of them would fill every server's cache. */
-export const LIVES = `SELECT t.id, s.version, s.ended, s.idle_ends_at, s.ends_at, LEFT(s.payload, 64) AS payload, s.user_id,
+export const LIVES = `SELECT t.id, s.version, s.ended, s.idle_ends_at, s.ends_at, LEFT(s.payload, ${HEAD}) AS payload, s.user_id,
     s.epoch, e.epoch AS user_epoch
   FROM JSON_TABLE(?, '$[*]' COLUMNS (id CHAR(32) PATH '$')) AS t
   JOIN sessions s ON s.id = UNHEX(t.id) LEFT JOIN session_epochs e ON e.user_id = s.user_id`;

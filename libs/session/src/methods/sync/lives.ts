@@ -1,5 +1,6 @@
 // What this server tells of many sessions at once: from its own copies, without a message to a peer for each.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fromRandom } from '../../core/from-random.js';
 import { lifeOf } from '../../core/life.js';
 import { toRecord, type Replica } from '../../replica/replica.js';
 import type { Life } from '../../port/abilities.js';
@@ -57,8 +58,7 @@ export class SyncLives {
   private async ask(ids: readonly string[]): Promise<void> {
     for (const [id, until] of this.absent) if (until <= performance.now()) this.absent.delete(id);
     if (ids.length === 0) return;
-    const from = Math.floor(Math.random() * ids.length);
-    for (const id of [...ids.slice(from), ...ids.slice(0, from)]) {
+    for (const id of fromRandom(ids)) {
       if (this.asking.size >= ASKED_AT_ONCE) break;
       if (this.asking.has(id)) continue;
       // What a peer has is held here from then on.
