@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Client } from '../support/browser.js';
 import { findChromium, launch } from '../support/chromium.js';
 import { register } from '../support/people.js';
+import { isBusy } from '../support/retry-refused.js';
 import { runNode } from '../support/run.js';
 
 jest.setTimeout(300_000);
@@ -86,13 +87,13 @@ it('says where everything is, serves on, and takes everything with it when it is
   while (!/Ctrl-C/.test(printed) && Date.now() < deadline && demo.exitCode === null) await sleep(100);
 
   const state = JSON.parse(await readFile(stateFile, 'utf8')) as State;
-  const client = new Client(state.url);
+  const client = new Client(state.url, { retryOn: isBusy });
   await register(client);
   for (const { url, name } of state.servers) expect((await client.get(`${url}/api/me`)).server).toBe(name);
   expect(state.databases).toEqual([expect.objectContaining({ host: '127.0.0.1', role: 'primary' })]);
 
   // What the page of the cluster offers: a server is killed by a button, and comes back by another.
-  const visitor = new Client(state.url);
+  const visitor = new Client(state.url, { retryOn: isBusy });
   const csrf = /name="_csrf" value="([^"]+)"/.exec((await visitor.get('/cluster')).text)![1];
   const press = (act: string, _csrf = csrf, headers = {}) =>
     visitor.post('/cluster', new URLSearchParams({ act, name: 'web2', _csrf }), headers);

@@ -8,6 +8,7 @@ import { limits } from '../../apps/web/src/config/limits.js';
 import { Client } from '../support/browser.js';
 import { closeAll, openEvents, Socket } from '../support/open.js';
 import { register } from '../support/people.js';
+import { isBusy } from '../support/retry-refused.js';
 import { until } from '../support/until.js';
 
 jest.setTimeout(120_000);
@@ -22,7 +23,7 @@ afterAll(() => stack?.stop());
 afterEach(() => closeAll());
 
 async function signedIn(): Promise<Client> {
-  const client = new Client(stack.url);
+  const client = new Client(stack.url, { retryOn: isBusy });
   await register(client);
   return client;
 }
