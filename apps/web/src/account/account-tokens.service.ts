@@ -84,9 +84,12 @@ export class AccountTokensService {
     return affectedRows > 0 ? this.find(purpose, token, idempotencyKey) : undefined;
   }
 
-  /** Revokes the tokens of all e-mails to this user that have not been used. */
-  async revoke(userId: string): Promise<void> {
-    await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
+  /** Revokes the tokens of all e-mails to this user that have not been used, for one purpose or for all. */
+  async revoke(userId: string, purpose?: TokenPurpose): Promise<void> {
+    await this.cluster.write(
+      "DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = '' AND purpose = COALESCE(?, purpose)",
+      [userId, purpose ?? null],
+    );
   }
 }
 

@@ -204,6 +204,7 @@ export class AccountService {
     const user = await this.users.findById(userId);
     if (user?.email !== email) throw new InvalidTokenError();
     await this.users.change(userId, { emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
+    await this.tokens.revoke(userId, 'verify-email');
     this.audit.note('email-verified', request, { userId });
   }
 
