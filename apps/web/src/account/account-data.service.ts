@@ -83,14 +83,14 @@ export class AccountDataService {
         throw new InvalidInputError({ currentPassword: lastAdministrator });
       await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() }, manager);
     });
-    // Before the deletion: the user's other sessions must not add anything again.
     await this.sessions.endAll(user.id, request.session);
-    await this.tokens.revoke(user.id);
-    await this.codes.remove(user.id);
-    await this.passkeys.removeAll(user.id);
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
+      // First: a request that adds something to the account meanwhile has done so before this, or finds no account.
       await this.users.remove(user.id, manager);
+      await this.tokens.removeAll(user.id, manager);
+      await this.codes.remove(user.id, manager);
+      await this.passkeys.removeAll(user.id, manager);
       await this.mails.send(user.email, accountMails.deleted(user.name), { key, manager });
     });
     await this.sessions.endAll(user.id);

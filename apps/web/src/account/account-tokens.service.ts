@@ -5,6 +5,7 @@ import type { RowDataPacket } from 'mysql2';
 import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
+import { UsersService } from '../users/users.service.js';
 
 export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
 
@@ -30,15 +31,19 @@ export function newToken(): string {
 
 @Injectable()
 export class AccountTokensService {
-  constructor(private readonly cluster: MysqlCluster) {}
+  constructor(
+    private readonly cluster: MysqlCluster,
+    private readonly users: UsersService,
+  ) {}
 
   /**
    * Whether the user may get another token for this purpose, in the transaction that issues it. Those that work already are
    * not revoked: anybody may ask for one, and would take the link from whoever is about to use it.
+   * @param isPretended whether there is no such account, and only the work is to be the same
    */
-  async hasRoom({ purpose, userId }: TokenGrant, manager: EntityManager): Promise<boolean> {
-    // One after the other: two requests at once must not both take the last place.
-    await manager.query('SELECT id FROM users WHERE id = ? FOR UPDATE', [userId]);
+  async hasRoom({ purpose, userId }: TokenGrant, manager: EntityManager, isPretended = false): Promise<boolean> {
+    // One after the other: two requests at once must not both take the last place. And none after the account is deleted.
+    if (!(await this.users.takeTurn(userId, manager)) && !isPretended) return false;
     const [{ count }] = await manager.query<{ count: number }[]>(
       `SELECT COUNT(*) AS count FROM account_tokens
        WHERE user_id = ? AND purpose = ? AND claimed_by = '' AND expires_at > ?`,
@@ -47,9 +52,13 @@ export class AccountTokensService {
     return Number(count) < limits.outstandingTokens;
   }
 
-  /** Puts a new token into force, in a transaction. */
-  async issue(token: string, grant: TokenGrant, manager: EntityManager): Promise<void> {
-    const { purpose, userId, email, endSessions } = grant;
+  /**
+   * Puts a new token into force, in a transaction.
+   * @param isPretended as in `hasRoom`: no address is kept of somebody without an account
+   */
+  async issue(token: string, grant: TokenGrant, manager: EntityManager, isPretended = false): Promise<void> {
+    const { purpose, userId, endSessions } = grant;
+    const email = isPretended ? '' : grant.email;
     await manager.query(
       `INSERT INTO account_tokens (hash, purpose, user_id, email, end_sessions, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
       [hashOf(token), purpose, userId, email, endSessions, Date.now() + lifetimes[purpose]],
@@ -82,6 +91,11 @@ export class AccountTokensService {
       [idempotencyKey, hashOf(token), purpose, Date.now(), idempotencyKey],
     );
     return affectedRows > 0 ? this.find(purpose, token, idempotencyKey) : undefined;
+  }
+
+  /** In a transaction: removes all tokens of the user, used or not, with the addresses that they went to. */
+  async removeAll(userId: string, manager: EntityManager): Promise<void> {
+    await manager.query('DELETE FROM account_tokens WHERE user_id = ?', [userId]);
   }
 
   /** Revokes the tokens of all e-mails to this user that have not been used, for one purpose or for all. */

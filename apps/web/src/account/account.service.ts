@@ -116,21 +116,23 @@ export class AccountService {
     const passwordHash = await this.passwords.hashNew(password);
     if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
-    // Before the sessions end: otherwise a passkey could start another session.
-    if (unproved) await this.passkeys.removeAll(user.id);
     await this.transactions.run(async (manager) => {
       await this.users.change(user.id, { passwordHash }, manager);
+      // Before the sessions end: otherwise a passkey could start another session.
+      if (unproved) await this.passkeys.removeAll(user.id, manager);
       await this.mails.send(user.email, accountMails.passwordChanged(user.name), { key: idempotencyKey, manager });
     });
     await this.tokens.revoke(user.id);
     // Before the answer: it promises that no other session is left.
     await this.sessions.endAll(user.id);
     if (unproved) {
-      // Again: a session that has just ended may have added one.
-      await this.passkeys.removeAll(user.id);
-      await this.codes.remove(user.id);
-      // The e-mail has proved the address. Stored last, so that a repeated request completes an interrupted one.
-      await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() });
+      await this.transactions.run(async (manager) => {
+        // The e-mail has proved the address. Stored last, so that a repeated request completes an interrupted one.
+        await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() }, manager);
+        // Again: a session that has just ended may have added one.
+        await this.passkeys.removeAll(user.id, manager);
+        await this.codes.remove(user.id, manager);
+      });
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
     this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });

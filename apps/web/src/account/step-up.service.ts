@@ -50,8 +50,9 @@ export class StepUpService {
     await this.proved(request, account, asked === 'code' ? 'code' : 'password');
   }
 
-  private async proved(request: Request, account: Account, by: string): Promise<void> {
-    await this.signIns.renew(request, account, { proved: true });
+  private async proved(request: Request, account: Account, by: 'passkey' | 'code' | 'password'): Promise<void> {
+    // A password alone adds nothing to what the session has proved.
+    await this.signIns.renew(request, account, { proved: true, ...(by !== 'password' && { twoFactors: true }) });
     this.audit.note('reauthenticated', request, {}, { by });
   }
 }

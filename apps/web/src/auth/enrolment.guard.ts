@@ -1,7 +1,8 @@
-// If the site requires a second factor, a user without one can only set one up.
+// If the site requires a second factor, a session that has not proved one can only set one up, or prove it.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { SecondFactorMissingError } from '../http/app.errors.js';
+import { SecondFactorRule } from './second-factor-rule.js';
 import { userOf } from './signed-in.js';
 
 /** Marks the handlers that work without a second factor. */
@@ -9,11 +10,15 @@ export const WithoutSecondFactor = Reflector.createDecorator<true>();
 
 @Injectable()
 export class EnrolmentGuard implements CanActivate {
-  constructor(private readonly reflector: Reflector) {}
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly rule: SecondFactorRule,
+  ) {}
 
   /** @throws {SecondFactorMissingError} */
   canActivate(context: ExecutionContext): boolean {
-    if (userOf(context)?.mustEnrol && !this.reflector.get(WithoutSecondFactor, context.getHandler()))
+    const user = userOf(context);
+    if (user && this.rule.isMissingIn(user) && !this.reflector.get(WithoutSecondFactor, context.getHandler()))
       throw new SecondFactorMissingError();
     return true;
   }

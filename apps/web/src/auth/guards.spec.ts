@@ -9,13 +9,18 @@ import { SessionModule, withSessions } from '@roam/session/nest';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { EnrolmentGuard } from './enrolment.guard.js';
+import { SecondFactorRule } from './second-factor-rule.js';
 import { SignedInGuard } from './signed-in.guard.js';
 
 let app: INestApplication | undefined;
 afterEach(() => app?.close());
 
-/** What is there for signed-in users, over a socket. @param passport what the session says of its user */
-async function answerTo(passport: unknown): Promise<unknown> {
+/**
+ * What is there for signed-in users, over a socket.
+ * @param passport what the session says of its user
+ * @param secondFactor the site's rule now, which the session may not know of
+ */
+async function answerTo(passport: unknown, secondFactor = 'optional'): Promise<unknown> {
   @WebSocketGateway({ path: '/socket' })
   class Gateway {
     @SubscribeMessage('ask')
@@ -40,7 +45,11 @@ async function answerTo(passport: unknown): Promise<unknown> {
   @Module({
     imports: [sessions],
     controllers: [SignIn],
-    providers: [Gateway, { provide: APP_GUARD, useClass: EnrolmentGuard }],
+    providers: [
+      Gateway,
+      { provide: SecondFactorRule, useValue: new SecondFactorRule({ accounts: { secondFactor } } as never) },
+      { provide: APP_GUARD, useClass: EnrolmentGuard },
+    ],
   })
   class Site {}
   app = await NestFactory.create(Site, { logger: false });
@@ -56,8 +65,21 @@ async function answerTo(passport: unknown): Promise<unknown> {
   return JSON.parse(message.toString());
 }
 
-it('let a signed-in user pass, and neither a visitor nor a user without the second factor that the site requires', async () => {
-  expect(await answerTo({ user: { id: '1' } })).toEqual({ event: 'answer', data: 'for users' });
-  expect(await answerTo(undefined)).toMatchObject({ event: 'exception' });
-  expect(await answerTo({ user: { id: '1', mustEnrol: true } })).toMatchObject({ event: 'exception' });
+const refused = expect.objectContaining({ event: 'exception' }) as unknown;
+const letIn = { event: 'answer', data: 'for users' };
+
+it('let a signed-in user pass, and no visitor', async () => {
+  expect(await answerTo({ user: { id: '1' } })).toEqual(letIn);
+  expect(await answerTo(undefined)).toEqual(refused);
+});
+
+it('ask the rule of now for a second factor, also of a session that was made before it', async () => {
+  const [user, admin] = [[], ['admin']].map((roles) => ({ id: '1', roles }));
+  expect(await answerTo({ user }, 'required')).toEqual(refused);
+  expect(await answerTo({ user: { ...user, twoFactors: true } }, 'required')).toEqual(letIn);
+  expect(await answerTo({ user: admin }, 'admins')).toEqual(refused);
+  expect(await answerTo({ user: { ...admin, twoFactors: true } }, 'admins')).toEqual(letIn);
+  expect(await answerTo({ user }, 'admins')).toEqual(letIn);
+  // The rule is gone that held when it was made.
+  expect(await answerTo({ user: { ...user, mustEnrol: true } }, 'optional')).toEqual(letIn);
 });

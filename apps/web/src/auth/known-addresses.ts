@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { AuditReader } from '../audit/audit-reader.js';
 import { addressKey } from '../throttling/subjects.js';
+import { unknownUserId } from '../users/unknown-user.js';
 import { UsersService } from '../users/users.service.js';
 
 /** How many of the account's last sign-ins are looked at. */
@@ -15,9 +16,8 @@ export class KnownAddresses {
   ) {}
 
   async isKnown(email: string, ip: string | undefined): Promise<boolean> {
-    const user = await this.users.findByEmail(email);
-    if (!user) return false;
-    const logins = await this.events.find({ userId: user.id, event: 'login', limit: LOOKED_AT });
+    const userId = (await this.users.findByEmail(email))?.id ?? unknownUserId;
+    const logins = await this.events.find({ userId, event: 'login', limit: LOOKED_AT });
     return logins.some((login) => addressKey(login.ip) === addressKey(ip));
   }
 }

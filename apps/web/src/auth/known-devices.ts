@@ -7,6 +7,7 @@ import { Config } from '../config/config.js';
 import { cookiesOf, readCookies } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 import { accountKey } from '../throttling/subjects.js';
+import { unknownUserId } from '../users/unknown-user.js';
 import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
@@ -43,11 +44,14 @@ export class KnownDevices {
     this.cookie = this.cookies.name('device');
   }
 
-  /** As `idOf`. Only a browser that has a cookie for the account costs a look at it. */
+  /**
+   * As `idOf`. Only a browser that has a cookie for the address costs a look at it. Anybody can write such a cookie: what it
+   * costs does not tell whether there is an account.
+   */
   async find(request: Request, email: string): Promise<string | undefined> {
     if (this.tokensFor(request, email).length === 0) return undefined;
-    const id = (await this.users.findByEmail(email))?.id;
-    const user = id === undefined ? null : await this.users.findWithSecrets(id);
+    const id = (await this.users.findByEmail(email))?.id ?? unknownUserId;
+    const user = await this.users.findWithSecrets(id);
     return user ? this.idOf(request, user) : undefined;
   }
 

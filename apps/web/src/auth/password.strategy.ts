@@ -10,14 +10,12 @@ import { TooManyAttemptsError } from '../http/app.errors.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { credentials, type Credentials } from '../users/user.schemas.js';
+import { unknownUserId } from '../users/unknown-user.js';
 import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { Account } from './account.js';
 import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
-
-/** Looked up in place of an unknown user, so that both take the same time. */
-const unknownUserId = '00000000-0000-0000-0000-000000000000';
 
 @Injectable()
 export class PasswordStrategy extends PassportStrategy(Strategy) {

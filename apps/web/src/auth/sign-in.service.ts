@@ -7,8 +7,9 @@ import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
 import { cookiesOf } from '../http/cookies.js';
-import { publicUser, type User } from '../users/user.entity.js';
+import { publicUser } from '../users/user.entity.js';
 import type { Account } from './account.js';
+import { SecondFactorRule } from './second-factor-rule.js';
 import { signedInOf, type SignedIn } from './signed-in.js';
 
 /** The argument of `request.logIn`: the session keeps all fields but the last two. */
@@ -19,6 +20,8 @@ interface SignIn extends SignedIn {
 
 /** The proof of identity. */
 export type SignInBy = 'password' | 'password and code' | 'passkey';
+
+const withTwoFactors: ReadonlySet<SignInBy> = new Set(['password and code', 'passkey']);
 
 /** A mistake of the app's code. */
 class UnprovedSignInError extends Error {
@@ -36,15 +39,17 @@ export class SignInService {
     private readonly config: Config,
     private readonly sessions: UserSessions,
     private readonly audit: AuditService,
+    private readonly rule: SecondFactorRule,
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
     passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
-      const { epoch, remember, authenticatedAt, userAgent, ip, mustEnrol } = user as SignIn;
+      const { epoch, remember, authenticatedAt, userAgent, ip, twoFactors, mustEnrol } = user as SignIn;
       // As `super.logIn` of a guard hands over what a strategy has returned: nothing says when it was proved.
       if (!Number.isFinite(authenticatedAt) || !Number.isInteger(epoch)) return done(new UnprovedSignInError());
       request.session!.bind({ userId: user.id, epoch, remember });
       // Named one by one: a strategy may hand over the whole account, with its password hash.
-      const signedIn = { ...publicUser(user), authenticatedAt, userAgent, ip, ...(mustEnrol && { mustEnrol }) };
+      const rules = { ...(twoFactors && { twoFactors }), ...(mustEnrol && { mustEnrol }) };
+      const signedIn = { ...publicUser(user), authenticatedAt, userAgent, ip, ...rules };
       done(null, signedIn as SignIn);
     });
     // Without a look-up, which would be a second read in every request. The user's data changes with a new session
@@ -61,8 +66,7 @@ export class SignInService {
       this.audit.note('login-failed', request, { userId: account.user.id }, { reason: 'deactivated' });
       throw new AccountDeactivatedError();
     }
-    const mustEnrol = by !== 'passkey' && this.demandsSecondFactor(account.user);
-    await this.begin(request, account, { authenticatedAt: Date.now(), remember, mustEnrol });
+    await this.begin(request, account, { authenticatedAt: Date.now(), remember, twoFactors: withTwoFactors.has(by) });
     this.audit.note('login', request, {}, { remember, by });
   }
 
@@ -70,14 +74,14 @@ export class SignInService {
    * A new token for the signed-in user, after a re-authentication or a change of the account (OWASP ASVS 7.2.4). If all
    * sessions of the user were ended meanwhile, this one ends too.
    * @param account its epoch counts with a proof only
-   * @param change `proved`: this request has proved the identity; `enrolled`: the user has set up a second factor,
-   * which the site may require
+   * @param change `proved`: this request has proved the identity; `twoFactors`: whether the session has proved a second factor
+   * from now on, otherwise as before
    * @throws {AccountDeactivatedError}
    */
   async renew(
     request: Request,
     { user, epoch = 0 }: Pick<Account, 'user'> & Partial<Account>,
-    { proved = false, enrolled = false } = {},
+    { proved = false, twoFactors = request.user!.twoFactors === true } = {},
   ): Promise<void> {
     if (user.deactivatedAt) throw new AccountDeactivatedError();
     const bound = this.sessions.boundEpoch(request.session!);
@@ -85,31 +89,21 @@ export class SignInService {
     await this.begin(request, account, {
       authenticatedAt: proved ? Date.now() : request.user!.authenticatedAt,
       remember: request.session!.info.remember,
-      mustEnrol: !enrolled && request.user!.mustEnrol === true,
+      twoFactors,
     });
-  }
-
-  /** Whether the site requires a second factor of this user. It may be a passkey, which is not checked here. */
-  isDemandedOf(user: User): boolean {
-    const { secondFactor } = this.config.accounts;
-    return secondFactor === 'required' || (secondFactor === 'admins' && user.roles.includes('admin'));
-  }
-
-  private demandsSecondFactor(user: User): boolean {
-    return user.totpSince === null && this.isDemandedOf(user);
   }
 
   private async begin(
     request: Request,
     { user, epoch }: Account,
-    { authenticatedAt, remember, mustEnrol }: { authenticatedAt: number; remember: boolean; mustEnrol: boolean },
+    { authenticatedAt, remember, twoFactors }: { authenticatedAt: number; remember: boolean; twoFactors: boolean },
   ): Promise<void> {
     const signIn: SignIn = {
       ...publicUser(user),
       authenticatedAt,
       userAgent: (request.get('user-agent') ?? '').slice(0, 200),
       ip: request.ip ?? '',
-      ...(mustEnrol && { mustEnrol }),
+      ...(twoFactors ? { twoFactors } : this.rule.isDemandedOf(user) && { mustEnrol: true }),
       epoch,
       remember,
     };

@@ -12,7 +12,9 @@ export interface SignedIn extends PublicUser {
   /** The browser and address that signed in, for the list of devices. */
   readonly userAgent: string;
   readonly ip: string;
-  /** True while the site requires a second factor and this user has none. */
+  /** Whether this session has proved a second factor that the user still has. Missing where it has not. */
+  readonly twoFactors?: boolean;
+  /** What `twoFactors` came to at the sign-in: for servers of the earlier release, which decide by it. */
   readonly mustEnrol?: boolean;
 }
 

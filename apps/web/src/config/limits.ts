@@ -91,6 +91,8 @@ export const limits = {
   breachMs: 1_000,
   /** How long a mail server may take for each step. */
   mailMs: 5_000,
+  /** A mail with a link to set a new password waits for a random time up to this: it is no part of what comes after the request. */
+  mailDelayMs: 3_000,
   /** How often each server looks for rows of the outbox that are due, and how many it does at once. */
   outboxMs: 2_000,
   outboxAtOnce: 5,

@@ -5,6 +5,7 @@ import { OutboxRow } from '../outbox/outbox-row.entity.js';
 import { User } from '../users/user.entity.js';
 import { AddDeactivation1763769600007 } from './migrations/add-deactivation.js';
 import { AddReadinessOfServers1763769600009 } from './migrations/add-readiness-of-servers.js';
+import { AddTurnsOfAccounts1763769600015 } from './migrations/add-turns-of-accounts.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
@@ -31,6 +32,7 @@ export const migrations = [
   CreateOutbox1763769600010,
   CreateRequestClaims1763769600011,
   CreateTurns1763769600012,
+  AddTurnsOfAccounts1763769600015,
 ];
 
 /**

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { createHash, randomBytes } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
 import { base32 } from './totp.js';
 
 const count = 10;
@@ -11,12 +12,12 @@ const count = 10;
 export class RecoveryCodesService {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  /** New codes, which replace all earlier ones; they cannot be shown again. */
-  async renew(userId: string): Promise<string[]> {
+  /** In a transaction that has the user's turn. New codes, which replace all earlier ones; they cannot be shown again. */
+  async renew(userId: string, manager: EntityManager): Promise<string[]> {
     // 125 bits each: enough for a plain hash (OWASP ASVS 6.5.2).
     const codes = Array.from({ length: count }, () => base32(randomBytes(16)).slice(0, 25));
-    await this.cluster.write('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
-    await this.cluster.write(
+    await this.remove(userId, manager);
+    await manager.query(
       `INSERT IGNORE INTO recovery_codes (hash, user_id) VALUES ${codes.map(() => '(?, ?)').join()}`,
       codes.flatMap((code) => [hashOf(code), userId]),
     );
@@ -44,8 +45,9 @@ export class RecoveryCodesService {
     return Number((row as { n: number }).n);
   }
 
-  async remove(userId: string): Promise<void> {
-    await this.cluster.write('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
+  /** In a transaction. */
+  async remove(userId: string, manager: EntityManager): Promise<void> {
+    await manager.query('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
   }
 }
 

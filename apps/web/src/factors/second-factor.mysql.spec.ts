@@ -1,7 +1,7 @@
 // The second step of signing in over a real MySQL server: an authenticator app, and recovery codes.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { UserSessions } from '@roam/session/nest';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { appCode, outcome, Site } from '../testing/site.js';
@@ -147,8 +147,9 @@ describe('a second factor', () => {
     const { someone, agent } = await enrolled();
     const { id } = ((await agent.get('/api/me')).body as { user: { id: string } }).user;
     const passkeys = site.app.get(PasskeyStore);
-    const key = { credentialId: randomBytes(16), publicKey: randomBytes(32), counter: 0, transports: [], name: 'His' };
-    const late = { ...key, credentialId: randomBytes(16) };
+    const blank = { publicKey: randomBytes(32), counter: 0, transports: [], name: 'His' };
+    const key = { ...blank, credentialId: randomBytes(16), challenge: randomUUID() };
+    const late = { ...blank, credentialId: randomBytes(16), challenge: randomUUID() };
     const { manager } = site.app.get(DataSource);
     await passkeys.add(id, key, manager);
     const sessions = site.app.get(UserSessions);

@@ -7,13 +7,19 @@ import { AccountService } from '../account/account.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh, isFresh } from '../auth/fresh.js';
+import { SecondFactorRule } from '../auth/second-factor-rule.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
-import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
+import {
+  InvalidInputError,
+  LoginExpiredError,
+  PasskeyRequiredError,
+  SecondFactorMissingError,
+} from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
@@ -54,6 +60,16 @@ export interface Enrolment {
   readonly uri: string;
 }
 
+interface FactorState {
+  /** When the authenticator app was set up. */
+  readonly since: Date | null;
+  readonly recoveryCodes: number;
+  /** While an app is being set up in this session and the proof of identity is fresh. */
+  readonly enrolment?: Enrolment;
+  /** What this session lacks that the site requires. */
+  readonly missing?: 'to prove' | 'to set up';
+}
+
 @Injectable()
 export class SecondFactorService {
   private readonly box: SecretBox;
@@ -67,6 +83,7 @@ export class SecondFactorService {
     private readonly throttle: ThrottleService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
+    private readonly rule: SecondFactorRule,
     private readonly mails: MailService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
@@ -81,7 +98,7 @@ export class SecondFactorService {
    */
   async begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
     if (!user.totpSince) {
-      if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length > 0)
+      if (this.rule.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length > 0)
         throw new PasskeyRequiredError();
       return false;
     }
@@ -122,13 +139,15 @@ export class SecondFactorService {
     return account;
   }
 
-  /** `enrolment` while an app is being set up in this session and the proof of identity is fresh. */
-  async state(request: Request): Promise<{ since: Date | null; recoveryCodes: number; enrolment?: Enrolment }> {
+  async state(request: Request): Promise<FactorState> {
     const user = await this.accounts.current(request);
+    const isMissing = this.rule.isMissingIn(request.user!);
+    const hasOne = user.totpSince !== null || (isMissing && (await this.passkeys.listOf(user.id)).length > 0);
     const secret = !user.totpSince && isFresh(request) && this.enrolling(request, user);
     return {
       since: user.totpSince,
       recoveryCodes: await this.codes.left(user.id),
+      ...(isMissing && { missing: hasOne ? 'to prove' : 'to set up' }),
       ...(secret && { enrolment: this.enrolment(user, secret) }),
     };
   }
@@ -140,6 +159,7 @@ export class SecondFactorService {
   async enrol(request: Request, password: string): Promise<Enrolment> {
     const account = await this.accounts.prove(request, password);
     const { user } = account;
+    await this.assertMayEnrol(request, user);
     if (user.totpSince) throw new InvalidInputError({ currentPassword: 'Two-step verification is already on.' });
     const secret = randomBytes(20);
     request.session![enrolmentKey] = this.box.seal(user.id, secret).toString('base64url');
@@ -157,6 +177,7 @@ export class SecondFactorService {
     const secret = this.enrolling(request, user);
     const wrong = new InvalidInputError({ code: 'This code is wrong. Enter the code that the app shows now.' });
     if (!secret) throw wrong;
+    await this.assertMayEnrol(request, user);
     const attempt = { account: `${user.id} second factor`, ip: request.ip };
     const step = await this.throttle.attempt(
       attempt,
@@ -164,35 +185,49 @@ export class SecondFactorService {
     );
     if (step === false) throw wrong;
     const idempotencyKey = idempotencyKeyOf(request);
-    await this.transactions.run(async (manager) => {
+    const recoveryCodes = await this.transactions.run(async (manager) => {
       const sealed = this.box.seal(user.id, secret);
       if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
       await this.mails.send(user.email, accountMails.secondFactor(user.name, true), { key: idempotencyKey, manager });
+      return this.codes.renew(user.id, manager);
     });
-    const recoveryCodes = await this.codes.renew(user.id);
     delete request.session![enrolmentKey];
-    await this.signIns.renew(request, { user }, { enrolled: true });
+    await this.signIns.renew(request, { user }, { twoFactors: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-added', request, {}, { factor: 'totp' });
     return recoveryCodes;
   }
 
-  /** Turns the second factor off. @throws {InvalidInputError} */
+  /** Turns the second factor off. @throws {InvalidInputError} @throws {SecondFactorMissingError} */
   async remove(request: Request, password: string): Promise<void> {
+    if (this.rule.isMissingIn(request.user!)) throw new SecondFactorMissingError();
     const { user, epoch } = await this.accounts.proveFully(request, password);
-    if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length === 0)
-      throw new InvalidInputError({
-        currentPassword: 'This site requires two-step verification. Add a passkey before you turn it off.',
-      });
     const key = idempotencyKeyOf(request);
-    await this.transactions.run(async (manager) => {
+    const isLast = await this.transactions.run(async (manager) => {
+      // Another request may be about to remove a passkey: one of them is the last factor.
+      await this.users.takeTurn(user.id, manager);
+      const isOnly = (await this.passkeys.countOf(user.id, manager)) === 0;
+      if (isOnly && this.rule.isDemandedOf(user))
+        throw new InvalidInputError({
+          currentPassword: 'This site requires two-step verification. Add a passkey before you turn it off.',
+        });
       await this.users.change(user.id, withoutTotp, manager);
+      await this.codes.remove(user.id, manager);
       await this.mails.send(user.email, accountMails.secondFactor(user.name, false), { key, manager });
+      return isOnly;
     });
-    await this.codes.remove(user.id);
-    await this.signIns.renew(request, { user, epoch }, { proved: true });
+    await this.signIns.renew(request, { user, epoch }, { proved: true, ...(isLast && { twoFactors: false }) });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
+  }
+
+  /**
+   * Where the site requires a second factor, a session without one sets up the first only: otherwise a password alone would be
+   * enough to set up an app beside a passkey. @throws {PasskeyRequiredError}
+   */
+  private async assertMayEnrol(request: Request, user: User): Promise<void> {
+    if (this.rule.isMissingIn(request.user!) && (await this.passkeys.listOf(user.id)).length > 0)
+      throw new PasskeyRequiredError();
   }
 
   private async assertProved(request: Request, user: UserWithSecrets, code: string): Promise<void> {

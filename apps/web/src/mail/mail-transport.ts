@@ -27,6 +27,7 @@ export class MailTransport implements OnApplicationShutdown {
         'MAIL_URL is "log:", so e-mails are printed to standard output with their secret links; set an SMTP server for production',
       );
     worker.handle('mail', (content, id) => this.deliver(content as AddressedMail, id));
+    worker.handle('no-mail', async () => undefined);
   }
 
   onApplicationShutdown(): void {

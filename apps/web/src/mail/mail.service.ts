@@ -9,6 +9,10 @@ export interface SendOptions {
   readonly key: string;
   /** The transaction of the change that the e-mail is about. */
   readonly manager?: EntityManager;
+  /** How long the e-mail waits at least, in milliseconds. */
+  readonly delayMs?: number;
+  /** Whether the e-mail is written and sent to nobody: the same work where there is no account. */
+  readonly isPretended?: boolean;
 }
 
 @Injectable()
@@ -16,8 +20,10 @@ export class MailService {
   constructor(private readonly outbox: Outbox) {}
 
   /** False if this e-mail was written before. Equal are e-mails of one subject to one address. */
-  send(to: string, mail: Mail, { key, manager }: SendOptions): Promise<boolean> {
+  send(to: string, mail: Mail, { key, manager, delayMs, isPretended = false }: SendOptions): Promise<boolean> {
     const content = { to, mail } satisfies AddressedMail;
-    return this.outbox.put({ kind: 'mail', key: `${key} ${to} ${mail.subject}`, content }, manager);
+    // A kind of its own: a server of the earlier release, which does not know of it, leaves it alone.
+    const kind = isPretended ? 'no-mail' : 'mail';
+    return this.outbox.put({ kind, key: `${key} ${to} ${mail.subject}`, content, delayMs }, manager);
   }
 }

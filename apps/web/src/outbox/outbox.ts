@@ -17,6 +17,8 @@ export interface Effect {
   readonly key: string;
   /** What the handler gets: JSON, encrypted while it waits. */
   readonly content: unknown;
+  /** How long it waits at least, in milliseconds: then the first web server that looks for due rows does it. */
+  readonly delayMs?: number;
 }
 
 @Injectable()
@@ -44,10 +46,10 @@ export class Outbox implements EntitySubscriberInterface {
    * });
    * ```
    */
-  async put({ kind, key, content }: Effect, manager?: EntityManager): Promise<boolean> {
+  async put({ kind, key, content, delayMs = 0 }: Effect, manager?: EntityManager): Promise<boolean> {
     const id = createHash('sha256').update(`${kind} ${key}`).digest('hex');
     const sealed = this.box.seal(id, Buffer.from(JSON.stringify(content)));
-    const [dueAt, createdAt] = [() => databaseNow, () => databaseNow];
+    const [dueAt, createdAt] = [() => `${databaseNow} + ${Math.round(delayMs)}`, () => databaseNow];
     try {
       await this.transactions.statement(
         (part) => part.insert(OutboxRow, { id, kind, content: sealed, attempts: 0, dueAt, createdAt }),

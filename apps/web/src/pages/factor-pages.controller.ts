@@ -97,9 +97,9 @@ export class FactorPagesController {
   }
 
   private async show(request: Request, response: Response, error?: InvalidInputError): Promise<void> {
-    const { since, recoveryCodes, enrolment } = await this.factors.state(request);
+    const { since, recoveryCodes, enrolment, missing } = await this.factors.state(request);
     const picture = enrolment && renderSVG(enrolment.uri, { border: 2 });
-    const data = { ...twoStep, since, recoveryCodes, enrolment, picture, fields: error?.fields ?? {} };
+    const data = { ...twoStep, missing, since, recoveryCodes, enrolment, picture, fields: error?.fields ?? {} };
     this.pages.show(request, response, 'two-step', data, error?.status);
   }
 }

@@ -26,6 +26,11 @@ export interface Passkey {
   readonly usedBy: string;
 }
 
+export interface NewPasskey extends Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'> {
+  /** That the browser answered: it counts once. */
+  readonly challenge: string;
+}
+
 /** One use. */
 export interface Use {
   /** The counter of the authenticator. */
@@ -59,20 +64,26 @@ export class PasskeyStore {
     return rows.map(passkey);
   }
 
+  /** In a transaction: how many others than `except` the user has. */
+  async countOf(userId: string, manager: EntityManager, except?: string): Promise<number> {
+    const [{ count }] = await manager.query<{ count: number }[]>(
+      "SELECT COUNT(*) AS count FROM passkeys WHERE user_id = ? AND hash <> ? AND removed_by = ''",
+      [userId, Buffer.from(except ?? '', 'base64url')],
+    );
+    return Number(count);
+  }
+
   /**
-   * In a transaction. False if another user has the same one: no authenticator creates an id twice. May be repeated.
+   * In a transaction. False if another user has the same one, since no authenticator creates an id twice, or if another one was
+   * created for the same challenge. May be repeated.
    */
-  async add(
-    userId: string,
-    credential: Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'>,
-    manager: EntityManager,
-  ): Promise<boolean> {
-    const { credentialId, publicKey, counter, transports, name } = credential;
+  async add(userId: string, credential: NewPasskey, manager: EntityManager): Promise<boolean> {
+    const { credentialId, publicKey, counter, transports, name, challenge } = credential;
     const hash = hashOf(credentialId);
     await manager.query(
-      `INSERT INTO passkeys (hash, user_id, credential_id, public_key, counter, transports, name, created_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE hash = passkeys.hash`,
-      [hash, userId, credentialId, publicKey, counter, JSON.stringify(transports), name, now()],
+      `INSERT INTO passkeys (hash, user_id, credential_id, public_key, counter, transports, name, created_at, challenge)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE hash = passkeys.hash`,
+      [hash, userId, credentialId, publicKey, counter, JSON.stringify(transports), name, now(), hashOf(challenge)],
     );
     const own = "SELECT 1 FROM passkeys WHERE hash = ? AND user_id = ? AND removed_by = ''";
     return (await manager.query<unknown[]>(own, [hash, userId])).length > 0;
@@ -110,8 +121,9 @@ export class PasskeyStore {
     ]);
   }
 
-  async removeAll(userId: string): Promise<void> {
-    await this.cluster.write('DELETE FROM passkeys WHERE user_id = ?', [userId]);
+  /** In a transaction. */
+  async removeAll(userId: string, manager: EntityManager): Promise<void> {
+    await manager.query('DELETE FROM passkeys WHERE user_id = ?', [userId]);
   }
 }
 
@@ -120,8 +132,12 @@ function passkey(row: RowDataPacket): Passkey {
   return { ...rest, id: hash.toString('base64url') };
 }
 
-function hashOf(credentialId: Buffer): Buffer {
-  return createHash('sha256').update(credentialId).digest();
+export function passkeyId(credentialId: Buffer): string {
+  return hashOf(credentialId).toString('base64url');
+}
+
+function hashOf(value: Buffer | string): Buffer {
+  return createHash('sha256').update(value).digest();
 }
 
 function now(): string {

@@ -17,17 +17,25 @@ import { accountMails } from '../account/account-mails.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
+import { SecondFactorRule } from '../auth/second-factor-rule.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { siteName } from '../config/site.js';
 import { Transactions } from '../database/transactions.js';
-import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
+import {
+  InvalidInputError,
+  InvalidPasskeyError,
+  NotFoundError,
+  NotSignedInError,
+  PasskeyRequiredError,
+  SecondFactorMissingError,
+} from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
-import { PasskeyStore, type Passkey } from './passkey-store.js';
+import { passkeyId, PasskeyStore, type Passkey } from './passkey-store.js';
 import type { PasskeyCreation, PasskeyLogin } from './passkeys.schemas.js';
 
 const maxPerUser = 20;
@@ -54,6 +62,7 @@ export class PasskeysService {
     private readonly accounts: AccountService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
+    private readonly rule: SecondFactorRule,
     private readonly mails: MailService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
@@ -69,8 +78,7 @@ export class PasskeysService {
     assertFresh(request);
     const user = await this.accounts.current(request);
     const existing = await this.store.listOf(user.id);
-    if (existing.length >= maxPerUser)
-      throw new InvalidInputError({ body: `You already have ${maxPerUser} passkeys. Please remove one first.` });
+    this.assertMayAdd(request, user, existing.length);
     const options = await generateRegistrationOptions({
       rpName: siteName,
       rpID: this.config.server.publicUrl.hostname,
@@ -101,13 +109,23 @@ export class PasskeysService {
     const { id, publicKey, counter } = registrationInfo.credential;
     const credentialId = Buffer.from(id, 'base64url');
     const transports = (response.response.transports ?? []).filter((text) => /^[\w-]{1,20}$/.test(text)).slice(0, 10);
-    const added = { credentialId, publicKey: Buffer.from(publicKey), counter, transports, name: name || 'Passkey' };
+    const added = {
+      credentialId,
+      publicKey: Buffer.from(publicKey),
+      counter,
+      transports,
+      name: name || 'Passkey',
+      challenge: expectedChallenge,
+    };
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
+      // Several requests at once must not all take the last place.
+      if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
+      this.assertMayAdd(request, user, await this.store.countOf(user.id, manager, passkeyId(credentialId)));
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
       await this.mails.send(user.email, accountMails.passkey(user.name, true), { key, manager });
     });
-    await this.changed(request, user, endOtherSessions, true);
+    await this.changed(request, user, endOtherSessions, 'added');
     return row((await this.store.find(credentialId))!);
   }
 
@@ -115,20 +133,36 @@ export class PasskeysService {
   async remove(request: Request, id: string): Promise<void> {
     assertFresh(request);
     const user = await this.accounts.current(request);
-    const left = (await this.store.listOf(user.id)).filter((passkey) => passkey.id !== id);
-    if (left.length === 0 && !user.totpSince && this.signIns.isDemandedOf(user))
-      throw new InvalidInputError({
-        body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
-      });
     const key = idempotencyKeyOf(request);
-    await this.transactions.run(async (manager) => {
+    const isLast = await this.transactions.run(async (manager) => {
+      // Another request may be about to remove the other factor: one of them is the last.
+      await this.users.takeTurn(user.id, manager);
+      const now = await this.users.findIn(manager, user.id);
+      const isOnly = !now?.totpSince && (await this.store.countOf(user.id, manager, id)) === 0;
+      if (isOnly && this.rule.isDemandedOf(user))
+        throw new InvalidInputError({
+          body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
+        });
       if (!(await this.store.disable(user.id, id, key, manager)))
         throw new NotFoundError('This passkey does not exist or has already been removed.');
       await this.mails.send(user.email, accountMails.passkey(user.name, false), { key, manager });
+      return isOnly;
     });
-    await this.changed(request, user, true, false);
+    await this.changed(request, user, true, isLast ? 'last removed' : 'removed');
     // Last, so that a repeated request still finds it while work is left to do.
     await this.store.remove(user.id, id);
+  }
+
+  /**
+   * Where the site requires a second factor, a session without one sets up the first only.
+   * @throws {InvalidInputError} @throws {SecondFactorMissingError} @throws {PasskeyRequiredError}
+   */
+  private assertMayAdd(request: Request, user: User, has: number): void {
+    if (has >= maxPerUser)
+      throw new InvalidInputError({ body: `You already have ${maxPerUser} passkeys. Please remove one first.` });
+    if (!this.rule.isMissingIn(request.user!)) return;
+    if (user.totpSince) throw new SecondFactorMissingError();
+    if (has > 0) throw new PasskeyRequiredError();
   }
 
   /** The options to use a passkey; a signed-in user can only use their own. */
@@ -206,10 +240,15 @@ export class PasskeysService {
    * After a change of the ways to sign in: a new token, and the other sessions ended (OWASP ASVS 7.4.3). The e-mail is
    * committed with the change (6.3.7).
    */
-  private async changed(request: Request, user: User, endOthers: boolean, added: boolean): Promise<void> {
-    await this.signIns.renew(request, { user }, { enrolled: added });
+  private async changed(
+    request: Request,
+    user: User,
+    endOthers: boolean,
+    what: 'added' | 'removed' | 'last removed',
+  ): Promise<void> {
+    await this.signIns.renew(request, { user }, what === 'removed' ? {} : { twoFactors: what === 'added' });
     if (endOthers) await this.sessions.endAll(user.id, request.session);
-    this.audit.note(added ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
+    this.audit.note(what === 'added' ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
   }
 }
 

@@ -66,6 +66,25 @@ export class UsersService {
     await manager.update(User, { id }, { roles });
   }
 
+  /**
+   * In a transaction that adds something to an account or checks how much of it there is, before all else: no other such
+   * transaction and no deletion runs until it ends or, on another node of a group, commits beside it. All change the same row,
+   * which no lock of one node would show to the others. False if there is no such account, and nothing may be added.
+   */
+  async takeTurn(id: string, manager: EntityManager): Promise<boolean> {
+    const { affectedRows } = await manager.query<{ affectedRows: number }>(
+      'UPDATE users SET turn = turn + 1 WHERE id = ?',
+      [id],
+    );
+    return affectedRows > 0;
+  }
+
+  /** In a transaction: `findById` would read beside it. */
+  findIn(manager: EntityManager, id: string): Promise<User | null> {
+    return manager.findOneBy(User, { id });
+  }
+
+  /** First in its transaction, as `takeTurn`: whoever adds something to the account comes before, or too late. */
   async remove(id: string, manager: EntityManager): Promise<void> {
     await manager.delete(User, { id });
   }
