@@ -9,9 +9,10 @@ import { Transactions } from '../database/transactions.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
+import { MailService, recipientOf } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
+import { addressKey } from '../throttling/subjects.js';
 import { administratorsBeside } from '../users/administrators.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
@@ -91,7 +92,8 @@ export class AccountDataService {
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
       await this.users.remove(user.id, manager);
-      await this.mails.send(user.email, accountMails.deleted(user.name), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.deleted(), options);
     });
     await this.sessions.endAll(user.id);
     this.audit.note('account-deleted', request, { userId: user.id });

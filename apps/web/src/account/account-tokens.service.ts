@@ -33,10 +33,10 @@ export class AccountTokensService {
   constructor(private readonly cluster: MysqlCluster) {}
 
   /**
-   * Whether the user may get another token for this purpose, in the transaction that issues it. Those that work already are
+   * Whether fewer tokens than `limit` work for this purpose, in the transaction that issues another one. Those that work already are
    * not revoked: anybody may ask for one, and would take the link from whoever is about to use it.
    */
-  async hasRoom({ purpose, userId }: TokenGrant, manager: EntityManager): Promise<boolean> {
+  async hasRoom({ purpose, userId }: TokenGrant, limit: number, manager: EntityManager): Promise<boolean> {
     // One after the other: two requests at once must not both take the last place.
     await manager.query('SELECT id FROM users WHERE id = ? FOR UPDATE', [userId]);
     const [{ count }] = await manager.query<{ count: number }[]>(
@@ -44,7 +44,7 @@ export class AccountTokensService {
        WHERE user_id = ? AND purpose = ? AND claimed_by = '' AND expires_at > ?`,
       [userId, purpose, Date.now()],
     );
-    return Number(count) < limits.outstandingTokens;
+    return Number(count) < limit;
   }
 
   /** Puts a new token into force, in a transaction. */

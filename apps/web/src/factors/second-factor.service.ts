@@ -15,8 +15,9 @@ import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
+import { MailService, recipientOf } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
+import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -167,7 +168,8 @@ export class SecondFactorService {
     await this.transactions.run(async (manager) => {
       const sealed = this.box.seal(user.id, secret);
       if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
-      await this.mails.send(user.email, accountMails.secondFactor(user.name, true), { key: idempotencyKey, manager });
+      const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.secondFactor(true), options);
     });
     const recoveryCodes = await this.codes.renew(user.id);
     delete request.session![enrolmentKey];
@@ -187,7 +189,8 @@ export class SecondFactorService {
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
       await this.users.change(user.id, withoutTotp, manager);
-      await this.mails.send(user.email, accountMails.secondFactor(user.name, false), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.secondFactor(false), options);
     });
     await this.codes.remove(user.id);
     await this.signIns.renew(request, { user, epoch }, { proved: true });

@@ -23,7 +23,8 @@ import { siteName } from '../config/site.js';
 import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
+import { addressKey } from '../throttling/subjects.js';
+import { MailService, recipientOf } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
@@ -105,7 +106,8 @@ export class PasskeysService {
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
-      await this.mails.send(user.email, accountMails.passkey(user.name, true), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.passkey(true), options);
     });
     await this.changed(request, user, endOtherSessions, true);
     return row((await this.store.find(credentialId))!);
@@ -124,7 +126,8 @@ export class PasskeysService {
     await this.transactions.run(async (manager) => {
       if (!(await this.store.disable(user.id, id, key, manager)))
         throw new NotFoundError('This passkey does not exist or has already been removed.');
-      await this.mails.send(user.email, accountMails.passkey(user.name, false), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.passkey(false), options);
     });
     await this.changed(request, user, true, false);
     // Last, so that a repeated request still finds it while work is left to do.
