@@ -37,11 +37,12 @@ export class AccountTokensService {
   ) {}
 
   /**
-   * Whether the user may get another token for this purpose, in the transaction that issues it. Those that work already are
+   * Whether fewer tokens than `limit` work for this purpose, in the transaction that issues another one. Those that work already are
    * not revoked: anybody may ask for one, and would take the link from whoever is about to use it.
    * @param isPretended whether there is no such account, and only the work is to be the same
    */
-  async hasRoom({ purpose, userId }: TokenGrant, manager: EntityManager, isPretended = false): Promise<boolean> {
+  async hasRoom(grant: TokenGrant, limit: number, manager: EntityManager, isPretended = false): Promise<boolean> {
+    const { purpose, userId } = grant;
     // One after the other: two requests at once must not both take the last place. And none after the account is deleted.
     if (!(await this.users.takeTurn(userId, manager)) && !isPretended) return false;
     const [{ count }] = await manager.query<{ count: number }[]>(
@@ -49,7 +50,7 @@ export class AccountTokensService {
        WHERE user_id = ? AND purpose = ? AND claimed_by = '' AND expires_at > ?`,
       [userId, purpose, Date.now()],
     );
-    return Number(count) < limits.outstandingTokens;
+    return Number(count) < limit;
   }
 
   /**

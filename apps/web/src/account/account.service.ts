@@ -17,10 +17,11 @@ import {
   NotSignedInError,
   OtherAccountError,
 } from '../http/app.errors.js';
-import { MailService } from '../mail/mail.service.js';
+import { MailService, recipientOf } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
+import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
-import { passwordFault } from '../users/password-policy.js';
+import { normalizedPassword, passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -32,6 +33,11 @@ import { TokenMailsService } from './token-mails.service.js';
 /** An account with what proves its identity. */
 export interface Provable extends Account {
   readonly user: UserWithSecrets;
+}
+
+export interface Proved extends Provable {
+  /** The one of the given passwords that is the account's. */
+  readonly password: string;
 }
 
 @Injectable()
@@ -76,7 +82,8 @@ export class AccountService {
       ip: request.ip,
       device: await this.devices.find(request, user.email),
     });
-    if (!user.emailVerifiedAt) await this.tokenMails.verify(user, { key: idempotencyKeyOf(request) });
+    const options = { key: idempotencyKeyOf(request), from: addressKey(request.ip), byOwner: true };
+    if (!user.emailVerifiedAt) await this.tokenMails.verify(user, options);
   }
 
   /**
@@ -85,9 +92,11 @@ export class AccountService {
    * @throws {TooManyAttemptsError}
    */
   async forgotten(request: Request, email: string): Promise<void> {
-    await this.throttle.mail({ account: email, ip: request.ip, device: await this.devices.find(request, email) });
+    const device = await this.devices.find(request, email);
+    await this.throttle.mail({ account: email, ip: request.ip, device });
     this.audit.note('password-forgotten', request, { email });
-    await this.tokenMails.forgotten(email, idempotencyKeyOf(request));
+    const options = { key: idempotencyKeyOf(request), from: addressKey(request.ip), byOwner: device !== undefined };
+    await this.tokenMails.forgotten(email, options);
   }
 
   /** Whether the link of an e-mail still works. */
@@ -120,7 +129,8 @@ export class AccountService {
       await this.users.change(user.id, { passwordHash }, manager);
       // Before the sessions end: otherwise a passkey could start another session.
       if (unproved) await this.passkeys.removeAll(user.id, manager);
-      await this.mails.send(user.email, accountMails.passwordChanged(user.name), { key: idempotencyKey, manager });
+      const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.passwordChanged(), options);
     });
     await this.tokens.revoke(user.id);
     // Before the answer: it promises that no other session is left.
@@ -140,7 +150,7 @@ export class AccountService {
 
   /**
    * May be repeated until this session has its new token, which comes last: from then on the new password is accepted
-   * like the old one.
+   * like the old one. The present password set again changes nothing, and nobody is told.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    * @throws {NotSignedInError} when another request has changed the password meanwhile
    */
@@ -148,14 +158,10 @@ export class AccountService {
     request: Request,
     { currentPassword, password, endOtherSessions }: PasswordChange,
   ): Promise<void> {
-    const { user: before, epoch } = await this.proveFully(request, currentPassword, password);
+    const { user: before, epoch, password: present } = await this.proveFully(request, currentPassword, password);
     assertAllowed(password, before);
-    const passwordHash = await this.passwords.hashNew(password);
-    const key = idempotencyKeyOf(request);
-    await this.transactions.run(async (manager) => {
-      if (!(await this.users.replaceHash(before, passwordHash, manager))) throw new NotSignedInError();
-      await this.mails.send(before.email, accountMails.passwordChanged(before.name), { key, manager });
-    });
+    const isNew = normalizedPassword(present) !== normalizedPassword(password);
+    const passwordHash = isNew ? await this.replacePassword(request, before, password) : before.passwordHash;
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
     const { user } = await this.account(request);
@@ -163,7 +169,18 @@ export class AccountService {
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
     this.devices.remember(request, request.res!, user);
     await this.signIns.renew(request, { user, epoch }, { proved: true });
-    this.audit.note('password-changed', request, {}, { endOtherSessions });
+    this.audit.note('password-changed', request, {}, { endOtherSessions, ...(!isNew && { unchanged: true }) });
+  }
+
+  private async replacePassword(request: Request, user: UserWithSecrets, password: string): Promise<string> {
+    const passwordHash = await this.passwords.hashNew(password);
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      if (!(await this.users.replaceHash(user, passwordHash, manager))) throw new NotSignedInError();
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.passwordChanged(), options);
+    });
+    return passwordHash;
   }
 
   /**
@@ -179,8 +196,9 @@ export class AccountService {
     const key = idempotencyKeyOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
-      await this.tokenMails.send(user, grant, { key, manager });
-      await this.mails.send(user.email, accountMails.emailChanging(user.name), { key, manager });
+      const options = { key, from: addressKey(request.ip), byOwner: true, manager };
+      await this.tokenMails.send(user, grant, options);
+      await this.mails.notify(recipientOf(user), accountMails.emailChanging(), options);
     });
     this.audit.note('email-change-asked', request);
   }
@@ -224,13 +242,13 @@ export class AccountService {
    * failed sign-ins never prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async prove(request: Request, ...passwords: string[]): Promise<Provable> {
+  async prove(request: Request, ...passwords: string[]): Promise<Proved> {
     const account = await this.account(request);
     const { user } = account;
-    const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
-      this.matches(user, passwords),
+    const password = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
+      this.matching(user, passwords),
     );
-    if (matches) return account;
+    if (password !== false) return { ...account, password };
     this.audit.note('reauthentication-failed', request);
     throw new InvalidInputError({ currentPassword: 'This is not your current password.' });
   }
@@ -240,13 +258,13 @@ export class AccountService {
    * re-authentication must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async proveFully(request: Request, ...passwords: string[]): Promise<Provable> {
+  async proveFully(request: Request, ...passwords: string[]): Promise<Proved> {
     if ((await this.current(request)).totpSince) assertFresh(request);
     return this.prove(request, ...passwords);
   }
 
-  private async matches({ passwordHash }: UserWithSecrets, passwords: readonly string[]): Promise<boolean> {
-    for (const password of passwords) if (await this.passwords.verify(passwordHash, password)) return true;
+  private async matching({ passwordHash }: UserWithSecrets, passwords: readonly string[]): Promise<string | false> {
+    for (const password of passwords) if (await this.passwords.verify(passwordHash, password)) return password;
     return false;
   }
 }

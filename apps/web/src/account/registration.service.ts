@@ -5,6 +5,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { KnownDevices } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User } from '../users/user.entity.js';
 import type { Registration } from '../users/user.schemas.js';
@@ -27,7 +28,7 @@ export class RegistrationService {
     const key = idempotencyKeyOf(request);
     const user = await this.throttle.registration(request.ip, () =>
       this.users.register(input, request.trustedId, (opened, manager) =>
-        this.tokenMails.verify(opened, { key, manager }),
+        this.tokenMails.verify(opened, { key, manager, from: addressKey(request.ip), byOwner: false }),
       ),
     );
     this.audit.note('registered', request, { userId: user.id, email: user.email });

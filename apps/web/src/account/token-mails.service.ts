@@ -5,7 +5,8 @@ import type { EntityManager } from 'typeorm';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { Transactions } from '../database/transactions.js';
-import { MailService, type SendOptions } from '../mail/mail.service.js';
+import { MailCounts } from '../mail/mail-counts.js';
+import { MailService, recipientOf, type SendOptions } from '../mail/mail.service.js';
 import { Outbox } from '../outbox/outbox.js';
 import { OutboxWorker } from '../outbox/outbox-worker.js';
 import type { User } from '../users/user.entity.js';
@@ -13,9 +14,24 @@ import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, newToken, type TokenGrant } from './account-tokens.service.js';
 import { accountMails } from './account-mails.js';
 
-const forgotten = 'password-forgotten';
+/** A server of an earlier release leaves those of the first kind alone, and writes the second, with the address only. */
+const [forgotten, forgottenBefore] = ['forgotten-password', 'password-forgotten'];
+const dayMs = 24 * 3_600_000;
 
-type SendInTransaction = SendOptions & Required<Pick<SendOptions, 'manager'>>;
+export interface TokenMailOptions extends SendOptions {
+  /** Whether it was asked for by somebody signed in to the account, or on a device that has been. */
+  readonly byOwner: boolean;
+}
+
+/** A request for a link to set a new password, as it waits in the outbox. */
+interface Forgotten {
+  readonly email: string;
+  readonly from: string;
+  readonly byOwner: boolean;
+}
+
+type Addressee = Pick<User, 'id' | 'name' | 'email' | 'emailVerifiedAt'>;
+type SendInTransaction = TokenMailOptions & Required<Pick<SendOptions, 'manager'>>;
 
 @Injectable()
 export class TokenMailsService {
@@ -24,53 +40,63 @@ export class TokenMailsService {
     private readonly users: UsersService,
     private readonly tokens: AccountTokensService,
     private readonly mails: MailService,
+    private readonly counts: MailCounts,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     worker: OutboxWorker,
   ) {
-    worker.handle(forgotten, (content, id) => this.reset(content as string, id));
+    worker.handle(forgotten, (content, id) => this.reset(content as Forgotten, id));
+    worker.handle(forgottenBefore, (content, id) =>
+      this.reset({ email: content as string, from: '', byOwner: false }, id),
+    );
   }
 
   /** Confirms the user's address. Repeated with the same key, it sends one e-mail. */
-  verify(user: User, { key, manager }: SendOptions): Promise<boolean> {
+  verify(user: User, options: TokenMailOptions): Promise<boolean> {
     const grant = { purpose: 'verify-email', userId: user.id, email: user.email, endSessions: false } as const;
-    const send = (part: EntityManager) => this.send(user, grant, { key, manager: part });
-    return manager ? send(manager) : this.transactions.run(send);
+    const send = (manager: EntityManager) => this.send(user, grant, { ...options, manager });
+    return options.manager ? send(options.manager) : this.transactions.run(send);
   }
 
   /**
    * Sends the e-mail to set a new password, if this address has an account. The account is looked up by the outbox, with the
    * same statements where there is none: neither this request nor the next ones take longer for one (OWASP ASVS 6.3.8).
    */
-  async forgotten(email: string, key: string): Promise<void> {
-    await this.outbox.put({ kind: forgotten, key: `${key} ${email}`, content: email });
+  async forgotten(email: string, { key, from, byOwner }: TokenMailOptions): Promise<void> {
+    const content = { email, from, byOwner } satisfies Forgotten;
+    await this.outbox.put({ kind: forgotten, key: `${key} ${email}`, content });
   }
 
   /**
-   * In a transaction. Sends nothing where the user has as many links that work as there may be, or if this e-mail was written
-   * before.
+   * In a transaction. Sends nothing where the user has as many links that work as there may be, if the e-mail is one too many, or
+   * if it was written before.
    */
-  async send(user: Pick<User, 'name'>, grant: TokenGrant, options: SendInTransaction): Promise<boolean> {
-    if (!(await this.tokens.hasRoom(grant, options.manager, options.isPretended))) return false;
+  async send(user: Addressee, grant: TokenGrant, options: SendInTransaction): Promise<boolean> {
+    const { manager, byOwner, isPretended } = options;
     const token = newToken();
     const isReset = grant.purpose === 'reset-password';
+    const today = { name: `mail-resets:${user.id}`, forMs: dayMs };
+    // Strangers cause most of so many. The owner still has a link that works, or gets one.
+    const isMany = isReset && (await this.counts.of(today.name, manager)) >= limits.resetMailsPerDay;
+    if (!(await this.tokens.hasRoom(grant, isMany ? 1 : limits.outstandingTokens, manager, isPretended))) return false;
     const url = new URL(isReset ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);
     url.searchParams.set('token', token);
-    const mail = isReset
-      ? accountMails.reset(user.name, url.href, limits.resetTokenMs / 60_000)
-      : accountMails.verify(user.name, url.href);
-    const isNew = await this.mails.send(grant.email, mail, options);
-    if (isNew) await this.tokens.issue(token, grant, options.manager, options.isPretended);
-    return isNew;
+    const mail = isReset ? accountMails.reset(url.href, limits.resetTokenMs / 60_000) : accountMails.verify(url.href);
+    const to = grant.email === user.email ? recipientOf(user) : { email: grant.email };
+    const asked = { userId: user.id, byOwner, confirms: !isReset };
+    if (!(await this.mails.send(to, mail, asked, options))) return false;
+    if (isReset) await this.counts.next(today, manager);
+    await this.tokens.issue(token, grant, manager, isPretended);
+    return true;
   }
 
   /** Without an account, a token that nobody knows waits for its end, and an e-mail that is sent to nobody. */
-  private async reset(email: string, key: string): Promise<void> {
+  private async reset({ email, from, byOwner }: Forgotten, key: string): Promise<void> {
     const user = await this.users.findByEmail(email);
-    const whose = user ?? { id: nobodyAt(email), name: '', email };
+    const whose = user ?? { id: nobodyAt(email), name: '', email, emailVerifiedAt: null };
     const grant = { purpose: 'reset-password', userId: whose.id, email: whose.email, endSessions: true } as const;
     // Apart from the next requests, which would wait behind a connection to the mail server.
-    const options = { key, delayMs: randomInt(limits.mailDelayMs), isPretended: !user };
+    const options = { key, from, byOwner, delayMs: randomInt(limits.mailDelayMs), isPretended: !user };
     await this.transactions.run((manager) => this.send(whose, grant, { ...options, manager }));
   }
 }

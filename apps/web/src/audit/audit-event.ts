@@ -28,6 +28,7 @@ export type AuditEventName =
   | 'recovery-code-used'
   | 'data-exported'
   | 'account-deleted'
+  | 'mail-refused'
   | 'factor-added'
   | 'factor-removed'
   | 'admin';

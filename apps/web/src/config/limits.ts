@@ -78,6 +78,16 @@ export const limits = {
   throttleMailsMs: 3_600_000,
   /** Links of one purpose that work at the same time: a user who has so many gets no further mail. */
   outstandingTokens: 5,
+  /** Mails within `throttleMailsMs` to an address that nobody has confirmed (a registration's, and five more), and of an account. */
+  mailsPerRecipient: 6,
+  mailsPerAccount: 10,
+  /** After so many links to set a password in a day, one works at a time. */
+  resetMailsPerDay: 20,
+  /** Mails about changes of one kind: one in this time, for addresses that are confirmed and those that are not. */
+  noticeMs: 15 * 60_000,
+  noticeUnconfirmedMs: 3_600_000,
+  /** How much later they leave at most, where one client causes many to addresses that nobody has confirmed. */
+  noticeDelayMs: 12 * 3_600_000,
   /** How long the audit log's table keeps an event: a year. */
   auditMs: 365 * 24 * 3_600_000,
   /** How long the links in e-mails work: to set a password, and to confirm an address. */

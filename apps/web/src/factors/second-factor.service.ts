@@ -21,8 +21,9 @@ import {
   SecondFactorMissingError,
 } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
+import { MailService, recipientOf } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
+import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -188,7 +189,8 @@ export class SecondFactorService {
     const recoveryCodes = await this.transactions.run(async (manager) => {
       const sealed = this.box.seal(user.id, secret);
       if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
-      await this.mails.send(user.email, accountMails.secondFactor(user.name, true), { key: idempotencyKey, manager });
+      const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.secondFactor(true), options);
       return this.codes.renew(user.id, manager);
     });
     delete request.session![enrolmentKey];
@@ -213,7 +215,8 @@ export class SecondFactorService {
         });
       await this.users.change(user.id, withoutTotp, manager);
       await this.codes.remove(user.id, manager);
-      await this.mails.send(user.email, accountMails.secondFactor(user.name, false), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.secondFactor(false), options);
       return isOnly;
     });
     await this.signIns.renew(request, { user, epoch }, { proved: true, ...(isLast && { twoFactors: false }) });

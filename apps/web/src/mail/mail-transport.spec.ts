@@ -1,5 +1,6 @@
 // E-mails on their way to a mail server: what it gets, what its refusal means, and what the log may say of it.
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { MysqlCluster } from '@roam/mysql-cluster';
 import type { PinoLogger } from 'nestjs-pino';
 import type { Config } from '../config/config.js';
 import type { EffectHandler, OutboxWorker } from '../outbox/outbox-worker.js';
@@ -19,12 +20,17 @@ let catcher: MailCatcher;
 let url: string;
 
 /** What the outbox calls. */
-function handler(mailUrl?: string): EffectHandler {
-  let given: EffectHandler | undefined;
-  const worker = { handle: (_kind: string, handle: EffectHandler) => (given = handle) } as unknown as OutboxWorker;
+function handler(mailUrl?: string, kind = 'mail', points?: number): EffectHandler {
+  const given = new Map<string, EffectHandler>();
+  const worker = {
+    handle: (name: string, handle: EffectHandler) => given.set(name, handle),
+  } as unknown as OutboxWorker;
+  const cluster = {
+    read: async () => (points === undefined ? [] : [{ points }]),
+  } as unknown as MysqlCluster;
   const config = { mail: { url: mailUrl, from: 'no-reply@roam.example' }, secure: false } as unknown as Config;
-  transports.push(new MailTransport(config, {} as PinoLogger, worker));
-  return given!;
+  transports.push(new MailTransport(config, cluster, {} as PinoLogger, worker));
+  return given.get(kind)!;
 }
 
 beforeEach(async () => {
@@ -68,6 +74,16 @@ describe('MailTransport', () => {
       expect(catcher.mails).toEqual([]);
     },
   );
+
+  it.each([
+    [2, 'once more'],
+    [7, '6 more times'],
+    // The counter was deleted: the mail server was away for more than a day.
+    [undefined, 'once more'],
+  ])('says of how many changes it tells: %s', async (points, times) => {
+    await handler(url, 'notices', points)({ to, mail, counter: 'x' }, id);
+    expect(catcher.mails[0].text).toContain(`\nThis has happened ${times} since our last e-mail about it.`);
+  });
 
   it('sends to one address, whatever is in it', async () => {
     await handler(url)({ to: 'ann@example.org,bob@example.org', mail }, id);

@@ -1,5 +1,7 @@
 // Sends the e-mails of the outbox, by a mail server or to standard output.
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { MysqlCluster } from '@roam/mysql-cluster';
+import type { RowDataPacket } from 'mysql2';
 import { PinoLogger } from 'nestjs-pino';
 import { createTransport, type Transporter } from 'nodemailer';
 import { Config } from '../config/config.js';
@@ -7,7 +9,8 @@ import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { EffectError } from '../outbox/effect-error.js';
 import { OutboxWorker } from '../outbox/outbox-worker.js';
-import { asHtml, asText, type AddressedMail } from './mail.js';
+import type { CountedMail } from './mail.service.js';
+import { asHtml, asText, withCount, type AddressedMail } from './mail.js';
 
 @Injectable()
 export class MailTransport implements OnApplicationShutdown {
@@ -15,6 +18,7 @@ export class MailTransport implements OnApplicationShutdown {
 
   constructor(
     private readonly config: Config,
+    private readonly cluster: MysqlCluster,
     logger: PinoLogger,
     worker: OutboxWorker,
   ) {
@@ -28,10 +32,17 @@ export class MailTransport implements OnApplicationShutdown {
       );
     worker.handle('mail', (content, id) => this.deliver(content as AddressedMail, id));
     worker.handle('no-mail', async () => undefined);
+    worker.handle('notices', (content, id) => this.deliverCounted(content as CountedMail, id));
   }
 
   onApplicationShutdown(): void {
     this.transport?.close();
+  }
+
+  private async deliverCounted({ to, mail, counter }: CountedMail, id: string): Promise<void> {
+    const [row] = await this.cluster.read<RowDataPacket>('SELECT points FROM throttles WHERE name = ?', [counter]);
+    const changes = Number((row as { points: number } | undefined)?.points ?? 2) - 1;
+    await this.deliver({ to, mail: withCount(mail, changes) }, id);
   }
 
   private async deliver({ to, mail }: AddressedMail, id: string): Promise<void> {

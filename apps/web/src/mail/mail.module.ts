@@ -1,8 +1,13 @@
 // Mails.
 import { Module } from '@nestjs/common';
 import { OutboxModule } from '../outbox/outbox.module.js';
+import { MailCounts } from './mail-counts.js';
 import { MailService } from './mail.service.js';
 import { MailTransport } from './mail-transport.js';
 
-@Module({ imports: [OutboxModule], providers: [MailService, MailTransport], exports: [MailService] })
+@Module({
+  imports: [OutboxModule],
+  providers: [MailService, MailCounts, MailTransport],
+  exports: [MailService, MailCounts],
+})
 export class MailModule {}

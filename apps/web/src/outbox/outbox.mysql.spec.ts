@@ -47,8 +47,9 @@ const untilNothingIsDue = () =>
     return (await rows()).every(({ due_at }) => due_at === null);
   });
 const mailsTo = (address: string) => site.mailCatcher.mails.filter(({ to }) => to === address);
-const letter = { subject: 'A letter', name: 'Ann', paragraphs: ['A secret.'] };
-const send = (to: string, app = site.app) => app.get(MailService).send(to, letter, { key: randomUUID() });
+const letter = { subject: 'A letter', paragraphs: ['A secret.'] };
+const send = (email: string, app = site.app) =>
+  app.get(MailService).notify({ email, name: 'Ann' }, letter, { key: randomUUID(), from: 'x' });
 /** Longer than an attempt takes on a busy machine. */
 const soon = (worker: OutboxWorker, retries = 2) =>
   jest.replaceProperty(worker, 'pauses', Array<number>(retries).fill(500));
@@ -168,13 +169,13 @@ describe('an effect', () => {
     const [transactions, mails] = [site.app.get(Transactions), site.app.get(MailService)];
     const kick = jest.spyOn(site.app.get(OutboxWorker), 'kick');
     const failing = transactions.run(async (manager) => {
-      await mails.send(email, letter, { key: 'failing', manager });
+      await mails.notify({ email, name: 'Ann' }, letter, { key: 'failing', from: 'x', manager });
       throw new Error('rolled back');
     });
     await expect(failing).rejects.toThrow('rolled back');
     expect([await rows(), kick.mock.calls.length]).toEqual([[], 0]);
     await transactions.run(async (manager) => {
-      await mails.send(email, letter, { key: 'committed', manager });
+      await mails.notify({ email, name: 'Ann' }, letter, { key: 'committed', from: 'x', manager });
       expect(kick).not.toHaveBeenCalled();
     });
     expect(kick).toHaveBeenCalled();
@@ -324,7 +325,7 @@ it('ASVS 6.3.8: a forgotten password is one row before the answer, whether there
     holdBack(site.app, other);
     expect((await site.browser().agent.post('/api/password/forgotten').send({ email })).status).toBe(202);
     const [row, ...more] = await rows();
-    expect([row.kind, more]).toEqual(['password-forgotten', []]);
+    expect([row.kind, more]).toEqual(['forgotten-password', []]);
     expect(row.content!.includes(email)).toBe(false);
     jest.restoreAllMocks();
     await untilNothingIsDue();

@@ -17,7 +17,7 @@ export interface Effect {
   readonly key: string;
   /** What the handler gets: JSON, encrypted while it waits. */
   readonly content: unknown;
-  /** How long it waits at least, in milliseconds: then the first web server that looks for due rows does it. */
+  /** The effect is done so many milliseconds later, not at once. */
   readonly delayMs?: number;
 }
 
@@ -47,9 +47,9 @@ export class Outbox implements EntitySubscriberInterface {
    * ```
    */
   async put({ kind, key, content, delayMs = 0 }: Effect, manager?: EntityManager): Promise<boolean> {
-    const id = createHash('sha256').update(`${kind} ${key}`).digest('hex');
+    const id = idOf(kind, key);
     const sealed = this.box.seal(id, Buffer.from(JSON.stringify(content)));
-    const [dueAt, createdAt] = [() => `${databaseNow} + ${Math.round(delayMs)}`, () => databaseNow];
+    const [dueAt, createdAt] = [() => `${databaseNow} + ${Math.ceil(delayMs)}`, () => databaseNow];
     try {
       await this.transactions.statement(
         (part) => part.insert(OutboxRow, { id, kind, content: sealed, attempts: 0, dueAt, createdAt }),
@@ -64,8 +64,23 @@ export class Outbox implements EntitySubscriberInterface {
     return true;
   }
 
+  /** In the transaction that has put the effect: it is not done, and its key stays taken. */
+  async cancel(kind: string, key: string, manager: EntityManager): Promise<void> {
+    await manager.update(OutboxRow, { id: idOf(kind, key) }, { content: null, dueAt: null });
+  }
+
+  /** In the transaction that has put the effect: it is done so many milliseconds later. */
+  async delay(kind: string, key: string, delayMs: number, manager: EntityManager): Promise<void> {
+    if (delayMs <= 0) return;
+    await manager.update(OutboxRow, { id: idOf(kind, key) }, { dueAt: () => `${databaseNow} + ${Math.ceil(delayMs)}` });
+  }
+
   /** Called by TypeORM. */
   afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
     if (queryRunner.data.hasPut) this.worker.kick();
   }
+}
+
+function idOf(kind: string, key: string): string {
+  return createHash('sha256').update(`${kind} ${key}`).digest('hex');
 }

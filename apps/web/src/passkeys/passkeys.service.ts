@@ -31,7 +31,8 @@ import {
   SecondFactorMissingError,
 } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
+import { addressKey } from '../throttling/subjects.js';
+import { MailService, recipientOf } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
@@ -123,7 +124,8 @@ export class PasskeysService {
       if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
       this.assertMayAdd(request, user, await this.store.countOf(user.id, manager, passkeyId(credentialId)));
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
-      await this.mails.send(user.email, accountMails.passkey(user.name, true), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.passkey(true), options);
     });
     await this.changed(request, user, endOtherSessions, 'added');
     return row((await this.store.find(credentialId))!);
@@ -145,7 +147,8 @@ export class PasskeysService {
         });
       if (!(await this.store.disable(user.id, id, key, manager)))
         throw new NotFoundError('This passkey does not exist or has already been removed.');
-      await this.mails.send(user.email, accountMails.passkey(user.name, false), { key, manager });
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.mails.notify(recipientOf(user), accountMails.passkey(false), options);
       return isOnly;
     });
     await this.changed(request, user, true, isLast ? 'last removed' : 'removed');
