@@ -25,9 +25,8 @@ export function expiredRows(cluster: Pick<Cluster, 'write'>, now: () => number =
   const batch = async () => {
     let deleted = 0;
     for (const { sql, keptMs } of deletions)
-      deleted += (
-        await cluster.write(sql, keptMs === undefined ? [batchSize] : [now() - keptMs, batchSize])
-      ).affectedRows;
+      deleted += (await cluster.write(sql, keptMs === undefined ? [batchSize] : [now() - keptMs, batchSize]))
+        .affectedRows;
     return deleted;
   };
   return { name: 'housekeeping', everyMs: 10 * 60_000, leased: true, batch };

@@ -30,7 +30,10 @@ export function accountStatements({ replication, app, migrations }: ClusterAccou
     statements.push(`CREATE DATABASE IF NOT EXISTS ${escapeId(app.database)}`);
     statements.push(...client(app), `GRANT ${migrations ? 'SELECT' : 'ALL PRIVILEGES'} ON ${tables} TO ${user(app)}`);
     if (migrations)
-      statements.push(...client(migrations), `GRANT ALL PRIVILEGES ON ${tables} TO ${user(migrations)} WITH GRANT OPTION`);
+      statements.push(
+        ...client(migrations),
+        `GRANT ALL PRIVILEGES ON ${tables} TO ${user(migrations)} WITH GRANT OPTION`,
+      );
   }
   return statements;
 }
