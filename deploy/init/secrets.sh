@@ -15,13 +15,17 @@ keep() {
   echo "created $1"
 }
 
-# MySQL allows at most 32 characters in the password of the replication account.
-for name in root-password replication-password app-password; do
+# The databases read all of these, as root, and create the accounts. MySQL allows at most 32 characters in the password of
+# the replication account.
+for name in root-password app-password migration-password keeper-password replication-password; do
   if [ ! -e "$name" ]; then
     value=$(openssl rand -hex 16)
-    keep "$name" "$GROUP_UID" "$value"
+    keep "$name" root "$value"
   fi
 done
+chown "$GROUP_UID" keeper-password replication-password
+# An earlier release gave these to the keeper.
+chown root root-password app-password
 
 for name in session-secrets sync-secret; do
   if [ ! -e "$name" ]; then
@@ -30,12 +34,18 @@ for name in session-secrets sync-secret; do
   fi
 done
 
-if [ ! -e database-urls ]; then
-  password=$(<app-password)
-  urls=
-  for node in $NODES; do urls+="${urls:+,}mysql://roam:$password@$node:3306/roam"; done
-  keep database-urls "$WEB_UID" "$urls"
-fi
+urls() { # urls ACCOUNT PASSWORD
+  local urls=
+  for node in $NODES; do urls+="${urls:+,}mysql://$1:$2@$node:3306/roam"; done
+  echo "$urls"
+}
+[ -e database-urls ] || keep database-urls "$WEB_UID" "$(urls roam "$(<app-password)")"
+# The migrations are a user of their own, in the group of the web servers: they read the settings that those have, and those
+# cannot read this.
+[ -e migration-database-urls ] ||
+  keep migration-database-urls "$MIGRATION_UID" "$(urls migrator "$(<migration-password)")"
+chgrp "$WEB_UID" database-urls session-secrets sync-secret
+chmod 440 database-urls session-secrets sync-secret
 
 # The certificate of the MySQL servers. Its authority signs nothing else: the authority's key is deleted.
 if [ ! -e mysql-tls.pem ]; then

@@ -23,7 +23,39 @@ SQL
   rm "$statements" $data/.unfinished
 fi
 
+# The other accounts, at each start and before anybody can connect: so a node of an earlier release, or one with a new
+# password, has them too. Each has the rights that its user needs. Those to write to tables are given to the web servers'
+# account by the migrations.
+accounts=/dev/shm/accounts.sql
+client() { # client NAME PASSWORD-FILE
+  local password
+  password=$(<"$2")
+  echo "CREATE USER IF NOT EXISTS $1@'%' IDENTIFIED BY '$password';"
+  echo "ALTER USER $1@'%' IDENTIFIED BY '$password';"
+}
+(
+  umask 077
+  {
+    echo 'SET SESSION sql_log_bin = OFF;'
+    echo 'CREATE DATABASE IF NOT EXISTS roam;'
+    client replication "$REPLICATION_PASSWORD_FILE"
+    echo "GRANT REPLICATION SLAVE, BACKUP_ADMIN, CONNECTION_ADMIN, GROUP_REPLICATION_STREAM ON *.* TO replication@'%';"
+    client keeper "$KEEPER_PASSWORD_FILE"
+    echo "GRANT CONNECTION_ADMIN, GROUP_REPLICATION_ADMIN, REPLICATION_SLAVE_ADMIN, SYSTEM_VARIABLES_ADMIN ON *.* TO keeper@'%';"
+    client roam "$APP_PASSWORD_FILE"
+    echo "GRANT SELECT ON roam.* TO roam@'%';"
+    client migrator "$MIGRATION_PASSWORD_FILE"
+    echo "GRANT ALL PRIVILEGES ON roam.* TO migrator@'%' WITH GRANT OPTION;"
+    echo "GRANT REPLICATION CLIENT ON *.* TO roam@'%', migrator@'%';"
+    echo "GRANT SELECT ON performance_schema.* TO roam@'%', migrator@'%', keeper@'%';"
+    # A node outside the group must not accept writes; the group makes its members writable.
+    echo 'SET GLOBAL super_read_only = ON;'
+  } >"$accounts"
+  chown mysql "$accounts"
+)
+
 settings=(
+  --init-file="$accounts"
   --server-id="${HOSTNAME##*[!0-9]}"
   --report-host="$HOSTNAME"
   --skip-name-resolve
@@ -33,8 +65,6 @@ settings=(
   --relay-log=relay
   --transaction-isolation=READ-COMMITTED
   --default-time-zone=+00:00
-  # A node outside the group must not accept writes; the group makes its members writable.
-  --super-read-only=ON
 
   --gtid-mode=ON
   --enforce-gtid-consistency=ON

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { connect } from 'node:tls';
 import { Client } from '../support/browser.js';
+import { expectUseOnly, refusedToApp } from '../support/app-rights.js';
 import { newPerson, register } from '../support/people.js';
 import { ComposeStack } from './stack.js';
 
@@ -261,9 +262,42 @@ describe('the stack in containers', () => {
     logged(async () => {
       const inWeb = (...command: string[]) => stack.compose(['exec', '-T', 'web', ...command]);
       expect((await inWeb('id', '-u')).trim()).not.toBe('0');
-      await expect(inWeb('cat', '/secrets/root-password')).rejects.toThrow(/Permission denied/);
+      for (const service of ['web', 'group'])
+        for (const secret of ['root-password', 'app-password', 'migration-password', 'migration-database-urls'])
+          await expect(stack.compose(['exec', '-T', service, 'cat', `/secrets/${secret}`])).rejects.toThrow(
+            /Permission denied/,
+          );
+      await expect(inWeb('cat', '/secrets/keeper-password')).rejects.toThrow(/Permission denied/);
       await expect(inWeb('touch', '/app/here')).rejects.toThrow(/Read-only/);
       expect(await stack.compose(['ps', '--format', '{{.Service}} {{.Ports}}'])).not.toMatch(/^mysql.*->/m);
+    }),
+  );
+
+  it(
+    'gives each database account the rights that it needs, on every node',
+    logged(async () => {
+      const by = (node: string, account: string, secret: string, sql: string) => {
+        const password = `MYSQL_PWD=$(</secrets/${secret})`;
+        const command = `${password} mysql --host=127.0.0.1 --user=${account} --skip-column-names roam --execute "${sql}" 2>&1`;
+        return stack.compose(['exec', '-T', node, 'bash', '-c', command]);
+      };
+      const grantsOf = async (node: string, account: string, secret: string) =>
+        (await by(node, account, secret, 'SHOW GRANTS')).trim().split('\n');
+      const app = (sql: string) => by('mysql1', 'roam', 'app-password', sql);
+      for (const node of databases) {
+        expectUseOnly(await grantsOf(node, 'roam', 'app-password'));
+        expect((await grantsOf(node, 'keeper', 'keeper-password')).sort()).toEqual([
+          'GRANT CONNECTION_ADMIN,GROUP_REPLICATION_ADMIN,REPLICATION_SLAVE_ADMIN,SYSTEM_VARIABLES_ADMIN ON *.* TO `keeper`@`%`',
+          'GRANT SELECT ON `performance_schema`.* TO `keeper`@`%`',
+          'GRANT USAGE ON *.* TO `keeper`@`%`',
+        ]);
+        expect((await grantsOf(node, 'migrator', 'migration-password')).sort()).toEqual([
+          'GRANT ALL PRIVILEGES ON `roam`.* TO `migrator`@`%` WITH GRANT OPTION',
+          'GRANT REPLICATION CLIENT ON *.* TO `migrator`@`%`',
+          'GRANT SELECT ON `performance_schema`.* TO `migrator`@`%`',
+        ]);
+      }
+      for (const sql of refusedToApp) await expect(app(sql)).rejects.toThrow(/denied|SUPER privilege/);
     }),
   );
 
@@ -275,7 +309,7 @@ describe('the stack in containers', () => {
       await stack.compose(['up', '--force-recreate', 'init']);
       expect(await secrets()).toBe(before);
       // And the project's name, for nginx.
-      expect(before.trim().split('\n')).toHaveLength(10);
+      expect(before.trim().split('\n')).toHaveLength(13);
     }),
   );
 });

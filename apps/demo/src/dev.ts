@@ -8,6 +8,7 @@ import {
   guarded,
   isFree,
   migrate,
+  migrationSettings,
   plainEnvironment,
   projectDir,
   roamDir,
@@ -117,7 +118,10 @@ async function run(): Promise<void> {
   writePrivately(ADMIN_SETTINGS, environmentFile(settings));
   const env = { ...plainEnvironment(), ...settings, SERVER_NAME: 'dev', PORT: String(PORT), METRICS_PORT: '0' };
   say('running the migrations');
-  await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), env);
+  await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), {
+    ...env,
+    ...migrationSettings(databases),
+  });
   const restartAtChanges = serve(env);
   say(`the web app starts at ${url}; press Ctrl-C to stop it`);
   await Promise.all(PROJECTS.map(compile));

@@ -78,7 +78,8 @@ export async function startDatabases(options: DatabasesOptions): Promise<Databas
     await stop();
     throw error;
   }
-  return { topology, nodes, urls: nodes.map((node) => node.url), stop };
+  const urls = nodes.map((node) => node.url);
+  return { topology, nodes, urls, migrationUrls: nodes.map((node) => node.migrationUrl), stop };
 }
 
 /** A folder and free ports for each server. */

@@ -15,4 +15,4 @@ export type * from './types.js';
 export { leaderOf } from './web/leader.js';
 export { migrate } from './web/migrate.js';
 export { plainEnvironment } from './web/node-command.js';
-export { webSettings } from './web/settings.js';
+export { migrationSettings, webSettings } from './web/settings.js';

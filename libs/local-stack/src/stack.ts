@@ -13,7 +13,7 @@ import type { Databases, Stack, StackOptions, StackProcess } from './types.js';
 import { migrate } from './web/migrate.js';
 import { writeRoutes } from './web/write-routes.js';
 import { plainEnvironment } from './web/node-command.js';
-import { shareSettings, webSettings } from './web/settings.js';
+import { migrationSettings, shareSettings, webSettings } from './web/settings.js';
 import { NodeWebServer } from './web/web-server.js';
 
 /** A web server's name and ports. */
@@ -70,7 +70,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const env = { ...plainEnvironment(), ...settings };
     const hasStandby = settings.SESSION_OUTAGE === 'read-only';
     onProgress('running the migrations');
-    await migrate(join(apps[0], 'migrate.js'), join(runDir.path, 'migrate.log'), env);
+    for (const app of apps) {
+      const log = join(runDir.path, 'migrate.log');
+      await migrate(join(app, 'migrate.js'), log, { ...env, ...migrationSettings(databases) });
+    }
 
     onProgress(`starting ${serverCount} web servers`);
     const shared = { dir: runDir.path, ...(preload !== undefined && { preload }) };

@@ -28,8 +28,13 @@ export interface Database extends StackProcess {
   readonly port: number;
   /** As seen by the server itself at this moment. */
   role(): Promise<'primary' | 'replica'>;
-  /** The app account's `mysql://user:password@host:port/roam`. */
+  /**
+   * The app account's `mysql://user:password@host:port/roam`. It has all rights on that database until the migrations of the
+   * web app have run by `migrationUrl`: then it can use the tables, and change none.
+   */
   readonly url: string;
+  /** The account that changes tables, and passes on rights on them. */
+  readonly migrationUrl: string;
   /** An account with all rights, for tests and tools. */
   readonly adminUrl: string;
   /**
@@ -66,6 +71,8 @@ export interface Databases {
   readonly nodes: readonly Database[];
   /** The app account's urls, for `DATABASE_URLS`. */
   readonly urls: readonly string[];
+  /** For `MIGRATION_DATABASE_URLS`, of the migrations only. */
+  readonly migrationUrls: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -129,7 +136,7 @@ export interface StackOptions {
   readonly ownDisks?: boolean;
   /**
    * The folder with the built web app's `main.js` and `migrate.js` (default `apps/web/dist`). Several: one after the other
-   * for each web server, as in a rolling deploy; the first one migrates.
+   * for each web server, as in a rolling deploy; all migrate before, one after the other.
    */
   readonly app?: string | readonly string[];
   /** A module that every web server loads before the app; for tests, which add handlers that no product has. */

@@ -41,6 +41,8 @@ export class Config {
     readonly urls: readonly string[];
     /** The certificate (PEM) of the authority of the MySQL servers. If it is set, connections to them use TLS only. */
     readonly ca?: string;
+    /** The same servers by the account that may change tables. Only `migrate.js` has it; without it, it uses `urls`. */
+    readonly migrationUrls?: readonly string[];
   };
   readonly session!: {
     readonly method: SessionMethod;

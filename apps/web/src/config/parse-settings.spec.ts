@@ -81,6 +81,19 @@ describe('parseSettings', () => {
     expect(config.server.show).toBe(true);
   });
 
+  it('takes another account of the same database for the migrations', () => {
+    const migrations = 'mysql://migrator:pw@127.0.0.1:3306/roam';
+    const withMigrations = (MIGRATION_DATABASE_URLS: string) => ({ ...usable, MIGRATION_DATABASE_URLS });
+    expect(parseSettings(usable).database.migrationUrls).toBeUndefined();
+    expect(parseSettings(withMigrations(migrations)).database.migrationUrls).toEqual([migrations]);
+    for (const [wrong, fault] of [
+      ['migrator', /^MIGRATION_DATABASE_URLS must be mysql:/],
+      [usable.DATABASE_URLS, /^MIGRATION_DATABASE_URLS must name another account/],
+      ['mysql://migrator:pw@127.0.0.1:3306/other', /^MIGRATION_DATABASE_URLS must name the same database/],
+    ] as const)
+      expect(faultsOf(withMigrations(wrong))).toEqual([expect.stringMatching(fault)]);
+  });
+
   it('reports every fault at once', () => {
     const faults = faultsOf({
       PORT: 'http',

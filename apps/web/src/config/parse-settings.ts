@@ -16,7 +16,14 @@ export class InvalidSettingsError extends Error {
 }
 
 /** Settings that may also be given as `NAME_FILE`, the path of a file that holds the value. */
-const secretNames = ['DATABASE_URLS', 'DATABASE_CA', 'SESSION_SECRETS', 'SYNC_SECRET', 'MAIL_URL'];
+const secretNames = [
+  'DATABASE_URLS',
+  'MIGRATION_DATABASE_URLS',
+  'DATABASE_CA',
+  'SESSION_SECRETS',
+  'SYNC_SECRET',
+  'MAIL_URL',
+];
 
 /**
  * The configuration that an environment describes.
@@ -55,6 +62,7 @@ function configOf(settings: Settings): Config {
     database: {
       urls: settings.DATABASE_URLS,
       ...(settings.DATABASE_CA !== undefined && { ca: settings.DATABASE_CA }),
+      ...(settings.MIGRATION_DATABASE_URLS && { migrationUrls: settings.MIGRATION_DATABASE_URLS }),
     },
     session: {
       method: settings.SESSION_METHOD,
@@ -117,7 +125,21 @@ function contradictions(settings: Settings): string[] {
       if (settings[name] === undefined) faults.push(`${name} is required by the method sync`);
     if (settings.SYNC_PEERS.length === 0) faults.push('SYNC_PEERS is required by the method sync');
   }
+  const [app, migrations] = [settings.DATABASE_URLS, settings.MIGRATION_DATABASE_URLS ?? []].map(accountsOf);
+  if (migrations.some(({ user }) => app.some((each) => each.user === user)))
+    faults.push(
+      'MIGRATION_DATABASE_URLS must name another account than DATABASE_URLS: migrate.js removes from the latter all rights to change tables',
+    );
+  if (migrations.some(({ database }) => app.every((each) => each.database !== database)))
+    faults.push('MIGRATION_DATABASE_URLS must name the same database as DATABASE_URLS');
   return faults;
+}
+
+function accountsOf(urls: readonly string[]) {
+  return urls.map((url) => {
+    const { username: user, pathname: database } = new URL(url);
+    return { user, database };
+  });
 }
 
 function usesSync({ SESSION_METHOD: method, SESSION_MIGRATE_FROM: from }: Settings): boolean {

@@ -20,6 +20,7 @@ import {
 } from './setting-types.js';
 
 const required = 'is required';
+const mysqlUrls = 'must be mysql://user:password@host:port/database for each node, separated by commas';
 
 export const settingsSchema = z.object({
   PORT: port(3000),
@@ -37,10 +38,12 @@ export const settingsSchema = z.object({
     .string({ error: required })
     .pipe(list)
     .refine((urls) => urls.length > 0, required)
-    .refine(
-      (urls) => urls.every(isMysqlUrl),
-      'must be mysql://user:password@host:port/database for each node, separated by commas',
-    ),
+    .refine((urls) => urls.every(isMysqlUrl), mysqlUrls),
+  MIGRATION_DATABASE_URLS: z
+    .string()
+    .pipe(list)
+    .refine((urls) => urls.every(isMysqlUrl), mysqlUrls)
+    .optional(),
   DATABASE_CA: z
     .string()
     .refine(

@@ -11,14 +11,17 @@ class StartError extends Error {
   override readonly name = 'StartError';
 }
 
-/** Resolves when at least one node can be used. @throws {ClusterUnavailableError} if none can in time */
+/** Resolves when at least one node can be used. @param urls the account's. @throws {ClusterUnavailableError} if none can in time */
 export function connectCluster(
   config: Config,
   logger: Logger,
   writeTimeoutMs: number = limits.writeMs,
+  urls: readonly string[] = config.database.urls,
 ): Promise<MysqlCluster> {
+  const { ca } = config.database;
   return MysqlCluster.connect({
-    ...config.database,
+    urls,
+    ...(ca !== undefined && { ca }),
     readTimeoutMs: limits.readMs,
     writeTimeoutMs,
     startTimeoutMs: limits.startMs,

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
+import { giveAppRights } from './app-rights.js';
 import { assertFitsGroup } from './assert-fits-group.js';
 import { connectCluster, untilItWorks } from './connect.js';
 import { dataSourceOptions, migrations } from './data-source.js';
@@ -17,7 +18,8 @@ import { dataSourceOptions, migrations } from './data-source.js';
  * @throws {ClusterUnavailableError} {@link StartError}
  */
 export async function migrate(config: Config, logger: Logger): Promise<void> {
-  const cluster = await connectCluster(config, logger, limits.migrationMs);
+  const { urls, migrationUrls } = config.database;
+  const cluster = await connectCluster(config, logger, limits.migrationMs, migrationUrls ?? urls);
   const attempt = async () => {
     const source = await new DataSource(dataSourceOptions(cluster, limits.migrationMs)).initialize();
     try {
@@ -27,8 +29,9 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
       await source.destroy();
     }
     // No migrations: a restored backup lacks these tables and still lists all migrations as run.
-    for (const statement of [...sessionTables, ...revocationTables])
+    for (const statement of [...sessionTables, ...revocationTables, expiredAuditEvents])
       await cluster.write(statement, [], { everywhere: true });
+    if (migrationUrls) await giveAppRights(cluster, config, logger);
   };
   try {
     await untilItWorks('the migrations', attempt, logger);
@@ -36,6 +39,17 @@ export async function migrate(config: Config, logger: Logger): Promise<void> {
     await cluster.close();
   }
 }
+
+/**
+ * What of the audit log may be deleted, and by an account that may delete nothing of the log itself: a view acts with the
+ * rights of its creator. It is replaced at every run, because then its creator is an account that exists.
+ *
+ * By the first condition the index is used. The second one holds also for a session that has set its `timestamp` ahead.
+ */
+const expiredAuditEvents = `CREATE OR REPLACE SQL SECURITY DEFINER VIEW expired_audit_events AS
+  SELECT id FROM audit_events
+  WHERE at < UTC_TIMESTAMP() - INTERVAL ${limits.auditMs / 1_000} SECOND
+    AND at < TIMESTAMPADD(SECOND, UNIX_TIMESTAMP(SYSDATE()) - ${limits.auditMs / 1_000}, TIMESTAMP'1970-01-01 00:00:00')`;
 
 /**
  * Before a migration is recorded as done, its tables are checked. What it created remains, and each further attempt
@@ -60,6 +74,7 @@ export async function assertMigrated(cluster: Pick<Cluster, 'read'>): Promise<vo
   const names = new Set(applied.map(({ name }) => name));
   const pending = migrations.map((Migration) => new Migration().name).filter((name) => !names.has(name));
   if (pending.length > 0) throw new Error(`these migrations have not run: ${pending.join(', ')}`);
-  // The last table that `migrate` creates.
+  // The last things that `migrate` creates.
   await cluster.read('SELECT 1 FROM session_revocations LIMIT 0', []);
+  await cluster.read('SELECT 1 FROM expired_audit_events LIMIT 0', []);
 }

@@ -7,6 +7,7 @@ const DATABASE = 'roam';
 export interface RunAccounts extends ClusterAccounts {
   readonly admin: Credentials;
   readonly app: Credentials & { readonly database: string };
+  readonly migrations: Credentials;
 }
 
 export function makeAccounts(): RunAccounts {
@@ -14,6 +15,7 @@ export function makeAccounts(): RunAccounts {
     admin: { user: 'admin', password: secret() },
     replication: { user: 'replication', password: secret() },
     app: { user: 'roam', password: secret(), database: DATABASE },
+    migrations: { user: 'migrator', password: secret() },
   };
 }
 
@@ -23,8 +25,12 @@ export function makeAccounts(): RunAccounts {
  */
 export function firstStartSql(accounts: RunAccounts): string {
   const { user, password } = accounts.admin;
+  const { user: app, database } = accounts.app;
   const statements = [
     ...accountStatements(accounts),
+    // As on a site that was made by an earlier release, and for tests that make tables of their own. The migrations of the
+    // web app remove it.
+    `GRANT ALL PRIVILEGES ON ${database}.* TO '${app}'@'%'`,
     `CREATE USER '${user}'@'%' IDENTIFIED BY '${password}'`,
     `GRANT ALL ON *.* TO '${user}'@'%' WITH GRANT OPTION`,
     `ALTER USER 'root'@'localhost' IDENTIFIED BY '${secret()}' ACCOUNT LOCK`,

@@ -80,13 +80,15 @@ export class MysqlNode implements Database {
   }
 
   get url(): string {
-    const { user, password, database } = this.options.accounts.app;
-    return `mysql://${user}:${password}@${this.host}:${this.port}/${database}`;
+    return this.urlOf(this.options.accounts.app);
+  }
+
+  get migrationUrl(): string {
+    return this.urlOf(this.options.accounts.migrations);
   }
 
   get adminUrl(): string {
-    const { user, password } = this.options.accounts.admin;
-    return `mysql://${user}:${password}@${this.host}:${this.port}/${this.options.accounts.app.database}`;
+    return this.urlOf(this.options.accounts.admin);
   }
 
   get admin(): Credentials {
@@ -157,6 +159,10 @@ export class MysqlNode implements Database {
 
   logTail(): string {
     return this.server.logTail();
+  }
+
+  private urlOf({ user, password }: Credentials): string {
+    return `mysql://${user}:${password}@${this.host}:${this.port}/${this.options.accounts.app.database}`;
   }
 
   private get network(): NetworkNamespace {

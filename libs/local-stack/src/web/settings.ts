@@ -20,6 +20,11 @@ export function webSettings(databases: Databases, publicUrl: string): Record<str
   };
 }
 
+/** What the migrations need beside the settings of the web servers, and no web server may have. */
+export function migrationSettings({ migrationUrls }: Databases): Record<string, string> {
+  return { MIGRATION_DATABASE_URLS: migrationUrls.join(',') };
+}
+
 /**
  * What the methods `file` and `sync` need: the folders stand for two network mounts, and the first peer's address for
  * that of a tool that is no server.

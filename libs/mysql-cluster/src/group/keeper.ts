@@ -17,7 +17,10 @@ import { decide } from './rule.js';
 export interface GroupOptions {
   /** All nodes of the group: the rule waits for every one of them before it starts a group. */
   readonly nodes: readonly GroupNode[];
-  /** An account with all rights, present on every node. */
+  /**
+   * Present on every node, with all rights. Without `createAccounts` these are enough: SELECT on performance_schema,
+   * CONNECTION_ADMIN, GROUP_REPLICATION_ADMIN, REPLICATION_SLAVE_ADMIN and SYSTEM_VARIABLES_ADMIN.
+   */
   readonly admin: Credentials;
   /** The recovery channel's account; with `createAccounts` it and the app's are made on nodes outside of the group. */
   readonly accounts: ClusterAccounts;

@@ -7,7 +7,8 @@
 //   GROUP_NODES           host:port of every node, comma-separated (the port defaults to 3306): required
 //   GROUP_PORTS           three or more ports of the group's own, free on every node: a node takes the next one each time that it
 //                         joins, where the others do not yet look for it in vain (default: it stays where it is)
-//   GROUP_USER            an account with all rights on every node (default root)
+//   GROUP_USER            an account with all rights on every node (default root); see the README for what it needs where it
+//                         creates no accounts
 //   GROUP_PASSWORD        its password: required
 //   GROUP_CA              the certificate (PEM) of the authority that signed the nodes': connects by TLS then; also GROUP_CA_FILE
 //   REPLICATION_USER      the account by which nodes copy from each other (default replication); made where missing
@@ -15,6 +16,10 @@
 //   APP_USER              the web servers' account; made where missing, with its database; none when not set
 //   APP_PASSWORD          its password: required with APP_USER
 //   APP_DATABASE          its database (default roam)
+//   MIGRATION_USER        the account that changes the tables of that database; the web servers' may then only read, until
+//                         the migrations give it more; made where missing, none when not set
+//   MIGRATION_PASSWORD    its password: required with MIGRATION_USER
+//   GROUP_CREATE_ACCOUNTS off: the accounts are there already, and the keeper needs no rights to make any (default on)
 //
 // Accounts and database are made on each node before it joins, outside of the binary log: images must not make a
 // database or users themselves, which would be a transaction of its own on each node.

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { accountStatements } from '../accounts.js';
 import { GroupSettingsError, readSettings } from './settings.js';
 
 describe("the keeper's settings", () => {
@@ -41,6 +42,20 @@ describe("the keeper's settings", () => {
     ]);
     for (const GROUP_PORTS of ['33061', '33061,33071', '33061,33071,x', '33061,33071,0', '33061,33071,65536'])
       expect(() => readSettings({ ...required, GROUP_PORTS })).toThrow('GROUP_PORTS');
+  });
+
+  it('give the migrations an account of their own, or leave all accounts to others', () => {
+    const required = { GROUP_NODES: 'a', GROUP_PASSWORD: 'a', REPLICATION_PASSWORD: 'b' };
+    const migrator = { MIGRATION_USER: 'migrator', MIGRATION_PASSWORD: 'c' };
+    const { accounts } = readSettings({ ...required, APP_USER: 'roam', APP_PASSWORD: 'd', ...migrator });
+    expect(accounts.migrations).toEqual({ user: 'migrator', password: 'c' });
+    const statements = accountStatements(accounts);
+    expect(statements).toContain("GRANT SELECT ON `roam`.* TO 'roam'@'%'");
+    expect(statements).toContain("GRANT ALL PRIVILEGES ON `roam`.* TO 'migrator'@'%' WITH GRANT OPTION");
+    expect(statements.filter((one) => one.includes("'roam'@'%'")).join()).not.toContain('ALL');
+    expect(() => readSettings({ ...required, ...migrator })).toThrow('MIGRATION_USER needs APP_USER');
+    expect(readSettings({ ...required, GROUP_CREATE_ACCOUNTS: 'off' }).createAccounts).toBe(false);
+    expect(() => readSettings({ ...required, GROUP_CREATE_ACCOUNTS: 'no' })).toThrow('GROUP_CREATE_ACCOUNTS');
   });
 
   it('are refused with every fault', () => {

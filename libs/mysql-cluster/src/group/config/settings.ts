@@ -70,6 +70,17 @@ export function readSettings(env: Environment = process.env): GroupOptions {
           password: required('APP_PASSWORD or APP_PASSWORD_FILE', secret('APP_PASSWORD')),
           database: env.APP_DATABASE ?? 'roam',
         };
+  const migrations =
+    env.MIGRATION_USER === undefined || env.MIGRATION_USER === ''
+      ? undefined
+      : {
+          user: env.MIGRATION_USER,
+          password: required('MIGRATION_PASSWORD or MIGRATION_PASSWORD_FILE', secret('MIGRATION_PASSWORD')),
+        };
+  if (migrations && !app) faults.push('MIGRATION_USER needs APP_USER, whose database it changes');
+  const createAccounts = env.GROUP_CREATE_ACCOUNTS || 'on';
+  if (!/^(on|off)$/.test(createAccounts)) faults.push('GROUP_CREATE_ACCOUNTS must be on or off');
   if (faults.length > 0) throw new GroupSettingsError(faults);
-  return { nodes, admin, accounts: app ? { replication, app } : { replication }, createAccounts: true };
+  const accounts = { replication, ...(app && { app }), ...(migrations && { migrations }) };
+  return { nodes, admin, accounts, createAccounts: createAccounts === 'on' };
 }
