@@ -6,13 +6,14 @@ import { carrierOf } from './carriers/carrier-of.js';
 import { SiteCookies } from './carriers/cookies.js';
 import { Tokens } from './carriers/token.js';
 import { EndWatch } from './core/end-watch.js';
-import { Codec } from './core/codec.js';
+import { Codec, CONTENT_BYTES } from './core/codec.js';
 import { hide } from './core/hide.js';
 import { defaultLimits, type SessionEvent, type SessionLimits, type SessionOptions } from './core/options.js';
 import { RepeatSafety } from './core/repeat-safety.js';
 import { RequestSession } from './core/request-session.js';
 import { SessionRules } from './core/rules.js';
 import { deriveKey } from './core/secrets.js';
+import { VisitorRoom } from './core/visitor-room.js';
 import { reopener, UpgradedSession } from './core/upgraded-session.js';
 import { incomingOf } from './http/incoming.js';
 import { GOING_AWAY, isOfSite, POLICY_VIOLATION, TRY_AGAIN_LATER, Upgrades } from './http/upgrades.js';
@@ -84,6 +85,11 @@ export class SessionManager {
     return this.store.capabilities;
   }
 
+  /** How many bytes of JSON every session may hold. */
+  get contentBytes(): number {
+    return this.capabilities.contentBytes ?? CONTENT_BYTES;
+  }
+
   /** Whether the use of a stolen token is noticed at all: a sealed one is renewed by nobody but its holder. */
   get noticesTheft(): boolean {
     return !this.carrier.holdsContent;
@@ -98,13 +104,20 @@ export class SessionManager {
    * The session of a request: at most one read, none at all for what we did not issue.
    * @param requestId the same for every try of the request, see `SessionOptions.requestId`
    * @param isOver see `SessionOptions.isOver`
+   * @param visitorWaitMs see `SessionOptions.visitorWaitMs`
    * @throws StoreUnavailableError when the store cannot tell.
    */
-  async open(incoming: Incoming, requestId?: string, isOver: () => boolean = () => false): Promise<RequestSession> {
+  async open(
+    incoming: Incoming,
+    requestId?: string,
+    isOver: () => boolean = () => false,
+    visitorWaitMs: () => number = () => 0,
+  ): Promise<RequestSession> {
     const { rules } = this.context;
     const repeats = new RepeatSafety(this.#repeatKey, rules.now, requestId);
     const { attributes } = this.cookies.of(incoming);
-    return new RequestSession(rules, await this.carrier.open(incoming, repeats), repeats, isOver, attributes);
+    const room = new VisitorRoom(visitorWaitMs, rules.emit);
+    return new RequestSession(rules, await this.carrier.open(incoming, repeats), repeats, isOver, attributes, room);
   }
 
   /**

@@ -54,6 +54,14 @@ export class UserSessions {
     return ownerOf(session).bearer.epoch;
   }
 
+  /**
+   * Says that this request has proved who it is, though its session is nobody's yet: it waits for a second factor. What the
+   * request puts into the session may then take the room that is kept for users, and no limit of visitors holds for it.
+   */
+  proved(session: Session): void {
+    ownerOf(session).takeRoomOfUsers();
+  }
+
   /** The user's live sessions, newest first. @throws SessionUsageError where the method keeps no list. */
   async list(userId: string): Promise<SessionSummary[]> {
     const index = this.index();

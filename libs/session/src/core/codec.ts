@@ -1,5 +1,5 @@
 // A session's content as the string that a store keeps: JSON with a schema version, and nothing that is not JSON.
-import { SessionUsageError } from './errors.js';
+import { SessionTooLargeError } from './errors.js';
 import type { Json, SessionData } from '../port/records.js';
 import type { Expiry } from './lifetime.js';
 
@@ -17,6 +17,13 @@ export interface Content {
   readonly expiry?: Expiry | undefined;
 }
 
+/** The largest payload, in bytes. */
+const PAYLOAD_BYTES = 64 * 1024;
+/** What a payload has beside the content at most: a schema version of five digits, and an end of its own. */
+const FRAME_BYTES = 80;
+/** How many bytes of JSON every session may hold that is not in the token. */
+export const CONTENT_BYTES = PAYLOAD_BYTES - FRAME_BYTES;
+
 /** What `endIn` reads: an end always stands here, since `encode` alone writes it. */
 const END = /^\{"v":\d+,"r":[01],"e":(\d+)/;
 
@@ -30,22 +37,28 @@ export class Codec {
 
   constructor(
     private readonly upcasters: readonly Upcaster[] = [],
-    private readonly maxBytes = 64 * 1024,
+    private readonly maxBytes = PAYLOAD_BYTES,
   ) {
     this.schema = upcasters.length + 1;
   }
 
-  /** @throws SessionUsageError when the content is too large; the message names the biggest keys. */
-  encode({ data, remember, schema, expiry }: Content): string {
+  /**
+   * @param before the payload that this one replaces. Joined by a store, it may be too large: what makes it smaller is taken
+   * @throws SessionTooLargeError when the content is too large; the message names the biggest keys.
+   */
+  encode({ data, remember, schema, expiry }: Content, before = ''): string {
     const limit = expiry && { e: expiry.endsAt, m: expiry.maxAge };
     const payload = JSON.stringify({ v: schema, r: remember ? 1 : 0, ...limit, d: data });
     // A UTF-16 unit takes at most three bytes: most payloads need no exact count.
-    if (payload.length * 3 > this.maxBytes && Buffer.byteLength(payload) > this.maxBytes) {
-      throw new SessionUsageError(
-        `The session would take ${Buffer.byteLength(payload)} bytes; the limit is ${this.maxBytes}. ` +
+    if (payload.length * 3 <= this.maxBytes) return payload;
+    const bytes = Buffer.byteLength(payload);
+    if (bytes > this.maxBytes && bytes >= Buffer.byteLength(before))
+      throw new SessionTooLargeError(
+        `The session would take ${bytes} bytes; the limit is ${this.maxBytes}. ` +
           `Store less in it. The biggest keys: ${biggestKeys(data)}`,
+        bytes,
+        this.maxBytes,
       );
-    }
     return payload;
   }
 

@@ -12,6 +12,7 @@ import { applyChanges, changesBetween, joinWrites, type Changes } from './merge.
 import type { RepeatSafety } from './repeat-safety.js';
 import type { Shown } from './shown.js';
 import type { Stored } from './stored.js';
+import type { VisitorRoom } from './visitor-room.js';
 
 const NOTHING: Changes = new Map();
 
@@ -32,6 +33,7 @@ export class Commits {
   /**
    * @param fresh what opens the session when this request creates it; default: random
    * @param isOver whether nobody waits for this request any more
+   * @param room of a session that is nobody's
    */
   constructor(
     private readonly rules: SessionRules,
@@ -39,6 +41,7 @@ export class Commits {
     private readonly repeats: RepeatSafety,
     readonly shown: Shown,
     private readonly isOver: () => boolean,
+    private readonly room: VisitorRoom,
     fresh?: Identity,
   ) {
     this.#fresh = fresh;
@@ -83,6 +86,7 @@ export class Commits {
     };
     this.sentBearer = this.bearer;
     this.assertMayWrite();
+    this.assertRoom(record, instead?.record);
     const result = await this.carried.sessions.create(record, instead?.record);
     if (result.status !== 'done') throw ended();
     const stored = this.written(rules.asStored(record, content), result);
@@ -123,6 +127,7 @@ export class Commits {
       const changes = await changesTo(base.data);
       const next = this.successor(base, changes, writeId);
       this.assertMayWrite();
+      this.assertRoom(next.record, base.record);
       const result = await put(next.record, base.record);
       if (result.status === 'done') {
         if (result.record) rules.emit({ type: 'merged', id: result.record.id });
@@ -232,6 +237,14 @@ export class Commits {
       );
   }
 
+  /** @param before what this record takes the place of. @throws TooManySessionsError */
+  private assertRoom({ userId, payload }: SessionRecord, before: SessionRecord | undefined): void {
+    if (userId !== null) return;
+    const { sessions } = this.carried;
+    if (!before) this.room.assertMayCreate(sessions);
+    else if (payload.length > before.payload.length) this.room.assertMayGrow(sessions);
+  }
+
   private successor(base: Stored, changes: Changes, writeId: string): Stored {
     const { rules } = this;
     const { record, remember, schema, data } = base;
@@ -242,7 +255,7 @@ export class Commits {
       ...this.bearer,
       version: record.version + 1,
       secrets: this.carried.renewed(record, this.isTouchDue(base)) ?? record.secrets,
-      payload: rules.codec.encode(content),
+      payload: rules.codec.encode(content, record.payload),
       idleEndsAt: Math.max(record.idleEndsAt, rules.now() + rules.idleLimit(remember)),
       writes: joinWrites(record.writes, [writeId]),
     };

@@ -1,6 +1,8 @@
 // Sessions that must be over before the response begins: signed out, or left by a login.
 import type { Carried } from '../carriers/carrier.js';
+import type { Json } from '../port/records.js';
 import type { Commits } from './commits.js';
+import { SessionTooLargeError } from './errors.js';
 import type { SessionRules } from './rules.js';
 import { sameJson } from './json-value.js';
 import { changesBetween } from './merge.js';
@@ -71,9 +73,19 @@ export class Endings {
     const late = [...changesBetween(data, current.data)].filter(
       ([key]) => copied.has(key) || !Object.hasOwn(data, key),
     );
-    if (late.length > 0) await to.write(() => new Map(late));
+    if (late.length > 0) await this.bringOver(new Map(late), to);
     for (const [key] of late) copied.add(key);
     return current;
+  }
+
+  /** What does not fit must not stop a sign-in. */
+  private async bringOver(late: ReadonlyMap<string, Json | undefined>, to: Commits): Promise<void> {
+    try {
+      await to.write(() => late);
+    } catch (error) {
+      if (!(error instanceof SessionTooLargeError)) throw error;
+      this.rules.emit({ type: 'left-out', id: to.stored!.record.id, keys: [...late.keys()] });
+    }
   }
 }
 

@@ -35,5 +35,32 @@ export class RequestOverError extends SessionError {
 
 /** `req.session` was used in a way that cannot be kept: after the response began, or with a value that is not JSON. */
 export class SessionUsageError extends SessionError {
-  readonly code = 'session_usage';
+  readonly code: string = 'session_usage';
+}
+
+/** What a handler has put into the session does not fit; nothing was stored. `message` names the biggest keys. */
+export class SessionTooLargeError extends SessionUsageError {
+  override readonly code = 'session_too_large';
+
+  /**
+   * @param bytes what the session would take
+   * @param limit what it may take
+   */
+  constructor(
+    message: string,
+    readonly bytes: number,
+    readonly limit: number,
+  ) {
+    super(message);
+  }
+}
+
+/** The session of a visitor was not stored: this site keeps no more of them now. Users can sign in. */
+export class TooManySessionsError extends SessionError {
+  readonly code = 'too_many_sessions';
+
+  /** @param waitMs after how many milliseconds to try again */
+  constructor(readonly waitMs: number) {
+    super('Too many visitors have begun a session. Please try again later.');
+  }
 }

@@ -57,6 +57,10 @@ export type SessionEvent =
   | { readonly type: 'shown-from-copy'; readonly id: string }
   /** The store could not take a logout: this server repeats it until it does. */
   | { readonly type: 'logout-pending'; readonly id: string }
+  /** A visitor's session was not stored: by `visitorWaitMs` (`rate`), or as the rest of the store is for users (`room`). */
+  | { readonly type: 'visitor-refused'; readonly reason: 'rate' | 'room' }
+  /** What another request put into the session that a sign-in left does not fit into the new one: it was left out. */
+  | { readonly type: 'left-out'; readonly id: string; readonly keys: readonly string[] }
   /**
    * A response was used in a way that Node refuses, a write after its end for example, and nobody listened to its `error`
    * event; or Node or the app failed to make the answer of `SessionOptions.failure`; or a handler put what cannot be kept
@@ -107,6 +111,12 @@ export interface SessionOptions {
    * that its client comes back later. Default: every one may.
    */
   readonly mayUpgrade?: (request: IncomingMessage, userId: string | null) => boolean;
+  /**
+   * Asked before the session of a visitor is created, for a limit of how many one address may begin: how many milliseconds
+   * the request must wait, 0 where it may now. The answer is 429 then, and nothing is stored. Never asked for a sign-in.
+   * Must be cheap. Default: never a limit.
+   */
+  readonly visitorWaitMs?: (request: IncomingMessage) => number;
   /** See `Codec`. */
   readonly upcasters?: readonly Upcaster[];
   /**

@@ -16,6 +16,7 @@ import { Session, type Bearer } from './session.js';
 import { infoOf, type SessionInfo } from './session-info.js';
 import type { Stored } from './stored.js';
 import { replaced, Shown, tooLate } from './shown.js';
+import type { VisitorRoom } from './visitor-room.js';
 
 /** One request's session. Made by `SessionManager.open`. */
 export class RequestSession {
@@ -38,6 +39,7 @@ export class RequestSession {
     private readonly repeats: RepeatSafety,
     readonly isOver: () => boolean,
     readonly attributes: CookieAttributes,
+    private readonly room: VisitorRoom,
   ) {
     this.commits = this.begin(new Session(this));
     this.endings = new Endings(rules, carried, () => this.session === undefined);
@@ -95,6 +97,11 @@ export class RequestSession {
     this.commits.bearer = { userId, epoch };
     // The limits are fixed when a session is created.
     if (remember !== undefined) this.commits.lifetime.remember = remember;
+  }
+
+  /** See `UserSessions.proved`. */
+  takeRoomOfUsers(): void {
+    this.room.isOfUser = true;
   }
 
   touchNow(): void {
@@ -275,7 +282,7 @@ export class RequestSession {
     const shown = new Shown(session, rules.codec, (keys) =>
       rules.emit({ type: 'late-change', id: this.id, keys, error: tooLate(keys) }),
     );
-    return new Commits(rules, carried, repeats, shown, this.isOver, fresh);
+    return new Commits(rules, carried, repeats, shown, this.isOver, this.room, fresh);
   }
 
   /** One after the other: a `save` that nobody awaited is over before the commit begins, which tries again. */

@@ -7,6 +7,7 @@ import { SessionEndedError, SessionUsageError } from './errors.js';
 import type { RepeatSafety } from './repeat-safety.js';
 import { RequestSession } from './request-session.js';
 import type { SessionInfo } from './session-info.js';
+import { VisitorRoom } from './visitor-room.js';
 
 /** What `SessionManager.openUpgrade` gives. */
 export class UpgradedSession {
@@ -140,6 +141,8 @@ export function reopener(
       );
     const found = await store.find(id);
     if (!found || !context.rules.isLive(found)) return undefined;
-    return new RequestSession(context.rules, new UpgradeCarried(store, found), repeats(), () => false, attributes);
+    const room = new VisitorRoom(() => 0, context.rules.emit);
+    const carried = new UpgradeCarried(store, found);
+    return new RequestSession(context.rules, carried, repeats(), () => false, attributes, room);
   };
 }

@@ -1,6 +1,6 @@
 // The answer to a request whose session could not be read or kept.
 import type { IncomingMessage } from 'node:http';
-import { SessionError, StoreUnavailableError } from '../core/errors.js';
+import { SessionError, SessionTooLargeError, StoreUnavailableError, TooManySessionsError } from '../core/errors.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { SessionManager } from '../manager.js';
 
@@ -30,13 +30,15 @@ export async function answersTo(
   });
 }
 
-/** 503 asks to come again; a session that ended meanwhile asks to log in. */
+/** 503 and 429 ask to come again; a session that ended meanwhile asks to log in; 409 to put less into it. */
 const STATUS: Record<string, number> = {
   session_store_unavailable: 503,
   session_outage: 503,
   session_conflict: 503,
   request_over: 503,
   session_ended: 401,
+  session_too_large: 409,
+  too_many_sessions: 429,
   session_usage: 500,
 };
 
@@ -47,10 +49,18 @@ export function failureStatus(error: SessionError): number {
 
 function defaultAnswer(error: SessionError): FailureAnswer {
   const status = failureStatus(error);
-  const message = status === 500 ? 'The session could not be stored.' : error.message;
+  const retryAfter = error instanceof TooManySessionsError ? Math.ceil(error.waitMs / 1000) : 1;
+  const mayRetry = status === 503 || status === 429;
   return {
     status,
-    headers: { 'Content-Type': 'application/json', ...(status === 503 && { 'Retry-After': '1' }) },
-    body: JSON.stringify({ error: { code: error.code, message } }),
+    headers: { 'Content-Type': 'application/json', ...(mayRetry && { 'Retry-After': String(retryAfter) }) },
+    body: JSON.stringify({ error: { code: error.code, message: messageOf(error, status) } }),
   };
+}
+
+/** The names of an app's keys are not for its visitors. */
+function messageOf(error: SessionError, status: number): string {
+  if (error instanceof SessionTooLargeError)
+    return `The session has no room for this: it would take ${error.bytes} bytes of at most ${error.limit}.`;
+  return status === 500 ? 'The session could not be stored.' : error.message;
 }

@@ -62,8 +62,10 @@ export function openSession(
     );
   if (!canBeGated(response))
     return next(new SessionUsageError('A session needs a response of node:http (HTTP/1.1), and this is another one.'));
-  const { requestId, isOver } = manager.options;
-  manager.open(incomingOf(request, view?.isHttps), requestId?.(request), isOver && (() => isOver(request))).then(
+  const { requestId, isOver, visitorWaitMs } = manager.options;
+  const incoming = incomingOf(request, view?.isHttps);
+  const [over, wait] = [isOver && (() => isOver(request)), visitorWaitMs && (() => visitorWaitMs(request))];
+  manager.open(incoming, requestId?.(request), over, wait).then(
     (opened) => {
       const gate = new SessionGate(manager, request, response, opened);
       gate.showAt(request);

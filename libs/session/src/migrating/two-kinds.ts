@@ -9,7 +9,7 @@ import { KeptBesideSealed, SealedBesideKept, type Lending } from '../carriers/tw
 import type { CarriedSessions, Carrier, CarrierContext } from '../carriers/carrier.js';
 import type { SealedSessions, Unsealed } from '../carriers/sealed.js';
 import type { Counters, MigrationProgress } from './progress.js';
-import { weaker } from './weaker.js';
+import { isForUsersOnly, weaker } from './weaker.js';
 
 /** For requests that were under way with the token that is replaced. */
 const GRACE_MS = 30_000;
@@ -47,6 +47,11 @@ abstract class EitherKind implements SessionWriter {
     const { kept, sealed, isKeptOld, counters } = this.places;
     const shown: SessionWriter = isKeptOld === (counters.phase === 'prepare') ? kept : sealed;
     return weaker(kept, sealed, shown);
+  }
+
+  /** See `SessionRoom`. */
+  get isForUsersOnly(): boolean {
+    return isForUsersOnly(this.places.kept);
   }
 
   /** How far this server has seen the migration come. */

@@ -7,7 +7,7 @@ import type { SessionCapabilities, SessionStore } from '../port/store.js';
 import { PlaceMarks } from './mark.js';
 import type { Counters, MigrationProgress } from './progress.js';
 import { catchUp, isAhead, lastWrite, markOf, newest, type Copies } from './two-copies.js';
-import { weaker } from './weaker.js';
+import { isForUsersOnly, weaker } from './weaker.js';
 
 /**
  * Both places hold copies of a session; `newest` tells which copy contains the other's last write. Why no update is
@@ -41,6 +41,11 @@ export class TwoStores<S extends SessionStore = SessionStore> implements Session
 
   get capabilities(): SessionCapabilities {
     return weaker(this.old, this.young, this.counters.phase === 'prepare' ? this.old : this.young);
+  }
+
+  /** See `SessionRoom`. */
+  get isForUsersOnly(): boolean {
+    return isForUsersOnly(this.old, this.young);
   }
 
   /** How far this server has seen the migration come. */

@@ -63,3 +63,19 @@ export interface SessionLives {
 export function tellsLives<T extends SessionWriter>(store: T): store is T & SessionLives {
   return 'livesOf' in store;
 }
+
+/** A store that is bounded and keeps a part of its room for signed-in users. Optional: `keepsRoom` tells. */
+export interface SessionRoom {
+  /**
+   * True while what is left is for users: no session of a visitor is created then, and none grows. Asked before each of these,
+   * so it must be cheap.
+   */
+  readonly isForUsersOnly: boolean;
+}
+
+export function keepsRoom<T extends SessionWriter>(store: T): store is T & SessionRoom {
+  return 'isForUsersOnly' in store;
+}
+
+/** The part of a bounded store that visitors may fill: the rest is for users. */
+export const VISITORS_PART = 0.75;

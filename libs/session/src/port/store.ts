@@ -64,6 +64,8 @@ export interface SessionCapabilities {
   readonly logoutWithinMs: number;
   /** A request never sees a session older than the last response the browser stored. */
   readonly readsWhatYouSaw: boolean;
+  /** How many bytes of JSON every session may hold. Default: what fits into 64 KiB. */
+  readonly contentBytes?: number;
 }
 
 /** A mark as this store gave it out, without its method's name, which servers in the midst of a migration put before it. */

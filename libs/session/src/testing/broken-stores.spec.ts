@@ -1,10 +1,10 @@
 // The kit is only worth what it catches: each of the broken stores must fail the test that is named.
 import { describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../core/errors.js';
-import { SharedMemory } from '../methods/memory/memory-session-store.js';
+import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
 import { brokenLives } from './broken-lives.js';
 import { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
-import { describeSessionStore, type StoreUnderTest } from './index.js';
+import { describeRoomForUsers, describeSessionStore, type StoreUnderTest } from './index.js';
 import { failuresOf } from './runner.js';
 
 // Each runs the whole kit.
@@ -33,6 +33,28 @@ const failures = (StoreClass: StoreOnMemory) =>
 describe('the contract kit', () => {
   it('finds no fault with a store that is whole', async () => {
     expect(await failures(WholeStore)).toEqual([]);
+  });
+
+  it('catches it when visitors may fill the store', async () => {
+    class Greedy extends MemorySessionStore {
+      override get isForUsersOnly() {
+        return this.isFull;
+      }
+      isFull = false;
+      override create = (...args: Parameters<MemorySessionStore['create']>) =>
+        super.create(...args).catch((error: unknown) => {
+          this.isFull = true;
+          throw error;
+        });
+    }
+    const greedy = async () => {
+      const memory = new SharedMemory();
+      return { servers: [new Greedy(memory, 40), new Greedy(memory, 40)] };
+    };
+    const names = (await failuresOf((runner) => describeRoomForUsers('under test', greedy, runner))).map(
+      ({ test }) => test,
+    );
+    expect(names).toContainEqual(expect.stringContaining('signs users in on each server'));
   });
 
   for (const [fault, { store, caughtBy }] of Object.entries({ ...brokenStores, ...brokenLives })) {

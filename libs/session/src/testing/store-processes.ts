@@ -1,7 +1,13 @@
 // The contract kit across real processes: each server's store in a process of its own, called over IPC.
 import { fork, type ChildProcess } from 'node:child_process';
 import { builtFile } from '../built-file.js';
-import { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError } from '../core/errors.js';
+import {
+  SessionConflictError,
+  SessionEndedError,
+  SessionTooLargeError,
+  SessionUsageError,
+  StoreUnavailableError,
+} from '../core/errors.js';
 import type { AnySessions } from '../carriers/carrier.js';
 import type { Json } from '../port/records.js';
 import type { SessionCapabilities, SessionStore } from '../port/store.js';
@@ -33,9 +39,15 @@ export interface StoreProcess {
   readonly close: () => Promise<void>;
 }
 
-const ERRORS = { SessionConflictError, SessionEndedError, SessionUsageError, StoreUnavailableError };
-/** A carrier works where the requests are. */
-const NOT_METHODS = ['constructor', 'then', 'carrier'];
+const ERRORS = {
+  SessionConflictError,
+  SessionEndedError,
+  SessionTooLargeError,
+  SessionUsageError,
+  StoreUnavailableError,
+};
+/** A carrier works where the requests are, and a process answers no getter at once. */
+const NOT_METHODS = ['constructor', 'then', 'carrier', 'isForUsersOnly'];
 
 /**
  * Starts a process per entry of `settings`, each with the store that `openStore(settings[i])` of this module makes.

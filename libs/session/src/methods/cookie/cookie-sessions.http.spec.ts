@@ -64,11 +64,14 @@ describe('a sealed session over HTTP', () => {
     expect(await (await get('/', touched)).json()).toEqual({ a: 2 });
   });
 
-  it('sends no cookie and does not say why when it has grown too large', async () => {
+  it('answers 409 with the bytes, sends no cookie and names no key when it has grown too large', async () => {
     const cookie = cookieOf(await get('/write'));
     const grown = await get('/grow', cookie);
-    expect([grown.status, grown.headers.getSetCookie()]).toEqual([500, []]);
-    expect(await grown.json()).toEqual({ error: expect.objectContaining({ code: 'session_usage' }) });
+    expect([grown.status, grown.headers.getSetCookie()]).toEqual([409, []]);
+    const message = expect.stringMatching(
+      /^The session has no room for this: it would take \d+ bytes of at most 4096\.$/,
+    );
+    expect(await grown.json()).toEqual({ error: { code: 'session_too_large', message } });
     expect(await (await get('/', cookie)).json()).toEqual({ a: 1 });
   });
 

@@ -80,10 +80,23 @@ describe('a sealed session', () => {
     const cookie = stringifySetCookie('__Host-sid', store.seal(withNote(length)), attributes);
     expect(cookie.length).toBeGreaterThan(4085);
     expect(cookie.length).toBeLessThanOrEqual(4096);
-    const refused = { code: 'session_usage', message: expect.stringContaining(`note (${length + 3} bytes)`) };
+    const refused = {
+      code: 'session_too_large',
+      limit: 4096,
+      message: expect.stringContaining(`note (${length + 3} bytes)`),
+    };
     await expect(store.create(withNote(length + 1))).rejects.toMatchObject(refused);
     await expect(store.update(withNote(length + 1))).rejects.toMatchObject(refused);
     expect(() => store.seal(withNote(length + 1))).toThrow(SessionUsageError);
+  });
+
+  it('takes every content of the bytes that it promises, whoever the user is', async () => {
+    const { contentBytes } = store.capabilities;
+    const longest = { userId: '"'.repeat(64), epoch: 4_294_967_295, version: 4_294_967_295 };
+    const content = { note: 'n'.repeat(contentBytes! - JSON.stringify({ note: '' }).length) };
+    const ends = { v: 99_999, r: 1, e: 1_700_000_000_000, m: 2_592_000_000, d: content };
+    expect(Buffer.byteLength(JSON.stringify(content))).toBe(contentBytes);
+    expect(await store.create(aRecord({ ...longest, payload: JSON.stringify(ends) }))).toEqual({ status: 'done' });
   });
 
   it('does not show by its length what the content repeats', () => {

@@ -1,6 +1,6 @@
 // The `cookie` method: the whole session sealed in the browser's cookie; servers share only what was ended early.
 import { biggestKeys } from '../../core/codec.js';
-import { SessionUsageError } from '../../core/errors.js';
+import { SessionTooLargeError, SessionUsageError } from '../../core/errors.js';
 import type { SessionEpochs } from '../../port/abilities.js';
 import type { Found, SessionData, SessionRecord, WriteResult } from '../../port/records.js';
 import type { SessionCapabilities } from '../../port/store.js';
@@ -32,6 +32,11 @@ const COOKIE_BYTES = 4096;
 const AROUND = '__Host-sid=; Max-Age=9999999999; Path=/; HttpOnly; Secure; SameSite=Lax';
 const VALUE_BYTES = COOKIE_BYTES - AROUND.length;
 
+/** What stands before the content at most: a head with a user's id of 64 characters, and what a payload has beside it. */
+const FRAME_BYTES = 300;
+/** How many bytes of JSON every session may hold. */
+const CONTENT_BYTES = Sealer.bytesIn(VALUE_BYTES) - FRAME_BYTES;
+
 /** By how much servers' clocks may differ, and how long a request may run between the id's making and the session's. */
 const SLACK_MS = 10 * 60_000;
 
@@ -54,6 +59,7 @@ export class CookieSessions implements SealedSessions, SessionEpochs {
     atomicUpdate: false,
     logoutWithinMs: 1000,
     readsWhatYouSaw: true,
+    contentBytes: CONTENT_BYTES,
   };
   private readonly sealer: Sealer;
   private readonly now: () => number;
@@ -90,7 +96,7 @@ export class CookieSessions implements SealedSessions, SessionEpochs {
     return userId !== null && epoch < revocations.knownEpoch(userId);
   }
 
-  /** @throws SessionUsageError when the cookie would be too large; the message names the biggest keys. */
+  /** @throws SessionTooLargeError when the cookie would be too large; the message names the biggest keys. */
   async create(record: SessionRecord): Promise<WriteResult> {
     if (record.endsAt > this.forgottenAt(record.id)) {
       throw new SessionUsageError(
@@ -101,7 +107,7 @@ export class CookieSessions implements SealedSessions, SessionEpochs {
     return this.write(record);
   }
 
-  /** @throws SessionUsageError when the cookie would be too large; the message names the biggest keys. */
+  /** @throws SessionTooLargeError when the cookie would be too large; the message names the biggest keys. */
   update(record: SessionRecord): Promise<WriteResult> {
     return this.write(record);
   }
@@ -152,9 +158,11 @@ export class CookieSessions implements SealedSessions, SessionEpochs {
     const plain = Buffer.from(`${JSON.stringify(head)}\n${payload}`);
     const bytes = AROUND.length + Sealer.lengthOf(plain.length);
     if (bytes > COOKIE_BYTES) {
-      throw new SessionUsageError(
+      throw new SessionTooLargeError(
         `The cookie of the session would take ${bytes} bytes; browsers keep at most ${COOKIE_BYTES}. ` +
           `Store less in the session. The biggest keys: ${biggestKeys((JSON.parse(payload) as { d: SessionData }).d)}`,
+        bytes,
+        COOKIE_BYTES,
       );
     }
     return plain;

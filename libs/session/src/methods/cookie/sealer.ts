@@ -43,6 +43,11 @@ export class Sealer {
     return Math.ceil(((SEALED_FROM + bytes + TAG_BYTES) * 4) / 3);
   }
 
+  /** The most bytes that become a value of this length. */
+  static bytesIn(length: number): number {
+    return Math.floor((length * 3) / 4) - SEALED_FROM - TAG_BYTES;
+  }
+
   seal(plain: Buffer): string {
     const head = Buffer.from([FORMAT, ...Buffer.from(this.current.id, 'hex')]);
     const nonce = randomBytes(NONCE_BYTES);

@@ -1,8 +1,11 @@
 // The memory store keeps the whole contract.
-import { describeSessionStore } from '../../testing/index.js';
+import { describeRoomForUsers, describeSessionStore } from '../../testing/index.js';
 import { MemorySessionStore, SharedMemory } from './memory-session-store.js';
 
-describeSessionStore('memory', async () => {
+const open = async (maxRecords?: number) => {
   const memory = new SharedMemory();
-  return { servers: [new MemorySessionStore(memory), new MemorySessionStore(memory)] };
-});
+  return { servers: [new MemorySessionStore(memory, maxRecords), new MemorySessionStore(memory, maxRecords)] };
+};
+
+describeSessionStore('memory', () => open());
+describeRoomForUsers('memory', () => open(40));

@@ -1,7 +1,13 @@
 // Sessions in this process: for tests and for one server. The smallest complete store: read it before you write one.
 import { StoreUnavailableError } from '../../core/errors.js';
 import { hide } from '../../core/hide.js';
-import type { Life, SessionIndex, SessionLives } from '../../port/abilities.js';
+import {
+  VISITORS_PART,
+  type Life,
+  type SessionIndex,
+  type SessionLives,
+  type SessionRoom,
+} from '../../port/abilities.js';
 import type { Found, SessionRecord, WriteResult } from '../../port/records.js';
 import type { SessionCapabilities, SessionStore } from '../../port/store.js';
 
@@ -12,7 +18,7 @@ export class SharedMemory {
   readonly epochs = new Map<string, number>();
 }
 
-export class MemorySessionStore implements SessionStore, SessionIndex, SessionLives {
+export class MemorySessionStore implements SessionStore, SessionIndex, SessionLives, SessionRoom {
   readonly capabilities: SessionCapabilities = {
     method: 'memory',
     mergesKeys: true,
@@ -21,12 +27,20 @@ export class MemorySessionStore implements SessionStore, SessionIndex, SessionLi
     readsWhatYouSaw: true,
   };
 
-  /** @param maxRecords beyond this many a new session is refused: a live one is never dropped for it. */
+  /**
+   * @param maxRecords beyond this many a new session is refused: a live one is never dropped for it. The last quarter is for
+   * users: a visitor's is refused before
+   */
   constructor(
     private readonly memory = new SharedMemory(),
     private readonly maxRecords = 1_000_000,
   ) {
     hide(this, 'memory');
+  }
+
+  /** See `SessionRoom`. */
+  get isForUsersOnly(): boolean {
+    return this.memory.records.size >= VISITORS_PART * this.maxRecords;
   }
 
   async find(id: string): Promise<Found | undefined> {

@@ -1,6 +1,7 @@
 // The copies of sessions and epochs that this server holds: found by id and by user, summed up in a digest.
 import { hash } from 'node:crypto';
 import { StoreUnavailableError } from '../../core/errors.js';
+import { VISITORS_PART } from '../../port/abilities.js';
 import { HybridClock } from '../../replica/hybrid-clock.js';
 import { fingerprint, joinReplicas, latestMoment, type Replica } from '../../replica/replica.js';
 import { keyOf, type Entry, type Epochs, type Key } from './messages.js';
@@ -98,6 +99,12 @@ export class Copies {
     if (after.kind === 'sessions') this.assertRoom(before, after, fromPeer);
     this.replace(key, before, after);
     return true;
+  }
+
+  /** See `SessionRoom`. */
+  get isForUsersOnly(): boolean {
+    const { maxSessions, maxBytes } = this.bounds;
+    return this.sessions >= VISITORS_PART * maxSessions || this.bytes >= VISITORS_PART * maxBytes;
   }
 
   /** Joins what a peer has sent to what is here; returns how many entries changed something. */

@@ -85,7 +85,10 @@ export interface SyncOptions {
    * successors it is always a majority.
    */
   readonly acks?: 0 | 1 | 'majority';
-  /** Beyond these a new session is refused: a live one is never dropped for it. Default: 1,000,000 and 1 GiB. */
+  /**
+   * Beyond these a new session is refused: a live one is never dropped for it. The last quarter is for users: a visitor's is
+   * refused before. Default: 1,000,000 and 1 GiB.
+   */
   readonly maxSessions?: number;
   readonly maxBytes?: number;
   /** Where `close` leaves the sessions and the next start takes them from; encrypted. Default: nowhere. */

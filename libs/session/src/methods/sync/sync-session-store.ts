@@ -2,7 +2,7 @@
 import type { ReplicatedTombstones } from '../cookie/revocation/sync-revocation-list.js';
 import { hide } from '../../core/hide.js';
 import { markOf, toRecord } from '../../replica/replica.js';
-import type { Life, SessionIndex, SessionLives } from '../../port/abilities.js';
+import type { Life, SessionIndex, SessionLives, SessionRoom } from '../../port/abilities.js';
 import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
 import { SyncLives } from './lives.js';
@@ -15,7 +15,7 @@ import { SyncServer } from './sync-server.js';
  * browser's mark says that it is behind, and joins what others write key by key. See docs/sync.md for what it costs
  * and what a partition does.
  */
-export class SyncSessionStore implements SessionStore, SessionIndex, SessionLives, ReplicatedTombstones {
+export class SyncSessionStore implements SessionStore, SessionIndex, SessionLives, SessionRoom, ReplicatedTombstones {
   readonly capabilities: SessionCapabilities = {
     method: 'sync',
     mergesKeys: true,
@@ -78,6 +78,11 @@ export class SyncSessionStore implements SessionStore, SessionIndex, SessionLive
   /** The server that leads, as far as this one knows; undefined where every server writes, or none leads. */
   get leader(): string | undefined {
     return this.server.leader;
+  }
+
+  /** See `SessionRoom`. */
+  get isForUsersOnly(): boolean {
+    return this.server.copies.isForUsersOnly;
   }
 
   stats(): SyncStats {

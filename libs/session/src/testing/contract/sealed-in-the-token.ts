@@ -14,7 +14,7 @@ export function sealedInTheToken({ it }: Kit): void {
       session.note = 'n'.repeat(2800);
       session.picture = 'p'.repeat(3000);
     };
-    const tooLarge = { code: 'session_usage', message: expect.stringMatching(/picture \(3002.*note \(2802.*cart/) };
+    const tooLarge = { code: 'session_too_large', message: expect.stringMatching(/picture \(3002.*note \(2802.*cart/) };
     await expect(visitor.visit(b, grow)).rejects.toMatchObject(tooLarge);
     await expect(visitor.visit(b, (session) => (grow(session), session.save()))).rejects.toMatchObject(tooLarge);
     const login = visitor.visit(b, async (session, request) => {
