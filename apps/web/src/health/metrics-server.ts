@@ -24,9 +24,7 @@ export async function startMetricsServer(
   readiness: Readiness,
 ): Promise<Server> {
   const json = (response: ServerResponse, status: number, body: object) =>
-    response
-      .writeHead(status, { 'Content-Type': 'application/json', ...headers })
-      .end(JSON.stringify(body));
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
   const server = createServer((request, response) => {
     if (isFromWebPage(request, hosts))
       return json(response, 403, {

@@ -26,17 +26,22 @@ const secure = site('https://roam.test');
 const proxied = { 'X-Forwarded-Proto': 'http', Host: 'evil.example', 'X-Forwarded-Host': 'evil.example' };
 
 describe('over plain http, a site with an https address', () => {
-  it.each(['get', 'head'] as const)('ASVS 12.2.1: redirects a page (%s) to its own address, and opens nothing', async (method) => {
-    const agent = supertest(secure);
-    const { status, headers } = await agent[method]('/cart?a=%2F%20b').set(proxied).redirects(0);
-    expect([status, headers.location]).toEqual([308, 'https://roam.test/cart?a=%2F%20b']);
-    expect(headers['set-cookie']).toBeUndefined();
-    expect(headers['strict-transport-security']).toBeUndefined();
-    expect(headers['cache-control']).toBe('no-store');
-  });
+  it.each(['get', 'head'] as const)(
+    'ASVS 12.2.1: redirects a page (%s) to its own address, and opens nothing',
+    async (method) => {
+      const agent = supertest(secure);
+      const { status, headers } = await agent[method]('/cart?a=%2F%20b').set(proxied).redirects(0);
+      expect([status, headers.location]).toEqual([308, 'https://roam.test/cart?a=%2F%20b']);
+      expect(headers['set-cookie']).toBeUndefined();
+      expect(headers['strict-transport-security']).toBeUndefined();
+      expect(headers['cache-control']).toBe('no-store');
+    },
+  );
 
   it('keeps the part of an address that names one web server', async () => {
-    const { headers } = await supertest(secure).get('/login').set({ ...proxied, 'X-Forwarded-Prefix': '/_server/web2' });
+    const { headers } = await supertest(secure)
+      .get('/login')
+      .set({ ...proxied, 'X-Forwarded-Prefix': '/_server/web2' });
     expect(headers.location).toBe('https://roam.test/_server/web2/login');
   });
 
@@ -51,7 +56,8 @@ describe('over plain http, a site with an https address', () => {
     const answer = await send.set(proxied);
     expect([answer.status, answer.type]).toEqual([403, type]);
     expect(answer.text).toContain('https');
-    if (type === 'application/json') expect(answer.body).toMatchObject({ error: { code: 'https_required' }, status: 403 });
+    if (type === 'application/json')
+      expect(answer.body).toMatchObject({ error: { code: 'https_required' }, status: 403 });
     expect(answer.headers['set-cookie']).toBeUndefined();
   });
 

@@ -23,8 +23,6 @@ export function httpsOnly(config: Config): RequestHandler {
     if (!isPage) return refuse(request, response, httpsRequired);
     // A target in absolute form does not begin with a slash.
     const target = request.originalUrl.startsWith('/') ? request.base + request.originalUrl : '/';
-    response
-      .writeHead(308, { Location: config.server.publicUrl.origin + target, 'Cache-Control': 'no-store' })
-      .end();
+    response.writeHead(308, { Location: config.server.publicUrl.origin + target, 'Cache-Control': 'no-store' }).end();
   };
 }

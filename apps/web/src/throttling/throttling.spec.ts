@@ -49,8 +49,7 @@ describe('ASVS 6.3.1: addressKey', () => {
 
 describe('roomKey', () => {
   const shared = ['172.18.0.1', '2001:db8::1'];
-  const keysOf = (ip: string) =>
-    new Set(Array.from({ length: 2_000 }, (_, i) => roomKey(ip, shared, `account ${i}`)));
+  const keysOf = (ip: string) => new Set(Array.from({ length: 2_000 }, (_, i) => roomKey(ip, shared, `account ${i}`)));
 
   it('divides a shared address, in each spelling, into rooms, and one subject is always in the same', () => {
     for (const ip of ['172.18.0.1', '::ffff:172.18.0.1', '2001:DB8:0::1']) {
