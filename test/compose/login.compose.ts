@@ -85,7 +85,8 @@ describe('the stack in containers', () => {
       }, 'the mail');
       // To no other page, by whatever name.
       const { hostname, port } = new URL(stack.mailUrl);
-      for (const headers of [{ Origin: 'http://evil.example' }, { Host: `evil.example:${port}` }]) {
+      const foreign: Record<string, string>[] = [{ Origin: 'http://evil.example' }, { Host: `evil.example:${port}` }];
+      for (const headers of foreign) {
         const answer = await new Client(stack.mailUrl).get('/api/email', headers);
         expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([403, undefined]);
       }

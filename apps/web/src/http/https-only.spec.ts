@@ -26,17 +26,15 @@ const secure = site('https://roam.test');
 const proxied = { 'X-Forwarded-Proto': 'http', Host: 'evil.example', 'X-Forwarded-Host': 'evil.example' };
 
 describe('over plain http, a site with an https address', () => {
-  it.each(['get', 'head'] as const)(
-    'ASVS 12.2.1: redirects a page (%s) to its own address, and opens nothing',
-    async (method) => {
-      const agent = supertest(secure);
-      const { status, headers } = await agent[method]('/cart?a=%2F%20b').set(proxied).redirects(0);
+  it('ASVS 12.2.1: redirects a page to its own address, and opens nothing', async () => {
+    for (const method of ['get', 'head'] as const) {
+      const { status, headers } = await supertest(secure)[method]('/cart?a=%2F%20b').set(proxied).redirects(0);
       expect([status, headers.location]).toEqual([308, 'https://roam.test/cart?a=%2F%20b']);
       expect(headers['set-cookie']).toBeUndefined();
       expect(headers['strict-transport-security']).toBeUndefined();
       expect(headers['cache-control']).toBe('no-store');
-    },
-  );
+    }
+  });
 
   it('keeps the part of an address that names one web server', async () => {
     const { headers } = await supertest(secure)
