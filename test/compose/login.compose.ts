@@ -84,6 +84,58 @@ describe('the stack in containers', () => {
         const mails = (await answer.json()) as { to: { address: string }[]; text: string }[];
         return mails.some(({ to, text }) => to[0]?.address === person.email && text.includes('/email/confirm?token='));
       }, 'the mail');
+      // To no other page, by whatever name.
+      const { hostname, port } = new URL(stack.mailUrl);
+      const foreign: Record<string, string>[] = [{ Origin: 'http://evil.example' }, { Host: `evil.example:${port}` }];
+      for (const headers of foreign) {
+        const answer = await new Client(stack.mailUrl).get('/api/email', headers);
+        expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([403, undefined]);
+      }
+      expect(hostname).toBe('localhost');
+      const ports = await stack.compose(['ps', '--format', '{{.Service}} {{.Ports}}']);
+      expect(ports).toMatch(/^mail-page 127\.0\.0\.1:\d+->1080\/tcp$/m);
+      expect(ports.match(/^.*->.*$/gm)!.filter((line) => !/^(nginx|mail-page) /.test(line))).toEqual([]);
+    }),
+  );
+
+  it(
+    'limits each address at nginx, but not the gateway that all clients may have',
+    logged(async () => {
+      const [gateway] = (await stack.compose(['exec', '-T', 'nginx', 'cat', '/tmp/gateway.conf'])).split(' ');
+      const person = await registered();
+      const [session] = (await person.get('/api/sessions')).json<{ ip: string }[]>();
+      // This test itself comes through the published port.
+      expect(session?.ip).toBe(gateway);
+      const statuses = async (url: string) => {
+        const script = `const asked = Array.from({ length: 900 }, () => fetch('${url}').then(({ status }) => status));
+          Promise.all(asked).then((all) => console.log([...new Set(all)].sort().join()))`;
+        return (await stack.compose(['exec', '-T', 'web', 'node', '-e', script])).trim();
+      };
+      // A client inside has an address of its own.
+      expect(await statuses('http://nginx:8080/healthz')).toBe('200,429');
+      const outside = await Promise.all(Array.from({ length: 900 }, () => fetch(`${stack.httpUrl}/healthz`)));
+      expect(new Set(outside.map(({ status }) => status))).toEqual(new Set([200]));
+    }),
+  );
+
+  it(
+    'holds no package that production does not need',
+    logged(async () => {
+      const inWeb = (...command: string[]) => stack.compose(['exec', '-T', 'web', ...command]);
+      expect(await inWeb('node', 'deploy/web/production-packages.mjs', '--check')).toBe('');
+      const packages = await inWeb('sh', '-c', 'cd /app && find . -path "*node_modules/*" -name package.json');
+      expect(packages).toContain('node_modules/express/package.json');
+      for (const name of [
+        'jest',
+        '@babel/core',
+        'typescript',
+        'eslint',
+        '@swc/core',
+        '@nestjs/cli',
+        'socket.io',
+        'redis',
+      ])
+        expect(packages).not.toContain(`node_modules/${name}/package.json`);
     }),
   );
 
@@ -210,6 +262,13 @@ describe('the stack in containers', () => {
       expect([...person.cookies.keys()].sort()).toEqual(['__Host-mark', '__Host-sid']);
       for (const name of await stack.webServers())
         expect((await person.get(`/_server/${name}/api/me`)).status).toBe(200);
+      // Nothing is served over http any more, but that nginx is healthy.
+      const plain = new Client(stack.httpUrl);
+      const page = await plain.get('/cart');
+      expect([page.status, page.headers.location]).toEqual([308, `${stack.httpsUrl}/cart`]);
+      expect((await plain.post('/api/register', newPerson())).status).toBe(403);
+      expect((await plain.get('/healthz')).status).toBe(200);
+      expect(plain.cookies.size).toBe(0);
       await stack.up();
     }),
   );

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import { Client } from '../support/browser.js';
 import { findChromium, launch } from '../support/chromium.js';
+import { isLoopback, listenersOf } from '../support/listeners.js';
 import { register } from '../support/people.js';
 import { isBusy } from '../support/retry-refused.js';
 import { runNode } from '../support/run.js';
@@ -91,6 +92,11 @@ it('says where everything is, serves on, and takes everything with it when it is
   await register(client);
   for (const { url, name } of state.servers) expect((await client.get(`${url}/api/me`)).server).toBe(name);
   expect(state.databases).toEqual([expect.objectContaining({ host: '127.0.0.1', role: 'primary' })]);
+  if (process.platform === 'linux') {
+    const listeners = listenersOf(demo.pid!);
+    expect(listeners.length).toBeGreaterThan(state.servers.length * 2);
+    expect(listeners.filter((each) => !isLoopback(each))).toEqual([]);
+  }
 
   // What the page of the cluster offers: a server is killed by a button, and comes back by another.
   const visitor = new Client(state.url, { retryOn: isBusy });
@@ -98,7 +104,9 @@ it('says where everything is, serves on, and takes everything with it when it is
   const press = (act: string, _csrf = csrf, headers = {}) =>
     visitor.post('/cluster', new URLSearchParams({ act, name: 'web2', _csrf }), headers);
   expect((await press('kill', 'forged')).status).toBe(403);
-  expect((await press('kill', csrf, { Host: 'evil.example' })).status).toBe(403);
+  // A page of another site, and one whose name leads here (DNS rebinding).
+  for (const headers of [{ Origin: 'http://evil.example' }, { Host: 'evil.example' }, { Host: '127.0.0.1' }])
+    expect((await press('kill', csrf, headers as Record<string, string>)).status).toBe(403);
   expect(existsSync(`/proc/${state.servers[1].pid}`)).toBe(true);
   expect((await press('kill')).status).toBe(303);
   for (let i = 0; i < 100 && existsSync(`/proc/${state.servers[1].pid}`); i++) await sleep(100);

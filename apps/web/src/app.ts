@@ -20,6 +20,7 @@ import { clientAddresses } from './http/client-addresses.js';
 import { CrossSiteAdapter } from './http/cross-site.adapter.js';
 import { asCurrentRequest } from './http/current-request.js';
 import { limitHandshakes } from './http/handshakes.js';
+import { httpsOnly } from './http/https-only.js';
 import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
 import { Receiving } from './http/receiving.js';
@@ -77,6 +78,7 @@ export async function createApp(
     securityHeaders(config),
     asCurrentRequest(),
     healthEndpoints(readiness),
+    httpsOnly(config),
     app.get(StreamLimits).middleware(),
     clusterStream(config, cluster, readiness),
     serveAssets(),
@@ -89,7 +91,7 @@ export async function createApp(
   setUp(app.getHttpServer());
   await app.init();
   assertServed(app, routes);
-  limitHandshakes(app, table);
+  limitHandshakes(app, table, config.secure);
   return app;
 }
 

@@ -24,10 +24,10 @@ const config = loadConfig();
 const logger = rootLogger(config);
 
 await exitOnFailure(logger, async (setHandler) => {
-  const { port, host, metricsPort, standbyPort } = config.server;
+  const { port, host, metricsPort, metricsHosts, standbyPort } = config.server;
   const readiness = new Readiness();
   const metrics = new Metrics(readiness);
-  const metricsServer = await startMetricsServer(metricsPort, host, metrics, readiness);
+  const metricsServer = await startMetricsServer(metricsPort, host, metricsHosts, metrics, readiness);
 
   readiness.waitingFor = 'MySQL';
   const cluster = await connectCluster(config, logger);

@@ -32,6 +32,8 @@ export class Config {
     /** The proxies whose `X-Forwarded-*` and `X-Request-Id` are trusted. */
     readonly trustedProxies: readonly string[];
     readonly metricsPort: number;
+    /** The names with a dot by which programs reach the metrics port. */
+    readonly metricsHosts: readonly string[];
     /** Whether `X-Served-By`, the server's name on pages and a public `/cluster` exist. */
     readonly show: boolean;
     /** The control socket of the demo; only `npm run demo` sets it. */
@@ -71,6 +73,8 @@ export class Config {
     readonly registrationsPerAddress: number;
     /** E-mails that one address may request in an hour. */
     readonly mailsPerAddress: number;
+    /** Addresses behind which many users are, such as a gateway's: each has a hundredfold of the limits per address. */
+    readonly sharedAddresses: readonly string[];
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;

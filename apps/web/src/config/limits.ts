@@ -76,6 +76,8 @@ export const limits = {
   throttleLoginsMs: 15 * 60_000,
   throttleRegistrationsMs: 3_600_000,
   throttleMailsMs: 3_600_000,
+  /** How many times the limits of an address a shared one has (`THROTTLE_SHARED_ADDRESSES`). */
+  sharedRoom: 100,
   /** Links of one purpose that work at the same time: a user who has so many gets no further mail. */
   outstandingTokens: 5,
   /** Mails within `throttleMailsMs` to an address that nobody has confirmed (a registration's, and five more), and of an account. */

@@ -1,5 +1,6 @@
 // Makes the configuration of a web server from its environment, and reports all faults at once.
 import { readFileSync } from 'node:fs';
+import { plainAddress } from '../http/plain-address.js';
 import { Config } from './config.js';
 import { settingsSchema, type Settings } from './settings-schema.js';
 
@@ -56,6 +57,7 @@ function configOf(settings: Settings): Config {
       publicUrl: settings.PUBLIC_URL,
       trustedProxies: settings.TRUSTED_PROXIES,
       metricsPort: settings.METRICS_PORT,
+      metricsHosts: settings.METRICS_HOSTS,
       show: settings.SHOW_SERVER,
       ...(settings.DEMO_SOCKET !== undefined && { demoSocket: settings.DEMO_SOCKET }),
     },
@@ -82,6 +84,7 @@ function configOf(settings: Settings): Config {
       loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
       mailsPerAddress: settings.THROTTLE_MAILS_PER_ADDRESS,
+      sharedAddresses: settings.THROTTLE_SHARED_ADDRESSES.map(plainAddress),
     },
     accounts: {
       secondFactor: settings.SECOND_FACTOR,

@@ -1,4 +1,5 @@
 // Every setting of a web server, with its default and its rule.
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
@@ -115,6 +116,11 @@ export const settingsSchema = z.object({
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(1_000),
   THROTTLE_MAILS_PER_ADDRESS: count(50),
+  THROTTLE_SHARED_ADDRESSES: z
+    .string()
+    .default('')
+    .pipe(list)
+    .refine((entries) => entries.every((entry) => isIP(entry) !== 0), 'must be IP addresses, separated by commas'),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   BREACHED_PASSWORDS_URL: z
     .string()
@@ -142,6 +148,12 @@ export const settingsSchema = z.object({
       'must be IP addresses, networks like 10.0.0.0/8, or loopback, linklocal or uniquelocal, separated by commas',
     ),
   METRICS_PORT: port(9464),
+  METRICS_HOSTS: z
+    .string()
+    .default('')
+    .pipe(list)
+    .refine((names) => names.every(isHost), 'must be host names without a port, separated by commas')
+    .transform((names) => names.map((name) => name.toLowerCase())),
   MAIL_URL: z
     .string()
     .default('log:')

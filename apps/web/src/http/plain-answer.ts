@@ -4,7 +4,7 @@ import { STATUS_CODES } from 'node:http';
 import { isApi } from './request-context.js';
 
 export interface Refusal {
-  readonly status: 408 | 413 | 429 | 503;
+  readonly status: 403 | 408 | 413 | 429 | 503;
   readonly code: string;
   /** For people; no HTML. */
   readonly message: string;

@@ -1,6 +1,7 @@
 // The keys that attempts are counted by: an account in any spelling, and the network of a client.
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
+import { limits } from '../config/limits.js';
 import { groupsOf, plainAddress } from '../http/plain-address.js';
 import { canonicalEmail } from '../users/email.js';
 
@@ -16,6 +17,18 @@ export function accountKey(email: string): string {
 export function addressKey(ip: string | undefined): string {
   const plain = plainAddress(ip ?? '');
   return digest(isIPv6(plain) ? groupsOf(plain).slice(0, 4).join(':') : plain);
+}
+
+/**
+ * The key by which the attempts of an address are counted. A shared one, such as a gateway's, has `limits.sharedRoom` keys, by
+ * what is tried: whoever uses up one of them refuses few others.
+ * @param shared in their plain spelling
+ */
+export function roomKey(ip: string | undefined, shared: readonly string[], subject: string): string {
+  const plain = plainAddress(ip ?? '');
+  if (!shared.includes(plain)) return addressKey(ip);
+  const room = createHash('sha256').update(subject).digest().readUInt32BE() % limits.sharedRoom;
+  return digest(`${plain} ${room}`);
 }
 
 function digest(text: string): string {

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster, type Cluster } from '@roam/mysql-cluster';
 import { PinoLogger } from 'nestjs-pino';
+import { randomUUID } from 'node:crypto';
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
@@ -9,7 +10,7 @@ import { TooManyAttemptsError } from '../http/app.errors.js';
 import { KeyedSemaphore } from '../http/keyed-semaphore.js';
 import { delayAfter, type GrowingDelay } from './growing-delay.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
-import { accountKey, addressKey } from './subjects.js';
+import { accountKey, roomKey } from './subjects.js';
 
 export interface Attempt {
   /** The login name as the user entered it. */
@@ -110,7 +111,7 @@ export class ThrottleService {
    * @throws ClusterUnavailableError while the counters cannot be read or written: then nobody can sign in.
    */
   attempt<T>(attempt: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
-    const subject = subjectOf(attempt);
+    const subject = this.subjectOf(attempt);
     return this.pairSemaphore.run(subject.own, () =>
       this.accountSemaphore.run(subject.name, () => this.attemptNow(subject, prove)),
     );
@@ -147,7 +148,8 @@ export class ThrottleService {
    * @throws ClusterUnavailableError while the counter cannot be read or written; an account may have been opened then.
    */
   registration<T>(ip: string | undefined, open: () => Promise<T>): Promise<T> {
-    const address = addressKey(ip);
+    // Nothing of a registration is known to be its own: chance divides those of a shared address.
+    const address = roomKey(ip, this.config.throttle.sharedAddresses, randomUUID());
     return this.registrationSemaphore.run(address, async () => {
       refuseIfUsedUp(this.registrations, await this.registrations.get(address));
       const counted = this.registrations.penalty(address);
@@ -166,15 +168,22 @@ export class ThrottleService {
    * @throws ClusterUnavailableError
    */
   async mail(request: Attempt): Promise<void> {
-    const { own, address, isDevice } = subjectOf(request);
+    const { own, address, isDevice } = this.subjectOf(request);
     await consume(this.mailsByPair, own);
     if (!isDevice) await consume(this.mailsFromAddress, address);
   }
 
   /** Resets the failures of an account: its owner has proved the identity in another way. Returns at once. */
   forget(attempt: Attempt): void {
-    const { name, own } = subjectOf(attempt);
+    const { name, own } = this.subjectOf(attempt);
     this.inBackground(Promise.all([this.strangers.delete(name), this.pairs.delete(own)]));
+  }
+
+  private subjectOf({ account, ip, device, isKnownAddress }: Attempt): Subject {
+    const name = accountKey(account);
+    const address = roomKey(ip, this.config.throttle.sharedAddresses, name);
+    const isDevice = device !== undefined;
+    return { name, address, own: pairKey(name, isDevice ? `device-${device}` : address), isDevice, isKnownAddress };
   }
 
   /** The request was right and must not fail because of it. A count that remains only delays a later attempt. */
@@ -191,12 +200,6 @@ export class ThrottleService {
 /** How many wrong passwords of all strangers may be counted today before one with so many of its own is refused. */
 function strangersLimit(tries: number): number {
   return limits.strangersPerDay + (tries < limits.firstTries ? limits.firstTriesPerDay : 0);
-}
-
-function subjectOf({ account, ip, device, isKnownAddress }: Attempt): Subject {
-  const [name, address] = [accountKey(account), addressKey(ip)];
-  const isDevice = device !== undefined;
-  return { name, address, own: pairKey(name, isDevice ? `device-${device}` : address), isDevice, isKnownAddress };
 }
 
 function pairKey(name: string, address: string): string {

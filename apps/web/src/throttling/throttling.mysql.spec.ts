@@ -346,3 +346,22 @@ it('lets nobody in unchecked while the counters cannot be reached', async () => 
   });
   expect(prove).not.toHaveBeenCalled();
 });
+
+it('gives a shared address more room: strangers behind a gateway refuse nobody beside them', async () => {
+  const gateway = '172.18.0.1';
+  const [one, other] = servers({ THROTTLE_LOGINS_PER_ADDRESS: '8', THROTTLE_SHARED_ADDRESSES: gateway });
+  const ann = `${randomUUID()}@example.org`;
+  const guesses = async (ip: string) => {
+    let refused = 0;
+    for (let i = 0; i < 40; i++)
+      refused += (await waitOf(one.attempt({ account: `${randomUUID()}@example.org`, ip }, wrong))) > 0 ? 1 : 0;
+    return refused;
+  };
+  expect(await guesses(gateway)).toBe(0);
+  expect(await waitOf(other.attempt({ account: ann, ip: gateway }, right))).toBe(0);
+  // An address that nobody has named has its own limit only.
+  expect(await guesses('172.18.0.2')).toBe(32);
+  // Nor does room mean guesses at one account.
+  for (let i = 0; i < 8; i++) await waitOf(one.attempt({ account: ann, ip: gateway }, wrong));
+  expect(await waitOf(other.attempt({ account: ann, ip: gateway }, right))).toBeGreaterThan(0);
+});

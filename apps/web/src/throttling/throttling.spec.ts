@@ -1,7 +1,8 @@
 // The rules of throttling: which attempts count together, and how the delays grow (OWASP ASVS 5.0, V6.3).
 import { describe, expect, it } from '@jest/globals';
 import { delayAfter } from './growing-delay.js';
-import { accountKey, addressKey } from './subjects.js';
+import { limits } from '../config/limits.js';
+import { accountKey, addressKey, roomKey } from './subjects.js';
 
 describe('ASVS 6.3.1: delayAfter', () => {
   it('grows from a second to its bound, after some free failures, and never locks for ever', () => {
@@ -43,5 +44,21 @@ describe('ASVS 6.3.1: addressKey', () => {
     ['1::2:3:4:5:6:7', '1:2:3:4:5:6:7::'],
   ])('is another for %s and %s', (one, other) => {
     expect(addressKey(one)).not.toBe(addressKey(other));
+  });
+});
+
+describe('roomKey', () => {
+  const shared = ['172.18.0.1', '2001:db8::1'];
+  const keysOf = (ip: string) => new Set(Array.from({ length: 2_000 }, (_, i) => roomKey(ip, shared, `account ${i}`)));
+
+  it('divides a shared address, in each spelling, into rooms, and one subject is always in the same', () => {
+    for (const ip of ['172.18.0.1', '::ffff:172.18.0.1', '2001:DB8:0::1']) {
+      expect(keysOf(ip).size).toBe(limits.sharedRoom);
+      expect(roomKey(ip, shared, 'ann')).toBe(roomKey(ip, shared, 'ann'));
+    }
+  });
+
+  it.each(['172.18.0.2', '2001:db8::2', undefined])('is that of the address where it is not shared: %s', (ip) => {
+    expect(roomKey(ip, shared, 'ann')).toBe(addressKey(ip));
   });
 });

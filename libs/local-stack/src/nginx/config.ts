@@ -7,6 +7,10 @@ export interface NginxOptions {
   readonly upstreams: readonly { readonly name: string; readonly port: number; readonly standbyPort?: number }[];
   /** Whether a server that has left its port answers on its standby port when no other does. */
   readonly hasStandby?: boolean;
+  /** Whether the limits of one client hold for loopback too, where all clients of a stack are (default false). */
+  readonly limitsLoopback?: boolean;
+  /** For tests: clients on loopback are believed to be at the address that they tell in `X-Real-IP`. */
+  readonly trustsLoopback?: boolean;
 }
 
 type Upstream = NginxOptions['upstreams'][number];
@@ -15,7 +19,8 @@ type Upstream = NginxOptions['upstreams'][number];
  * One process, so that a signal to it hits nginx; passive failover within the time budget of a request. What all nginx
  * before the web servers have is in the files of `deploy/nginx` that it includes, beside its own.
  */
-export function nginxConfig({ dir, port, upstreams, hasStandby = false }: NginxOptions): string {
+export function nginxConfig(options: NginxOptions): string {
+  const { dir, port, upstreams, hasStandby = false, limitsLoopback = false, trustsLoopback = false } = options;
   const names = upstreams.map(({ name }) => name).join('|');
   return `# Written by local-stack at each start.
 daemon off;
@@ -38,6 +43,9 @@ ${upstreamBlocks(upstreams, hasStandby)}
   map $request_uri $backend { '~^/_server/(?<one>${names})/' $one; default web; }
   map $request_uri $prefix { '~^(?<server>/_server/(?:${names}))/' $server; default ''; }
 
+  geo $is_unlimited { default 0; ${limitsLoopback ? '' : '127.0.0.0/8 1; ::1 1; '}}
+  map '' $client_scheme { default $scheme; }
+${trustsLoopback ? '  set_real_ip_from 127.0.0.0/8;\n  real_ip_header X-Real-IP;\n' : ''}
   include http.conf;
   proxy_next_upstream_tries ${hasStandby ? 3 * upstreams.length : 5};
 

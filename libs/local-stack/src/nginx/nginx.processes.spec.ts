@@ -1,7 +1,7 @@
 // nginx before web servers that fail on purpose: which requests it sends to another one, and what it answers itself.
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { findNginx } from '../programs/find.js';
 import { PortReservation } from '../system/ports.js';
@@ -148,6 +148,24 @@ describe('an address', () => {
     const { status, headers } = await fetch(`${url}/_server/web2`, { method: 'POST', redirect: 'manual' });
     expect([status, headers.get('location')]).toEqual([308, '/_server/web2/']);
   });
+
+  it.each(['evil.example', 'evil.example:8080', 'localhost'])(
+    'is never a redirect to another site: Host %s',
+    async (Host) => {
+      for (const path of ['/_server/web2', '/_server/evil.example', '//evil.example/_server/web2']) {
+        const { hostname, port } = new URL(url);
+        const headers = { Host, 'X-Forwarded-Host': Host, Connection: 'close' };
+        const location = await new Promise<string | undefined>((resolve, reject) =>
+          request({ hostname, port, path, headers }, (response) => resolve(response.resume().headers.location))
+            .once('error', reject)
+            .end(),
+        );
+        expect(location).toBe(
+          path === '/_server/web2' ? '/_server/web2/' : path === '/_server/evil.example' ? `${path}/` : undefined,
+        );
+      }
+    },
+  );
 
   it('takes so many bytes as its route says, and tells programs and people', async () => {
     const large = 'x'.repeat(20_000);
