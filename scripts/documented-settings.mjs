@@ -101,10 +101,13 @@ function environmentSettings(source) {
   return found;
 }
 
+/** The digest that an image's tag is pinned to changes with each build of the image: the page names the tag. */
+const DIGEST = /@sha256:[0-9a-f]{64}$/;
+
 /** What docker-compose.yml takes from the environment; Docker itself reads `COMPOSE_…`. */
 function composeSettings(source) {
   const found = [...source.matchAll(/\$\{([A-Z][A-Z0-9_]+):-([^}]*)\}/g)];
   return found
     .filter(([, name]) => !name.startsWith('COMPOSE_'))
-    .map(([, name, value]) => [name, value.includes('$') ? undefined : value || undefined]);
+    .map(([, name, value]) => [name, value.includes('$') ? undefined : value.replace(DIGEST, '') || undefined]);
 }

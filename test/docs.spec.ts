@@ -28,14 +28,14 @@ const sound: Readonly<Record<string, string>> = {
   ].join('\n'),
   'libs/mysql-cluster/src/group/config/settings.ts': "env.GROUP_USER ?? 'root'; secret('GROUP_PASSWORD');\n",
   'docker-compose.yml':
-    'services:\n  web:\n    image: x\n    ports: ["${HTTP_PORT:-8080}:80"]\n  nginx:\n    image: y\nvolumes:\n  data:\n',
+    'services:\n  web:\n    image: x:${X_TAG:-1@sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a}\n    ports: ["${HTTP_PORT:-8080}:80"]\n  nginx:\n    image: y\nvolumes:\n  data:\n',
   'docs/settings.md': [
     ...['# Settings', '## Web server', '', '| name | meaning | default |', '|---|---|---|'],
     ...['| `PORT` | a | `3000` |', '| `IDLE_SECONDS` | a | `1800` |', '| `NAME` | a | the host name |'],
     ...['| `URLS` | a | required |', '| `METHOD`, `SHOW` | a | `mysql`, `off` |', ''],
     ...['## Group keeper', '', '| name | default |', '|---|---|'],
     ...['| `GROUP_USER` | `root` |', '| `GROUP_PASSWORD` | required |', ''],
-    ...['## Containers', '', '| name | default |', '|---|---|', '| `HTTP_PORT` | `8080` |', ''],
+    ...['## Containers', '', '| name | default |', '|---|---|', '| `HTTP_PORT` | `8080` |', '| `X_TAG` | `1` |', ''],
     ...['## Development and tests', '', '| name | default |', '|---|---|', '| `PORT` | `3000` |', ''],
   ].join('\n'),
   'README.md': [
@@ -175,7 +175,7 @@ describe('the check of the documents', () => {
     [
       'a default of the tools',
       changed('apps/demo/src/dev.ts', '3000', '4000'),
-      'docs/settings.md:29: the default of PORT is `4000` in apps/demo/src/dev.ts',
+      'docs/settings.md:30: the default of PORT is `4000` in apps/demo/src/dev.ts',
     ],
     [
       'settings that have moved',

@@ -33,7 +33,9 @@ describe('ASVS 6.3.1: addressKey', () => {
     ['1::', '1:0::5'],
     ['64:ff9b::192.0.2.1', '64:ff9b::c000:201'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
-  ])('is the same for %s and %s', (one, other) => {
+    ['::FFFF:C000:0201', '192.0.2.1'],
+    ['2001:db8:1:2::192.0.2.1', '2001:db8:1:2::7'],
+  ])('is the same for %s and %s (CVE-2026-45364)', (one, other) => {
     expect(addressKey(one)).toBe(addressKey(other));
   });
 
@@ -41,8 +43,9 @@ describe('ASVS 6.3.1: addressKey', () => {
     ['2001:db8:1:2::1', '2001:db8:1:3::1'],
     ['192.0.2.1', '192.0.2.2'],
     ['::ffff:192.0.2.1', '::ffff:192.0.2.2'],
+    ['::ffff:c000:201', '::ffff:c000:202'],
     ['1::2:3:4:5:6:7', '1:2:3:4:5:6:7::'],
-  ])('is another for %s and %s', (one, other) => {
+  ])('is another for %s and %s (CVE-2026-30827)', (one, other) => {
     expect(addressKey(one)).not.toBe(addressKey(other));
   });
 });

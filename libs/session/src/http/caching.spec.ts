@@ -2,6 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { SessionOptions } from '../core/options.js';
 import { SessionManager } from '../manager.js';
 import { MemorySessionStore } from '../methods/memory/memory-session-store.js';
 import { sessionMiddleware, type SessionRequest } from './middleware.js';
@@ -13,9 +14,13 @@ afterEach(() => new Promise((closed) => (server ? server.close(closed).closeAllC
 
 /** The headers of the answer of this handler, and those of the same browser's next request. */
 async function answersOf(...handlers: Handler[]) {
+  return answersWith({ limits: { touch: 0 } }, handlers);
+}
+
+async function answersWith(options: Partial<SessionOptions>, handlers: readonly Handler[], after?: () => void) {
   const store = new MemorySessionStore();
   const middleware = sessionMiddleware(
-    new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, limits: { touch: 0 } }),
+    new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false, ...options }),
   );
   let handler: Handler;
   server = createServer((request, response) => middleware(request, response, () => handler(request, response)));
@@ -33,6 +38,7 @@ async function answersOf(...handlers: Handler[]) {
       setsCookie: set.length > 0,
       text: await answer.text(),
     });
+    after?.();
   }
   return answers;
 }
@@ -48,7 +54,7 @@ const reads =
     response.end(JSON.stringify(request.session));
   };
 
-it('lets nobody keep what sets a cookie or was made from a session', async () => {
+it('lets nobody keep what sets a cookie or was made from a session (CVE-2025-48947, CVE-2025-64762)', async () => {
   const answers = await answersOf(reads(), writes, reads());
   const caching = { cacheControl: 'private, no-store', vary: 'Cookie' };
   expect(answers).toEqual([
@@ -63,6 +69,36 @@ it('leaves alone what has nothing to do with the session', async () => {
     response.setHeader('Cache-Control', 'public, max-age=60').end('the same for all');
   });
   expect(answer).toMatchObject({ cacheControl: 'public, max-age=60', vary: null, setsCookie: false });
+});
+
+it('tells caches also of a cookie that is sent anew though no handler looked at the session (CVE-2026-35192)', async () => {
+  let now = Date.now();
+  const options = { now: () => now, limits: { renew: 60_000, touch: 60_000 } };
+  const keeps: Handler = (_request, response) => {
+    response.setHeader('Cache-Control', 'public, max-age=60').end('the same for all');
+  };
+  const [, answer] = await answersWith(options, [writes, keeps], () => (now += 120_000));
+  expect(answer).toMatchObject({ cacheControl: 'private, max-age=60', vary: 'Cookie', setsCookie: true });
+});
+
+it.each<[string, (request: SessionRequest) => unknown]>([
+  ['a key with "in"', ({ session }) => 'cart' in session!],
+  ['a key with hasOwn', ({ session }) => Object.hasOwn(session!, 'cart')],
+  ['its keys', ({ session }) => Object.keys(session!)],
+  ['its size', ({ session }) => Object.entries(session!).length],
+  ['its text', ({ session }) => JSON.stringify(session)],
+  ['its end', ({ session }) => session!.info.expiresAt],
+  ['its cookie', ({ session }) => session!.cookie.maxAge],
+  ['its id', (request) => request.sessionID],
+  ['whether there is one', (request) => request.session !== undefined],
+  ['a copy of the request', (request) => ({ ...request })],
+  ['the request by reflection', (request) => Reflect.get(request, 'session')],
+])('lets nobody keep what was made from %s (CVE-2026-27205)', async (_, look) => {
+  const [, answer] = await answersOf(writes, (request, response) => {
+    look(request);
+    response.setHeader('Cache-Control', 'public, max-age=60').end('made from it');
+  });
+  expect(answer).toMatchObject({ cacheControl: 'private, max-age=60', vary: 'Cookie' });
 });
 
 it('counts the id and a session that has ended', async () => {

@@ -183,8 +183,9 @@ class SessionGate extends AnsweringGate {
     const { response } = this;
     if (!isWhole && opened.isStored) endWithSession(this.manager, opened, response);
     const headers = opened.headers();
-    if (this.wasRead) return [...headers, NOT_PUBLIC, NOT_FOR_NETWORKS, VARY_COOKIE];
-    return headers.length > 0 ? [...headers, NOT_PUBLIC, NOT_FOR_NETWORKS] : headers;
+    // A cookie alone makes the answer one person's too: the session's end may move without a handler that looks at it.
+    if (!this.wasRead && headers.length === 0) return headers;
+    return [...headers, NOT_PUBLIC, NOT_FOR_NETWORKS, VARY_COOKIE];
   }
 
   override onClosed(): void {

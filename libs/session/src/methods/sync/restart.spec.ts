@@ -4,7 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SessionManager } from '../../manager.js';
 import { aRecord } from '../../testing/a-record.js';
+import { Visitor } from '../../testing/visitor.js';
+import { CookieSessions } from '../cookie/cookie-sessions.js';
+import { SyncRevocationList } from '../cookie/revocation/sync-revocation-list.js';
 import type { SyncEvent, SyncOptions } from './options.js';
 import { SyncSessionStore } from './sync-session-store.js';
 import { Proxy } from './testing/proxy.js';
@@ -90,6 +94,68 @@ describe('a snapshot', () => {
     for (const store of await Promise.all([first, open(settings[1])])) {
       expect(await store.find(ended.id)).toBeUndefined();
       expect((await store.find(live.id))?.record).toEqual(live);
+    }
+  });
+
+  it('of every server leaves no ended, replaced or epoch-old token good (CVE-2026-9802)', async () => {
+    let now = Date.now();
+    const events: string[] = [];
+    const managerOf = (store: SyncSessionStore) =>
+      new SessionManager({
+        store,
+        secrets: ['s'.repeat(32)],
+        secure: false,
+        now: () => now,
+        onEvent: ({ type }) => void events.push(type),
+      });
+    const settings = await siteOf(2);
+    const before = await openAll(settings);
+    const [web1, web2] = before.map(managerOf);
+    const [signedOut, renewed, endedByAll, stays] = ['ann', 'ben', 'cat', 'dan'].map(() => new Visitor());
+    await signedOut.logIn(web1, 'ann');
+    await renewed.logIn(web1, 'ben');
+    await endedByAll.logIn(web2, 'cat');
+    await stays.logIn(web2, 'dan');
+    const copies = [signedOut, renewed, endedByAll].map((visitor) => visitor.copy());
+    now += 20 * 60_000;
+    const first = renewed.token;
+    await renewed.see(web2);
+    expect(renewed.token).not.toBe(first);
+    await renewed.see(web1);
+    await signedOut.visit(web2, (session) => session.destroy());
+    await web1.users.endAll('cat');
+    // The grace of the replaced token ends.
+    now += 60_000;
+    await stays.see(web1);
+    for (const each of [web1, web2]) await each.settled();
+    await Promise.all(before.map((store) => store.close()));
+
+    for (const server of (await openAll(settings)).map(managerOf)) {
+      expect(await stays.copy().see(server)).toMatchObject({ user: 'dan' });
+      for (const copy of copies) expect(await copy.copy().see(server)).toBeUndefined();
+    }
+    expect(events).toContain('theft');
+  });
+
+  it('of every server leaves no sealed session good that was signed out (CVE-2026-9802)', async () => {
+    const cookiesOn = (store: SyncSessionStore) =>
+      new CookieSessions({
+        secrets: ['k'.repeat(32)],
+        audience: 'https://roam.example',
+        revocations: new SyncRevocationList(store),
+        lifetimeMs: 30 * 24 * 3_600_000,
+      });
+    const settings = await siteOf(2);
+    const before = await openAll(settings);
+    const [signedOut, live] = [aRecord(), aRecord()];
+    await cookiesOn(before[0]).destroy(signedOut.id);
+    await cookiesOn(before[1]).raiseEpoch('user-1');
+    await Promise.all(before.map((store) => store.close()));
+
+    for (const cookies of (await openAll(settings)).map(cookiesOn)) {
+      expect(await cookies.admit(live)).toBeDefined();
+      expect(await cookies.admit(signedOut)).toBeUndefined();
+      expect((await cookies.admit(aRecord({ userId: 'user-1' })))?.userEpoch).toBe(1);
     }
   });
 

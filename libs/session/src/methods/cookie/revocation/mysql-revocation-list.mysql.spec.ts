@@ -91,6 +91,27 @@ describe('the revocation list in MySQL', () => {
     expect(performance.now() - start).toBeLessThan(5000 * patience());
   });
 
+  it('counts from the first request on when all servers have restarted (CVE-2026-9802)', async () => {
+    const storeOn = (revocations: MysqlRevocationList) =>
+      new CookieSessions({
+        secrets: ['k'.repeat(32)],
+        audience: 'https://roam.example',
+        revocations,
+        lifetimeMs: 30 * 24 * HOUR,
+      });
+    const before = [storeOn(await openList()), storeOn(await openList())];
+    const [signedOut, live] = [aRecord(), aRecord()];
+    await before[0].destroy(signedOut.id);
+    const epoch = await before[1].raiseEpoch('user-9');
+    for (const list of lists.splice(0)) list.close();
+
+    for (const store of [storeOn(await openList()), storeOn(await openList())]) {
+      expect(await store.admit(signedOut)).toBeUndefined();
+      expect(await store.admit(live)).toBeDefined();
+      expect((await store.admit(aRecord({ userId: 'user-9' })))?.userEpoch).toBe(epoch);
+    }
+  });
+
   it('forgets what would have ended, in memory and in MySQL', async () => {
     const past = Date.now() - HOUR;
     const rows = Array.from({ length: 1000 }, (_, i) => [`old-${i}`, past]);
