@@ -1,6 +1,6 @@
 // Whether a mutation proves a claim: from the results of the tests without it and with it.
 import type { Mutation } from './mutation.js';
-import { patternOf, type Results } from './run-tests.js';
+import { fullNames, type Results } from './run-tests.js';
 
 export interface Verdict {
   readonly proved: boolean;
@@ -30,4 +30,4 @@ export function judgeUnbroken(results: Results): Verdict {
   return failed ? notProved(`it fails without a mutation: ${failed.reason}`) : { proved: true, reason: '' };
 }
 
-const isNamed = (title: string, fullName: string) => new RegExp(patternOf(title)).test(fullName);
+const isNamed = (title: string, fullName: string) => new RegExp(fullNames(title)).test(fullName);

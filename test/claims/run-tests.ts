@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { patternOf } from '../support/quoted-tests.mjs';
 
 const MINUTE = 60_000;
 /** What `expect`, `assert`, supertest and fast-check throw. */
@@ -45,7 +46,7 @@ export async function runTests(
   const args = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
   args.push('--runTestsByPath', file, '--runInBand', '--forceExit', '--json', '--outputFile', report);
   args.push('--cacheDirectory', join(folder, '.roam/jest'), '--silent', '--reporters', 'default');
-  if (titles) args.push('--testNamePattern', titles.map(patternOf).join('|'));
+  if (titles) args.push('--testNamePattern', titles.map(fullNames).join('|'));
   const output = await run(args, folder, stop);
   if (stop.aborted) return 'stopped';
   if (!existsSync(report)) return `jest wrote no report: ${output.slice(-300)}`;
@@ -63,11 +64,8 @@ export async function runTests(
   }));
 }
 
-/** The full names that a title of the page stands for: of a test or of a group, with `%s` filled in from a table. */
-export function patternOf(title: string): string {
-  const text = title.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/%[a-z]|\\\$\w+/g, '.*');
-  return `(^| )${text}( |$)`;
-}
+/** The full names that a title of the page stands for: of a test or of a group. */
+export const fullNames = (title: string) => `(^| )${patternOf(title)}( |$)`;
 
 /** Without colours. */
 // eslint-disable-next-line no-control-regex -- colours begin with a control character
