@@ -22,6 +22,7 @@ const shared = {
 };
 
 export default {
+  reporters: ['default', './test/support/report-quoted-tests.mjs'],
   testSequencer: './test/support/sequencer.mjs',
   projects: [
     // No server needed: fast, run at every save.

@@ -23,6 +23,7 @@ const commands = {
   'test:faults': () => [[...jest, '--selectProjects', 'faults', '--runInBand', ...args]],
   'test:soak': () => [[...jest, '--selectProjects', 'soak', '--runInBand', ...args]],
   'test:compose': () => [[...jest, '--selectProjects', 'compose', '--runInBand', ...args]],
+  'test:claims': () => [['--import', './test/support/typescript.mjs', 'test/claims/run.ts', ...args]],
   check: () => [
     ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'],
     ['node_modules/eslint/bin/eslint.js', '.'],

@@ -11,6 +11,7 @@ import { routesOfApp } from './routes/routes-of-app.js';
 import { servedRoutes } from './routes/served-routes.js';
 import { outcome, person, Site } from './testing/site.js';
 import { backToNow, jumpTo, until } from './testing/time.js';
+import { UsersService } from './users/users.service.js';
 
 jest.setTimeout(60_000);
 
@@ -41,6 +42,36 @@ describe('pages, without JavaScript', () => {
     const invalid = await send('/register', { email: 'bo', password: 'x', name: '' });
     expect(invalid.status).toBe(422);
     expect(invalid.text.match(/aria-invalid/g)).toHaveLength(3);
+  });
+
+  it('ASVS 6.2.6 and 6.2.7: have password fields that hide what is typed, and that password managers fill in', async () => {
+    const { get } = await site.registered();
+    const pages = [
+      await site.browser().get('/login'),
+      await site.browser().get('/register'),
+      await get('/account/password'),
+    ];
+    for (const { text } of pages) {
+      const fields = text.match(/<input[^>]+name="\w*[pP]assword"[^>]*>/g)!;
+      expect(fields.length).toBeGreaterThan(0);
+      for (const field of fields) {
+        expect(field).toContain('type="password"');
+        expect(field).toMatch(/autocomplete="(current|new)-password"/);
+        expect(field).not.toMatch(/readonly| on\w+=/);
+      }
+    }
+  });
+
+  it('ASVS 7.4.4: have a button to sign out, which works', async () => {
+    const { get, agent } = await site.registered();
+    for (const path of ['/', '/account', '/account/sessions', '/account/password', '/account/passkeys']) {
+      const { text } = await get(path);
+      const [, _csrf] = /action="\/logout">\s*<input type="hidden" name="_csrf" value="([^"]+)">/.exec(text) ?? [];
+      expect([path, _csrf]).toEqual([path, expect.any(String)]);
+    }
+    const [, _csrf] = /name="_csrf" value="([^"]+)"/.exec((await get('/account')).text)!;
+    await agent.post('/logout').type('form').send({ _csrf });
+    expect((await get('/api/me')).status).toBe(401);
   });
 
   it('go back to where one wanted to be after signing in, but never to another site', async () => {
@@ -245,6 +276,28 @@ describe('the audit log', () => {
       expect(everything + site.logged.join('\n')).not.toContain(secret);
       expect(JSON.stringify(events)).not.toContain(secret);
     }
+  });
+});
+
+describe('an error that nobody expected', () => {
+  it('ASVS 16.5.1: is answered with a request id, and without its message or stack', async () => {
+    const { agent } = await site.registered();
+    const unexpected = new Error("Duplicate entry 'ann@example.org' for key 'users_email'");
+    const find = jest.spyOn(site.app.get(UsersService), 'findById').mockRejectedValue(unexpected);
+    try {
+      const id = randomUUID();
+      const answers = [await agent.get('/api/factors'), await agent.get('/account/two-step').set('X-Request-Id', id)];
+      for (const { status, text } of answers) {
+        expect([status, text]).toEqual([500, expect.stringContaining('Something went wrong on our side')]);
+        expect(text).not.toMatch(/ann@|users_email|stack|node_modules|\.ts\b/);
+      }
+      expect(answers[1].text).toContain(id);
+    } finally {
+      find.mockRestore();
+    }
+    // ASVS 16.3.4: the log tells it all.
+    expect(site.logged.filter((line) => line.includes('users_email'))).toHaveLength(2);
+    expect(site.logged.find((line) => line.includes('users_email'))).toMatch(/"level":"error".*"stack":"Error: Dup/);
   });
 });
 

@@ -50,6 +50,12 @@ describe('a password', () => {
     expect((await agent.post('/api/login').send(someone)).status).toBe(200);
   });
 
+  it('ASVS 6.2.10: never expires', async () => {
+    const { someone } = await site.registered();
+    await jumpTo(Date.now() + 10 * 365 * 24 * 3_600_000);
+    expect((await site.browser().agent.post('/api/login').send(someone)).status).toBe(200);
+  });
+
   it('ASVS 6.2.4 and 6.2.11: is refused when it is common or leans on own words, in the form too', async () => {
     const someone = person('Wilhelmina');
     for (const password of ['qwertyuiop', 'wilhelmina-1']) {
@@ -232,6 +238,8 @@ describe('a forgotten password', () => {
       return (await site.mailTo(someone.email, /request to set a new password/)).token;
     };
     const first = await ask();
+    // ASVS 6.4.1: 256 random bits.
+    expect(Buffer.from(first, 'base64url')).toHaveLength(32);
     const second = await ask(first);
     expect((await agent.get(`/password/reset?token=${first}`)).text).toContain('name="password"');
     const now = Date.now();

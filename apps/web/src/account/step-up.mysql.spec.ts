@@ -27,6 +27,11 @@ describe('a proof of identity that is older than five minutes', () => {
     await there.agent.post('/api/login').send(someone);
     await tooLate(now);
     expect(outcome(await agent.delete('/api/sessions'))).toEqual([403, 'reauthentication_required']);
+    // Nor a single one.
+    const devices = (await agent.get('/api/sessions')).body as { handle: string; current: boolean }[];
+    const { handle } = devices.find(({ current }) => !current)!;
+    const single = await agent.delete(`/api/sessions/${handle}`);
+    expect(outcome(single)).toEqual([403, 'reauthentication_required']);
     const wrong = await agent.post('/api/reauthenticate').send({ currentPassword: 'not my password' });
     expect(outcome(wrong)).toEqual([422, 'invalid_input']);
     expect(outcome(await agent.post('/api/reauthenticate').send({}))).toEqual([422, 'invalid_input']);

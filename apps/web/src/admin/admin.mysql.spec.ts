@@ -99,6 +99,21 @@ describe('an administrator', () => {
     expect(outcome(await admin.agent.patch(`/api/admin/users/${id}`).send({}))[0]).toBe(422);
   });
 
+  it('ASVS 16.3.3: is in the audit log with each role that is granted or revoked, and each session that is ended', async () => {
+    const { id, someone, agent } = await site.registered();
+    const path = `/api${page(id)}`;
+    for (const role of [{ admin: true }, { admin: false }])
+      expect((await admin.agent.patch(path).send(role)).status).toBe(204);
+    await agent.post('/api/login').send(someone);
+    const [{ handle }] = (await agent.get('/api/sessions')).body as { handle: string }[];
+    expect((await admin.agent.delete(`${path}/sessions/${handle}`)).status).toBe(204);
+    expect((await admin.agent.delete(`${path}/sessions`)).status).toBe(204);
+    const acts = await site.audit(id, 'admin', 4);
+    expect(acts.map(({ details }) => details as unknown)).toEqual(
+      ['grant', 'revoke', 'end-session', 'end-all'].map((command) => ({ command, by: admin.id })),
+    );
+  });
+
   it('is always there: of two who take each other their right at once, and of the last who leaves, one stays', async () => {
     const [one, two] = [await site.registered(), await site.registered()];
     const pair = [one, two];

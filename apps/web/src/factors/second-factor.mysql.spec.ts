@@ -1,6 +1,7 @@
 // The second step of signing in over a real MySQL server: an authenticator app, and recovery codes.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { UserSessions } from '@roam/session/nest';
+import type { RowDataPacket } from 'mysql2';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
@@ -109,11 +110,20 @@ describe('a second factor', () => {
     expect(await attempt(codes[1])).toBe(200);
     const { codes: others } = await enrolled();
     expect(await attempt(others[0])).toBe(422);
-    const kept = JSON.stringify([
-      await site.cluster.read('SELECT * FROM recovery_codes', []),
-      await site.cluster.read('SELECT * FROM users', []),
-    ]);
-    for (const code of codes) expect(kept).not.toContain(code.slice(0, 11));
+    const rows = await Promise.all(
+      ['recovery_codes', 'users'].map((table) => site.cluster.read<RowDataPacket>(`SELECT * FROM ${table}`, [])),
+    );
+    const kept = rows
+      .flat()
+      .flatMap((row) => Object.values(row))
+      .map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : String(value)))
+      .join('\n');
+    for (const code of codes) {
+      // 125 bits
+      expect(code).toMatch(/^([A-Z2-7]{5}-){4}[A-Z2-7]{5}$/);
+      expect(kept).not.toContain(code.slice(0, 11));
+      expect(kept).not.toContain(code.replaceAll('-', '').slice(0, 11));
+    }
   });
 
   it('ASVS 6.3.1: is not to be guessed', async () => {
@@ -141,6 +151,40 @@ describe('a second factor', () => {
     expect((await other.agent.delete('/api/factors/totp').send({ currentPassword })).status).toBe(204);
     expect((await other.agent.get('/api/factors')).body).toEqual({ totp: false, recoveryCodes: 0 });
     expect((await site.browser().agent.post('/api/login').send(other.someone)).status).toBe(200);
+  });
+
+  it('ASVS 7.4.3: when turned off, ends the other sessions, and gives this one a new token', async () => {
+    const { someone, agent, codes } = await enrolled();
+    const there = site.browser().agent;
+    await there.post('/api/login').send(someone);
+    expect((await there.post('/api/login/second').send({ code: codes[0] })).status).toBe(200);
+    const removed = await agent.delete('/api/factors/totp').send({ currentPassword: someone.password });
+    expect([removed.status, String(removed.headers['set-cookie'])]).toEqual([204, expect.stringMatching(/sid=./)]);
+    expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([200, 401]);
+    await site.mailTo(someone.email, /no longer requires a code/);
+  });
+
+  it('ASVS 16.3.1: is in the audit log when it is asked for, when it is wrong, and when it is right', async () => {
+    const { someone, agent, codes } = await enrolled();
+    const { id } = ((await agent.get('/api/me')).body as { user: { id: string } }).user;
+    const there = site.browser().agent;
+    await there.post('/api/login').send(someone);
+    for (const code of ['000000', 'ABCDE-ABCDE-ABCDE-ABCDE-ABCDE'])
+      expect((await there.post('/api/login/second').send({ code })).status).toBe(422);
+    expect((await there.post('/api/login/second').send({ code: codes[0] })).status).toBe(200);
+    // What is tried while signed in is the same.
+    expect((await agent.post('/api/reauthenticate').send({ code: '000000' })).status).toBe(422);
+    await site.audit(id, 'recovery-code-used');
+    await site.audit(id, 'second-factor-failed', 3);
+    const logged = await site.cluster.read<RowDataPacket>('SELECT event, details FROM audit_events WHERE user_id = ?', [
+      id,
+    ]);
+    // The clock stands still, so they have no order.
+    expect(logged.map(({ event }) => event as string).sort()).toEqual([
+      ...['factor-added', 'login', 'login', 'recovery-code-used', 'registered', 'second-factor-asked'],
+      ...['second-factor-failed', 'second-factor-failed', 'second-factor-failed'],
+    ]);
+    expect(logged.map(({ details }) => details as object)).toContainEqual({ by: 'password and code', remember: false });
   });
 
   it('that was set up before anybody had confirmed the address ends, with the passkeys, when its owner resets the password', async () => {

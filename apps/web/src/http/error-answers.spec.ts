@@ -32,6 +32,14 @@ describe('asAppError', () => {
   it('says nothing of what nobody expected', () => {
     const error = asAppError(new Error("Duplicate entry 'ann@example.org' for key 'users_email'"));
     expect(error.message).not.toContain('ann');
+    // The whole answer, of the API and of a page; of a page its data.
+    const answers = new ErrorAnswers({ page: (...data: unknown[]) => JSON.stringify(data.slice(1)) } as never);
+    for (const url of ['/api/orders', '/orders']) {
+      const unexpected = new Error("Duplicate entry 'ann@example.org' for key 'users_email'");
+      const { status, body } = answers.to(unexpected, { url, headers: {} } as never);
+      expect([status, body]).toEqual([500, expect.stringContaining('Something went wrong on our side')]);
+      expect(body).not.toMatch(/ann@|users_email|stack|node_modules|\.[jt]s\b/);
+    }
   });
 
   it('asks to come back after an outage', () => {

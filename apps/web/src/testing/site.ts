@@ -1,4 +1,5 @@
 // The app over one real MySQL server, for specs that use it as a browser does.
+import { expect } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
@@ -118,7 +119,10 @@ export class Site {
   /** The newest mail to this address whose text matches, and the link in it with its token. */
   async mailTo(address: string, text: RegExp): Promise<CaughtMail & { link: string; token: string }> {
     const find = () => this.mailCatcher.mails.findLast((mail) => mail.to === address && text.test(mail.text));
-    await until(() => find() !== undefined);
+    await until(() => find() !== undefined).catch(() => undefined);
+    // By an assertion, which also shows what came instead.
+    const texts = this.mailCatcher.mails.filter(({ to }) => to === address).map((mail) => mail.text);
+    expect(texts).toContainEqual(expect.stringMatching(text));
     const mail = find()!;
     const link = /http:\/\/localhost:8080(\S+)/.exec(mail.text)?.[1] ?? '';
     return { ...mail, link, token: new URL(link, 'http://site').searchParams.get('token') ?? '' };
@@ -131,8 +135,10 @@ export class Site {
         userId,
         event,
       ]);
-    await until(async () => (await read()).length >= atLeast);
-    return read();
+    await until(async () => (await read()).length >= atLeast).catch(() => undefined);
+    const rows = await read();
+    expect(rows.length).toBeGreaterThanOrEqual(atLeast);
+    return rows;
   }
 }
 
