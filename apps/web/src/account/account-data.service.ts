@@ -6,6 +6,7 @@ import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
@@ -39,6 +40,7 @@ export class AccountDataService {
     private readonly users: UsersService,
     private readonly tokens: AccountTokensService,
     private readonly codes: RecoveryCodesService,
+    private readonly failures: FactorFailures,
     private readonly passkeys: PasskeyStore,
     private readonly devices: SessionsService,
     private readonly sessions: UserSessions,
@@ -85,8 +87,9 @@ export class AccountDataService {
     });
     // Before the deletion: the user's other sessions must not add anything again.
     await this.sessions.endAll(user.id, request.session);
-    await this.tokens.revoke(user.id);
+    await this.tokens.revokeAll(user.id);
     await this.codes.remove(user.id);
+    await this.failures.forget(user.id);
     await this.passkeys.removeAll(user.id);
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {

@@ -48,6 +48,25 @@ export const accountMails = {
       added ? `${notYou} Then sign in and remove the passkey under "Passkeys" of your account.` : notYou,
     ],
   }),
+  wrongCodes: (name: string, count: number): Mail => ({
+    name,
+    subject: `Wrong codes for your account at ${siteName}`,
+    paragraphs: [
+      `Somebody who knows your password has entered ${count} wrong codes of the two-step verification, one after the other.`,
+      notYou,
+    ],
+  }),
+  unlockCodes: (name: string, url: string): Mail => ({
+    name,
+    subject: `Codes for your account at ${siteName} are not accepted now`,
+    paragraphs: [
+      'Too many wrong codes of the two-step verification were entered for your account. ' +
+        'Codes from your authenticator app are accepted again once you open this link, within 24 hours.',
+      'A recovery code or a passkey works at once.',
+      'If you did not enter these codes, somebody knows your password. Please set a new one first: choose "Forgot your password?" on the sign-in page.',
+    ],
+    action: { label: 'Accept codes again', url },
+  }),
   deleted: (name: string): Mail => ({
     name,
     subject: `Your account at ${siteName} was deleted`,

@@ -6,14 +6,17 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
 
-export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
+export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password' | 'unlock-codes';
 
 /** How long each token works, in milliseconds (OWASP ASVS 6.5.5 for tokens that set a password). */
 const lifetimes: Readonly<Record<TokenPurpose, number>> = {
   'verify-email': limits.emailTokenMs,
   'change-email': limits.emailTokenMs,
   'reset-password': limits.resetTokenMs,
+  'unlock-codes': limits.unlockTokenMs,
 };
+
+const protective = "'unlock-codes', 'not-me'";
 
 /** What a token allows. */
 export interface TokenGrant {
@@ -84,8 +87,19 @@ export class AccountTokensService {
     return affectedRows > 0 ? this.find(purpose, token, idempotencyKey) : undefined;
   }
 
-  /** Revokes the tokens of all e-mails to this user that have not been used. */
+  /**
+   * Revokes the tokens of e-mails to this user that have not been used. Those that protect the account stay: a thief who
+   * changes the password must not take them from the owner.
+   */
   async revoke(userId: string): Promise<void> {
+    await this.cluster.write(
+      `DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = '' AND purpose NOT IN (${protective})`,
+      [userId],
+    );
+  }
+
+  /** The same for all of them. */
+  async revokeAll(userId: string): Promise<void> {
     await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
   }
 }

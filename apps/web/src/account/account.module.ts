@@ -3,6 +3,8 @@ import { Module } from '@nestjs/common';
 import { AuthController } from '../auth/auth.controller.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { FactorsController } from '../factors/factors.controller.js';
+import { FactorFailures } from '../factors/factor-failures.js';
+import { FactorProofs } from '../factors/factor-proofs.service.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
@@ -32,6 +34,8 @@ import { TokenMailsService } from './token-mails.service.js';
     RegistrationService,
     SecondFactorService,
     RecoveryCodesService,
+    FactorFailures,
+    FactorProofs,
     StepUpService,
     AccountDataService,
     Challenges,
@@ -40,6 +44,7 @@ import { TokenMailsService } from './token-mails.service.js';
   ],
   exports: [
     AccountService,
+    FactorFailures,
     RegistrationService,
     SecondFactorService,
     StepUpService,

@@ -9,6 +9,7 @@ import { KnownDevices } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Transactions } from '../database/transactions.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import {
   EmailTakenError,
@@ -17,6 +18,7 @@ import {
   NotSignedInError,
   OtherAccountError,
 } from '../http/app.errors.js';
+import { WrongProofError } from '../http/refused.errors.js';
 import { MailService } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
@@ -24,10 +26,13 @@ import { passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
+import { AccountTokensService, type TokenGrant, type TokenPurpose } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
 import { accountMails } from './account-mails.js';
 import { TokenMailsService } from './token-mails.service.js';
+
+/** The links that are for one page each. */
+type LinkPurpose = Exclude<TokenPurpose, 'verify-email' | 'change-email'>;
 
 /** An account with what proves its identity. */
 export interface Provable extends Account {
@@ -42,6 +47,7 @@ export class AccountService {
     private readonly tokens: AccountTokensService,
     private readonly passkeys: PasskeyStore,
     private readonly codes: RecoveryCodesService,
+    private readonly failures: FactorFailures,
     private readonly mails: MailService,
     private readonly tokenMails: TokenMailsService,
     private readonly transactions: Transactions,
@@ -91,9 +97,9 @@ export class AccountService {
   }
 
   /** Whether the link of an e-mail still works. */
-  async isValidToken(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
+  async isValidToken(purpose: LinkPurpose | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
-    if (purpose === 'reset-password') return (await this.tokens.find(purpose, token)) !== undefined;
+    if (purpose !== 'confirm') return (await this.tokens.find(purpose, token)) !== undefined;
     const grants = await Promise.all([
       this.tokens.find('verify-email', token),
       this.tokens.find('change-email', token),
@@ -129,6 +135,7 @@ export class AccountService {
       // Again: a session that has just ended may have added one.
       await this.passkeys.removeAll(user.id);
       await this.codes.remove(user.id);
+      await this.failures.forget(user.id);
       // The e-mail has proved the address. Stored last, so that a repeated request completes an interrupted one.
       await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() });
     }
@@ -217,19 +224,18 @@ export class AccountService {
   }
 
   /**
-   * The account, if one of these is its password. Attempts are throttled as at sign-in, with counters of their own:
-   * failed sign-ins never prevent a signed-in user from re-authenticating.
+   * The account, if one of these is its password. Attempts are throttled as at sign-in, with counters of their own, by
+   * session: neither failed sign-ins nor another session prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, ...passwords: string[]): Promise<Provable> {
     const account = await this.account(request);
     const { user } = account;
-    const matches = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
-      this.matches(user, passwords),
-    );
+    const attempt = { account: `${user.id} password`, ip: request.ip, device: this.devices.ownOf(request, user) };
+    const matches = await this.throttle.attempt(attempt, () => this.matches(user, passwords));
     if (matches) return account;
     this.audit.note('reauthentication-failed', request);
-    throw new InvalidInputError({ currentPassword: 'This is not your current password.' });
+    throw new WrongProofError('currentPassword', 'This is not your current password.');
   }
 
   /**

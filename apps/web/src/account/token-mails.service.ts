@@ -13,6 +13,18 @@ import { AccountTokensService, newToken, type TokenGrant } from './account-token
 import { accountMails } from './account-mails.js';
 
 const forgotten = 'password-forgotten';
+const confirmation = { path: '/email/confirm', mailOf: accountMails.verify };
+
+/** The page of each link, and the mail that holds it. */
+const links = {
+  'verify-email': confirmation,
+  'change-email': confirmation,
+  'reset-password': {
+    path: '/password/reset',
+    mailOf: (name: string, url: string) => accountMails.reset(name, url, limits.resetTokenMs / 60_000),
+  },
+  'unlock-codes': { path: '/login/unlock', mailOf: accountMails.unlockCodes },
+} as const;
 
 @Injectable()
 export class TokenMailsService {
@@ -50,12 +62,10 @@ export class TokenMailsService {
   async send(user: User, grant: TokenGrant, options: Required<SendOptions>): Promise<boolean> {
     if (!(await this.tokens.hasRoom(grant, options.manager))) return false;
     const token = newToken();
-    const isReset = grant.purpose === 'reset-password';
-    const url = new URL(isReset ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);
+    const { path, mailOf } = links[grant.purpose];
+    const url = new URL(path, this.config.server.publicUrl);
     url.searchParams.set('token', token);
-    const mail = isReset
-      ? accountMails.reset(user.name, url.href, limits.resetTokenMs / 60_000)
-      : accountMails.verify(user.name, url.href);
+    const mail = mailOf(user.name, url.href);
     const isNew = await this.mails.send(grant.email, mail, options);
     if (isNew) await this.tokens.issue(token, grant, options.manager);
     return isNew;

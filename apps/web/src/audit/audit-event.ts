@@ -26,6 +26,7 @@ export type AuditEventName =
   | 'second-factor-asked'
   | 'second-factor-failed'
   | 'recovery-code-used'
+  | 'codes-allowed'
   | 'data-exported'
   | 'account-deleted'
   | 'factor-added'

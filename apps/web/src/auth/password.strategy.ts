@@ -66,7 +66,6 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
       return false;
     }
     if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, password);
-    this.devices.remember(request, request.res!, user);
     return { user, epoch };
   }
 

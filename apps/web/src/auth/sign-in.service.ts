@@ -7,8 +7,9 @@ import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
 import { cookiesOf } from '../http/cookies.js';
-import { publicUser, type User } from '../users/user.entity.js';
+import { hasSecrets, publicUser, type User } from '../users/user.entity.js';
 import type { Account } from './account.js';
+import { KnownDevices } from './known-devices.js';
 import { signedInOf, type SignedIn } from './signed-in.js';
 
 /** The argument of `request.logIn`: the session keeps all fields but the last two. */
@@ -35,6 +36,7 @@ export class SignInService {
   constructor(
     private readonly config: Config,
     private readonly sessions: UserSessions,
+    private readonly devices: KnownDevices,
     private readonly audit: AuditService,
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
@@ -63,6 +65,7 @@ export class SignInService {
     }
     const mustEnrol = by !== 'passkey' && this.demandsSecondFactor(account.user);
     await this.begin(request, account, { authenticatedAt: Date.now(), remember, mustEnrol });
+    if (hasSecrets(account.user)) this.devices.remember(request, request.res!, account.user);
     this.audit.note('login', request, {}, { remember, by });
   }
 

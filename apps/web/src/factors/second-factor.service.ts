@@ -4,23 +4,27 @@ import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { AccountService } from '../account/account.service.js';
+import { AccountTokensService } from '../account/account-tokens.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh, isFresh } from '../auth/fresh.js';
+import { sessionDevice } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
 import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
-import { InvalidInputError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
+import { InvalidInputError, InvalidTokenError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
-import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
+import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
+import { FactorFailures } from './factor-failures.js';
+import { FactorProofs } from './factor-proofs.service.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
 import { base32, otpauthUri, stepOf } from './totp.js';
 
@@ -63,6 +67,9 @@ export class SecondFactorService {
     private readonly users: UsersService,
     private readonly accounts: AccountService,
     private readonly codes: RecoveryCodesService,
+    private readonly proofs: FactorProofs,
+    private readonly failures: FactorFailures,
+    private readonly tokens: AccountTokensService,
     private readonly passkeys: PasskeyStore,
     private readonly throttle: ThrottleService,
     private readonly sessions: UserSessions,
@@ -106,7 +113,7 @@ export class SecondFactorService {
     const { userId, epoch, remember, returnTo } = request.session![key]!;
     const user = await this.users.findWithSecrets(userId);
     if (!user) throw new LoginExpiredError();
-    await this.assertProved(request, user, code);
+    await this.proofs.assert(request, user, code);
     delete request.session![key];
     await this.signIns.signIn(request, { user, epoch }, remember, 'password and code');
     return { user, returnTo };
@@ -118,8 +125,19 @@ export class SecondFactorService {
    */
   async prove(request: Request, code: string): Promise<Account> {
     const account = await this.accounts.account(request);
-    await this.assertProved(request, account.user, code);
+    await this.proofs.assert(request, account.user, code);
     return account;
+  }
+
+  /** Allows codes of the app again, by the link of an e-mail, once. @throws {InvalidTokenError} */
+  async unlock(request: Request, token: string): Promise<void> {
+    const key = idempotencyKeyOf(request);
+    const grant = await this.tokens.find('unlock-codes', token, key);
+    const user = grant && (await this.users.findById(grant.userId));
+    if (!user || user.email !== grant.email) throw new InvalidTokenError();
+    if (!(await this.tokens.use('unlock-codes', token, key))) throw new InvalidTokenError();
+    await this.failures.forget(user.id);
+    this.audit.note('codes-allowed', request, { userId: user.id });
   }
 
   /** `enrolment` while an app is being set up in this session and the proof of identity is fresh. */
@@ -157,9 +175,9 @@ export class SecondFactorService {
     const secret = this.enrolling(request, user);
     const wrong = new InvalidInputError({ code: 'This code is wrong. Enter the code that the app shows now.' });
     if (!secret) throw wrong;
-    const attempt = { account: `${user.id} second factor`, ip: request.ip };
     const step = await this.throttle.attempt(
-      attempt,
+      // The secret is this session's, which others know nothing of.
+      { account: `${user.id} enrolment`, ip: request.ip, device: sessionDevice(request) },
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
@@ -169,6 +187,7 @@ export class SecondFactorService {
       if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
       await this.mails.send(user.email, accountMails.secondFactor(user.name, true), { key: idempotencyKey, manager });
     });
+    await this.failures.forget(user.id);
     const recoveryCodes = await this.codes.renew(user.id);
     delete request.session![enrolmentKey];
     await this.signIns.renew(request, { user }, { enrolled: true });
@@ -190,36 +209,10 @@ export class SecondFactorService {
       await this.mails.send(user.email, accountMails.secondFactor(user.name, false), { key, manager });
     });
     await this.codes.remove(user.id);
+    await this.failures.forget(user.id);
     await this.signIns.renew(request, { user, epoch }, { proved: true });
     await this.sessions.endAll(user.id, request.session);
     this.audit.note('factor-removed', request, {}, { factor: 'totp' });
-  }
-
-  private async assertProved(request: Request, user: UserWithSecrets, code: string): Promise<void> {
-    const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
-      this.check(request, user, code),
-    );
-    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, has expired or has already been used.' });
-  }
-
-  private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
-    const compact = code.replace(/\s/g, '');
-    if (user.totpSecret && /^\d{6}$/.test(compact)) {
-      if (await this.checkTotp(user, user.totpSecret, compact, idempotencyKeyOf(request))) return true;
-    } else if (await this.codes.use(user.id, code, idempotencyKeyOf(request))) {
-      this.audit.note('recovery-code-used', request, { userId: user.id });
-      return true;
-    }
-    this.audit.note('second-factor-failed', request, { userId: user.id });
-    return false;
-  }
-
-  private async checkTotp(user: User, sealed: Buffer, code: string, idempotencyKey: string): Promise<boolean> {
-    const { secret, isOld } = this.box.open(user.id, sealed);
-    const step = stepOf(secret, code, Date.now());
-    if (step === undefined || !(await this.users.useTotpStep(user.id, step, idempotencyKey))) return false;
-    if (isOld) await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret) });
-    return true;
   }
 
   /** The secret of the app that is being set up in this session, if there is one. */

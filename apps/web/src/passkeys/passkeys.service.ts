@@ -22,6 +22,7 @@ import { Config } from '../config/config.js';
 import { siteName } from '../config/site.js';
 import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
@@ -51,6 +52,7 @@ export class PasskeysService {
     private readonly challenges: Challenges,
     private readonly store: PasskeyStore,
     private readonly users: UsersService,
+    private readonly failures: FactorFailures,
     private readonly accounts: AccountService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
@@ -163,7 +165,8 @@ export class PasskeysService {
     if (!passkey) return refuse();
     // Before the account is read, as at a sign-in with a password.
     const epoch = await this.sessions.epochOf(passkey.userId);
-    const user = await this.users.findById(passkey.userId);
+    // With its secrets: the browser becomes a known device of the account with this password.
+    const user = await this.users.findWithSecrets(passkey.userId);
     const handle = response.response.userHandle;
     if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
     const { credentialId, publicKey } = passkey;
@@ -183,7 +186,9 @@ export class PasskeysService {
     ).catch(refuse);
     const { newCounter } = result.authenticationInfo;
     const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, idempotencyKey }));
-    return counts ? { user, epoch } : refuse();
+    if (!counts) return refuse();
+    if (user.totpSince) await this.failures.forget(user.id);
+    return { user, epoch };
   }
 
   private get expected() {

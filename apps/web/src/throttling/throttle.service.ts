@@ -16,8 +16,13 @@ export interface Attempt {
   readonly account: string;
   /** The client's address. */
   readonly ip: string | undefined;
-  /** The browser, where it has signed in to the account before (`KnownDevices`): no stranger's attempt counts for it. */
+  /**
+   * The browser, where it has signed in to the account before, or the session of the signed-in user (`KnownDevices`): no
+   * stranger's attempt counts for it.
+   */
   readonly device?: string | undefined;
+  /** Whether something else bounds what all strangers together may try. */
+  readonly isBoundedElsewhere?: boolean;
   /** Whether the account was signed in to from this address; asked before a stranger is refused only. */
   readonly isKnownAddress?: () => Promise<boolean>;
 }
@@ -32,6 +37,7 @@ interface Subject {
   /** The account together with the device or, where none is known, the address. */
   readonly own: string;
   readonly isDevice: boolean;
+  readonly isBoundedElsewhere: boolean;
   readonly isKnownAddress: Attempt['isKnownAddress'];
 }
 
@@ -117,13 +123,14 @@ export class ThrottleService {
   }
 
   private async attemptNow<T>(
-    { name, address, own, isDevice, isKnownAddress }: Subject,
+    { name, address, own, isDevice, isBoundedElsewhere, isKnownAddress }: Subject,
     prove: () => Promise<T | false>,
   ): Promise<T | false> {
     const { pairs, addresses, strangers } = this;
     const [failures, fromHere, tried] = await Promise.all([
       pairs.get(own),
-      ...(isDevice ? [null, null] : [addresses.get(address), strangers.get(name)]),
+      isDevice ? null : addresses.get(address),
+      isDevice || isBoundedElsewhere ? null : strangers.get(name),
     ]);
     const { loginsPerAccount: free } = this.config.throttle;
     refuse(waitOf(failures, { free, firstMs: limits.throttleFirstMs, maxMs: limits.throttleMaxMs }));
@@ -132,8 +139,12 @@ export class ThrottleService {
     const isUsedUp = (tried?.consumedPoints ?? 0) >= strangersLimit(tries);
     if (isUsedUp && !(tries < limits.knownAddressTries && (await isKnownAddress?.()))) refuse(tried!.msBeforeNext);
     const proof = await prove();
-    const ofStranger = () => (isDevice ? [] : [addresses.penalty(address), strangers.penalty(name)]);
-    if (proof === false) await Promise.all([pairs.penalty(own), ...ofStranger()]);
+    if (proof === false)
+      await Promise.all([
+        pairs.penalty(own),
+        isDevice ? undefined : addresses.penalty(address),
+        isDevice || isBoundedElsewhere ? undefined : strangers.penalty(name),
+      ]);
     else if (failures) this.inBackground(pairs.delete(own));
     return proof;
   }
@@ -193,10 +204,11 @@ function strangersLimit(tries: number): number {
   return limits.strangersPerDay + (tries < limits.firstTries ? limits.firstTriesPerDay : 0);
 }
 
-function subjectOf({ account, ip, device, isKnownAddress }: Attempt): Subject {
+function subjectOf({ account, ip, device, isBoundedElsewhere = false, isKnownAddress }: Attempt): Subject {
   const [name, address] = [accountKey(account), addressKey(ip)];
   const isDevice = device !== undefined;
-  return { name, address, own: pairKey(name, isDevice ? `device-${device}` : address), isDevice, isKnownAddress };
+  const own = pairKey(name, isDevice ? `device-${device}` : address);
+  return { name, address, own, isDevice, isBoundedElsewhere, isKnownAddress };
 }
 
 function pairKey(name: string, address: string): string {
