@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
 
-export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password' | 'unlock-codes';
+export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password' | 'unlock-codes' | 'not-me';
 
 /** How long each token works, in milliseconds (OWASP ASVS 6.5.5 for tokens that set a password). */
 const lifetimes: Readonly<Record<TokenPurpose, number>> = {
@@ -14,6 +14,7 @@ const lifetimes: Readonly<Record<TokenPurpose, number>> = {
   'change-email': limits.emailTokenMs,
   'reset-password': limits.resetTokenMs,
   'unlock-codes': limits.unlockTokenMs,
+  'not-me': limits.noticeTokenMs,
 };
 
 const protective = "'unlock-codes', 'not-me'";

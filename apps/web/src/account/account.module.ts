@@ -15,22 +15,23 @@ import { Challenges } from '../passkeys/challenges.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { PasskeysController } from '../passkeys/passkeys.controller.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
-import { AccountTokensService } from './account-tokens.service.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { AccountDataService } from './account-data.service.js';
+import { NotMeService } from './not-me.service.js';
+import { NoticesModule } from './notices.module.js';
 import { RegistrationService } from './registration.service.js';
 import { StepUpService } from './step-up.service.js';
 import { TokenMailsService } from './token-mails.service.js';
 
 @Module({
-  imports: [AuthModule, MailModule, OutboxModule, SessionsModule, UsersModule],
+  imports: [AuthModule, MailModule, NoticesModule, OutboxModule, SessionsModule, UsersModule],
   // Here and not in AuthModule, because registration sends an e-mail.
   controllers: [AuthController, AccountController, FactorsController, PasskeysController],
   providers: [
     AccountService,
-    AccountTokensService,
     TokenMailsService,
+    NotMeService,
     RegistrationService,
     SecondFactorService,
     RecoveryCodesService,
@@ -45,6 +46,7 @@ import { TokenMailsService } from './token-mails.service.js';
   exports: [
     AccountService,
     FactorFailures,
+    NotMeService,
     RegistrationService,
     SecondFactorService,
     StepUpService,

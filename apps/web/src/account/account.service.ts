@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
+import { Refusals } from '../audit/refusals.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { KnownDevices } from '../auth/known-devices.js';
@@ -19,7 +20,6 @@ import {
   OtherAccountError,
 } from '../http/app.errors.js';
 import { WrongProofError } from '../http/refused.errors.js';
-import { MailService } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { passwordFault } from '../users/password-policy.js';
@@ -29,6 +29,7 @@ import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, type TokenGrant, type TokenPurpose } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
 import { accountMails } from './account-mails.js';
+import { NoticesService } from './notices.service.js';
 import { TokenMailsService } from './token-mails.service.js';
 
 /** The links that are for one page each. */
@@ -48,7 +49,7 @@ export class AccountService {
     private readonly passkeys: PasskeyStore,
     private readonly codes: RecoveryCodesService,
     private readonly failures: FactorFailures,
-    private readonly mails: MailService,
+    private readonly notices: NoticesService,
     private readonly tokenMails: TokenMailsService,
     private readonly transactions: Transactions,
     private readonly throttle: ThrottleService,
@@ -56,6 +57,7 @@ export class AccountService {
     private readonly signIns: SignInService,
     private readonly devices: KnownDevices,
     private readonly audit: AuditService,
+    private readonly refusals: Refusals,
   ) {}
 
   /** The account of the signed-in user. */
@@ -96,15 +98,14 @@ export class AccountService {
     await this.tokenMails.forgotten(email, idempotencyKeyOf(request));
   }
 
-  /** Whether the link of an e-mail still works. */
-  async isValidToken(purpose: LinkPurpose | 'confirm', token: unknown): Promise<boolean> {
+  /** Whether the link of an e-mail still works. One that does not is a refusal, though the page only says so. */
+  async isValidToken(request: Request, purpose: LinkPurpose | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
-    if (purpose !== 'confirm') return (await this.tokens.find(purpose, token)) !== undefined;
-    const grants = await Promise.all([
-      this.tokens.find('verify-email', token),
-      this.tokens.find('change-email', token),
-    ]);
-    return grants.some((grant) => grant !== undefined);
+    const purposes = purpose === 'confirm' ? (['verify-email', 'change-email'] as const) : [purpose];
+    const grants = await Promise.all(purposes.map((one) => this.tokens.find(one, token)));
+    if (grants.some((grant) => grant !== undefined)) return true;
+    this.refusals.note(request, new InvalidTokenError());
+    return false;
   }
 
   /**
@@ -126,7 +127,10 @@ export class AccountService {
     if (unproved) await this.passkeys.removeAll(user.id);
     await this.transactions.run(async (manager) => {
       await this.users.change(user.id, { passwordHash }, manager);
-      await this.mails.send(user.email, accountMails.passwordChanged(user.name), { key: idempotencyKey, manager });
+      await this.notices.send(user, (link) => accountMails.passwordChanged(user.name, link), {
+        key: idempotencyKey,
+        manager,
+      });
     });
     await this.tokens.revoke(user.id);
     // Before the answer: it promises that no other session is left.
@@ -159,7 +163,7 @@ export class AccountService {
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
       if (!(await this.users.replaceHash(before, passwordHash, manager))) throw new NotSignedInError();
-      await this.mails.send(before.email, accountMails.passwordChanged(before.name), { key, manager });
+      await this.notices.send(before, (link) => accountMails.passwordChanged(before.name, link), { key, manager });
     });
     await this.tokens.revoke(before.id);
     if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
@@ -180,12 +184,12 @@ export class AccountService {
     const { user } = await this.proveFully(request, currentPassword);
     // Before the look-up, whose result shows whether an address has an account.
     await this.throttle.mail({ account: email, ip: request.ip });
-    if (await this.users.findByEmail(email)) throw new EmailTakenError();
+    if (await this.users.findByEmail(email)) throw new EmailTakenError().concerning({ userId: user.id, email });
     const key = idempotencyKeyOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
       await this.tokenMails.send(user, grant, { key, manager });
-      await this.mails.send(user.email, accountMails.emailChanging(user.name), { key, manager });
+      await this.notices.send(user, (link) => accountMails.emailChanging(user.name, link), { key, manager });
     });
     this.audit.note('email-change-asked', request);
   }
@@ -215,7 +219,14 @@ export class AccountService {
   }
 
   private async changeAddress(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
-    await this.users.change(userId, { email, emailVerifiedAt: new Date() });
+    const before = await this.users.findById(userId);
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      await this.users.change(userId, { email, emailVerifiedAt: new Date() }, manager);
+      // A repeated request finds the new address already.
+      if (before && before.email !== email)
+        await this.notices.send(before, (link) => accountMails.emailChanged(before.name, link), { key, manager });
+    });
     await this.tokens.revoke(userId);
     if (endSessions) await this.sessions.endAll(userId, request.session);
     // A session keeps its user's address, so this session is renewed. Last, so that a proxy can repeat the request.
@@ -231,10 +242,14 @@ export class AccountService {
   async prove(request: Request, ...passwords: string[]): Promise<Provable> {
     const account = await this.account(request);
     const { user } = account;
-    const attempt = { account: `${user.id} password`, ip: request.ip, device: this.devices.ownOf(request, user) };
+    const attempt = {
+      account: `${user.id} password`,
+      ip: request.ip,
+      device: this.devices.ownOf(request, user),
+      userId: user.id,
+    };
     const matches = await this.throttle.attempt(attempt, () => this.matches(user, passwords));
     if (matches) return account;
-    this.audit.note('reauthentication-failed', request);
     throw new WrongProofError('currentPassword', 'This is not your current password.');
   }
 

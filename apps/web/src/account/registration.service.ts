@@ -29,7 +29,7 @@ export class RegistrationService {
       ),
     );
     this.audit.note('registered', request, { userId: user.id, email: user.email });
-    await this.signIns.signIn(request, { user, epoch: 0 }, false);
+    await this.signIns.signIn(request, { user, epoch: 0 }, false, 'registration');
     return user;
   }
 }

@@ -59,7 +59,11 @@ export class TokenMailsService {
    * In a transaction. Sends nothing where the user has as many links that work as there may be, or if this e-mail was written
    * before.
    */
-  async send(user: User, grant: TokenGrant, options: Required<SendOptions>): Promise<boolean> {
+  async send(
+    user: User,
+    grant: TokenGrant & { readonly purpose: keyof typeof links },
+    options: Required<SendOptions>,
+  ): Promise<boolean> {
     if (!(await this.tokens.hasRoom(grant, options.manager))) return false;
     const token = newToken();
     const { path, mailOf } = links[grant.purpose];

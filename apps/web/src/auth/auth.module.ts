@@ -2,6 +2,7 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import type { RequestHandler } from 'express';
 import passport from 'passport';
+import { NoticesModule } from '../account/notices.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
@@ -9,7 +10,7 @@ import { PasswordStrategy } from './password.strategy.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
-  imports: [UsersModule],
+  imports: [NoticesModule, UsersModule],
   providers: [KnownAddresses, KnownDevices, PasswordStrategy, SignInService],
   exports: [KnownDevices, PasswordStrategy, SignInService],
 })

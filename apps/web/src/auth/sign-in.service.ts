@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request, Response } from 'express';
 import passport from 'passport';
+import { NoticesService } from '../account/notices.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
@@ -19,7 +20,7 @@ interface SignIn extends SignedIn {
 }
 
 /** The proof of identity. */
-export type SignInBy = 'password' | 'password and code' | 'passkey';
+export type SignInBy = 'registration' | 'password' | 'password and code' | 'passkey';
 
 /** A mistake of the app's code. */
 class UnprovedSignInError extends Error {
@@ -37,6 +38,7 @@ export class SignInService {
     private readonly config: Config,
     private readonly sessions: UserSessions,
     private readonly devices: KnownDevices,
+    private readonly notices: NoticesService,
     private readonly audit: AuditService,
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
@@ -59,14 +61,13 @@ export class SignInService {
    * @throws {AccountDeactivatedError}
    */
   async signIn(request: Request, account: Account, remember: boolean, by: SignInBy = 'password'): Promise<void> {
-    if (account.user.deactivatedAt) {
-      this.audit.note('login-failed', request, { userId: account.user.id }, { reason: 'deactivated' });
-      throw new AccountDeactivatedError();
-    }
+    if (account.user.deactivatedAt) throw new AccountDeactivatedError().concerning({ userId: account.user.id });
     const mustEnrol = by !== 'passkey' && this.demandsSecondFactor(account.user);
     await this.begin(request, account, { authenticatedAt: Date.now(), remember, mustEnrol });
-    if (hasSecrets(account.user)) this.devices.remember(request, request.res!, account.user);
     this.audit.note('login', request, {}, { remember, by });
+    if (!hasSecrets(account.user)) return;
+    const isKnown = this.devices.remember(request, request.res!, account.user);
+    if (!isKnown && by !== 'registration') this.notices.newDevice(request, account.user);
   }
 
   /**

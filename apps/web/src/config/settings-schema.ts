@@ -113,6 +113,7 @@ export const settingsSchema = z.object({
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(1_000),
   THROTTLE_MAILS_PER_ADDRESS: count(50),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
+  NEW_DEVICE_MAILS: flag('on'),
   BREACHED_PASSWORDS_URL: z
     .string()
     .refine(

@@ -144,7 +144,7 @@ it('codes are accepted again by the link of the mail, by the button only, once',
   expect([shown.status, shown.headers['referrer-policy']]).toEqual([200, 'no-referrer']);
   expect((await there.send(appCode(secret))).status).toBe(403);
   const done = await page.send(link, { token });
-  expect([done.status, done.headers.location]).toEqual([303, '/login/unlock?done=allowed']);
+  expect([done.status, done.headers.location]).toEqual([303, '/login/unlock?done=on']);
   expect((await there.send(appCode(secret))).status).toBe(200);
   await site.audit(id, 'codes-allowed');
   await failed(id, 50);

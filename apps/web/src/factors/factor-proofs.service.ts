@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { accountMails } from '../account/account-mails.js';
+import { NoticesService } from '../account/notices.service.js';
 import { TokenMailsService } from '../account/token-mails.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import { KnownDevices } from '../auth/known-devices.js';
@@ -11,7 +12,6 @@ import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { CodesRefusedError, WrongProofError } from '../http/refused.errors.js';
-import { MailService } from '../mail/mail.service.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User, UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -31,7 +31,7 @@ export class FactorProofs {
     private readonly throttle: ThrottleService,
     private readonly failures: FactorFailures,
     private readonly tokenMails: TokenMailsService,
-    private readonly mails: MailService,
+    private readonly notices: NoticesService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
   ) {
@@ -46,12 +46,16 @@ export class FactorProofs {
   async assert(request: Request, user: UserWithSecrets, code: string): Promise<void> {
     const attempt = {
       account: `${user.id} second factor`,
+      userId: user.id,
       ip: request.ip,
       device: this.devices.ownOf(request, user),
       isBoundedElsewhere: true,
     };
     const proved = await this.throttle.attempt(attempt, () => this.check(request, user, code));
-    if (!proved) throw new WrongProofError('code', 'This code is wrong, has expired or has already been used.');
+    if (!proved)
+      throw new WrongProofError('code', 'This code is wrong, has expired or has already been used.').concerning({
+        userId: user.id,
+      });
   }
 
   private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
@@ -61,7 +65,7 @@ export class FactorProofs {
     const counted = await this.failures.count(user.id, Boolean(secret));
     if (counted.isRefused) {
       await this.sendUnlock(user, counted, key);
-      throw new CodesRefusedError();
+      throw new CodesRefusedError().concerning({ userId: user.id });
     }
     const isRight = secret
       ? await this.checkTotp(user, secret, compact, key)
@@ -71,7 +75,6 @@ export class FactorProofs {
       if (!secret) this.audit.note('recovery-code-used', request, { userId: user.id });
       return true;
     }
-    this.audit.note('second-factor-failed', request, { userId: user.id });
     if (counted.failures >= limits.factorFailures) await this.sendUnlock(user, counted, key);
     else if (counted.failures >= limits.factorFailuresTold) await this.tell(user, counted, key);
     return false;
@@ -89,7 +92,7 @@ export class FactorProofs {
     if (told) return;
     await this.transactions.run(async (manager) => {
       if (await this.failures.claimTelling(user.id, manager))
-        await this.mails.send(user.email, accountMails.wrongCodes(user.name, failures), { key, manager });
+        await this.notices.send(user, (link) => accountMails.wrongCodes(user.name, failures, link), { key, manager });
     });
   }
 

@@ -16,9 +16,10 @@ import { siteName } from '../config/site.js';
 import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, InvalidTokenError, LoginExpiredError, PasskeyRequiredError } from '../http/app.errors.js';
+import { WrongProofError } from '../http/refused.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
+import { NoticesService } from '../account/notices.service.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -74,7 +75,7 @@ export class SecondFactorService {
     private readonly throttle: ThrottleService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
-    private readonly mails: MailService,
+    private readonly notices: NoticesService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
   ) {
@@ -89,7 +90,7 @@ export class SecondFactorService {
   async begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
     if (!user.totpSince) {
       if (this.signIns.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length > 0)
-        throw new PasskeyRequiredError();
+        throw new PasskeyRequiredError().concerning({ userId: user.id });
       return false;
     }
     const endsAt = Date.now() + limits.secondStepMs;
@@ -173,11 +174,11 @@ export class SecondFactorService {
     assertFresh(request);
     const user = await this.accounts.current(request);
     const secret = this.enrolling(request, user);
-    const wrong = new InvalidInputError({ code: 'This code is wrong. Enter the code that the app shows now.' });
+    const wrong = new WrongProofError('code', 'This code is wrong. Enter the code that the app shows now.');
     if (!secret) throw wrong;
     const step = await this.throttle.attempt(
       // The secret is this session's, which others know nothing of.
-      { account: `${user.id} enrolment`, ip: request.ip, device: sessionDevice(request) },
+      { account: `${user.id} enrolment`, userId: user.id, ip: request.ip, device: sessionDevice(request) },
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
@@ -185,7 +186,10 @@ export class SecondFactorService {
     await this.transactions.run(async (manager) => {
       const sealed = this.box.seal(user.id, secret);
       if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
-      await this.mails.send(user.email, accountMails.secondFactor(user.name, true), { key: idempotencyKey, manager });
+      await this.notices.send(user, (link) => accountMails.secondFactor(user.name, true, link), {
+        key: idempotencyKey,
+        manager,
+      });
     });
     await this.failures.forget(user.id);
     const recoveryCodes = await this.codes.renew(user.id);
@@ -206,7 +210,7 @@ export class SecondFactorService {
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
       await this.users.change(user.id, withoutTotp, manager);
-      await this.mails.send(user.email, accountMails.secondFactor(user.name, false), { key, manager });
+      await this.notices.send(user, (link) => accountMails.secondFactor(user.name, false, link), { key, manager });
     });
     await this.codes.remove(user.id);
     await this.failures.forget(user.id);

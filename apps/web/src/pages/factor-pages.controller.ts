@@ -1,13 +1,11 @@
 // The pages of the second factor: the second step of signing in, and turning it on and off.
-import { Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
+import { Controller, Get, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { renderSVG } from 'uqr';
-import { confirmation } from '../account/account.schemas.js';
-import { AccountService } from '../account/account.service.js';
 import { codeInput, passwordInput } from '../factors/factors.schemas.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
-import { InvalidInputError, InvalidTokenError } from '../http/app.errors.js';
+import { InvalidInputError } from '../http/app.errors.js';
 import { CodesRefusedError } from '../http/refused.errors.js';
 import { parsed } from '../http/validation.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
@@ -22,7 +20,6 @@ const twoStep = { title: 'Two-step verification', fields: {} };
 export class FactorPagesController {
   constructor(
     private readonly pages: PageResponder,
-    private readonly accounts: AccountService,
     private readonly factors: SecondFactorService,
     private readonly passkeys: PasskeysService,
   ) {}
@@ -49,32 +46,8 @@ export class FactorPagesController {
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof CodesRefusedError)) throw error;
       const fields = error instanceof InvalidInputError ? error.fields : { code: error.message };
-      this.pages.show(request, response, 'second-step', { ...twoStep, fields }, error.status);
+      this.pages.refuse(request, response, 'second-step', { ...twoStep, fields }, error);
     }
-  }
-
-  @Get('login/unlock')
-  @WithoutSecondFactor(true)
-  async unlockForm(@Req() request: Request, @Res() response: Response, @Query('token') token?: unknown): Promise<void> {
-    const isValid = await this.accounts.isValidToken('unlock-codes', token);
-    const done = request.query.done !== undefined;
-    this.showUnlock(request, response, { token: isValid ? token : undefined, done });
-  }
-
-  /** By the button only: programs that scan e-mails follow links too. */
-  @Post('login/unlock')
-  @ForVisitors(true)
-  @Repeatable({ because: countsOnce.usedUp })
-  @WithoutSecondFactor(true)
-  @UseGuards(FormGuard)
-  async unlock(@Req() request: Request, @Res() response: Response): Promise<void> {
-    try {
-      await this.factors.unlock(request, parsed(confirmation, request.body).token);
-    } catch (error) {
-      if (!(error instanceof InvalidInputError || error instanceof InvalidTokenError)) throw error;
-      return this.showUnlock(request, response, {}, error.status);
-    }
-    this.pages.seeOther(request, response, '/login/unlock?done=allowed');
   }
 
   @Get('account/two-step')
@@ -125,16 +98,11 @@ export class FactorPagesController {
     this.pages.seeOther(request, response, '/account/passkeys');
   }
 
-  private showUnlock(request: Request, response: Response, data: Record<string, unknown>, status = 200): void {
-    // The address of this page holds a token, so no other site may get it as a referrer.
-    response.set('Referrer-Policy', 'no-referrer');
-    this.pages.show(request, response, 'unlock', { title: 'Accept codes again', ...data }, status);
-  }
-
   private async show(request: Request, response: Response, error?: InvalidInputError): Promise<void> {
     const { since, recoveryCodes, enrolment } = await this.factors.state(request);
     const picture = enrolment && renderSVG(enrolment.uri, { border: 2 });
     const data = { ...twoStep, since, recoveryCodes, enrolment, picture, fields: error?.fields ?? {} };
-    this.pages.show(request, response, 'two-step', data, error?.status);
+    if (error) this.pages.refuse(request, response, 'two-step', data, error);
+    else this.pages.show(request, response, 'two-step', data);
   }
 }

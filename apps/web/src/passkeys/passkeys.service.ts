@@ -14,6 +14,7 @@ import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AccountService } from '../account/account.service.js';
 import { accountMails } from '../account/account-mails.js';
+import { NoticesService } from '../account/notices.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
@@ -24,7 +25,6 @@ import { Transactions } from '../database/transactions.js';
 import { InvalidInputError, InvalidPasskeyError, NotFoundError } from '../http/app.errors.js';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
@@ -56,7 +56,7 @@ export class PasskeysService {
     private readonly accounts: AccountService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
-    private readonly mails: MailService,
+    private readonly notices: NoticesService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
     private readonly logger: PinoLogger,
@@ -107,7 +107,7 @@ export class PasskeysService {
     const key = idempotencyKeyOf(request);
     await this.transactions.run(async (manager) => {
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
-      await this.mails.send(user.email, accountMails.passkey(user.name, true), { key, manager });
+      await this.notices.send(user, (link) => accountMails.passkey(user.name, true, link), { key, manager });
     });
     await this.changed(request, user, endOtherSessions, true);
     return row((await this.store.find(credentialId))!);
@@ -126,7 +126,7 @@ export class PasskeysService {
     await this.transactions.run(async (manager) => {
       if (!(await this.store.disable(user.id, id, key, manager)))
         throw new NotFoundError('This passkey does not exist or has already been removed.');
-      await this.mails.send(user.email, accountMails.passkey(user.name, false), { key, manager });
+      await this.notices.send(user, (link) => accountMails.passkey(user.name, false, link), { key, manager });
     });
     await this.changed(request, user, true, false);
     // Last, so that a repeated request still finds it while work is left to do.
@@ -157,10 +157,7 @@ export class PasskeysService {
     const { challenge: expectedChallenge, askedAt } = this.challenges.take(request, 'get');
     const passkey = await this.store.find(Buffer.from(response.id, 'base64url'));
     const refuse = (): never => {
-      this.audit.note(request.user ? 'reauthentication-failed' : 'login-failed', request, owner(passkey), {
-        by: 'passkey',
-      });
-      throw new InvalidPasskeyError();
+      throw new InvalidPasskeyError().concerning(owner(passkey));
     };
     if (!passkey) return refuse();
     // Before the account is read, as at a sign-in with a password.

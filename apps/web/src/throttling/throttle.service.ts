@@ -21,6 +21,8 @@ export interface Attempt {
    * stranger's attempt counts for it.
    */
   readonly device?: string | undefined;
+  /** The user, where `account` is no login name; for the audit log. */
+  readonly userId?: string;
   /** Whether something else bounds what all strangers together may try. */
   readonly isBoundedElsewhere?: boolean;
   /** Whether the account was signed in to from this address; asked before a stranger is refused only. */
@@ -29,6 +31,10 @@ export interface Attempt {
 
 /** The number of rows that count the registrations of one address, and of accounts that are opened at the same time. */
 const REGISTRATION_ROWS = 8;
+
+/** For the owner on a new device, while strangers have used up what they may try. */
+const wayOut =
+  'If this is your account, you need not wait: choose "Forgot your password?" and set a new password by the link in the e-mail.';
 
 /** One attempt's counters, by their keys. */
 interface Subject {
@@ -64,6 +70,7 @@ export class ThrottleService {
   private readonly strangers: MysqlRateLimiter;
   private readonly addresses: MysqlRateLimiter;
   private readonly registrations: MysqlRateLimiter;
+  private readonly deviceNotices: MysqlRateLimiter;
   private readonly mailsByPair: MysqlRateLimiter;
   private readonly mailsFromAddress: MysqlRateLimiter;
   /** Less than all running requests: a flood of sign-ins leaves room for others. */
@@ -104,6 +111,11 @@ export class ThrottleService {
       // Many users share one address: offices, and all users behind a proxy that hides addresses.
       rows: REGISTRATION_ROWS,
     });
+    this.deviceNotices = limiter({
+      keyPrefix: 'device-notice',
+      points: limits.newDeviceMailsPerDay,
+      durationMs: dayMs,
+    });
     this.mailsByPair = mails('mail-pair', 5);
     this.mailsFromAddress = mails('mail-address', mailsPerAddress);
   }
@@ -117,9 +129,9 @@ export class ThrottleService {
    */
   attempt<T>(attempt: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
     const subject = subjectOf(attempt);
-    return this.pairSemaphore.run(subject.own, () =>
-      this.accountSemaphore.run(subject.name, () => this.attemptNow(subject, prove)),
-    );
+    return this.pairSemaphore
+      .run(subject.own, () => this.accountSemaphore.run(subject.name, () => this.attemptNow(subject, prove)))
+      .catch(concerning(attempt));
   }
 
   private async attemptNow<T>(
@@ -137,7 +149,8 @@ export class ThrottleService {
     refuseIfUsedUp(addresses, fromHere);
     const tries = failures?.consumedPoints ?? 0;
     const isUsedUp = (tried?.consumedPoints ?? 0) >= strangersLimit(tries);
-    if (isUsedUp && !(tries < limits.knownAddressTries && (await isKnownAddress?.()))) refuse(tried!.msBeforeNext);
+    if (isUsedUp && !(tries < limits.knownAddressTries && (await isKnownAddress?.())))
+      refuse(tried!.msBeforeNext, wayOut);
     const proof = await prove();
     if (proof === false)
       await Promise.all([
@@ -178,8 +191,19 @@ export class ThrottleService {
    */
   async mail(request: Attempt): Promise<void> {
     const { own, address, isDevice } = subjectOf(request);
-    await consume(this.mailsByPair, own);
-    if (!isDevice) await consume(this.mailsFromAddress, address);
+    await consume(this.mailsByPair, own).catch(concerning(request));
+    if (!isDevice) await consume(this.mailsFromAddress, address).catch(concerning(request));
+  }
+
+  /** Counts one mail about a new device of this user; false where there were enough today. */
+  async mayTellOfDevice(userId: string): Promise<boolean> {
+    return consume(this.deviceNotices, accountKey(userId)).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof TooManyAttemptsError) return false;
+        throw error;
+      },
+    );
   }
 
   /** Resets the failures of an account: its owner has proved the identity in another way. Returns at once. */
@@ -228,11 +252,20 @@ async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {
   });
 }
 
+/** Says whom a refusal is about. */
+function concerning({ account, userId }: Attempt): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof TooManyAttemptsError && error.whom.userId === undefined
+      ? error.concerning(userId === undefined ? { email: account } : { userId })
+      : error;
+  };
+}
+
 /** Refuses if all points are used up. */
 function refuseIfUsedUp({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
   if (counted && counted.consumedPoints >= points) refuse(counted.msBeforeNext);
 }
 
-function refuse(waitMs: number): void {
-  if (waitMs > 0) throw new TooManyAttemptsError(waitMs);
+function refuse(waitMs: number, instead?: string): void {
+  if (waitMs > 0) throw new TooManyAttemptsError(waitMs, instead);
 }
