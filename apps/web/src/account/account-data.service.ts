@@ -6,6 +6,7 @@ import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
@@ -40,6 +41,7 @@ export class AccountDataService {
     private readonly users: UsersService,
     private readonly tokens: AccountTokensService,
     private readonly codes: RecoveryCodesService,
+    private readonly failures: FactorFailures,
     private readonly passkeys: PasskeyStore,
     private readonly devices: SessionsService,
     private readonly sessions: UserSessions,
@@ -91,6 +93,7 @@ export class AccountDataService {
       await this.users.remove(user.id, manager);
       await this.tokens.removeAll(user.id, manager);
       await this.codes.remove(user.id, manager);
+      await this.failures.forget(user.id, manager);
       await this.passkeys.removeAll(user.id, manager);
       const options = { key, from: addressKey(request.ip), manager };
       await this.mails.notify(recipientOf(user), accountMails.deleted(), options);

@@ -4,6 +4,15 @@ import type { Mail } from '../mail/mail.js';
 
 const notYou = `If this was not you, set a new password immediately: choose "Forgot your password?" on the sign-in page.`;
 
+/** What the owner does who did not do it: by the link, where the mail has one. */
+function orNotYou(link: string | undefined, paragraphs: readonly string[]): Pick<Mail, 'paragraphs' | 'action'> {
+  if (link === undefined) return { paragraphs: [...paragraphs, notYou] };
+  const [first = '', ...rest] = paragraphs;
+  const how =
+    'If this was not you, open the link above within three days: it signs everybody out of your account and lets you set a new password.';
+  return { paragraphs: [first, ...rest, how], action: { label: 'This was not me', url: link } };
+}
+
 export const accountMails = {
   verify: (url: string): Mail => ({
     subject: `Please confirm your e-mail address for ${siteName}`,
@@ -22,26 +31,50 @@ export const accountMails = {
     ],
     action: { label: 'Set a new password', url },
   }),
-  passwordChanged: (): Mail => ({
+  newDevice: ({ device, ip, at }: { device: string; ip: string; at: Date }, link?: string): Mail => ({
+    subject: `A new device has signed in to ${siteName}`,
+    ...orNotYou(link, [
+      `Your account was signed in to on a new device: ${device}, from the address ${ip}, on ${at.toISOString().slice(0, 16).replace('T', ' at ')} UTC.`,
+    ]),
+  }),
+  passwordChanged: (link?: string): Mail => ({
     subject: `Your password for ${siteName} was changed`,
-    paragraphs: ['The password of your account has been changed.', notYou],
+    ...orNotYou(link, ['The password of your account has been changed.']),
   }),
-  secondFactor: (on: boolean): Mail => ({
+  secondFactor: (on: boolean, link?: string): Mail => ({
     subject: `Two-step verification for ${siteName} was turned ${on ? 'on' : 'off'}`,
-    paragraphs: [
+    ...orNotYou(link, [
       `Signing in with your password ${on ? 'now also' : 'no longer'} requires a code from your authenticator app.`,
-      notYou,
-    ],
+    ]),
   }),
-  passkey: (added: boolean): Mail => ({
+  passkey: (added: boolean, link?: string): Mail => ({
     subject: `A passkey for ${siteName} was ${added ? 'added' : 'removed'}`,
-    paragraphs: [
+    ...orNotYou(
+      link,
       added
-        ? 'From now on, this passkey can be used to sign in to your account.'
-        : 'This passkey can no longer be used to sign in to your account.',
-      // A new password leaves passkeys alone.
-      added ? `${notYou} Then sign in and remove the passkey under "Passkeys" of your account.` : notYou,
+        ? [
+            'From now on, this passkey can be used to sign in to your account.',
+            // A new password leaves passkeys alone.
+            'A passkey that is not yours has to be removed too: under "Passkeys" of your account, once you have signed in with a new password.',
+          ]
+        : ['This passkey can no longer be used to sign in to your account.'],
+    ),
+  }),
+  wrongCodes: (count: number, link?: string): Mail => ({
+    subject: `Wrong codes for your account at ${siteName}`,
+    ...orNotYou(link, [
+      `Somebody who knows your password has entered ${count} wrong codes of the two-step verification, one after the other.`,
+    ]),
+  }),
+  unlockCodes: (url: string): Mail => ({
+    subject: `Codes for your account at ${siteName} are not accepted now`,
+    paragraphs: [
+      'Too many wrong codes of the two-step verification were entered for your account. ' +
+        'Codes from your authenticator app are accepted again once you open this link, within 24 hours.',
+      'A recovery code or a passkey works at once.',
+      'If you did not enter these codes, somebody knows your password. Please set a new one first: choose "Forgot your password?" on the sign-in page.',
     ],
+    action: { label: 'Accept codes again', url },
   }),
   deleted: (): Mail => ({
     subject: `Your account at ${siteName} was deleted`,
@@ -53,11 +86,16 @@ export const accountMails = {
     subject: `Your account at ${siteName} was deactivated`,
     paragraphs: ['An administrator has deactivated your account. It can no longer be used to sign in.'],
   }),
-  emailChanging: (): Mail => ({
+  emailChanging: (link?: string): Mail => ({
     subject: `Your e-mail address at ${siteName} is about to change`,
-    paragraphs: [
+    ...orNotYou(link, [
       'We received a request to use another e-mail address for your account. The request was confirmed with your password.',
-      notYou,
-    ],
+    ]),
+  }),
+  emailChanged: (link?: string): Mail => ({
+    subject: `Your e-mail address at ${siteName} was changed`,
+    ...orNotYou(link, [
+      'Your account has another e-mail address now. The former one, which this e-mail went to, can no longer be used to sign in.',
+    ]),
   }),
 } as const;

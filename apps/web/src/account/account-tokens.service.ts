@@ -7,14 +7,18 @@ import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
 import { UsersService } from '../users/users.service.js';
 
-export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password';
+export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password' | 'unlock-codes' | 'not-me';
 
 /** How long each token works, in milliseconds (OWASP ASVS 6.5.5 for tokens that set a password). */
 const lifetimes: Readonly<Record<TokenPurpose, number>> = {
   'verify-email': limits.emailTokenMs,
   'change-email': limits.emailTokenMs,
   'reset-password': limits.resetTokenMs,
+  'unlock-codes': limits.unlockTokenMs,
+  'not-me': limits.noticeTokenMs,
 };
+
+const protective = "'unlock-codes', 'not-me'";
 
 /** What a token allows. */
 export interface TokenGrant {
@@ -99,12 +103,21 @@ export class AccountTokensService {
     await manager.query('DELETE FROM account_tokens WHERE user_id = ?', [userId]);
   }
 
-  /** Revokes the tokens of all e-mails to this user that have not been used, for one purpose or for all. */
+  /**
+   * Revokes the tokens of e-mails to this user that have not been used, for one purpose or for all. Those that protect the
+   * account stay: a thief who changes the password must not take them from the owner.
+   */
   async revoke(userId: string, purpose?: TokenPurpose): Promise<void> {
     await this.cluster.write(
-      "DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = '' AND purpose = COALESCE(?, purpose)",
+      `DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = '' AND purpose = COALESCE(?, purpose)
+       AND purpose NOT IN (${protective})`,
       [userId, purpose ?? null],
     );
+  }
+
+  /** The same for all of them. */
+  async revokeAll(userId: string): Promise<void> {
+    await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
   }
 }
 

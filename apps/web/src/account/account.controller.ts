@@ -24,6 +24,7 @@ import {
   type Reset,
 } from './account.schemas.js';
 import { AccountService } from './account.service.js';
+import { NotMeService } from './not-me.service.js';
 import { AccountDataService, type DataExport } from './account-data.service.js';
 import { StepUpService } from './step-up.service.js';
 
@@ -34,6 +35,7 @@ export class AccountController {
     private readonly stepUp: StepUpService,
     private readonly accountData: AccountDataService,
     private readonly signIns: SignInService,
+    private readonly notMe: NotMeService,
   ) {}
 
   @Post('reauthenticate')
@@ -81,6 +83,14 @@ export class AccountController {
   @HttpCode(204)
   reset(@Body({ schema: reset }) input: Reset, @Req() request: Request): Promise<void> {
     return this.accounts.reset(request, input);
+  }
+
+  @Post('not-me')
+  @Repeatable({ because: countsOnce.usedUp })
+  @WithoutSecondFactor(true)
+  @HttpCode(204)
+  sayNotMe(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
+    return this.notMe.act(request, token);
   }
 
   @Put('password')

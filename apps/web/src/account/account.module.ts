@@ -3,6 +3,8 @@ import { Module } from '@nestjs/common';
 import { AuthController } from '../auth/auth.controller.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { FactorsController } from '../factors/factors.controller.js';
+import { FactorFailures } from '../factors/factor-failures.js';
+import { FactorProofs } from '../factors/factor-proofs.service.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
@@ -13,25 +15,28 @@ import { Challenges } from '../passkeys/challenges.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { PasskeysController } from '../passkeys/passkeys.controller.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
-import { AccountTokensService } from './account-tokens.service.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { AccountDataService } from './account-data.service.js';
+import { NotMeService } from './not-me.service.js';
+import { NoticesModule } from './notices.module.js';
 import { RegistrationService } from './registration.service.js';
 import { StepUpService } from './step-up.service.js';
 import { TokenMailsService } from './token-mails.service.js';
 
 @Module({
-  imports: [AuthModule, MailModule, OutboxModule, SessionsModule, UsersModule],
+  imports: [AuthModule, MailModule, NoticesModule, OutboxModule, SessionsModule, UsersModule],
   // Here and not in AuthModule, because registration sends an e-mail.
   controllers: [AuthController, AccountController, FactorsController, PasskeysController],
   providers: [
     AccountService,
-    AccountTokensService,
     TokenMailsService,
+    NotMeService,
     RegistrationService,
     SecondFactorService,
     RecoveryCodesService,
+    FactorFailures,
+    FactorProofs,
     StepUpService,
     AccountDataService,
     Challenges,
@@ -40,6 +45,8 @@ import { TokenMailsService } from './token-mails.service.js';
   ],
   exports: [
     AccountService,
+    FactorFailures,
+    NotMeService,
     RegistrationService,
     SecondFactorService,
     StepUpService,

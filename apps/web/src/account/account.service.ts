@@ -3,12 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
+import { Refusals } from '../audit/refusals.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { KnownDevices } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Transactions } from '../database/transactions.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import {
   EmailTakenError,
@@ -17,7 +19,7 @@ import {
   NotSignedInError,
   OtherAccountError,
 } from '../http/app.errors.js';
-import { MailService, recipientOf } from '../mail/mail.service.js';
+import { WrongProofError } from '../http/refused.errors.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
@@ -25,10 +27,14 @@ import { normalizedPassword, passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { AccountTokensService, type TokenGrant } from './account-tokens.service.js';
+import { AccountTokensService, type TokenGrant, type TokenPurpose } from './account-tokens.service.js';
 import type { EmailChange, PasswordChange, Reset } from './account.schemas.js';
 import { accountMails } from './account-mails.js';
+import { NoticesService } from './notices.service.js';
 import { TokenMailsService } from './token-mails.service.js';
+
+/** The links that are for one page each. */
+type LinkPurpose = Exclude<TokenPurpose, 'verify-email' | 'change-email'>;
 
 /** An account with what proves its identity. */
 export interface Provable extends Account {
@@ -48,7 +54,8 @@ export class AccountService {
     private readonly tokens: AccountTokensService,
     private readonly passkeys: PasskeyStore,
     private readonly codes: RecoveryCodesService,
-    private readonly mails: MailService,
+    private readonly failures: FactorFailures,
+    private readonly notices: NoticesService,
     private readonly tokenMails: TokenMailsService,
     private readonly transactions: Transactions,
     private readonly throttle: ThrottleService,
@@ -56,6 +63,7 @@ export class AccountService {
     private readonly signIns: SignInService,
     private readonly devices: KnownDevices,
     private readonly audit: AuditService,
+    private readonly refusals: Refusals,
   ) {}
 
   /** The account of the signed-in user. */
@@ -99,15 +107,14 @@ export class AccountService {
     await this.tokenMails.forgotten(email, options);
   }
 
-  /** Whether the link of an e-mail still works. */
-  async isValidToken(purpose: 'reset-password' | 'confirm', token: unknown): Promise<boolean> {
+  /** Whether the link of an e-mail still works. One that does not is a refusal, though the page only says so. */
+  async isValidToken(request: Request, purpose: LinkPurpose | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
-    if (purpose === 'reset-password') return (await this.tokens.find(purpose, token)) !== undefined;
-    const grants = await Promise.all([
-      this.tokens.find('verify-email', token),
-      this.tokens.find('change-email', token),
-    ]);
-    return grants.some((grant) => grant !== undefined);
+    const purposes = purpose === 'confirm' ? (['verify-email', 'change-email'] as const) : [purpose];
+    const grants = await Promise.all(purposes.map((one) => this.tokens.find(one, token)));
+    if (grants.some((grant) => grant !== undefined)) return true;
+    this.refusals.note(request, new InvalidTokenError());
+    return false;
   }
 
   /**
@@ -130,7 +137,7 @@ export class AccountService {
       // Before the sessions end: otherwise a passkey could start another session.
       if (unproved) await this.passkeys.removeAll(user.id, manager);
       const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
-      await this.mails.notify(recipientOf(user), accountMails.passwordChanged(), options);
+      await this.notices.send(user, (link) => accountMails.passwordChanged(link), options);
     });
     await this.tokens.revoke(user.id);
     // Before the answer: it promises that no other session is left.
@@ -142,6 +149,7 @@ export class AccountService {
         // Again: a session that has just ended may have added one.
         await this.passkeys.removeAll(user.id, manager);
         await this.codes.remove(user.id, manager);
+        await this.failures.forget(user.id, manager);
       });
     }
     this.throttle.forget({ account: user.email, ip: request.ip });
@@ -178,7 +186,7 @@ export class AccountService {
     await this.transactions.run(async (manager) => {
       if (!(await this.users.replaceHash(user, passwordHash, manager))) throw new NotSignedInError();
       const options = { key, from: addressKey(request.ip), manager };
-      await this.mails.notify(recipientOf(user), accountMails.passwordChanged(), options);
+      await this.notices.send(user, (link) => accountMails.passwordChanged(link), options);
     });
     return passwordHash;
   }
@@ -192,13 +200,13 @@ export class AccountService {
     const { user } = await this.proveFully(request, currentPassword);
     // Before the look-up, whose result shows whether an address has an account.
     await this.throttle.mail({ account: email, ip: request.ip });
-    if (await this.users.findByEmail(email)) throw new EmailTakenError();
+    if (await this.users.findByEmail(email)) throw new EmailTakenError().concerning({ userId: user.id, email });
     const key = idempotencyKeyOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
       const options = { key, from: addressKey(request.ip), byOwner: true, manager };
       await this.tokenMails.send(user, grant, options);
-      await this.mails.notify(recipientOf(user), accountMails.emailChanging(), options);
+      await this.notices.send(user, (link) => accountMails.emailChanging(link), options);
     });
     this.audit.note('email-change-asked', request);
   }
@@ -229,7 +237,15 @@ export class AccountService {
   }
 
   private async changeAddress(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
-    await this.users.change(userId, { email, emailVerifiedAt: new Date() });
+    const before = await this.users.findById(userId);
+    const key = idempotencyKeyOf(request);
+    await this.transactions.run(async (manager) => {
+      await this.users.change(userId, { email, emailVerifiedAt: new Date() }, manager);
+      // A repeated request finds the new address already.
+      if (!before || before.email === email) return;
+      const options = { key, from: addressKey(request.ip), manager };
+      await this.notices.send(before, (link) => accountMails.emailChanged(link), options);
+    });
     await this.tokens.revoke(userId);
     if (endSessions) await this.sessions.endAll(userId, request.session);
     // A session keeps its user's address, so this session is renewed. Last, so that a proxy can repeat the request.
@@ -238,19 +254,22 @@ export class AccountService {
   }
 
   /**
-   * The account, if one of these is its password. Attempts are throttled as at sign-in, with counters of their own:
-   * failed sign-ins never prevent a signed-in user from re-authenticating.
+   * The account, if one of these is its password. Attempts are throttled as at sign-in, with counters of their own, by
+   * session: neither failed sign-ins nor another session prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
   async prove(request: Request, ...passwords: string[]): Promise<Proved> {
     const account = await this.account(request);
     const { user } = account;
-    const password = await this.throttle.attempt({ account: `${user.id} password`, ip: request.ip }, () =>
-      this.matching(user, passwords),
-    );
+    const attempt = {
+      account: `${user.id} password`,
+      ip: request.ip,
+      device: this.devices.ownOf(request, user),
+      userId: user.id,
+    };
+    const password = await this.throttle.attempt(attempt, () => this.matching(user, passwords));
     if (password !== false) return { ...account, password };
-    this.audit.note('reauthentication-failed', request);
-    throw new InvalidInputError({ currentPassword: 'This is not your current password.' });
+    throw new WrongProofError('currentPassword', 'This is not your current password.');
   }
 
   /**

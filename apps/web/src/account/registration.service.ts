@@ -2,7 +2,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
-import { KnownDevices } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { addressKey } from '../throttling/subjects.js';
@@ -19,7 +18,6 @@ export class RegistrationService {
     private readonly users: UsersService,
     private readonly tokenMails: TokenMailsService,
     private readonly signIns: SignInService,
-    private readonly devices: KnownDevices,
     private readonly audit: AuditService,
   ) {}
 
@@ -32,8 +30,7 @@ export class RegistrationService {
       ),
     );
     this.audit.note('registered', request, { userId: user.id, email: user.email });
-    this.devices.remember(request, request.res!, user);
-    await this.signIns.signIn(request, { user, epoch: 0 }, false);
+    await this.signIns.signIn(request, { user, epoch: 0 }, false, 'registration');
     return user;
   }
 }

@@ -30,7 +30,21 @@ interface Forgotten {
   readonly byOwner: boolean;
 }
 
+const confirmation = { path: '/email/confirm', mailOf: accountMails.verify };
+
+/** The page of each link, and the mail that holds it. */
+const links = {
+  'verify-email': confirmation,
+  'change-email': confirmation,
+  'reset-password': {
+    path: '/password/reset',
+    mailOf: (url: string) => accountMails.reset(url, limits.resetTokenMs / 60_000),
+  },
+  'unlock-codes': { path: '/login/unlock', mailOf: accountMails.unlockCodes },
+} as const;
+
 type Addressee = Pick<User, 'id' | 'name' | 'email' | 'emailVerifiedAt'>;
+type MailedGrant = TokenGrant & { readonly purpose: keyof typeof links };
 type SendInTransaction = TokenMailOptions & Required<Pick<SendOptions, 'manager'>>;
 
 @Injectable()
@@ -71,7 +85,7 @@ export class TokenMailsService {
    * In a transaction. Sends nothing where the user has as many links that work as there may be, if the e-mail is one too many, or
    * if it was written before.
    */
-  async send(user: Addressee, grant: TokenGrant, options: SendInTransaction): Promise<boolean> {
+  async send(user: Addressee, grant: MailedGrant, options: SendInTransaction): Promise<boolean> {
     const { manager, byOwner, isPretended } = options;
     const token = newToken();
     const isReset = grant.purpose === 'reset-password';
@@ -79,12 +93,12 @@ export class TokenMailsService {
     // Strangers cause most of so many. The owner still has a link that works, or gets one.
     const isMany = isReset && (await this.counts.of(today.name, manager)) >= limits.resetMailsPerDay;
     if (!(await this.tokens.hasRoom(grant, isMany ? 1 : limits.outstandingTokens, manager, isPretended))) return false;
-    const url = new URL(isReset ? '/password/reset' : '/email/confirm', this.config.server.publicUrl);
+    const link = links[grant.purpose];
+    const url = new URL(link.path, this.config.server.publicUrl);
     url.searchParams.set('token', token);
-    const mail = isReset ? accountMails.reset(url.href, limits.resetTokenMs / 60_000) : accountMails.verify(url.href);
     const to = grant.email === user.email ? recipientOf(user) : { email: grant.email };
-    const asked = { userId: user.id, byOwner, confirms: !isReset };
-    if (!(await this.mails.send(to, mail, asked, options))) return false;
+    const asked = { userId: user.id, byOwner, confirms: link === confirmation };
+    if (!(await this.mails.send(to, link.mailOf(url.href), asked, options))) return false;
     if (isReset) await this.counts.next(today, manager);
     await this.tokens.issue(token, grant, manager, isPretended);
     return true;

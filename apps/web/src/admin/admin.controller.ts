@@ -4,7 +4,6 @@ import type { Request } from 'express';
 import type { LoggedEvent } from '../audit/audit-reader.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
-import type { Device } from '../sessions/sessions.service.js';
 import { AdminGuard } from './admin.guard.js';
 import {
   auditQuery,
@@ -27,7 +26,7 @@ export class AdminController {
   }
 
   @Get('users/:id')
-  show(@Param('id') id: string, @Req() request: Request): Promise<{ user: AccountRow; sessions?: Device[] }> {
+  show(@Param('id') id: string, @Req() request: Request): ReturnType<AdminService['show']> {
     return this.admin.show(request, id);
   }
 
@@ -54,6 +53,13 @@ export class AdminController {
   @HttpCode(204)
   end(@Param('id') id: string, @Param('handle') handle: string, @Req() request: Request): Promise<void> {
     return this.admin.endSessions(request, id, handle);
+  }
+
+  @Delete('users/:id/wrong-codes')
+  @Repeatable({ because: countsOnce.sameAgain })
+  @HttpCode(204)
+  allowCodes(@Param('id') id: string, @Req() request: Request): Promise<void> {
+    return this.admin.allowCodes(request, id);
   }
 
   @Get('audit')

@@ -1,5 +1,6 @@
 // Administration.
 import { Module } from '@nestjs/common';
+import { AccountModule } from '../account/account.module.js';
 import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -8,7 +9,7 @@ import { AdminController } from './admin.controller.js';
 import { AdminService } from './admin.service.js';
 
 @Module({
-  imports: [MailModule, SessionsModule, UsersModule],
+  imports: [AccountModule, MailModule, SessionsModule, UsersModule],
   controllers: [AdminController, OpenApiController],
   providers: [AdminService],
   exports: [AdminService],

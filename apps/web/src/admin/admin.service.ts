@@ -8,6 +8,7 @@ import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { MailService, recipientOf } from '../mail/mail.service.js';
@@ -33,6 +34,7 @@ const pageSize = 50;
 export class AdminService {
   constructor(
     private readonly users: UsersService,
+    private readonly failures: FactorFailures,
     private readonly devices: SessionsService,
     private readonly sessions: UserSessions,
     private readonly events: AuditReader,
@@ -49,9 +51,11 @@ export class AdminService {
   }
 
   /** The account and its sessions. These are undefined if the session method keeps no list. @throws {NotFoundError} */
-  async show(request: Request, id: string): Promise<{ user: AccountRow; sessions?: Device[] }> {
+  async show(request: Request, id: string): Promise<{ user: AccountRow; wrongCodes: number; sessions?: Device[] }> {
     const user = row(await this.find(id));
-    return this.devices.canList ? { user, sessions: await this.devices.listOf(request, id) } : { user };
+    const wrongCodes = await this.failures.of(id);
+    if (!this.devices.canList) return { user, wrongCodes };
+    return { user, wrongCodes, sessions: await this.devices.listOf(request, id) };
   }
 
   /** A page of the audit log, newest first. */
@@ -107,6 +111,16 @@ export class AdminService {
     else if (!(await this.devices.endOf(id, handle)))
       throw new NotFoundError('This session does not exist or has already ended.');
     this.note(request, id, handle === undefined ? 'end-all' : 'end-session');
+  }
+
+  /**
+   * Accepts codes of the user's authenticator app again, after too many wrong ones.
+   * @throws {NotFoundError} @throws {ReauthenticationRequiredError}
+   */
+  async allowCodes(request: Request, id: string): Promise<void> {
+    await this.subject(request, id);
+    await this.failures.forget(id);
+    this.note(request, id, 'allow-codes');
   }
 
   private note(request: Request, userId: string, act: string): void {

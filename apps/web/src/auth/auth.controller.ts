@@ -44,7 +44,7 @@ export class AuthController {
     @Body({ schema: credentials }) { remember }: Credentials,
     @Req() request: Request,
   ): Promise<{ user: PublicUser }> {
-    if (!request.account) throw new InvalidCredentialsError();
+    if (!request.account) throw new InvalidCredentialsError().concerning(request.attempted ?? {});
     if (await this.factors.begin(request, request.account, remember)) throw new SecondFactorRequiredError();
     await this.signIns.signIn(request, request.account, remember);
     return { user: publicUser(request.account.user) };

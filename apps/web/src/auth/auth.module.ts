@@ -2,6 +2,7 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import type { RequestHandler } from 'express';
 import passport from 'passport';
+import { NoticesModule } from '../account/notices.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
@@ -10,7 +11,7 @@ import { SecondFactorRule } from './second-factor-rule.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
-  imports: [UsersModule],
+  imports: [NoticesModule, UsersModule],
   providers: [KnownAddresses, KnownDevices, PasswordStrategy, SecondFactorRule, SignInService],
   exports: [KnownDevices, PasswordStrategy, SecondFactorRule, SignInService],
 })

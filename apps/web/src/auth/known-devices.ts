@@ -55,19 +55,31 @@ export class KnownDevices {
     return user ? this.idOf(request, user) : undefined;
   }
 
+  /**
+   * Whose attempts at this account a request counts with: the session, where its user is signed in, else the browser that has
+   * signed in before. Strangers' attempts count for neither.
+   */
+  ownOf(request: Request, user: UserWithSecrets): string | undefined {
+    return request.user?.id === user.id ? sessionDevice(request) : this.idOf(request, user);
+  }
+
   /** The browser's id, if it has signed in to the account with its present password. */
   private idOf(request: Request, user: UserWithSecrets): string | undefined {
     return this.tokensFor(request, user.email).find((token) => this.isValid(token, user))?.device;
   }
 
-  /** After a sign-in with the password, or a change of it, by this browser. */
-  remember(request: Request, response: Response, user: UserWithSecrets): void {
-    if (this.idOf(request, user) !== undefined) return;
+  /**
+   * After a whole sign-in, or a change of the password, by this browser: a password alone makes no device known where the
+   * account has a second factor. @returns whether it was known before
+   */
+  remember(request: Request, response: Response, user: UserWithSecrets): boolean {
+    if (this.idOf(request, user) !== undefined) return true;
     const [account, device] = [shortKey(user.email), randomBytes(12).toString('base64url')];
     const others = this.tokens(request).filter((token) => token.account !== account);
     const tokens = [{ account, device, signature: this.signatures.sign(signed(device, user)) }, ...others];
     const value = tokens.slice(0, MAX_ACCOUNTS).map((token) => `${token.account}.${token.device}.${token.signature}`);
     response.cookie(this.cookie, value.join('~'), { ...this.cookies.attributes, maxAge: MAX_AGE_MS });
+    return false;
   }
 
   private isValid({ device, signature }: Token, user: UserWithSecrets): boolean {
@@ -86,6 +98,11 @@ export class KnownDevices {
       return /^[\w-]{16}$/.test(device) ? [{ account, device, signature }] : [];
     });
   }
+}
+
+/** The counter of a signed-in user's attempts: a session of their own, which no stranger has. */
+export function sessionDevice(request: Request): string {
+  return `session-${accountKey(request.sessionID ?? '')}`;
 }
 
 function shortKey(email: string): string {

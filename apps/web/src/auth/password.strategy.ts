@@ -5,8 +5,6 @@ import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Strategy } from 'passport-local';
-import { AuditService } from '../audit/audit.service.js';
-import { TooManyAttemptsError } from '../http/app.errors.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { credentials, type Credentials } from '../users/user.schemas.js';
@@ -26,7 +24,6 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     private readonly throttle: ThrottleService,
     private readonly devices: KnownDevices,
     private readonly addresses: KnownAddresses,
-    private readonly audit: AuditService,
     private readonly logger: PinoLogger,
   ) {
     super({ usernameField: 'email', passwordField: 'password', passReqToCallback: true });
@@ -43,13 +40,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
       device: await this.devices.find(request, account),
       isKnownAddress: () => this.addresses.isKnown(account, request.ip),
     };
-    return this.throttle
-      .attempt(attempt, () => this.check(request, parsed.data))
-      .catch((error: unknown) => {
-        if (error instanceof TooManyAttemptsError)
-          this.audit.note('login-throttled', request, { email: attempt.account }, { waitSeconds: error.retryAfter });
-        throw error;
-      });
+    return this.throttle.attempt(attempt, () => this.check(request, parsed.data));
   }
 
   private async check(request: Request, { email, password }: Credentials): Promise<Account | false> {
@@ -60,11 +51,10 @@ export class PasswordStrategy extends PassportStrategy(Strategy) {
     const user = await this.users.findWithSecrets(id);
     const matches = await this.passwords.verify(user?.passwordHash, password);
     if (!user || !matches) {
-      this.audit.note('login-failed', request, { email, ...(user && { userId: user.id }) });
+      request.attempted = { email, ...(user && { userId: user.id }) };
       return false;
     }
     if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, password);
-    this.devices.remember(request, request.res!, user);
     return { user, epoch };
   }
 

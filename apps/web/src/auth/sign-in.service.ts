@@ -3,12 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import type { Request, Response } from 'express';
 import passport from 'passport';
+import { NoticesService } from '../account/notices.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
 import { cookiesOf } from '../http/cookies.js';
-import { publicUser } from '../users/user.entity.js';
+import { hasSecrets, publicUser } from '../users/user.entity.js';
 import type { Account } from './account.js';
+import { KnownDevices } from './known-devices.js';
 import { SecondFactorRule } from './second-factor-rule.js';
 import { signedInOf, type SignedIn } from './signed-in.js';
 
@@ -19,7 +21,7 @@ interface SignIn extends SignedIn {
 }
 
 /** The proof of identity. */
-export type SignInBy = 'password' | 'password and code' | 'passkey';
+export type SignInBy = 'registration' | 'password' | 'password and code' | 'passkey';
 
 const withTwoFactors: ReadonlySet<SignInBy> = new Set(['password and code', 'passkey']);
 
@@ -38,6 +40,8 @@ export class SignInService {
   constructor(
     private readonly config: Config,
     private readonly sessions: UserSessions,
+    private readonly devices: KnownDevices,
+    private readonly notices: NoticesService,
     private readonly audit: AuditService,
     private readonly rule: SecondFactorRule,
   ) {
@@ -62,12 +66,12 @@ export class SignInService {
    * @throws {AccountDeactivatedError}
    */
   async signIn(request: Request, account: Account, remember: boolean, by: SignInBy = 'password'): Promise<void> {
-    if (account.user.deactivatedAt) {
-      this.audit.note('login-failed', request, { userId: account.user.id }, { reason: 'deactivated' });
-      throw new AccountDeactivatedError();
-    }
+    if (account.user.deactivatedAt) throw new AccountDeactivatedError().concerning({ userId: account.user.id });
     await this.begin(request, account, { authenticatedAt: Date.now(), remember, twoFactors: withTwoFactors.has(by) });
     this.audit.note('login', request, {}, { remember, by });
+    if (!hasSecrets(account.user)) return;
+    const isKnown = this.devices.remember(request, request.res!, account.user);
+    if (!isKnown && by !== 'registration') this.notices.newDevice(request, account.user);
   }
 
   /**

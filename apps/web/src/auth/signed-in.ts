@@ -26,6 +26,8 @@ declare global {
     interface Request {
       /** Set by `PasswordGuard` when e-mail address and password were right. */
       account?: Account;
+      /** Set by `PasswordGuard` when they were wrong: whose they were to be, for the audit log. */
+      attempted?: { readonly email: string; readonly userId?: string };
     }
   }
 }

@@ -78,6 +78,8 @@ export class Config {
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;
+    /** Whether a sign-in by a new device is mailed to the owner. */
+    readonly newDeviceMails: boolean;
     /** The range API to check new passwords against, up to the prefix. */
     readonly breachedPasswordsUrl?: string;
   };

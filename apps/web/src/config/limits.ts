@@ -97,6 +97,19 @@ export const limits = {
   emailTokenMs: 24 * 3_600_000,
   /** How long the second step of signing in may come after the first. */
   secondStepMs: 5 * 60_000,
+  /**
+   * Wrong codes of the second factor since the last right one: at the first number the owner is told, at the second one no
+   * code of the app is taken until the owner has proved the identity in another way.
+   */
+  factorFailuresTold: 10,
+  factorFailures: 50,
+  /** How long the link that allows codes again works, and how often a refused code sends another one. */
+  unlockTokenMs: 24 * 3_600_000,
+  unlockMailMs: 3_600_000,
+  /** How long the link "This was not me" in a mail works. */
+  noticeTokenMs: 3 * 24 * 3_600_000,
+  /** Mails about new devices of one account in a day: they tell of a stranger, and must not flood the owner. */
+  newDeviceMailsPerDay: 5,
   /** How long after a re-authentication sensitive actions are allowed, such as ending other sessions. */
   freshMs: 5 * 60_000,
   /** How long the service of breached passwords may take. */

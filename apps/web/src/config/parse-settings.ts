@@ -88,6 +88,7 @@ function configOf(settings: Settings): Config {
     },
     accounts: {
       secondFactor: settings.SECOND_FACTOR,
+      newDeviceMails: settings.NEW_DEVICE_MAILS,
       ...(settings.BREACHED_PASSWORDS_URL !== undefined && { breachedPasswordsUrl: settings.BREACHED_PASSWORDS_URL }),
     },
     mail: {

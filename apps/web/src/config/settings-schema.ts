@@ -122,6 +122,7 @@ export const settingsSchema = z.object({
     .pipe(list)
     .refine((entries) => entries.every((entry) => isIP(entry) !== 0), 'must be IP addresses, separated by commas'),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
+  NEW_DEVICE_MAILS: flag('on'),
   BREACHED_PASSWORDS_URL: z
     .string()
     .refine(

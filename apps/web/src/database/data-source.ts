@@ -8,6 +8,7 @@ import { AddReadinessOfServers1763769600009 } from './migrations/add-readiness-o
 import { AddTurnsOfAccounts1763769600015 } from './migrations/add-turns-of-accounts.js';
 import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
 import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
+import { CreateFactorFailures1763769600013 } from './migrations/create-factor-failures.js';
 import { CreateLeases1763769600002 } from './migrations/create-leases.js';
 import { CreateOutbox1763769600010 } from './migrations/create-outbox.js';
 import { CreatePasskeys1763769600008 } from './migrations/create-passkeys.js';
@@ -32,6 +33,7 @@ export const migrations = [
   CreateOutbox1763769600010,
   CreateRequestClaims1763769600011,
   CreateTurns1763769600012,
+  CreateFactorFailures1763769600013,
   AddTurnsOfAccounts1763769600015,
 ];
 

@@ -1,6 +1,7 @@
 // /api/factors: the second factor of the signed-in user; and the second step of signing in.
 import { Body, Controller, Delete, Get, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
+import { confirmation, type Confirmation } from '../account/account.schemas.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { countsOnce } from '../routes/counts-once.js';
@@ -22,6 +23,14 @@ export class FactorsController {
     @Req() request: Request,
   ): Promise<{ user: PublicUser }> {
     return { user: publicUser((await this.factors.complete(request, code)).user) };
+  }
+
+  @Post('login/unlock')
+  @Repeatable({ because: countsOnce.usedUp })
+  @WithoutSecondFactor(true)
+  @HttpCode(204)
+  unlock(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
+    return this.factors.unlock(request, token);
   }
 
   @Get('factors')

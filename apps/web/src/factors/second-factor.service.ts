@@ -4,10 +4,12 @@ import { UserSessions } from '@roam/session/nest';
 import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { AccountService } from '../account/account.service.js';
+import { AccountTokensService } from '../account/account-tokens.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh, isFresh } from '../auth/fresh.js';
 import { SecondFactorRule } from '../auth/second-factor-rule.js';
+import { sessionDevice } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
@@ -16,18 +18,22 @@ import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
 import {
   InvalidInputError,
+  InvalidTokenError,
   LoginExpiredError,
   PasskeyRequiredError,
   SecondFactorMissingError,
 } from '../http/app.errors.js';
+import { WrongProofError } from '../http/refused.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { MailService, recipientOf } from '../mail/mail.service.js';
 import { accountMails } from '../account/account-mails.js';
+import { NoticesService } from '../account/notices.service.js';
 import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
-import { withoutTotp, type User, type UserWithSecrets } from '../users/user.entity.js';
+import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
+import { FactorFailures } from './factor-failures.js';
+import { FactorProofs } from './factor-proofs.service.js';
 import { RecoveryCodesService } from './recovery-codes.service.js';
 import { base32, otpauthUri, stepOf } from './totp.js';
 
@@ -80,12 +86,15 @@ export class SecondFactorService {
     private readonly users: UsersService,
     private readonly accounts: AccountService,
     private readonly codes: RecoveryCodesService,
+    private readonly proofs: FactorProofs,
+    private readonly failures: FactorFailures,
+    private readonly tokens: AccountTokensService,
     private readonly passkeys: PasskeyStore,
     private readonly throttle: ThrottleService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly rule: SecondFactorRule,
-    private readonly mails: MailService,
+    private readonly notices: NoticesService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
   ) {
@@ -100,7 +109,7 @@ export class SecondFactorService {
   async begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
     if (!user.totpSince) {
       if (this.rule.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length > 0)
-        throw new PasskeyRequiredError();
+        throw new PasskeyRequiredError().concerning({ userId: user.id });
       return false;
     }
     const endsAt = Date.now() + limits.secondStepMs;
@@ -124,7 +133,7 @@ export class SecondFactorService {
     const { userId, epoch, remember, returnTo } = request.session![key]!;
     const user = await this.users.findWithSecrets(userId);
     if (!user) throw new LoginExpiredError();
-    await this.assertProved(request, user, code);
+    await this.proofs.assert(request, user, code);
     delete request.session![key];
     await this.signIns.signIn(request, { user, epoch }, remember, 'password and code');
     return { user, returnTo };
@@ -136,8 +145,19 @@ export class SecondFactorService {
    */
   async prove(request: Request, code: string): Promise<Account> {
     const account = await this.accounts.account(request);
-    await this.assertProved(request, account.user, code);
+    await this.proofs.assert(request, account.user, code);
     return account;
+  }
+
+  /** Allows codes of the app again, by the link of an e-mail, once. @throws {InvalidTokenError} */
+  async unlock(request: Request, token: string): Promise<void> {
+    const key = idempotencyKeyOf(request);
+    const grant = await this.tokens.find('unlock-codes', token, key);
+    const user = grant && (await this.users.findById(grant.userId));
+    if (!user || user.email !== grant.email) throw new InvalidTokenError();
+    if (!(await this.tokens.use('unlock-codes', token, key))) throw new InvalidTokenError();
+    await this.failures.forget(user.id);
+    this.audit.note('codes-allowed', request, { userId: user.id });
   }
 
   async state(request: Request): Promise<FactorState> {
@@ -176,12 +196,12 @@ export class SecondFactorService {
     assertFresh(request);
     const user = await this.accounts.current(request);
     const secret = this.enrolling(request, user);
-    const wrong = new InvalidInputError({ code: 'This code is wrong. Enter the code that the app shows now.' });
+    const wrong = new WrongProofError('code', 'This code is wrong. Enter the code that the app shows now.');
     if (!secret) throw wrong;
     await this.assertMayEnrol(request, user);
-    const attempt = { account: `${user.id} second factor`, ip: request.ip };
     const step = await this.throttle.attempt(
-      attempt,
+      // The secret is this session's, which others know nothing of.
+      { account: `${user.id} enrolment`, userId: user.id, ip: request.ip, device: sessionDevice(request) },
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
@@ -190,7 +210,8 @@ export class SecondFactorService {
       const sealed = this.box.seal(user.id, secret);
       if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
       const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
-      await this.mails.notify(recipientOf(user), accountMails.secondFactor(true), options);
+      await this.notices.send(user, (link) => accountMails.secondFactor(true, link), options);
+      await this.failures.forget(user.id, manager);
       return this.codes.renew(user.id, manager);
     });
     delete request.session![enrolmentKey];
@@ -215,8 +236,9 @@ export class SecondFactorService {
         });
       await this.users.change(user.id, withoutTotp, manager);
       await this.codes.remove(user.id, manager);
+      await this.failures.forget(user.id, manager);
       const options = { key, from: addressKey(request.ip), manager };
-      await this.mails.notify(recipientOf(user), accountMails.secondFactor(false), options);
+      await this.notices.send(user, (link) => accountMails.secondFactor(false, link), options);
       return isOnly;
     });
     await this.signIns.renew(request, { user, epoch }, { proved: true, ...(isLast && { twoFactors: false }) });
@@ -231,33 +253,6 @@ export class SecondFactorService {
   private async assertMayEnrol(request: Request, user: User): Promise<void> {
     if (this.rule.isMissingIn(request.user!) && (await this.passkeys.listOf(user.id)).length > 0)
       throw new PasskeyRequiredError();
-  }
-
-  private async assertProved(request: Request, user: UserWithSecrets, code: string): Promise<void> {
-    const proved = await this.throttle.attempt({ account: `${user.id} second factor`, ip: request.ip }, () =>
-      this.check(request, user, code),
-    );
-    if (!proved) throw new InvalidInputError({ code: 'This code is wrong, has expired or has already been used.' });
-  }
-
-  private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
-    const compact = code.replace(/\s/g, '');
-    if (user.totpSecret && /^\d{6}$/.test(compact)) {
-      if (await this.checkTotp(user, user.totpSecret, compact, idempotencyKeyOf(request))) return true;
-    } else if (await this.codes.use(user.id, code, idempotencyKeyOf(request))) {
-      this.audit.note('recovery-code-used', request, { userId: user.id });
-      return true;
-    }
-    this.audit.note('second-factor-failed', request, { userId: user.id });
-    return false;
-  }
-
-  private async checkTotp(user: User, sealed: Buffer, code: string, idempotencyKey: string): Promise<boolean> {
-    const { secret, isOld } = this.box.open(user.id, sealed);
-    const step = stepOf(secret, code, Date.now());
-    if (step === undefined || !(await this.users.useTotpStep(user.id, step, idempotencyKey))) return false;
-    if (isOld) await this.users.change(user.id, { totpSecret: this.box.seal(user.id, secret) });
-    return true;
   }
 
   /** The secret of the app that is being set up in this session, if there is one. */

@@ -6,6 +6,13 @@ export abstract class AppError extends Error {
   abstract readonly status: number;
   /** After how many seconds the client may try again; sent as `Retry-After`. */
   readonly retryAfter?: number;
+  /** Whose identity was to be proved, where that is not the signed-in user; for the audit log. */
+  whom: { readonly userId?: string; readonly email?: string } = {};
+
+  concerning(whom: AppError['whom']): this {
+    this.whom = whom;
+    return this;
+  }
 
   override get name(): string {
     return this.constructor.name;
@@ -39,10 +46,13 @@ export class TooManyAttemptsError extends AppError {
   readonly status = 429;
   override readonly retryAfter: number;
 
-  constructor(waitMs: number) {
+  /** @param wayOut what whoever has a right to it does instead of waiting */
+  constructor(waitMs: number, wayOut = '') {
     const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
     const wait = seconds < 120 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
-    super(`Too many attempts. Please wait ${seconds === 1 ? 'a second' : wait} and try again.`);
+    super(
+      `Too many attempts. Please wait ${seconds === 1 ? 'a second' : wait} and try again.${wayOut && ` ${wayOut}`}`,
+    );
     this.retryAfter = seconds;
   }
 }

@@ -12,6 +12,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditService } from '../audit/audit.service.js';
+import { Refusals } from '../audit/refusals.js';
 import { until } from '../testing/time.js';
 import { asCurrentRequest, currentExchange } from './current-request.js';
 import { endFailed } from './end-failed.js';
@@ -99,6 +100,7 @@ async function* brokenSource(): AsyncGenerator<string> {
   controllers: [FailingController],
   providers: [
     { provide: ErrorAnswers, useValue: answers },
+    Refusals,
     { provide: AuditService, useValue: {} },
     { provide: PinoLogger, useValue: logger },
     { provide: APP_FILTER, useClass: ErrorFilter },

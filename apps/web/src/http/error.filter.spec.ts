@@ -20,6 +20,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { NextFunction, Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AuditService } from '../audit/audit.service.js';
+import { Refusals } from '../audit/refusals.js';
 import { Views } from '../pages/views.js';
 import { CrossSiteAdapter } from './cross-site.adapter.js';
 import { ErrorAnswers } from './error-answers.js';
@@ -61,6 +62,7 @@ const audited: string[] = [];
     ErrorAnswers,
     ErrorFilter,
     { provide: Views, useValue: { page: (_: unknown, __: unknown, data: object) => JSON.stringify(data) } },
+    Refusals,
     { provide: AuditService, useValue: { note: (event: string) => audited.push(event) } },
     { provide: PinoLogger, useValue: { debug: () => undefined, error: () => undefined } },
     { provide: APP_FILTER, useExisting: ErrorFilter },

@@ -2,30 +2,25 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
-import type { AuditEventName } from '../audit/audit-event.js';
-import { AuditService } from '../audit/audit.service.js';
+import { Refusals } from '../audit/refusals.js';
 import { AppError, NotSignedInError, ReauthenticationRequiredError, SecondFactorMissingError } from './app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
 import { endFailed } from './end-failed.js';
 import { isApi } from './request-context.js';
 
-/** Audit events for attempts to bypass a protection, by the code of the error. */
-const refusals: Readonly<Record<string, AuditEventName>> = {
-  cross_site: 'cross-site-refused',
-  invalid_form_token: 'form-refused',
-};
-
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   constructor(
     private readonly answers: ErrorAnswers,
-    private readonly audit: AuditService,
+    private readonly refusals: Refusals,
     private readonly logger: PinoLogger,
   ) {}
 
   catch(exception: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const request = host.switchToHttp().getRequest<Request>();
+    // Also where nobody waits for the answer: closing the connection hides no attempt.
+    this.refusals.note(request, exception);
     // A client that has closed the connection, or that the deadline has answered, gets nothing more.
     const hasLeft = response.destroyed && !response.errored;
     if (hasLeft || request.hasMissedDeadline) return;
@@ -36,8 +31,6 @@ export class ErrorFilter implements ExceptionFilter {
     }
     if (exception instanceof AppError) this.logger.debug({ code }, 'request refused');
     else if (status >= 500) this.logger.error({ err: exception, code }, 'request failed');
-    const refused = refusals[code];
-    if (refused) this.audit.note(refused, request, {}, { path: request.path.slice(0, 200) });
     const redirect = isApi(request) ? undefined : redirectFor(exception, request);
     if (redirect !== undefined) return response.set('Cache-Control', 'no-store').redirect(303, request.base + redirect);
     const answer = this.answers.to(exception, request);

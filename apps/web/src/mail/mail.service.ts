@@ -89,24 +89,27 @@ export class MailService {
 
   /**
    * Tells of a change of an account. The first e-mail of a subject leaves at once. Those of the next `limits.noticeMs` are one, which
-   * says how many changes it is about.
+   * says how many changes it is about. False if nothing of this e-mail is sent but that it counts.
    */
-  async notify(to: Recipient, mail: Mail, options: SendOptions): Promise<void> {
+  async notify(to: Recipient, mail: Mail, options: SendOptions): Promise<boolean> {
     const key = keyOf(to, mail, options);
-    await this.within(options, async (manager) => {
-      if (!(await this.outbox.put({ kind: 'mail', key, content: addressed(to, mail) }, manager))) return;
+    return this.within(options, async (manager) => {
+      if (!(await this.outbox.put({ kind: 'mail', key, content: addressed(to, mail) }, manager))) return false;
       const everyMs = to.name === undefined ? limits.noticeUnconfirmedMs : limits.noticeMs;
       const period = Math.floor(Date.now() / everyMs);
       const counted = await this.counts.next(periodOf(to, mail, period, everyMs), manager);
-      if (counted === 1) return this.outbox.delay('mail', key, await this.paceOf(to, options, manager), manager);
+      if (counted === 1) {
+        await this.outbox.delay('mail', key, await this.paceOf(to, options, manager), manager);
+        return true;
+      }
       await this.outbox.cancel('mail', key, manager);
-      if (counted > 2) return;
+      if (counted > 2) return false;
       // The e-mail at the end of this period is the first one of the next.
       await this.counts.next(periodOf(to, mail, period + 1, everyMs), manager);
       const { name: counter } = periodOf(to, mail, period, everyMs);
       const delayMs = (period + 1) * everyMs - Date.now() + LATER_MS + (await this.paceOf(to, options, manager));
       const content = { ...addressed(to, mail), counter } satisfies CountedMail;
-      await this.outbox.put({ kind: 'notices', key: counter, content, delayMs }, manager);
+      return this.outbox.put({ kind: 'notices', key: counter, content, delayMs }, manager);
     });
   }
 

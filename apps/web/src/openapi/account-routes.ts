@@ -56,6 +56,13 @@ export const accountRoutes: readonly Route[] = [
     },
   },
   {
+    route: 'POST /api/not-me',
+    does: 'With the token of a notice: ends all sessions and the password, and sends an e-mail to set a new one',
+    for: 'everybody',
+    body: confirmation,
+    answers: { 204: 'Done', 400: 'The token is unknown, has expired or has been used', 422: answer.wrong },
+  },
+  {
     route: 'PUT /api/password',
     does: 'Changes the password; ends all other sessions unless endOtherSessions is false',
     for: 'signed-in users',

@@ -36,6 +36,12 @@ export const adminRoutes: readonly Route[] = [
     answers: { 204: 'Ended', 403: answer.stale },
   },
   {
+    route: 'DELETE /api/admin/users/{id}/wrong-codes',
+    does: 'Accepts codes of the authenticator app of a user again, after too many wrong ones',
+    for: 'administrators',
+    answers: { 204: 'Codes are accepted', 403: answer.stale },
+  },
+  {
     route: 'GET /api/admin/audit',
     does: 'A page of the audit log, newest first',
     for: 'administrators',

@@ -1,5 +1,5 @@
 // The routes to register, to sign in and out, and to end sessions.
-import { proof } from '../account/account.schemas.js';
+import { confirmation, proof } from '../account/account.schemas.js';
 import { codeInput } from '../factors/factors.schemas.js';
 import { passkeyLogin } from '../passkeys/passkeys.schemas.js';
 import { credentials, registration } from '../users/user.schemas.js';
@@ -30,7 +30,24 @@ export const signInRoutes: readonly Route[] = [
     does: 'Second step of signing in: a code from the authenticator app, or a recovery code',
     for: 'everybody',
     body: codeInput,
-    answers: { 200: answer.user, 401: 'The first step is missing or has expired', 422: answer.wrong, 429: answer.slow },
+    answers: {
+      200: answer.user,
+      401: 'The first step is missing or has expired',
+      403: 'Too many codes were wrong: only a recovery code, a passkey or the link of the e-mail helps',
+      422: answer.wrong,
+      429: answer.slow,
+    },
+  },
+  {
+    route: 'POST /api/login/unlock',
+    does: 'Accepts codes of the authenticator app again, after too many wrong ones, with the token of the e-mail',
+    for: 'everybody',
+    body: confirmation,
+    answers: {
+      204: 'Codes are accepted',
+      400: 'The token is unknown, has expired or has been used',
+      422: answer.wrong,
+    },
   },
   {
     route: 'POST /api/login/passkey/options',
@@ -73,6 +90,7 @@ export const signInRoutes: readonly Route[] = [
     answers: {
       204: 'Confirmed for five minutes; the session has a new token',
       401: 'The passkey was not accepted',
+      403: 'Too many codes were wrong: only a recovery code, a passkey or the link of the e-mail helps',
       422: answer.wrong,
       429: answer.slow,
     },

@@ -149,7 +149,7 @@ export class AccountPagesController {
 
   @Get('password/reset')
   async resetForm(@Req() request: Request, @Res() response: Response, @Query('token') token?: unknown): Promise<void> {
-    const isValidToken = await this.accounts.isValidToken('reset-password', token);
+    const isValidToken = await this.accounts.isValidToken(request, 'reset-password', token);
     this.show(request, withSecret(response), 'reset', 'Set a new password', {
       token: isValidToken ? token : undefined,
     });
@@ -179,7 +179,7 @@ export class AccountPagesController {
     @Query('token') token?: unknown,
   ): Promise<void> {
     // Confirmed by the button only: programs that scan e-mails follow links too.
-    const isValidToken = await this.accounts.isValidToken('confirm', token);
+    const isValidToken = await this.accounts.isValidToken(request, 'confirm', token);
     if (isValidToken && !request.user) return this.pages.toLogin(request, response);
     this.show(request, withSecret(response), 'confirm', 'Confirm your e-mail address', {
       token: isValidToken ? token : undefined,
@@ -223,7 +223,8 @@ export class AccountPagesController {
       if (error instanceof ReauthenticationRequiredError) throw error;
       const fields = error instanceof InvalidInputError ? error.fields : {};
       const typed = { email: typeof form.email === 'string' ? form.email : '' };
-      return this.show(request, response, view, title, { ...data, form: typed, fields, error }, error.status);
+      const { done } = request.query;
+      return this.pages.refuse(request, response, view, { title, done, ...data, form: typed, fields, error }, error);
     }
     this.pages.seeOther(request, response, next);
   }
@@ -234,10 +235,9 @@ export class AccountPagesController {
     view: string,
     title: string,
     data: Record<string, unknown> = {},
-    status = 200,
   ): void {
     const { done } = request.query;
-    this.pages.show(request, response, view, { title, form: {}, fields: {}, done, ...data }, status);
+    this.pages.show(request, response, view, { title, form: {}, fields: {}, done, ...data });
   }
 }
 

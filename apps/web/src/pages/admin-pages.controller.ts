@@ -41,6 +41,7 @@ export class AdminPagesController {
     const { action, handle } = (request.body ?? {}) as { action?: unknown; handle?: unknown };
     if (typeof handle === 'string') await this.admin.endSessions(request, id, handle);
     else if (action === 'end-all') await this.admin.endSessions(request, id);
+    else if (action === 'allow-codes') await this.admin.allowCodes(request, id);
     else if (action === 'grant' || action === 'revoke')
       await this.admin.change(request, id, { admin: action === 'grant' });
     else if (action === 'activate' || action === 'deactivate')

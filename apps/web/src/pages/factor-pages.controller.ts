@@ -6,6 +6,7 @@ import { codeInput, passwordInput } from '../factors/factors.schemas.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
+import { CodesRefusedError } from '../http/refused.errors.js';
 import { parsed } from '../http/validation.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { countsOnce } from '../routes/counts-once.js';
@@ -43,8 +44,9 @@ export class FactorPagesController {
       const { returnTo } = await this.factors.complete(request, code);
       this.pages.seeOther(request, response, returnTo);
     } catch (error) {
-      if (!(error instanceof InvalidInputError)) throw error;
-      this.pages.show(request, response, 'second-step', { ...twoStep, fields: error.fields }, error.status);
+      if (!(error instanceof InvalidInputError || error instanceof CodesRefusedError)) throw error;
+      const fields = error instanceof InvalidInputError ? error.fields : { code: error.message };
+      this.pages.refuse(request, response, 'second-step', { ...twoStep, fields }, error);
     }
   }
 
@@ -100,6 +102,7 @@ export class FactorPagesController {
     const { since, recoveryCodes, enrolment, missing } = await this.factors.state(request);
     const picture = enrolment && renderSVG(enrolment.uri, { border: 2 });
     const data = { ...twoStep, missing, since, recoveryCodes, enrolment, picture, fields: error?.fields ?? {} };
-    this.pages.show(request, response, 'two-step', data, error?.status);
+    if (error) this.pages.refuse(request, response, 'two-step', data, error);
+    else this.pages.show(request, response, 'two-step', data);
   }
 }

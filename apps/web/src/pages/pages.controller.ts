@@ -84,7 +84,7 @@ export class PagesController {
     const returnTo = localPath(form.returnTo);
     try {
       const { remember } = parsed(credentials, form);
-      if (!request.account) throw new InvalidCredentialsError();
+      if (!request.account) throw new InvalidCredentialsError().concerning(request.attempted ?? {});
       if (await this.factors.begin(request, request.account, remember, returnTo))
         return this.pages.seeOther(request, response, '/login/second');
       await this.signIns.signIn(request, request.account, remember);
@@ -170,6 +170,6 @@ export class PagesController {
     const text = (value: unknown) => (typeof value === 'string' ? value : '');
     const form = { email: text(data.form.email), name: text(data.form.name), remember: Boolean(data.form.remember) };
     const fields = error instanceof InvalidInputError ? error.fields : {};
-    this.pages.show(request, response, view, { ...data, title, form, fields, error }, error.status);
+    this.pages.refuse(request, response, view, { ...data, title, form, fields, error }, error);
   }
 }

@@ -11,6 +11,7 @@ import { AccountPagesController } from './account-pages.controller.js';
 import { AdminPagesController } from './admin-pages.controller.js';
 import { ClusterController } from './cluster.controller.js';
 import { FactorPagesController } from './factor-pages.controller.js';
+import { LinkPagesController } from './link-pages.controller.js';
 import { FormTokens } from './form-tokens.js';
 import { PageResponder } from './page-responder.js';
 import { PagesController } from './pages.controller.js';
@@ -22,6 +23,7 @@ import { ViewsModule } from './views.module.js';
     PagesController,
     AccountPagesController,
     FactorPagesController,
+    LinkPagesController,
     AdminPagesController,
     ClusterController,
   ],

@@ -110,7 +110,7 @@ describe('a passkey', () => {
     const { key, id } = await holder();
     expect(outcome(await signIn(site.browser().agent, key, overrides))).toEqual([401, 'invalid_passkey']);
     const [failed] = await site.audit(id, 'login-failed');
-    expect(failed.details).toEqual({ by: 'passkey' });
+    expect(failed.details).toMatchObject({ by: 'passkey' });
   });
 
   it.each<[string, Overrides]>([

@@ -14,6 +14,7 @@ import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AccountService } from '../account/account.service.js';
 import { accountMails } from '../account/account-mails.js';
+import { NoticesService } from '../account/notices.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
@@ -31,8 +32,8 @@ import {
   SecondFactorMissingError,
 } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { FactorFailures } from '../factors/factor-failures.js';
 import { addressKey } from '../throttling/subjects.js';
-import { MailService, recipientOf } from '../mail/mail.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
@@ -60,11 +61,12 @@ export class PasskeysService {
     private readonly challenges: Challenges,
     private readonly store: PasskeyStore,
     private readonly users: UsersService,
+    private readonly failures: FactorFailures,
     private readonly accounts: AccountService,
     private readonly sessions: UserSessions,
     private readonly signIns: SignInService,
     private readonly rule: SecondFactorRule,
-    private readonly mails: MailService,
+    private readonly notices: NoticesService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
     private readonly logger: PinoLogger,
@@ -125,7 +127,7 @@ export class PasskeysService {
       this.assertMayAdd(request, user, await this.store.countOf(user.id, manager, passkeyId(credentialId)));
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
       const options = { key, from: addressKey(request.ip), manager };
-      await this.mails.notify(recipientOf(user), accountMails.passkey(true), options);
+      await this.notices.send(user, (link) => accountMails.passkey(true, link), options);
     });
     await this.changed(request, user, endOtherSessions, 'added');
     return row((await this.store.find(credentialId))!);
@@ -148,7 +150,7 @@ export class PasskeysService {
       if (!(await this.store.disable(user.id, id, key, manager)))
         throw new NotFoundError('This passkey does not exist or has already been removed.');
       const options = { key, from: addressKey(request.ip), manager };
-      await this.mails.notify(recipientOf(user), accountMails.passkey(false), options);
+      await this.notices.send(user, (link) => accountMails.passkey(false, link), options);
       return isOnly;
     });
     await this.changed(request, user, true, isLast ? 'last removed' : 'removed');
@@ -192,15 +194,13 @@ export class PasskeysService {
     const { challenge: expectedChallenge, askedAt } = this.challenges.take(request, 'get');
     const passkey = await this.store.find(Buffer.from(response.id, 'base64url'));
     const refuse = (): never => {
-      this.audit.note(request.user ? 'reauthentication-failed' : 'login-failed', request, owner(passkey), {
-        by: 'passkey',
-      });
-      throw new InvalidPasskeyError();
+      throw new InvalidPasskeyError().concerning(owner(passkey));
     };
     if (!passkey) return refuse();
     // Before the account is read, as at a sign-in with a password.
     const epoch = await this.sessions.epochOf(passkey.userId);
-    const user = await this.users.findById(passkey.userId);
+    // With its secrets: the browser becomes a known device of the account with this password.
+    const user = await this.users.findWithSecrets(passkey.userId);
     const handle = response.response.userHandle;
     if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
     const { credentialId, publicKey } = passkey;
@@ -220,7 +220,9 @@ export class PasskeysService {
     ).catch(refuse);
     const { newCounter } = result.authenticationInfo;
     const counts = result.verified && (await this.store.use(passkey, { counter: newCounter, askedAt, idempotencyKey }));
-    return counts ? { user, epoch } : refuse();
+    if (!counts) return refuse();
+    if (user.totpSince) await this.failures.forget(user.id);
+    return { user, epoch };
   }
 
   private get expected() {

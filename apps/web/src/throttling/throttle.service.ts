@@ -17,14 +17,25 @@ export interface Attempt {
   readonly account: string;
   /** The client's address. */
   readonly ip: string | undefined;
-  /** The browser, where it has signed in to the account before (`KnownDevices`): no stranger's attempt counts for it. */
+  /**
+   * The browser, where it has signed in to the account before, or the session of the signed-in user (`KnownDevices`): no
+   * stranger's attempt counts for it.
+   */
   readonly device?: string | undefined;
+  /** The user, where `account` is no login name; for the audit log. */
+  readonly userId?: string;
+  /** Whether something else bounds what all strangers together may try. */
+  readonly isBoundedElsewhere?: boolean;
   /** Whether the account was signed in to from this address; asked before a stranger is refused only. */
   readonly isKnownAddress?: () => Promise<boolean>;
 }
 
 /** The number of rows that count the registrations of one address, and of accounts that are opened at the same time. */
 const REGISTRATION_ROWS = 8;
+
+/** For the owner on a new device, while strangers have used up what they may try. */
+const wayOut =
+  'If this is your account, you need not wait: choose "Forgot your password?" and set a new password by the link in the e-mail.';
 
 /** One attempt's counters, by their keys. */
 interface Subject {
@@ -33,6 +44,7 @@ interface Subject {
   /** The account together with the device or, where none is known, the address. */
   readonly own: string;
   readonly isDevice: boolean;
+  readonly isBoundedElsewhere: boolean;
   readonly isKnownAddress: Attempt['isKnownAddress'];
 }
 
@@ -59,6 +71,7 @@ export class ThrottleService {
   private readonly strangers: MysqlRateLimiter;
   private readonly addresses: MysqlRateLimiter;
   private readonly registrations: MysqlRateLimiter;
+  private readonly deviceNotices: MysqlRateLimiter;
   private readonly mailsByPair: MysqlRateLimiter;
   private readonly mailsFromAddress: MysqlRateLimiter;
   /** Less than all running requests: a flood of sign-ins leaves room for others. */
@@ -99,6 +112,11 @@ export class ThrottleService {
       // Many users share one address: offices, and all users behind a proxy that hides addresses.
       rows: REGISTRATION_ROWS,
     });
+    this.deviceNotices = limiter({
+      keyPrefix: 'device-notice',
+      points: limits.newDeviceMailsPerDay,
+      durationMs: dayMs,
+    });
     this.mailsByPair = mails('mail-pair', 5);
     this.mailsFromAddress = mails('mail-address', mailsPerAddress);
   }
@@ -112,29 +130,35 @@ export class ThrottleService {
    */
   attempt<T>(attempt: Attempt, prove: () => Promise<T | false>): Promise<T | false> {
     const subject = this.subjectOf(attempt);
-    return this.pairSemaphore.run(subject.own, () =>
-      this.accountSemaphore.run(subject.name, () => this.attemptNow(subject, prove)),
-    );
+    return this.pairSemaphore
+      .run(subject.own, () => this.accountSemaphore.run(subject.name, () => this.attemptNow(subject, prove)))
+      .catch(concerning(attempt));
   }
 
   private async attemptNow<T>(
-    { name, address, own, isDevice, isKnownAddress }: Subject,
+    { name, address, own, isDevice, isBoundedElsewhere, isKnownAddress }: Subject,
     prove: () => Promise<T | false>,
   ): Promise<T | false> {
     const { pairs, addresses, strangers } = this;
     const [failures, fromHere, tried] = await Promise.all([
       pairs.get(own),
-      ...(isDevice ? [null, null] : [addresses.get(address), strangers.get(name)]),
+      isDevice ? null : addresses.get(address),
+      isDevice || isBoundedElsewhere ? null : strangers.get(name),
     ]);
     const { loginsPerAccount: free } = this.config.throttle;
     refuse(waitOf(failures, { free, firstMs: limits.throttleFirstMs, maxMs: limits.throttleMaxMs }));
     refuseIfUsedUp(addresses, fromHere);
     const tries = failures?.consumedPoints ?? 0;
     const isUsedUp = (tried?.consumedPoints ?? 0) >= strangersLimit(tries);
-    if (isUsedUp && !(tries < limits.knownAddressTries && (await isKnownAddress?.()))) refuse(tried!.msBeforeNext);
+    if (isUsedUp && !(tries < limits.knownAddressTries && (await isKnownAddress?.())))
+      refuse(tried!.msBeforeNext, wayOut);
     const proof = await prove();
-    const ofStranger = () => (isDevice ? [] : [addresses.penalty(address), strangers.penalty(name)]);
-    if (proof === false) await Promise.all([pairs.penalty(own), ...ofStranger()]);
+    if (proof === false)
+      await Promise.all([
+        pairs.penalty(own),
+        isDevice ? undefined : addresses.penalty(address),
+        isDevice || isBoundedElsewhere ? undefined : strangers.penalty(name),
+      ]);
     else if (failures) this.inBackground(pairs.delete(own));
     return proof;
   }
@@ -169,8 +193,19 @@ export class ThrottleService {
    */
   async mail(request: Attempt): Promise<void> {
     const { own, address, isDevice } = this.subjectOf(request);
-    await consume(this.mailsByPair, own);
-    if (!isDevice) await consume(this.mailsFromAddress, address);
+    await consume(this.mailsByPair, own).catch(concerning(request));
+    if (!isDevice) await consume(this.mailsFromAddress, address).catch(concerning(request));
+  }
+
+  /** Counts one mail about a new device of this user; false where there were enough today. */
+  async mayTellOfDevice(userId: string): Promise<boolean> {
+    return consume(this.deviceNotices, accountKey(userId)).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof TooManyAttemptsError) return false;
+        throw error;
+      },
+    );
   }
 
   /** Resets the failures of an account: its owner has proved the identity in another way. Returns at once. */
@@ -179,11 +214,12 @@ export class ThrottleService {
     this.inBackground(Promise.all([this.strangers.delete(name), this.pairs.delete(own)]));
   }
 
-  private subjectOf({ account, ip, device, isKnownAddress }: Attempt): Subject {
+  private subjectOf({ account, ip, device, isBoundedElsewhere = false, isKnownAddress }: Attempt): Subject {
     const name = accountKey(account);
     const address = roomKey(ip, this.config.throttle.sharedAddresses, name);
     const isDevice = device !== undefined;
-    return { name, address, own: pairKey(name, isDevice ? `device-${device}` : address), isDevice, isKnownAddress };
+    const own = pairKey(name, isDevice ? `device-${device}` : address);
+    return { name, address, own, isDevice, isBoundedElsewhere, isKnownAddress };
   }
 
   /** The request was right and must not fail because of it. A count that remains only delays a later attempt. */
@@ -219,11 +255,20 @@ async function consume(limiter: MysqlRateLimiter, key: string): Promise<void> {
   });
 }
 
+/** Says whom a refusal is about. */
+function concerning({ account, userId }: Attempt): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof TooManyAttemptsError && error.whom.userId === undefined
+      ? error.concerning(userId === undefined ? { email: account } : { userId })
+      : error;
+  };
+}
+
 /** Refuses if all points are used up. */
 function refuseIfUsedUp({ points }: MysqlRateLimiter, counted: RateLimiterRes | null): void {
   if (counted && counted.consumedPoints >= points) refuse(counted.msBeforeNext);
 }
 
-function refuse(waitMs: number): void {
-  if (waitMs > 0) throw new TooManyAttemptsError(waitMs);
+function refuse(waitMs: number, instead?: string): void {
+  if (waitMs > 0) throw new TooManyAttemptsError(waitMs, instead);
 }

@@ -58,6 +58,10 @@ export class User {
 /** A user whose identity is to be proved. */
 export type UserWithSecrets = User & Required<Pick<User, 'passwordHash' | 'totpSecret'>>;
 
+export function hasSecrets(user: User): user is UserWithSecrets {
+  return user.passwordHash !== undefined;
+}
+
 /** The fields of a user that the API shows to the user. */
 export interface PublicUser {
   readonly id: string;

@@ -165,12 +165,12 @@ export class UsersService {
     } catch (error) {
       if (!isDuplicate(error)) throw error;
       const existing = await this.findWithSecrets(id);
-      if (existing?.email !== email) throw new EmailTakenError();
+      if (existing?.email !== email) throw new EmailTakenError().concerning({ email });
       // A client that can choose request ids must still know the password. A row that the cluster's own repetition
       // inserted has exactly this hash.
       const own =
         existing.passwordHash === passwordHash || (await this.passwords.verify(existing.passwordHash, password));
-      if (!own) throw new EmailTakenError();
+      if (!own) throw new EmailTakenError().concerning({ email });
       return existing;
     }
   }
