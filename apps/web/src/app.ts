@@ -30,6 +30,7 @@ import { StreamLimits } from './http/stream-limits.js';
 import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
+import { securityTxt } from './pages/security-txt.js';
 import { RouteTable } from './routes/route-table.js';
 import { allRoutes } from './routes/routes-of-app.js';
 import { assertServed } from './routes/served-routes.js';
@@ -82,6 +83,7 @@ export async function createApp(
     app.get(StreamLimits).middleware(),
     clusterStream(config, cluster, readiness),
     serveAssets(),
+    securityTxt(config),
     handOver(config, readiness),
     new Receiving().middleware(),
     admission.middleware(),

@@ -70,7 +70,7 @@ describe('a cache that everybody shares', () => {
       .filter((pair) => !pair.startsWith('standby='))
       .join('; ');
     let setCookies = 0;
-    for (const path of [...readable(), ...Object.values(assetPaths)]) {
+    for (const path of [...readable(), ...Object.values(assetPaths), '/.well-known/security.txt']) {
       const answer = await supertest(site.app.getHttpServer()).get(path).set('Cookie', cookie);
       const { 'cache-control': caching = '', vary } = answer.headers as Record<string, string>;
       const isForAll = /\bpublic\b/.test(caching);

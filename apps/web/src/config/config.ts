@@ -88,6 +88,13 @@ export class Config {
     readonly url?: string;
     readonly from: string;
   };
+  /** What `/.well-known/security.txt` tells. */
+  readonly disclosure!: {
+    /** Where to report a vulnerability, the preferred way first: addresses with `mailto:`, `https:` or `tel:`. */
+    readonly contacts: readonly string[];
+    /** The address of the site's rules for reports. */
+    readonly policy?: string;
+  };
   /** Set if the method `sync` is in use. */
   readonly sync?: {
     readonly host: string;
@@ -114,7 +121,12 @@ export class Config {
     return migrate ? [migrate.from, method] : [method];
   }
 
-  constructor(settings: Pick<Config, 'server' | 'database' | 'session' | 'throttle' | 'accounts' | 'mail' | 'sync'>) {
+  constructor(
+    settings: Pick<
+      Config,
+      'server' | 'database' | 'session' | 'throttle' | 'accounts' | 'mail' | 'disclosure' | 'sync'
+    >,
+  ) {
     Object.assign(this, settings);
   }
 }

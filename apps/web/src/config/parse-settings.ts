@@ -95,6 +95,10 @@ function configOf(settings: Settings): Config {
       ...(settings.MAIL_URL !== 'log:' && { url: settings.MAIL_URL }),
       from: settings.MAIL_FROM ?? `no-reply@${settings.PUBLIC_URL.hostname}`,
     },
+    disclosure: {
+      contacts: settings.SECURITY_CONTACTS ?? [`mailto:security@${settings.PUBLIC_URL.hostname}`],
+      ...(settings.SECURITY_POLICY !== undefined && { policy: settings.SECURITY_POLICY }),
+    },
     ...(usesSync(settings) && { sync: syncOf(settings) }),
   });
 }

@@ -93,6 +93,13 @@ export function isWebUrl(path: RegExp): (text: string) => boolean {
   };
 }
 
+/** Checks for a way to report a vulnerability (RFC 9116, section 2.5.3): on the web by https only. */
+export function isContact(text: string): boolean {
+  return (
+    /^(mailto:[^\s@,]+@[^\s@,]+|tel:\+[\d.()-]+)$/.test(text) || (/^https:\/\/\S+$/.test(text) && URL.canParse(text))
+  );
+}
+
 export function isMysqlUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);

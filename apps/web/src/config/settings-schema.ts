@@ -9,6 +9,7 @@ import {
   flag,
   hostAndPort,
   isCertificate,
+  isContact,
   isHost,
   isMysqlUrl,
   isProxyAddress,
@@ -163,6 +164,13 @@ export const settingsSchema = z.object({
     .string()
     .optional()
     .refine((text) => text === undefined || /^[^\s@<>]+@[^\s@<>]+$/.test(text), 'must be an e-mail address'),
+  SECURITY_CONTACTS: list
+    .refine((contacts) => contacts.every(isContact), 'must be mailto:…, https://… or tel:+…, separated by commas')
+    .optional(),
+  SECURITY_POLICY: z
+    .string()
+    .refine((text) => isContact(text) && text.startsWith('https:'), 'must be an https address')
+    .optional(),
   SHOW_SERVER: flag('off'),
   DEMO_SOCKET: z
     .string()

@@ -1,0 +1,42 @@
+// docs/threat-model.md: each known defect has a test that runs, by its title.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+
+const page = readFileSync('docs/threat-model.md', 'utf8');
+
+/** The titles of the tests below this folder that are not skipped, as their sources write them. */
+function titlesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return ['node_modules', 'dist'].includes(entry.name) ? [] : titlesBelow(path);
+    if (!/\.(spec|e2e)\.ts$/.test(entry.name)) return [];
+    const code = readFileSync(path, 'utf8').replace(/^\s*\/\/.*$/gm, '');
+    return [...code.matchAll(/(?:\bit\(|^\s*\]\)\(|\]\)\(|\)\()\s*'([^'\n]+)'/gm)].map(([, title]) => title);
+  });
+}
+
+describe('docs/threat-model.md', () => {
+  const rows = page.split('\n').filter((line) => /^\| (CVE-|GHSA-)/.test(line));
+  const titles = new Set(['apps', 'libs', 'test'].flatMap(titlesBelow));
+
+  it('has a row for each defect that roam promises to test', () => {
+    const ids = rows.map((row) => /^\| (\S+)/.exec(row)![1]);
+    expect(ids).toEqual([
+      ...['CVE-2026-35192', 'CVE-2026-27205', 'CVE-2025-48947', 'CVE-2025-64762', 'CVE-2026-39410', 'CVE-2026-30827'],
+      ...['CVE-2026-45364', 'CVE-2026-8162', 'CVE-2025-7339', 'GHSA-xg6x-h9c9-2m83', 'CVE-2026-9802'],
+    ]);
+  });
+
+  it.each(rows.map((row) => [/^\| (\S+)/.exec(row)![1], row]))('%s: names tests that run, and say so', (id, row) => {
+    const named = [...row.matchAll(/“([^”]+)”/g)].map(([, title]) => title);
+    expect(named.some((title) => title.includes(id))).toBe(true);
+    expect(named.filter((title) => !titles.has(title))).toEqual([]);
+  });
+
+  it('describes each boundary of its picture', () => {
+    const numbers = [...page.matchAll(/"(\d+) · /g)].map(([, number]) => Number(number));
+    const sections = [...page.matchAll(/^### (\d+)\. /gm)].map(([, number]) => Number(number));
+    expect(numbers.sort((a, b) => a - b)).toEqual(sections);
+  });
+});
