@@ -31,7 +31,7 @@ async function untilSent({ later = false } = {}): Promise<void> {
   const waits = () =>
     site.cluster.read('SELECT 1 FROM outbox WHERE due_at > 0 AND (? OR due_at <= created_at)', [later]);
   await until(async () => {
-    if (later) await site.cluster.write('UPDATE outbox SET due_at = 1 WHERE attempts = 0', []);
+    if (later) await site.cluster.write('UPDATE outbox SET due_at = 1 WHERE attempts = 0 AND due_at > 0', []);
     worker.kick();
     return (await waits()).length === 0;
   });

@@ -3,10 +3,11 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { And, Like, MoreThan, type EntityManager, type Repository } from 'typeorm';
+import { And, In, Like, MoreThan, Or, type EntityManager, type Repository } from 'typeorm';
 import { isDuplicate } from '../database/is-duplicate.js';
 import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
+import { storedForms } from './email.js';
 import { PasswordsService } from './passwords.service.js';
 import { User, withoutTotp, type Role, type UserWithSecrets } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
@@ -21,8 +22,11 @@ export class UsersService {
     private readonly passwords: PasswordsService,
   ) {}
 
-  findByEmail(email: string): Promise<User | null> {
-    return this.cluster.retrying(() => this.users.findOneBy({ email }));
+  /** The account with this address, in whatever way it is written. */
+  async findByEmail(email: string): Promise<User | null> {
+    const forms = storedForms(email);
+    const found = await this.cluster.retrying(() => this.users.findBy({ email: In(forms) }));
+    return found.find((user) => user.email === forms[0]) ?? found[0] ?? null;
   }
 
   findById(id: string): Promise<User | null> {
@@ -51,10 +55,10 @@ export class UsersService {
 
   /** At most `limit` accounts whose address comes after `after` and begins with `search`, ordered by address. */
   list({ search, after, limit }: { search: string; after: string; limit: number }): Promise<User[]> {
-    const beginning = `${search.replace(/[\\%_]/g, '\\$&')}%`;
+    const beginnings = storedForms(search).map((text) => Like(`${text.replace(/[\\%_]/g, '\\$&')}%`));
     return this.cluster.retrying(() =>
       this.users.find({
-        where: { email: And(MoreThan(after), Like(beginning)) },
+        where: { email: And(MoreThan(after), Or(...beginnings)) },
         order: { email: 'ASC' },
         take: limit,
       }),
