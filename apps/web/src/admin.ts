@@ -1,7 +1,7 @@
 // Administration from the command line: roles, and a user's sessions.
 import { userInfo } from 'node:os';
 import { SessionManager } from '@roam/session';
-import { DataSource, In } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { auditEvent } from './audit/audit-event.js';
 import { AuditWriter } from './audit/audit-writer.js';
 import { loadConfig } from './config/load.js';
@@ -10,7 +10,7 @@ import { dataSourceOptions } from './database/data-source.js';
 import { cookieOptions } from './http/cookies.js';
 import { quietLogger } from './logging/logging.js';
 import { openSessionStorage } from './session/session-storage.js';
-import { storedForms } from './users/email.js';
+import { findByEmail } from './users/find-by-email.js';
 import { User, type Role } from './users/user.entity.js';
 
 const help = `Usage: npm run admin -- COMMAND EMAIL
@@ -75,9 +75,7 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
   let close = async (): Promise<void> => undefined;
   try {
     const users = (await source.initialize()).getRepository(User);
-    const forms = storedForms(email);
-    const found = await cluster.retrying(() => users.findBy({ email: In(forms) }));
-    const user = found.find((each) => each.email === forms[0]) ?? found[0];
+    const user = await cluster.retrying(() => findByEmail(users, email));
     if (!user) return fail(new Error(`There is no user with the e-mail address ${email}.`));
     // Sessions in a web server's own memory are out of reach: a changed role would go unnoticed there.
     const { method } = config.session;

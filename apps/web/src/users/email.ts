@@ -61,7 +61,7 @@ function partsOf(text: string): [string?, string?] {
 }
 
 /** Characters that end a host name in the URL that Node reads it from, or mean something else in it. */
-const notInDomain = /[\s"#%/:<>?@[\\\]^`{|}\u0000-\u001f\u007f]/u;
+const notInDomain = /[\s\p{Cc}"#%/:<>?@[\\\]^`{|}]/u;
 
 /** UTS 46, as browsers apply it: not transitional, for look-up. Undefined where it is no domain. */
 function canonicalDomain(domain: string): string | undefined {

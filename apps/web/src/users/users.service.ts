@@ -3,11 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { And, In, Like, MoreThan, Or, type EntityManager, type Repository } from 'typeorm';
+import { And, Like, MoreThan, Or, type EntityManager, type Repository } from 'typeorm';
 import { isDuplicate } from '../database/is-duplicate.js';
 import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
 import { storedForms } from './email.js';
+import { findByEmail } from './find-by-email.js';
 import { PasswordsService } from './passwords.service.js';
 import { User, withoutTotp, type Role, type UserWithSecrets } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
@@ -23,10 +24,8 @@ export class UsersService {
   ) {}
 
   /** The account with this address, in whatever way it is written. */
-  async findByEmail(email: string): Promise<User | null> {
-    const forms = storedForms(email);
-    const found = await this.cluster.retrying(() => this.users.findBy({ email: In(forms) }));
-    return found.find((user) => user.email === forms[0]) ?? found[0] ?? null;
+  findByEmail(email: string): Promise<User | null> {
+    return this.cluster.retrying(() => findByEmail(this.users, email));
   }
 
   findById(id: string): Promise<User | null> {
