@@ -121,6 +121,7 @@ describe('mails to an address that nobody has confirmed', () => {
   });
 
   it('leave one after the other where one client changes many accounts, and none is lost', async () => {
+    await untilSent({ later: true });
     await atBeginning();
     const ip = elsewhere();
     const mails = site.app.get(MailService);
