@@ -10,7 +10,7 @@ import { dataSourceOptions } from './database/data-source.js';
 import { cookieOptions } from './http/cookies.js';
 import { quietLogger } from './logging/logging.js';
 import { openSessionStorage } from './session/session-storage.js';
-import { canonicalEmail } from './users/email.js';
+import { findByEmail } from './users/find-by-email.js';
 import { User, type Role } from './users/user.entity.js';
 
 const help = `Usage: npm run admin -- COMMAND EMAIL
@@ -64,7 +64,7 @@ if (['help', '--help', '-h'].includes(name)) {
   console.error(help);
   process.exitCode = 2;
 } else {
-  await run(command, canonicalEmail(email));
+  await run(command, email);
 }
 
 async function run(command: (tools: Tools) => Promise<string>, email: string): Promise<void> {
@@ -75,7 +75,7 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
   let close = async (): Promise<void> => undefined;
   try {
     const users = (await source.initialize()).getRepository(User);
-    const user = await cluster.retrying(() => users.findOneBy({ email }));
+    const user = await cluster.retrying(() => findByEmail(users, email));
     if (!user) return fail(new Error(`There is no user with the e-mail address ${email}.`));
     // Sessions in a web server's own memory are out of reach: a changed role would go unnoticed there.
     const { method } = config.session;

@@ -1,7 +1,7 @@
 // The input to change an account.
 import { z } from 'zod';
 import { assertion } from '../passkeys/passkeys.schemas.js';
-import { email } from '../users/user.schemas.js';
+import { email, knownEmail } from '../users/user.schemas.js';
 
 export const currentPassword = z
   .string({ error: 'Enter your current password.' })
@@ -35,7 +35,7 @@ export type PasswordChange = z.output<typeof passwordChange>;
 export const emailChange = z.object({ email, currentPassword, endOtherSessions });
 export type EmailChange = z.output<typeof emailChange>;
 
-export const forgotten = z.object({ email });
+export const forgotten = z.object({ email: knownEmail });
 export type Forgotten = z.output<typeof forgotten>;
 
 export const reset = z.object({ token, password });

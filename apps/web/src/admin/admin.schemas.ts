@@ -1,10 +1,9 @@
 // The queries and changes of administrators.
 import { z } from 'zod';
-import { canonicalEmail } from '../users/email.js';
 
 const text = z.string().max(254).default('');
 
-export const userQuery = z.object({ search: text.transform(canonicalEmail), after: text });
+export const userQuery = z.object({ search: text, after: text });
 export type UserQuery = z.output<typeof userQuery>;
 
 const optional = (shape: RegExp) => z.string().regex(shape).or(z.literal('')).optional();

@@ -115,7 +115,7 @@ describe('a second factor', () => {
     );
     const kept = rows
       .flat()
-      .flatMap((row) => Object.values(row))
+      .flatMap((row) => Object.values(row) as unknown[])
       .map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : String(value)))
       .join('\n');
     for (const code of codes) {

@@ -8,23 +8,26 @@ export interface Count {
   readonly limit: number;
   /** The period that is counted, in milliseconds; it begins with its first mail. */
   readonly forMs: number;
+  /** The rows that the count is spread over, at random. With more than one, the limit may be exceeded by as many. */
+  readonly rows?: number;
 }
 
 /**
  * The counters are rows of `throttles`. Two transactions with the same counter change the same row: the second one waits, or, on
- * another node of a group, is rolled back and runs again. So no limit is exceeded.
+ * another node of a group, is rolled back and runs again. So no limit of one row is exceeded.
  */
 @Injectable()
 export class MailCounts {
   /** Counts one in each. Where one has reached its limit, it counts nothing and returns that one. */
   async take(counts: readonly Count[], manager: EntityManager): Promise<Count | undefined> {
+    if (counts.length === 0) return undefined;
     const before = await this.read(counts, manager);
-    const reached = counts.find(({ name, limit }) => (before.get(name) ?? 0) >= limit);
-    if (reached || counts.length === 0) return reached;
+    const reached = counts.find((_, i) => before[i] >= counts[i].limit);
+    if (reached) return reached;
     await this.add(counts, manager);
     // Others may have counted since, and have committed.
     const after = await this.read(counts, manager);
-    return counts.find(({ name, limit }) => (after.get(name) ?? 0) > limit);
+    return counts.find((_, i) => after[i] > counts[i].limit);
   }
 
   /** Counts one, and returns the count with it. */
@@ -34,28 +37,39 @@ export class MailCounts {
   }
 
   async of(name: string, manager: EntityManager): Promise<number> {
-    return (await this.read([{ name }], manager)).get(name) ?? 0;
+    const [points] = await this.read([{ name }], manager);
+    return points;
   }
 
-  private async read(counts: readonly { name: string }[], manager: EntityManager): Promise<Map<string, number>> {
-    if (counts.length === 0) return new Map();
-    const rows = await manager.query<{ name: string; points: number }[]>(
-      `SELECT name, points FROM throttles WHERE name IN (${counts.map(() => '?').join()}) AND expires_at > ?`,
-      [...counts.map(({ name }) => name), Date.now()],
+  private async read(counts: readonly Pick<Count, 'name' | 'rows'>[], manager: EntityManager): Promise<number[]> {
+    const names = counts.map(({ name, rows = 1 }) => Array.from({ length: rows }, (_, row) => nameOf(name, row)));
+    const found = await manager.query<{ name: string; points: number }[]>(
+      `SELECT name, points FROM throttles WHERE name IN (${names
+        .flat()
+        .map(() => '?')
+        .join()}) AND expires_at > ?`,
+      [...names.flat(), Date.now()],
     );
-    return new Map(rows.map(({ name, points }) => [name, Number(points)]));
+    const points = new Map(found.map((row) => [row.name, Number(row.points)]));
+    return names.map((rows) => rows.reduce((sum, name) => sum + (points.get(name) ?? 0), 0));
   }
 
   private async add(counts: readonly Omit<Count, 'limit'>[], manager: EntityManager): Promise<void> {
     const now = Date.now();
-    // In one order, so that no two transactions wait for each other.
-    const sorted = counts.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    const rows = counts
+      .map(({ name, forMs, rows = 1 }) => ({ name: nameOf(name, Math.floor(Math.random() * rows)), ends: now + forMs }))
+      // In one order, so that no two transactions wait for each other.
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
     await manager.query(
-      `INSERT INTO throttles (name, points, expires_at) VALUES ${sorted.map(() => '(?, 1, ?)').join()} AS new
+      `INSERT INTO throttles (name, points, expires_at) VALUES ${rows.map(() => '(?, 1, ?)').join()} AS new
        ON DUPLICATE KEY UPDATE
          points = IF(throttles.expires_at <= ?, 1, throttles.points + 1),
          expires_at = IF(throttles.expires_at <= ?, new.expires_at, throttles.expires_at)`,
-      [...sorted.flatMap(({ name, forMs }) => [name, now + forMs]), now, now],
+      [...rows.flatMap(({ name, ends }) => [name, ends]), now, now],
     );
   }
+}
+
+function nameOf(name: string, row: number): string {
+  return row === 0 ? name : `${name}#${row}`;
 }

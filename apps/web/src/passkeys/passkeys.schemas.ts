@@ -1,6 +1,7 @@
 // The input of browsers about passkeys: only the outline is checked here; the library checks the rest.
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { z } from 'zod';
+import { displayName, nameShape } from '../users/display-name.js';
 
 const credential = z.looseObject({
   id: z.string().min(1).max(1_400),
@@ -17,16 +18,7 @@ export type PasskeyLogin = z.output<typeof passkeyLogin>;
 
 export const passkeyCreation = z.object({
   response: credential.transform((value) => value as unknown as RegistrationResponseJSON),
-  name: z
-    .string()
-    .transform((text) => text.normalize('NFC').trim())
-    .pipe(
-      z
-        .string()
-        .max(100, 'Enter a name of at most 100 characters.')
-        .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
-    )
-    .default(''),
+  name: z.string().transform(displayName).pipe(nameShape).default(''),
   endOtherSessions: z.boolean().default(true),
 });
 export type PasskeyCreation = z.output<typeof passkeyCreation>;

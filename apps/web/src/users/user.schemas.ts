@@ -1,20 +1,33 @@
 // The input of users: strict at registration, and at sign-in only as strict as a look-up needs.
 import { z } from 'zod';
-import { canonicalEmail } from './email.js';
+import { displayName, nameShape } from './display-name.js';
+import { canonicalEmail, emailFault, foldedEmail } from './email.js';
 import { passwordFault } from './password-policy.js';
 
-/** Letters of any script; only an e-mail can show whether the address exists. */
-const emailShape = /^[^\s@"<>]{1,64}@[^\s@"<>.]+(\.[^\s@"<>.]+)+$/u;
+const typed = z.string({ error: 'Enter your e-mail address.' });
 
-export const email = z
-  .string({ error: 'Enter your e-mail address.' })
-  .transform(canonicalEmail)
-  .pipe(
-    z
-      .string()
-      .max(254, 'Enter an e-mail address of at most 254 characters.')
-      .regex(emailShape, 'Enter an e-mail address like name@example.org.'),
-  );
+/** A new address, in canonical form: letters of any script; only an e-mail can show whether it exists. */
+export const email = typed.transform((text, context) => {
+  // No longer than an address in any form, so that nothing else is normalised.
+  const canonical = text.length > 1_000 ? text : canonicalEmail(text);
+  const fault = emailFault(canonical);
+  if (fault) context.addIssue(fault);
+  return canonical;
+});
+
+/** The address of an account that there may be, also of one that was opened with an address that would be refused now. */
+export const loginEmail = typed
+  .min(1, 'Enter your e-mail address.')
+  .max(1_000, 'Enter an e-mail address like name@example.org.')
+  .transform(foldedEmail);
+
+/** The same, where the answer does not show whether there is one. */
+export const knownEmail = loginEmail.pipe(
+  z
+    .string()
+    .max(254, 'Enter an e-mail address of at most 254 characters.')
+    .regex(/^[^\s@]+@[^\s@]+$/u, 'Enter an e-mail address like name@example.org.'),
+);
 
 /** "Keep me signed in": a checkbox sends `on`, JSON a boolean. */
 const remember = z
@@ -27,16 +40,7 @@ export const registration = z
     {
       email,
       password: z.string({ error: 'Choose a password.' }),
-      name: z
-        .string({ error: 'Enter your name.' })
-        .transform((text) => text.normalize('NFC').trim().replace(/\s+/g, ' '))
-        .pipe(
-          z
-            .string()
-            .min(1, 'Enter your name.')
-            .max(100, 'Enter a name of at most 100 characters.')
-            .regex(/^\P{C}*$/u, 'The name contains characters that cannot be shown.'),
-        ),
+      name: z.string({ error: 'Enter your name.' }).transform(displayName).pipe(nameShape.min(1, 'Enter your name.')),
     },
     { error: 'Send a JSON object with email, password and name.' },
   )
@@ -54,10 +58,7 @@ export type Registration = z.output<typeof registration>;
 
 export const credentials = z.object(
   {
-    email: z
-      .string({ error: 'Enter your e-mail address.' })
-      .min(1, 'Enter your e-mail address.')
-      .transform(canonicalEmail),
+    email: loginEmail,
     password: z.string({ error: 'Enter your password.' }).min(1, 'Enter your password.'),
     remember,
   },

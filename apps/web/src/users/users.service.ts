@@ -3,10 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash, randomUUID } from 'node:crypto';
-import { And, Like, MoreThan, type EntityManager, type Repository } from 'typeorm';
+import { And, Like, MoreThan, Or, type EntityManager, type Repository } from 'typeorm';
 import { isDuplicate } from '../database/is-duplicate.js';
 import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
+import { storedForms } from './email.js';
+import { findByEmail } from './find-by-email.js';
 import { PasswordsService } from './passwords.service.js';
 import { User, withoutTotp, type Role, type UserWithSecrets } from './user.entity.js';
 import type { Registration } from './user.schemas.js';
@@ -21,8 +23,9 @@ export class UsersService {
     private readonly passwords: PasswordsService,
   ) {}
 
+  /** The account with this address, in whatever way it is written. */
   findByEmail(email: string): Promise<User | null> {
-    return this.cluster.retrying(() => this.users.findOneBy({ email }));
+    return this.cluster.retrying(() => findByEmail(this.users, email));
   }
 
   findById(id: string): Promise<User | null> {
@@ -51,10 +54,10 @@ export class UsersService {
 
   /** At most `limit` accounts whose address comes after `after` and begins with `search`, ordered by address. */
   list({ search, after, limit }: { search: string; after: string; limit: number }): Promise<User[]> {
-    const beginning = `${search.replace(/[\\%_]/g, '\\$&')}%`;
+    const beginnings = storedForms(search).map((text) => Like(`${text.replace(/[\\%_]/g, '\\$&')}%`));
     return this.cluster.retrying(() =>
       this.users.find({
-        where: { email: And(MoreThan(after), Like(beginning)) },
+        where: { email: And(MoreThan(after), Or(...beginnings)) },
         order: { email: 'ASC' },
         take: limit,
       }),
