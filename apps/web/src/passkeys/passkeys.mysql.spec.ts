@@ -257,6 +257,46 @@ describe('the scripts of a page', () => {
 });
 
 describe('a site that demands a second factor', () => {
+  /** The same browser at the server that demands it. */
+  const there = ({ agent }: { agent: Agent }) => {
+    const browser = site.browser(strict);
+    Object.assign(browser.agent, { jar: (agent as unknown as { jar: unknown }).jar });
+    return browser;
+  };
+  const prove = async (agent: Agent, key: Authenticator) => {
+    const { body: options } = (await agent.post('/api/login/passkey/options').send({})) as { body: Options };
+    return agent.post('/api/reauthenticate').send({ passkey: key.get(options) });
+  };
+
+  it('lets a session that was made before by a password prove the passkey, and set up nothing else beside it', async () => {
+    const { someone, key } = await holder();
+    const before = site.browser();
+    expect((await before.agent.post('/api/login').send(someone)).status).toBe(200);
+    expect((await before.agent.get('/api/me')).status).toBe(200);
+    const { agent, get } = there(before);
+    expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+    const currentPassword = someone.password;
+    expect(outcome(await agent.post('/api/factors/totp').send({ currentPassword }))).toEqual([401, 'passkey_required']);
+    expect(outcome((await add(agent)).answer)).toEqual([401, 'passkey_required']);
+    expect((await get('/account/two-step')).text).toContain('confirm your identity</a> with your authenticator app');
+    expect((await agent.post('/api/reauthenticate').send({ currentPassword })).status).toBe(204);
+    expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+    expect((await prove(agent, key)).status).toBe(204);
+    expect((await agent.get('/api/me')).status).toBe(200);
+    // It stays so when only the password is proved again.
+    expect((await agent.post('/api/reauthenticate').send({ currentPassword })).status).toBe(204);
+    expect((await agent.get('/api/me')).status).toBe(200);
+  });
+
+  it('asks a session again for a second factor whose last one was removed before', async () => {
+    const { agent, passkey } = await holder();
+    const strictly = there({ agent });
+    expect((await strictly.agent.get('/api/me')).status).toBe(200);
+    expect((await agent.delete(`/api/passkeys/${passkey.id}`)).status).toBe(204);
+    expect((await agent.get('/api/me')).status).toBe(200);
+    expect(outcome(await strictly.agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+  });
+
   it('ASVS 6.3.3: lets who has none do nothing but set one up', async () => {
     const { agent, get, send, someone } = await site.registered(strict);
     expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
