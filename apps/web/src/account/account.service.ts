@@ -117,6 +117,7 @@ export class AccountService {
     if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
     await this.transactions.run(async (manager) => {
+      if (!(await this.users.takeTurn(user.id, manager))) throw new InvalidTokenError();
       await this.users.change(user.id, { passwordHash }, manager);
       // Before the sessions end: otherwise a passkey could start another session.
       if (unproved) await this.passkeys.removeAll(user.id, manager);
@@ -179,6 +180,8 @@ export class AccountService {
     const key = idempotencyKeyOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
+      // It may have been deleted since the proof.
+      if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
       await this.tokenMails.send(user, grant, { key, manager });
       await this.mails.send(user.email, accountMails.emailChanging(user.name), { key, manager });
     });

@@ -180,6 +180,38 @@ describe('a passkey', () => {
     expect(outcome(await agent.delete('/api/sessions'))).toEqual([403, 'reauthentication_required']);
   });
 
+  it('CVE-2025-71400: is removed or changed by nobody else, by whatever id, in the API and on the page', async () => {
+    const { agent: owner, id: ownerId, key, passkey } = await holder();
+    const list = (await owner.get('/api/passkeys')).body as unknown[];
+    const thief = await holder();
+    const [{ credentialId }] = await site.app.get(PasskeyStore).listOf(ownerId);
+    for (const id of [passkey.id, credentialId.toString('base64url')]) {
+      expect(outcome(await thief.agent.delete(`/api/passkeys/${id}`))).toEqual([404, 'not_found']);
+      for (const method of ['put', 'patch', 'post'] as const)
+        expect([404, 405]).toContain((await thief.agent[method](`/api/passkeys/${id}`).send({ name: 'Mine' })).status);
+      expect((await thief.send('/account/passkeys', { remove: id })).status).toBe(404);
+    }
+    expect((await owner.get('/api/passkeys')).body).toEqual(list);
+    expect((await signIn(site.browser().agent, key)).status).toBe(200);
+  });
+
+  it('of an account that is deleted meanwhile is not kept', async () => {
+    const { agent, id, someone } = await site.registered();
+    const { agent: other } = site.browser();
+    await other.post('/api/login').send(someone);
+    const options = await agent.post('/api/passkeys/options').send({});
+    const response = new Authenticator().create(options.body as PublicKeyCredentialCreationOptionsJSON);
+    const users = site.app.get(UsersService);
+    const find = users.findById.bind(users);
+    jest.spyOn(users, 'findById').mockImplementationOnce(async (userId) => {
+      const user = await find(userId);
+      expect((await other.delete('/api/account').send({ currentPassword: someone.password })).status).toBe(204);
+      return user;
+    });
+    expect(outcome(await agent.post('/api/passkeys').send({ response }))).toEqual([401, 'not_signed_in']);
+    expect(await site.cluster.read('SELECT 1 FROM passkeys WHERE user_id = ?', [id])).toEqual([]);
+  });
+
   it('that is removed while all sessions are ended brings none back', async () => {
     const { agent, id, passkey } = await holder();
     const [users, sessions] = [site.app.get(UsersService), site.app.get(UserSessions)];
