@@ -392,7 +392,7 @@ describe('a new password', () => {
   });
 });
 
-it('ASVS 14.2.7: an account that is deleted leaves no address behind, also one that it is about to change to', async () => {
+it('an account that is deleted leaves no address behind, also one that it is about to change to', async () => {
   const { agent, someone, id } = await site.registered();
   const { agent: other } = site.browser();
   expect((await other.post('/api/login').send(someone)).status).toBe(200);

@@ -173,7 +173,7 @@ describe('a route that is not for everybody', () => {
     expect(refused).toEqual([]);
   });
 
-  it('ASVS 8.3.1: answers no visitor', async () => {
+  it('answers no visitor', async () => {
     expect(await passed(site.browser(), except(forVisitors))).toEqual([]);
   });
 
@@ -196,7 +196,7 @@ describe('a route that is not for everybody', () => {
     expect(await passed(session, except(forVisitors), fired.id)).toEqual([]);
   });
 
-  it('ASVS 8.3.2: answers no session of an administrator whose role was taken', async () => {
+  it('answers no session of an administrator whose role was taken', async () => {
     const [boss, former] = [await administrator(), await administrator()];
     const session = await former.signIn();
     const change = await (await boss.signIn()).agent.patch(`/api/admin/users/${former.id}`).send({ admin: false });
