@@ -402,3 +402,20 @@ describe('a new password', () => {
     expect((await login('set by mail meanwhile')).status).toBe(200);
   });
 });
+
+it('an account that is deleted leaves no address behind, also one that it is about to change to', async () => {
+  const { agent, someone, id } = await site.registered();
+  const { agent: other } = site.browser();
+  expect((await other.post('/api/login').send(someone)).status).toBe(200);
+  const currentPassword = someone.password;
+  const users = site.app.get(UsersService);
+  const find = users.findByEmail.bind(users);
+  // The change has been proved, and looks whether its address is free.
+  jest.spyOn(users, 'findByEmail').mockImplementationOnce(async (email) => {
+    expect((await other.delete('/api/account').send({ currentPassword })).status).toBe(204);
+    return find(email);
+  });
+  const change = await agent.put('/api/email').send({ email: person().email, currentPassword });
+  expect(outcome(change)).toEqual([401, 'not_signed_in']);
+  expect(await site.cluster.read('SELECT email FROM account_tokens WHERE user_id = ?', [id])).toEqual([]);
+});

@@ -133,6 +133,7 @@ export class AccountService {
     if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
     await this.transactions.run(async (manager) => {
+      if (!(await this.users.takeTurn(user.id, manager))) throw new InvalidTokenError();
       await this.users.change(user.id, { passwordHash }, manager);
       // Before the sessions end: otherwise a passkey could start another session.
       if (unproved) await this.passkeys.removeAll(user.id, manager);
@@ -204,6 +205,8 @@ export class AccountService {
     const key = idempotencyKeyOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
+      // It may have been deleted since the proof.
+      if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
       const options = { key, from: addressKey(request.ip), byOwner: true, manager };
       await this.tokenMails.send(user, grant, options);
       await this.notices.send(user, (link) => accountMails.emailChanging(link), options);

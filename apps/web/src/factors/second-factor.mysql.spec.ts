@@ -4,6 +4,7 @@ import { UserSessions } from '@roam/session/nest';
 import type { RowDataPacket } from 'mysql2';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
+import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
@@ -185,6 +186,24 @@ describe('a second factor', () => {
       ...['second-factor-failed', 'second-factor-failed', 'second-factor-failed'],
     ]);
     expect(logged.map(({ details }) => details as object)).toContainEqual({ by: 'password and code', remember: false });
+  });
+
+  it('of an account that is deleted meanwhile leaves no recovery code', async () => {
+    const { agent, someone, id } = await site.registered();
+    const { agent: other } = site.browser();
+    await other.post('/api/login').send(someone);
+    const currentPassword = someone.password;
+    const { body } = await agent.post('/api/factors/totp').send({ currentPassword });
+    const users = site.app.get(UsersService);
+    const find = users.findById.bind(users);
+    jest.spyOn(users, 'findById').mockImplementationOnce(async (userId) => {
+      const user = await find(userId);
+      expect((await other.delete('/api/account').send({ currentPassword })).status).toBe(204);
+      return user;
+    });
+    const code = appCode((body as { secret: string }).secret);
+    expect((await agent.post('/api/factors/totp/confirm').send({ code })).status).toBe(422);
+    expect(await site.cluster.read('SELECT 1 FROM recovery_codes WHERE user_id = ?', [id])).toEqual([]);
   });
 
   it('that was set up before anybody had confirmed the address ends, with the passkeys, when its owner resets the password', async () => {

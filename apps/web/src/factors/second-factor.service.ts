@@ -20,6 +20,7 @@ import {
   InvalidInputError,
   InvalidTokenError,
   LoginExpiredError,
+  NotSignedInError,
   PasskeyRequiredError,
   SecondFactorMissingError,
 } from '../http/app.errors.js';
@@ -228,7 +229,7 @@ export class SecondFactorService {
     const key = idempotencyKeyOf(request);
     const isLast = await this.transactions.run(async (manager) => {
       // Another request may be about to remove a passkey: one of them is the last factor.
-      await this.users.takeTurn(user.id, manager);
+      if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
       const isOnly = (await this.passkeys.countOf(user.id, manager)) === 0;
       if (isOnly && this.rule.isDemandedOf(user))
         throw new InvalidInputError({

@@ -180,6 +180,38 @@ describe('a passkey', () => {
     expect(outcome(await agent.delete('/api/sessions'))).toEqual([403, 'reauthentication_required']);
   });
 
+  it('CVE-2025-71400: is removed or changed by nobody else, by whatever id, in the API and on the page', async () => {
+    const { agent: owner, id: ownerId, key, passkey } = await holder();
+    const list = (await owner.get('/api/passkeys')).body as unknown[];
+    const thief = await holder();
+    const [{ credentialId }] = await site.app.get(PasskeyStore).listOf(ownerId);
+    for (const id of [passkey.id, credentialId.toString('base64url')]) {
+      expect(outcome(await thief.agent.delete(`/api/passkeys/${id}`))).toEqual([404, 'not_found']);
+      for (const method of ['put', 'patch', 'post'] as const)
+        expect([404, 405]).toContain((await thief.agent[method](`/api/passkeys/${id}`).send({ name: 'Mine' })).status);
+      expect((await thief.send('/account/passkeys', { remove: id })).status).toBe(404);
+    }
+    expect((await owner.get('/api/passkeys')).body).toEqual(list);
+    expect((await signIn(site.browser().agent, key)).status).toBe(200);
+  });
+
+  it('of an account that is deleted meanwhile is not kept', async () => {
+    const { agent, id, someone } = await site.registered();
+    const { agent: other } = site.browser();
+    await other.post('/api/login').send(someone);
+    const options = await agent.post('/api/passkeys/options').send({});
+    const response = new Authenticator().create(options.body as PublicKeyCredentialCreationOptionsJSON);
+    const users = site.app.get(UsersService);
+    const find = users.findById.bind(users);
+    jest.spyOn(users, 'findById').mockImplementationOnce(async (userId) => {
+      const user = await find(userId);
+      expect((await other.delete('/api/account').send({ currentPassword: someone.password })).status).toBe(204);
+      return user;
+    });
+    expect(outcome(await agent.post('/api/passkeys').send({ response }))).toEqual([401, 'not_signed_in']);
+    expect(await site.cluster.read('SELECT 1 FROM passkeys WHERE user_id = ?', [id])).toEqual([]);
+  });
+
   it('that is removed while all sessions are ended brings none back', async () => {
     const { agent, id, passkey } = await holder();
     const [users, sessions] = [site.app.get(UsersService), site.app.get(UserSessions)];
@@ -257,6 +289,46 @@ describe('the scripts of a page', () => {
 });
 
 describe('a site that demands a second factor', () => {
+  /** The same browser at the server that demands it. */
+  const there = ({ agent }: { agent: Agent }) => {
+    const browser = site.browser(strict);
+    Object.assign(browser.agent, { jar: (agent as unknown as { jar: unknown }).jar });
+    return browser;
+  };
+  const prove = async (agent: Agent, key: Authenticator) => {
+    const { body: options } = (await agent.post('/api/login/passkey/options').send({})) as { body: Options };
+    return agent.post('/api/reauthenticate').send({ passkey: key.get(options) });
+  };
+
+  it('lets a session that was made before by a password prove the passkey, and set up nothing else beside it', async () => {
+    const { someone, key } = await holder();
+    const before = site.browser();
+    expect((await before.agent.post('/api/login').send(someone)).status).toBe(200);
+    expect((await before.agent.get('/api/me')).status).toBe(200);
+    const { agent, get } = there(before);
+    expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+    const currentPassword = someone.password;
+    expect(outcome(await agent.post('/api/factors/totp').send({ currentPassword }))).toEqual([401, 'passkey_required']);
+    expect(outcome((await add(agent)).answer)).toEqual([401, 'passkey_required']);
+    expect((await get('/account/two-step')).text).toContain('confirm your identity</a> with your authenticator app');
+    expect((await agent.post('/api/reauthenticate').send({ currentPassword })).status).toBe(204);
+    expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+    expect((await prove(agent, key)).status).toBe(204);
+    expect((await agent.get('/api/me')).status).toBe(200);
+    // It stays so when only the password is proved again.
+    expect((await agent.post('/api/reauthenticate').send({ currentPassword })).status).toBe(204);
+    expect((await agent.get('/api/me')).status).toBe(200);
+  });
+
+  it('asks a session again for a second factor whose last one was removed before', async () => {
+    const { agent, passkey } = await holder();
+    const strictly = there({ agent });
+    expect((await strictly.agent.get('/api/me')).status).toBe(200);
+    expect((await agent.delete(`/api/passkeys/${passkey.id}`)).status).toBe(204);
+    expect((await agent.get('/api/me')).status).toBe(200);
+    expect(outcome(await strictly.agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);
+  });
+
   it('ASVS 6.3.3: lets who has none do nothing but set one up', async () => {
     const { agent, get, send, someone } = await site.registered(strict);
     expect(outcome(await agent.get('/api/me'))).toEqual([403, 'second_factor_missing']);

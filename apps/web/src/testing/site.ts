@@ -29,6 +29,7 @@ export class Site {
   readonly logged: string[] = [];
   readonly mailCatcher = new MailCatcher();
   private readonly apps: NestExpressApplication[] = [];
+  private readonly clusters: MysqlCluster[] = [];
   private settings: Record<string, string> = {};
   databases!: Databases;
   cluster!: MysqlCluster;
@@ -37,27 +38,45 @@ export class Site {
   metrics!: Metrics;
   readiness!: Readiness;
 
-  /** @param features modules of the app beside its own */
-  constructor(private readonly features: readonly Type[] = []) {}
+  /**
+   * @param features modules of the app beside its own
+   * @param primaries so many MySQL servers, each of which takes writes
+   */
+  constructor(
+    private readonly features: readonly Type[] = [],
+    private readonly primaries = 1,
+  ) {}
 
   /** @param settings of all web servers of the site */
   async start(settings: Record<string, string> = {}): Promise<void> {
     this.settings = { ...settings, MAIL_URL: await this.mailCatcher.start() };
-    this.databases = await startDatabases({ count: 1, topology: 'single' });
+    const topology = this.primaries === 1 ? 'single' : 'multi-primary';
+    this.databases = await startDatabases({ count: this.primaries, topology });
     this.cluster = await MysqlCluster.connect({ urls: this.databases.urls, ...timeouts });
     await migrate(this.config(), silent);
     this.app = await this.server();
   }
 
-  /** One more web server of the same site, with other settings. @param features more modules */
-  async server(settings: Record<string, string> = {}, features: readonly Type[] = []): Promise<NestExpressApplication> {
+  /** A cluster of this MySQL server alone: what it is told reaches the others by replication only. */
+  async alone(node: number): Promise<MysqlCluster> {
+    const cluster = await MysqlCluster.connect({ urls: [this.databases.urls[node]], ...timeouts });
+    this.clusters.push(cluster);
+    return cluster;
+  }
+
+  /** One more web server of the same site, with other settings. @param features more modules @param cluster its databases */
+  async server(
+    settings: Record<string, string> = {},
+    features: readonly Type[] = [],
+    cluster = this.cluster,
+  ): Promise<NestExpressApplication> {
     const config = this.config(settings);
     const logger = rootLogger(config, { write: (line) => void this.logged.push(line) });
-    const store = new MysqlSessionStore(this.cluster);
+    const store = new MysqlSessionStore(cluster);
     const readiness = new Readiness();
-    readiness.nodes = () => this.cluster.nodes();
+    readiness.nodes = () => cluster.nodes();
     const metrics = new Metrics(readiness);
-    const app = await createApp(config, this.cluster, store, logger, readiness, metrics, undefined, [
+    const app = await createApp(config, cluster, store, logger, readiness, metrics, undefined, [
       ...this.features,
       ...features,
     ]);
@@ -69,6 +88,7 @@ export class Site {
 
   async stop(): Promise<void> {
     for (const app of this.apps) await app.close();
+    for (const cluster of this.clusters) await cluster.close();
     await this.cluster?.close();
     await this.databases?.stop();
     this.mailCatcher.stop();
