@@ -22,6 +22,32 @@ beforeAll(async () => {
 afterAll(() => site.stop());
 afterEach(backToNow);
 
+it('ASVS 3.4.1 and 12.2.1: an https site opens no session over http, and tells its health', async () => {
+  const app = await site.server({ PUBLIC_URL: 'https://roam.test' });
+  const rows = async () => (await site.cluster.read('SELECT 1 FROM sessions', [])).length;
+  const before = await rows();
+  const { agent } = site.browser(app, { 'X-Forwarded-Proto': 'http' });
+  const page = await agent.get('/register');
+  expect([page.status, page.headers.location]).toEqual([308, 'https://roam.test/register']);
+  const answers = [
+    page,
+    await agent.post('/api/register').send(person()),
+    await agent.put('/api/cart/pear').send({ quantity: 1 }),
+  ];
+  expect(answers.map(outcome).slice(1)).toEqual([
+    [403, 'https_required'],
+    [403, 'https_required'],
+  ]);
+  for (const { headers } of answers) {
+    expect(headers['set-cookie']).toBeUndefined();
+    expect(headers['strict-transport-security']).toBeUndefined();
+  }
+  for (const path of ['/healthz', '/readyz']) expect([200, 503]).toContain((await agent.get(path)).status);
+  expect(await rows()).toBe(before);
+  const secure = site.browser(app, { 'X-Forwarded-Proto': 'https' });
+  expect((await secure.agent.post('/api/register').send(person())).status).toBe(201);
+});
+
 describe('pages, without JavaScript', () => {
   it('let a visitor fill a cart, register, and keep it', async () => {
     const { send, get } = site.browser();

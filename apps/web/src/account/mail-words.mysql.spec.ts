@@ -28,6 +28,10 @@ const templates = {
   deleted: [accountMails.deleted()],
   deactivated: [accountMails.deactivated()],
   emailChanging: [accountMails.emailChanging()],
+  emailChanged: [accountMails.emailChanged()],
+  newDevice: [accountMails.newDevice({ device: 'Firefox on Linux', ip: '192.0.2.1', at: new Date() })],
+  wrongCodes: [accountMails.wrongCodes(10)],
+  unlockCodes: [accountMails.unlockCodes('http://localhost:8080/x?token=y')],
 } satisfies Record<keyof typeof accountMails, unknown>;
 
 it('ASVS 6.3.7: no mail of any kind holds the chosen name before the address is confirmed, and each does after', async () => {

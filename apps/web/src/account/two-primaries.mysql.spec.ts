@@ -107,6 +107,8 @@ async function passkeyOf(id: string): Promise<Buffer> {
   return credentialId;
 }
 
+const asked = () => ({ key: randomUUID(), from: '192.0.2.1', byOwner: true });
+
 describe('at two MySQL servers at once', () => {
   it('CVE-2026-22751: the token of a mail is used once', async () => {
     const { id, someone } = await user();
@@ -196,7 +198,7 @@ describe('at two MySQL servers at once', () => {
   it('no user gets more links that work than there may be', async () => {
     const { id } = await user();
     const account = (await get(apps[0], UsersService).findById(id))!;
-    const ask = (app: NestExpressApplication) => get(app, TokenMailsService).verify(account, { key: randomUUID() });
+    const ask = (app: NestExpressApplication) => get(app, TokenMailsService).verify(account, asked());
     // The first is the one of the registration.
     for (let links = 2; links < limits.outstandingTokens; links += 1) expect(await ask(apps[0])).toBe(true);
     const sql = 'SELECT 1 FROM account_tokens WHERE user_id = ?';
@@ -266,7 +268,7 @@ describe('at two MySQL servers at once', () => {
       const users = get(apps[1], UsersService);
       meet();
       await atOnce(async (app, node) => {
-        if (node === 1) return get(app, TokenMailsService).verify(account, { key: randomUUID() });
+        if (node === 1) return get(app, TokenMailsService).verify(account, asked());
         return inTransaction(app, async (manager) => {
           await get(app, UsersService).remove(id, manager);
           await get(app, AccountTokensService).removeAll(id, manager);
