@@ -78,7 +78,7 @@ export function readSettings(env: Environment = process.env): GroupOptions {
           password: required('MIGRATION_PASSWORD or MIGRATION_PASSWORD_FILE', secret('MIGRATION_PASSWORD')),
         };
   if (migrations && !app) faults.push('MIGRATION_USER needs APP_USER, whose database it changes');
-  const createAccounts = env.GROUP_CREATE_ACCOUNTS || 'on';
+  const createAccounts = env.GROUP_CREATE_ACCOUNTS ?? 'on';
   if (!/^(on|off)$/.test(createAccounts)) faults.push('GROUP_CREATE_ACCOUNTS must be on or off');
   if (faults.length > 0) throw new GroupSettingsError(faults);
   const accounts = { replication, ...(app && { app }), ...(migrations && { migrations }) };
