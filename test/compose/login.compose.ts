@@ -70,7 +70,7 @@ describe('the stack in containers', () => {
       const stolen = person.copy();
       expect((await stolen.get('/api/me')).status).toBe(200);
       expect((await person.post('/api/logout')).status).toBe(204);
-      expect([...person.cookies.keys()].filter((name) => name !== 'csrf')).toEqual([]);
+      expect([...person.cookies.keys()].filter((name) => name !== 'csrf' && name !== 'device')).toEqual([]);
       for (const name of servers) expect((await stolen.get(`/_server/${name}/api/me`)).status).toBe(401);
     }),
   );
@@ -207,7 +207,7 @@ describe('the stack in containers', () => {
       await stack.up([], { PUBLIC_URL: stack.httpsUrl });
       const ca = await certificateOf(stack.httpsUrl);
       const person = await registered(new Client(stack.httpsUrl, { ca }));
-      expect([...person.cookies.keys()].sort()).toEqual(['__Host-mark', '__Host-sid']);
+      expect([...person.cookies.keys()].sort()).toEqual(['__Host-device', '__Host-mark', '__Host-sid']);
       for (const name of await stack.webServers())
         expect((await person.get(`/_server/${name}/api/me`)).status).toBe(200);
       await stack.up();
@@ -278,7 +278,7 @@ describe('the stack in containers', () => {
     logged(async () => {
       const by = (node: string, account: string, secret: string, sql: string) => {
         const password = `MYSQL_PWD=$(</secrets/${secret})`;
-        const command = `${password} mysql --host=127.0.0.1 --user=${account} --skip-column-names roam --execute "${sql}" 2>&1`;
+        const command = `${password} mysql --host=127.0.0.1 --user=${account} --skip-column-names --execute "${sql}" 2>&1`;
         return stack.compose(['exec', '-T', node, 'bash', '-c', command]);
       };
       const grantsOf = async (node: string, account: string, secret: string) =>
@@ -297,7 +297,9 @@ describe('the stack in containers', () => {
           'GRANT SELECT ON `performance_schema`.* TO `migrator`@`%`',
         ]);
       }
-      for (const sql of refusedToApp) await expect(app(sql)).rejects.toThrow(/denied|SUPER privilege/);
+      for (const sql of refusedToApp)
+        await expect(app(`USE roam; ${sql}`)).rejects.toThrow(/denied|SUPER privilege|not allowed/);
+      await expect(by('mysql1', 'keeper', 'keeper-password', 'SELECT 1 FROM roam.users')).rejects.toThrow(/denied/);
     }),
   );
 
