@@ -56,12 +56,14 @@ describe('a web server', () => {
       PORT: '0',
       METRICS_PORT: '0',
       DATABASE_URLS: 'mysql://roam:secret@127.0.0.1:1/roam',
+      MIGRATION_DATABASE_URLS: 'mysql://migrator:secret@127.0.0.1:1/roam',
       SESSION_SECRETS: SECRET,
     });
     expect(code).toBe(1);
     expect(stdout + stderr).toMatch(/waiting for MySQL/i);
     expect(stdout + stderr).toContain('127.0.0.1:1');
     expect(stdout + stderr).toContain('ECONNREFUSED');
+    expect(stdout + stderr).toContain('MIGRATION_DATABASE_URLS is set and not used');
     expect(stdout + stderr).not.toContain('secret@');
   });
 

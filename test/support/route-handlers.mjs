@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { AppModule } from '../../apps/web/dist/app.module.js';
+import { migrations } from '../../apps/web/dist/database/data-source.js';
 import { FormGuard } from '../../apps/web/dist/pages/form.guard.js';
 import { Limits, Repeatable, Stream } from '../../apps/web/dist/routes/decorators.js';
 
@@ -22,13 +23,6 @@ class RoutesController {
   /** @param {DataSource} source */
   constructor(source) {
     this.source = source;
-  }
-
-  /** Migrations make no tables for tests. */
-  async onModuleInit() {
-    await this.source.query(
-      'CREATE TABLE IF NOT EXISTS test_orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, ref VARCHAR(64) NOT NULL, KEY (ref))',
-    );
   }
 
   async order({ ref }) {
@@ -115,6 +109,17 @@ decorate(RoutesController, 'declaredFeed', [Get('feeds/declared'), Stream()], Re
 decorate(RoutesController, 'download', [Get('downloads/plain')], Req(), Res());
 decorate(RoutesController, 'declaredDownload', [Get('downloads/declared'), Stream()], Req(), Res());
 Controller('api/test')(RoutesController);
+
+class CreateTestOrders9999999999999 {
+  name = 'CreateTestOrders9999999999999';
+
+  async up(runner) {
+    await runner.query(
+      'CREATE TABLE IF NOT EXISTS test_orders (id BIGINT AUTO_INCREMENT PRIMARY KEY, ref VARCHAR(64) NOT NULL, KEY (ref))',
+    );
+  }
+}
+migrations.push(CreateTestOrders9999999999999);
 
 const forRoot = AppModule.forRoot.bind(AppModule);
 AppModule.forRoot = (...settings) => ({ ...forRoot(...settings), controllers: [RoutesController] });

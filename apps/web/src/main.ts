@@ -22,6 +22,8 @@ import { ServersService } from './servers/servers.service.js';
 
 const config = loadConfig();
 const logger = rootLogger(config);
+if (config.database.migrationUrls)
+  logger.warn('MIGRATION_DATABASE_URLS is set and not used: remove it from the web servers, migrate.js alone needs it');
 
 await exitOnFailure(logger, async (setHandler) => {
   const { port, host, metricsPort, metricsHosts, standbyPort } = config.server;

@@ -70,11 +70,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const env = { ...plainEnvironment(), ...settings };
     const hasStandby = settings.SESSION_OUTAGE === 'read-only';
     onProgress('running the migrations');
-    for (const app of apps) {
-      const log = join(runDir.path, 'migrate.log');
-      await migrate(join(app, 'migrate.js'), log, { ...env, ...migrationSettings(databases) });
-    }
-
+    await migrateAll(apps, join(runDir.path, 'migrate.log'), { ...env, ...migrationSettings(databases) }, preload);
     onProgress(`starting ${serverCount} web servers`);
     const shared = { dir: runDir.path, ...(preload !== undefined && { preload }) };
     for (const [i, address] of addresses.entries()) {
@@ -94,6 +90,16 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     await stop();
     throw error;
   }
+}
+
+/** As rolling deploys do: the migrations of each release, one after the other. */
+async function migrateAll(
+  apps: readonly string[],
+  log: string,
+  env: Record<string, string>,
+  preload?: string,
+): Promise<void> {
+  for (const app of apps) await migrate(join(app, 'migrate.js'), log, env, preload);
 }
 
 async function checkOptions(serverCount: number, apps: readonly string[], port: number | undefined): Promise<void> {

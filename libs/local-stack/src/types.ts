@@ -139,7 +139,7 @@ export interface StackOptions {
    * for each web server, as in a rolling deploy; all migrate before, one after the other.
    */
   readonly app?: string | readonly string[];
-  /** A module that every web server loads before the app; for tests, which add handlers that no product has. */
+  /** A module that every web server and the migrations load before; for tests, which add handlers that no product has. */
   readonly preload?: string;
   readonly onProgress?: Progress;
 }

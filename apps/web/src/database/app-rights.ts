@@ -68,7 +68,7 @@ const othersRights = `
  * MySQL adds up the rights on a database and on its tables. So there is no way to except one table from a right on the
  * database, and the rights to write are given for each table.
  */
-export function appRights(account: string, database: string, tables: readonly string[]): string[] {
+function appRights(account: string, database: string, tables: readonly string[]): string[] {
   const app = quoted(account);
   const on = (table: string) => `${escapeId(database, true)}.${escapeId(table, true)}`;
   return [

@@ -4,12 +4,17 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { StackError } from '../errors.js';
 import { guarded } from '../system/guard.js';
-import { commandLineOfNode } from './node-command.js';
+import { commandLineOfNode, preloading } from './node-command.js';
 
-/** `env` is all that the script sees. Throws `StackError` migration_failed with the end of what was printed. */
-export async function migrate(script: string, logFile: string, env: Readonly<Record<string, string>>): Promise<void> {
+/** `env` is all that the script sees; `preload` a module that it loads before. Throws `StackError` migration_failed with the end of what was printed. */
+export async function migrate(
+  script: string,
+  logFile: string,
+  env: Readonly<Record<string, string>>,
+  preload?: string,
+): Promise<void> {
   const log = openSync(logFile, 'a', 0o600);
-  const { file, args } = guarded(commandLineOfNode(script));
+  const { file, args } = guarded(commandLineOfNode(script, preloading(preload)));
   const child = spawn(file, args, { stdio: ['ignore', log, log], env: { ...env }, detached: true });
   closeSync(log);
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];

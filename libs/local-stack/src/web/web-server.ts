@@ -1,7 +1,6 @@
 // A web server as a process of the stack.
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { commandLineOfNode } from './node-command.js';
+import { commandLineOfNode, preloading } from './node-command.js';
 import { answers } from '../system/http.js';
 import { shiftedClock } from './shifted-clock.js';
 import { ManagedProcess } from '../system/managed-process.js';
@@ -32,10 +31,7 @@ export class NodeWebServer extends ManagedProcess implements WebServer {
     const metricsUrl = `http://127.0.0.1:${metricsPort}`;
     const changed: Record<string, string> = {};
     const clock = { offsetMs: 0 };
-    const options = () => [
-      ...(clock.offsetMs === 0 ? [] : [shiftedClock(clock.offsetMs)]),
-      ...(preload === undefined ? [] : [`--import=${pathToFileURL(preload).href}`]),
-    ];
+    const options = () => [...(clock.offsetMs === 0 ? [] : [shiftedClock(clock.offsetMs)]), ...preloading(preload)];
     super({
       name,
       command: () => commandLineOfNode(script, options()),

@@ -1,10 +1,9 @@
 // Writes what nginx has to know of the routes of an app that a module changes before it starts.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { StackError } from '../errors.js';
-import { commandLineOfNode, plainEnvironment } from './node-command.js';
+import { commandLineOfNode, plainEnvironment, preloading } from './node-command.js';
 
 const run = promisify(execFile);
 
@@ -14,8 +13,7 @@ const run = promisify(execFile);
  * @throws {StackError} start_failed with what was printed
  */
 export async function writeRoutes(app: string, preload: string, folder: string): Promise<string> {
-  const options = [`--import=${pathToFileURL(preload).href}`];
-  const { file, args } = commandLineOfNode(join(app, 'write-routes.js'), options);
+  const { file, args } = commandLineOfNode(join(app, 'write-routes.js'), preloading(preload));
   try {
     await run(file, [...args, folder], { env: plainEnvironment(), timeout: 60_000 });
   } catch (error) {

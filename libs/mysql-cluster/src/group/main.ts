@@ -7,8 +7,8 @@
 //   GROUP_NODES           host:port of every node, comma-separated (the port defaults to 3306): required
 //   GROUP_PORTS           three or more ports of the group's own, free on every node: a node takes the next one each time that it
 //                         joins, where the others do not yet look for it in vain (default: it stays where it is)
-//   GROUP_USER            an account with all rights on every node (default root); see the README for what it needs where it
-//                         creates no accounts
+//   GROUP_USER            an account with all rights on every node (default root); the README says what is enough
+//                         with GROUP_CREATE_ACCOUNTS off
 //   GROUP_PASSWORD        its password: required
 //   GROUP_CA              the certificate (PEM) of the authority that signed the nodes': connects by TLS then; also GROUP_CA_FILE
 //   REPLICATION_USER      the account by which nodes copy from each other (default replication); made where missing

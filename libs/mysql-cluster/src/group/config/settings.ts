@@ -1,5 +1,6 @@
 // The keeper's settings, read from the environment once.
 import { readFileSync } from 'node:fs';
+import type { ClusterAccounts } from '../accounts.js';
 import type { GroupOptions } from '../keeper.js';
 import type { GroupNode } from '../node.js';
 
@@ -58,6 +59,19 @@ export function readSettings(env: Environment = process.env): GroupOptions {
     password: required('GROUP_PASSWORD or GROUP_PASSWORD_FILE', secret('GROUP_PASSWORD')),
     ...(ca && { ca }),
   };
+  const accounts = accountsOf(env, required, secret, faults);
+  const createAccounts = env.GROUP_CREATE_ACCOUNTS ?? 'on';
+  if (!/^(on|off)$/.test(createAccounts)) faults.push('GROUP_CREATE_ACCOUNTS must be on or off');
+  if (faults.length > 0) throw new GroupSettingsError(faults);
+  return { nodes, admin, accounts, createAccounts: createAccounts === 'on' };
+}
+
+function accountsOf(
+  env: Environment,
+  required: (name: string, value: string | undefined) => string,
+  secret: (name: string) => string | undefined,
+  faults: string[],
+): ClusterAccounts {
   const replication = {
     user: env.REPLICATION_USER ?? 'replication',
     password: required('REPLICATION_PASSWORD or REPLICATION_PASSWORD_FILE', secret('REPLICATION_PASSWORD')),
@@ -78,9 +92,5 @@ export function readSettings(env: Environment = process.env): GroupOptions {
           password: required('MIGRATION_PASSWORD or MIGRATION_PASSWORD_FILE', secret('MIGRATION_PASSWORD')),
         };
   if (migrations && !app) faults.push('MIGRATION_USER needs APP_USER, whose database it changes');
-  const createAccounts = env.GROUP_CREATE_ACCOUNTS || 'on';
-  if (!/^(on|off)$/.test(createAccounts)) faults.push('GROUP_CREATE_ACCOUNTS must be on or off');
-  if (faults.length > 0) throw new GroupSettingsError(faults);
-  const accounts = { replication, ...(app && { app }), ...(migrations && { migrations }) };
-  return { nodes, admin, accounts, createAccounts: createAccounts === 'on' };
+  return { replication, ...(app && { app }), ...(migrations && { migrations }) };
 }
