@@ -6,12 +6,13 @@ import { UsersModule } from '../users/users.module.js';
 import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
 import { PasswordStrategy } from './password.strategy.js';
+import { SessionSpace } from '../session/session-space.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
   imports: [UsersModule],
-  providers: [KnownAddresses, KnownDevices, PasswordStrategy, SignInService],
-  exports: [KnownDevices, PasswordStrategy, SignInService],
+  providers: [KnownAddresses, KnownDevices, PasswordStrategy, SessionSpace, SignInService],
+  exports: [KnownDevices, PasswordStrategy, SessionSpace, SignInService],
 })
 export class AuthModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

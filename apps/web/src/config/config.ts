@@ -69,6 +69,9 @@ export class Config {
     readonly registrationsPerAddress: number;
     /** E-mails that one address may request in an hour. */
     readonly mailsPerAddress: number;
+    /** New sessions of visitors in 15 minutes, on each web server: from one address, and in all. */
+    readonly sessionsPerAddress: number;
+    readonly sessions: number;
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;

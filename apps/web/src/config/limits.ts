@@ -76,6 +76,8 @@ export const limits = {
   throttleLoginsMs: 15 * 60_000,
   throttleRegistrationsMs: 3_600_000,
   throttleMailsMs: 3_600_000,
+  /** The period in which new sessions of visitors are counted. */
+  visitorSessionsMs: 15 * 60_000,
   /** Links of one purpose that work at the same time: a user who has so many gets no further mail. */
   outstandingTokens: 5,
   /** How long the audit log's table keeps an event: a year. */
@@ -127,6 +129,14 @@ export const limits = {
   receivingBytesPerAddress: 16 * 1024 * 1024,
   /** How many bodies of one address may be under way at once. */
   receivingPerAddress: 128,
+  /**
+   * The bytes of a session that are kept free for the app itself: the longest user, a sign-in that waits for its second step,
+   * and an authenticator app that is being set up. Visitors may put the rest in.
+   */
+  signInBytes: 2_000,
+  /** Of these, text from a request: the name of a browser, and where to go after the second step. */
+  userAgentBytes: 200,
+  returnToBytes: 200,
   /** All headers together; more is answered 431. */
   headerBytes: 16 * 1024,
 } as const;

@@ -74,6 +74,8 @@ function configOf(settings: Settings): Config {
       loginsPerAddress: settings.THROTTLE_LOGINS_PER_ADDRESS,
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
       mailsPerAddress: settings.THROTTLE_MAILS_PER_ADDRESS,
+      sessionsPerAddress: settings.THROTTLE_SESSIONS_PER_ADDRESS,
+      sessions: settings.THROTTLE_SESSIONS,
     },
     accounts: {
       secondFactor: settings.SECOND_FACTOR,

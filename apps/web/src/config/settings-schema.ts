@@ -112,6 +112,8 @@ export const settingsSchema = z.object({
   THROTTLE_LOGINS_PER_ADDRESS: count(100),
   THROTTLE_REGISTRATIONS_PER_ADDRESS: count(1_000),
   THROTTLE_MAILS_PER_ADDRESS: count(50),
+  THROTTLE_SESSIONS_PER_ADDRESS: count(1_000),
+  THROTTLE_SESSIONS: count(100_000),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   BREACHED_PASSWORDS_URL: z
     .string()

@@ -186,12 +186,40 @@ export class CookiesOffError extends AppError {
   }
 }
 
+/** The cart has no room for another item. */
 export class CartFullError extends AppError {
   readonly code = 'cart_full';
-  readonly status = 422;
+  readonly status = 409;
 
-  constructor(limit: number) {
-    super(`The cart can hold at most ${limit} different items. Please remove one first.`);
+  /** @param limit of the items, where that is reached; else the bytes are */
+  constructor(limit?: number) {
+    const room = limit === undefined ? 'The cart is full.' : `The cart can hold at most ${limit} different items.`;
+    super(`${room} Please remove an item first.`);
+  }
+}
+
+/** What a request put into the session does not fit; nothing was stored. */
+export class SessionFullError extends AppError {
+  readonly code = 'session_full';
+  readonly status = 409;
+
+  constructor(bytes: number, limit: number) {
+    super(
+      `There is no room left for this: with it your session would take ${bytes} bytes, and the limit is ${limit}. ` +
+        'Please remove something first.',
+    );
+  }
+}
+
+/** No session is begun for another visitor now; users can sign in. */
+export class TooManySessionsError extends AppError {
+  readonly code = 'too_many_sessions';
+  readonly status = 429;
+  override readonly retryAfter: number;
+
+  constructor(waitMs: number) {
+    super('Too many visitors are here at the moment. Please try again later, or sign in.');
+    this.retryAfter = Math.max(1, Math.ceil(waitMs / 1_000));
   }
 }
 

@@ -3,6 +3,7 @@ import { HttpException, Injectable } from '@nestjs/common';
 import { failureOf } from '@roam/mysql-cluster';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import { SessionTooLargeError, TooManySessionsError as VisitorRefusedError } from '@roam/session';
 import { QueryFailedError } from 'typeorm';
 import { Views } from '../pages/views.js';
 import {
@@ -13,6 +14,8 @@ import {
   OutageError,
   OutcomeUnknownError,
   RequestError,
+  SessionFullError,
+  TooManySessionsError,
   UnavailableError,
 } from './app.errors.js';
 import { mayHaveHadEffect } from './begun.interceptor.js';
@@ -83,6 +86,8 @@ export function asAppError(exception: unknown): AppError {
   if (exception instanceof HttpException) return fromNest(exception);
   // A conflict, or a node that was lost: what TypeORM passes on of it.
   if (exception instanceof QueryFailedError && failureOf(exception) !== 'statement') return new UnavailableError();
+  if (exception instanceof SessionTooLargeError) return new SessionFullError(exception.bytes, exception.limit);
+  if (exception instanceof VisitorRefusedError) return new TooManySessionsError(exception.waitMs);
   const { code, status } = (exception ?? {}) as { code?: unknown; status?: unknown };
   switch (code) {
     case 'session_store_unavailable':

@@ -3,6 +3,7 @@ import type { Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
+import type { AnySessions } from '@roam/session';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomUUID } from 'node:crypto';
 import type { RowDataPacket } from 'mysql2';
@@ -48,11 +49,18 @@ export class Site {
     this.app = await this.server();
   }
 
-  /** One more web server of the same site, with other settings. @param features more modules */
-  async server(settings: Record<string, string> = {}, features: readonly Type[] = []): Promise<NestExpressApplication> {
+  /**
+   * One more web server of the same site, with other settings.
+   * @param features more modules
+   * @param store in place of the method `mysql`
+   */
+  async server(
+    settings: Record<string, string> = {},
+    features: readonly Type[] = [],
+    store: AnySessions = new MysqlSessionStore(this.cluster),
+  ): Promise<NestExpressApplication> {
     const config = this.config(settings);
     const logger = rootLogger(config, { write: (line) => void this.logged.push(line) });
-    const store = new MysqlSessionStore(this.cluster);
     const readiness = new Readiness();
     readiness.nodes = () => this.cluster.nodes();
     const metrics = new Metrics(readiness);
