@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CartModule } from '../cart/cart.module.js';
 import { CartService } from '../cart/cart.service.js';
+import type { RowDataPacket } from 'mysql2';
 import { limits } from '../config/limits.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
@@ -84,6 +85,14 @@ class FillController {
     private readonly cart: CartService,
     private readonly sessions: SessionManager,
   ) {}
+
+  /** What any code of an app may do. */
+  @Post('too-much')
+  @Repeatable({ because: countsOnce.session })
+  tooMuch(@Req() request: Request): { done: true } {
+    request.session!.plan = 'x'.repeat(100_000);
+    return { done: true };
+  }
 
   @Post(':seed')
   @Repeatable({ because: countsOnce.session })
@@ -179,6 +188,16 @@ describe.each(Object.entries(methods))('a full session, kept by %s', (name, open
     expect(await cartOf(there)).toEqual(other);
   });
 
+  it('is the reason that is given, and nothing is stored, where other code puts in what does not fit', async () => {
+    const { agent } = browser();
+    await agent.put('/api/cart/apple').send({ quantity: 1 });
+    const refused = await agent.post('/api/fill/too-much').send({});
+    expect(outcome(refused)).toEqual([409, 'session_full']);
+    expect(refused.text).toMatch(/your session would take \d+ bytes, and the limit is \d+/);
+    expect(refused.text).not.toContain('plan');
+    expect((await agent.get('/api/cart')).body).toEqual({ items: { apple: 1 } });
+  });
+
   it('lets its user change the e-mail address', async () => {
     const here = browser();
     await fillCart(here, 13);
@@ -193,7 +212,7 @@ describe.each(Object.entries(methods))('a full session, kept by %s', (name, open
   });
 
   it('that an earlier release has filled lets its visitor sign in, and says in the log what was left out', async () => {
-    const someone = (await site.registered(app)).someone;
+    const { agent, someone } = await site.registered(app);
     const here = browser();
     jest.replaceProperty(limits, 'signInBytes', 50 as never);
     const cart = await fillCart(here, 17);
@@ -208,5 +227,31 @@ describe.each(Object.entries(methods))('a full session, kept by %s', (name, open
     const line = site.logged.find((text) => text.includes('a sign-in left out the largest entries'));
     expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'warn', keys: left });
     expect(app.get(SessionManager).capabilities.method).toBe(name);
+
+    // The same for a sign-in in two steps: the first one keeps something in the session.
+    const { password: currentPassword } = someone;
+    const enrolled = await agent.post('/api/factors/totp').send({ currentPassword });
+    const code = appCode((enrolled.body as { secret: string }).secret);
+    const confirmed = await agent.post('/api/factors/totp/confirm').send({ code });
+    const { recoveryCodes } = confirmed.body as { recoveryCodes: string[] };
+    const there = browser();
+    jest.replaceProperty(limits, 'signInBytes', 50 as never);
+    await fillCart(there, 19);
+    jest.restoreAllMocks();
+    expect(outcome(await there.agent.post('/api/login').send(someone))).toEqual([401, 'second_factor_required']);
+    expect((await there.agent.post('/api/login/second').send({ code: recoveryCodes[0] })).status).toBe(200);
+    expect(Object.keys(await cartOf(there)).length).toBeGreaterThan(0);
   });
+});
+
+it('keeps of a browser no more than 200 bytes of its name', async () => {
+  const { agent } = site.browser(site.app, { 'user-agent': `"${'ÿ'.repeat(500)}` });
+  const answer = await agent.post('/api/register').send(person());
+  const { id } = (answer.body as { user: { id: string } }).user;
+  const [row] = await site.cluster.read<RowDataPacket>('SELECT payload FROM sessions WHERE user_id = ?', [id]);
+  const { userAgent } = (JSON.parse(String(row.payload)) as { d: { passport: { user: { userAgent: string } } } }).d
+    .passport.user;
+  const bytes = Buffer.byteLength(JSON.stringify(userAgent)) - 2;
+  expect(bytes).toBeLessThanOrEqual(200);
+  expect(bytes).toBeGreaterThan(195);
 });
