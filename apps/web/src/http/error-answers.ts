@@ -6,6 +6,7 @@ import type { Request } from 'express';
 import { SessionTooLargeError, TooManySessionsError as VisitorRefusedError } from '@roam/session';
 import { QueryFailedError } from 'typeorm';
 import { Views } from '../pages/views.js';
+import { SessionFullError, TooManySessionsError } from '../session/session.errors.js';
 import {
   AppError,
   DeadlineError,
@@ -14,8 +15,6 @@ import {
   OutageError,
   OutcomeUnknownError,
   RequestError,
-  SessionFullError,
-  TooManySessionsError,
   UnavailableError,
 } from './app.errors.js';
 import { mayHaveHadEffect } from './begun.interceptor.js';

@@ -18,7 +18,7 @@ afterEach(backToNow);
 const from = (ip: string) => site.browser(site.app, { 'x-forwarded-for': ip });
 const put = (ip: string) => from(ip).agent.put('/api/cart/apple').send({ quantity: 1 });
 const stored = async () =>
-  (await site.cluster.read<RowDataPacket & { n: number }>('SELECT COUNT(*) AS n FROM sessions', []))[0]!.n;
+  (await site.cluster.read<RowDataPacket & { n: number }>('SELECT COUNT(*) AS n FROM sessions', []))[0].n;
 /** As many visitors as may come from there. */
 async function useUp(ip: string): Promise<void> {
   for (let i = 0; i < perAddress; i += 1) expect((await put(ip)).status).toBe(200);
