@@ -59,7 +59,7 @@ export class UserSessions {
    * request puts into the session may then take the room that is kept for users, and no limit of visitors holds for it.
    */
   proved(session: Session): void {
-    ownerOf(session).takeRoomOfUsers();
+    ownerOf(session).room.isOfUser = true;
   }
 
   /** The user's live sessions, newest first. @throws SessionUsageError where the method keeps no list. */

@@ -8,12 +8,13 @@ import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
 import { PasswordStrategy } from './password.strategy.js';
 import { SecondFactorRule } from './second-factor-rule.js';
+import { SessionSpace } from '../session/session-space.js';
 import { SignInService } from './sign-in.service.js';
 
 @Module({
   imports: [NoticesModule, UsersModule],
-  providers: [KnownAddresses, KnownDevices, PasswordStrategy, SecondFactorRule, SignInService],
-  exports: [KnownDevices, PasswordStrategy, SecondFactorRule, SignInService],
+  providers: [KnownAddresses, KnownDevices, PasswordStrategy, SecondFactorRule, SessionSpace, SignInService],
+  exports: [KnownDevices, PasswordStrategy, SecondFactorRule, SessionSpace, SignInService],
 })
 export class AuthModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

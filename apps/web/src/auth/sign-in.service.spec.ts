@@ -8,7 +8,8 @@ type Serialize = (user: object, request: object, done: (error: unknown, kept: ob
 
 describe('the signed-in user in the session', () => {
   it('has no secrets of the account, even if a strategy hands over the whole account', async () => {
-    new SignInService({} as never, {} as never, {} as never, {} as never, {} as never, {} as never);
+    const nothing = {} as never;
+    new SignInService(nothing, nothing, nothing, nothing, nothing, nothing, nothing);
     const bound: object[] = [];
     const request = { session: { bind: (binding: object) => bound.push(binding) } };
     const shown = { id: '7', email: 'ann@example.org', name: 'Ann', roles: [] };

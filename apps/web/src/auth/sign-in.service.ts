@@ -8,11 +8,14 @@ import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
 import { cookiesOf } from '../http/cookies.js';
+import { limits } from '../config/limits.js';
+import { SessionSpace } from '../session/session-space.js';
 import { hasSecrets, publicUser } from '../users/user.entity.js';
 import type { Account } from './account.js';
 import { KnownDevices } from './known-devices.js';
 import { SecondFactorRule } from './second-factor-rule.js';
 import { signedInOf, type SignedIn } from './signed-in.js';
+import { withinBytes } from './within-bytes.js';
 
 /** The argument of `request.logIn`: the session keeps all fields but the last two. */
 interface SignIn extends SignedIn {
@@ -44,6 +47,7 @@ export class SignInService {
     private readonly notices: NoticesService,
     private readonly audit: AuditService,
     private readonly rule: SecondFactorRule,
+    private readonly space: SessionSpace,
   ) {
     // Between Passport's `regenerate` and `save`, so that the new session is written once, with its user.
     passport.serializeUser<SignIn, Request>((request: Request, user: Express.User, done) => {
@@ -105,8 +109,8 @@ export class SignInService {
     const signIn: SignIn = {
       ...publicUser(user),
       authenticatedAt,
-      userAgent: (request.get('user-agent') ?? '').slice(0, 200),
-      ip: request.ip ?? '',
+      userAgent: withinBytes(request.get('user-agent') ?? '', limits.userAgentBytes),
+      ip: (request.ip ?? '').slice(0, 45),
       ...(twoFactors ? { twoFactors } : this.rule.isDemandedOf(user) && { mustEnrol: true }),
       epoch,
       remember,
@@ -115,6 +119,7 @@ export class SignInService {
     // may have put the new account at `request.user`.
     const former = signedInOf(request.session!);
     const keepSessionInfo = former === undefined || former.id === user.id;
+    if (keepSessionInfo) this.space.makeRoom(request.session!, { passport: { user: signIn } });
     await new Promise<void>((resolve, reject) => {
       const done = (error: Error | null) => (error ? reject(error) : resolve());
       request.logIn(signIn, { keepSessionInfo, session: true }, done);

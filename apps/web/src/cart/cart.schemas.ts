@@ -1,7 +1,7 @@
 // The input of the cart.
 import { z } from 'zod';
 
-/** The maximum number of different items in a cart, which bounds the size of a session. */
+/** The maximum number of different items in a cart. Its bytes are bounded too (`SessionSpace`). */
 export const maxItems = 500;
 
 export const item = z

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Session } from '@roam/session';
 import { CartFullError } from '../http/app.errors.js';
+import { SessionSpace } from '../session/session-space.js';
 import { maxItems } from './cart.schemas.js';
 
 export type Items = Record<string, number>;
@@ -10,6 +11,8 @@ const prefix = 'cart:';
 
 @Injectable()
 export class CartService {
+  constructor(private readonly space: SessionSpace) {}
+
   items(session: Session | undefined): Items {
     const entries = Object.entries(session ?? {})
       .filter(([key]) => key.startsWith(prefix))
@@ -23,6 +26,7 @@ export class CartService {
     if (!Object.hasOwn(session, key) && Object.keys(this.items(session)).length >= maxItems) {
       throw new CartFullError(maxItems);
     }
+    if (!this.space.fits(session, key, quantity)) throw new CartFullError();
     session[key] = quantity;
   }
 

@@ -75,6 +75,9 @@ export class Config {
     readonly mailsPerAddress: number;
     /** Addresses behind which many users are, such as a gateway's: each has a hundredfold of the limits per address. */
     readonly sharedAddresses: readonly string[];
+    /** New sessions of visitors in 15 minutes, on each web server: from one address, and in all. */
+    readonly sessionsPerAddress: number;
+    readonly sessions: number;
   };
   readonly accounts!: {
     readonly secondFactor: SecondFactorRule;

@@ -78,6 +78,8 @@ export const limits = {
   throttleMailsMs: 3_600_000,
   /** How many times the limits of an address a shared one has (`THROTTLE_SHARED_ADDRESSES`). */
   sharedRoom: 100,
+  /** The period in which new sessions of visitors are counted. */
+  visitorSessionsMs: 15 * 60_000,
   /** Links of one purpose that work at the same time: a user who has so many gets no further mail. */
   outstandingTokens: 5,
   /** Mails within `throttleMailsMs` to an address that nobody has confirmed (a registration's, and five more), and of an account. */
@@ -154,6 +156,14 @@ export const limits = {
   receivingBytesPerAddress: 16 * 1024 * 1024,
   /** How many bodies of one address may be under way at once. */
   receivingPerAddress: 128,
+  /**
+   * The bytes of a session that are kept free for the app itself: the longest user, a sign-in that waits for its second step,
+   * and an authenticator app that is being set up. Visitors may put the rest in.
+   */
+  signInBytes: 2_000,
+  /** Of these, text from a request: the name of a browser, and where to go after the second step. */
+  userAgentBytes: 200,
+  returnToBytes: 200,
   /** All headers together; more is answered 431. */
   headerBytes: 16 * 1024,
 } as const;

@@ -85,6 +85,8 @@ function configOf(settings: Settings): Config {
       registrationsPerAddress: settings.THROTTLE_REGISTRATIONS_PER_ADDRESS,
       mailsPerAddress: settings.THROTTLE_MAILS_PER_ADDRESS,
       sharedAddresses: settings.THROTTLE_SHARED_ADDRESSES.map(plainAddress),
+      sessionsPerAddress: settings.THROTTLE_SESSIONS_PER_ADDRESS,
+      sessions: settings.THROTTLE_SESSIONS,
     },
     accounts: {
       secondFactor: settings.SECOND_FACTOR,

@@ -122,6 +122,8 @@ export const settingsSchema = z.object({
     .default('')
     .pipe(list)
     .refine((entries) => entries.every((entry) => isIP(entry) !== 0), 'must be IP addresses, separated by commas'),
+  THROTTLE_SESSIONS_PER_ADDRESS: count(1_000),
+  THROTTLE_SESSIONS: count(100_000),
   SECOND_FACTOR: z.string().default('optional').pipe(oneOf(secondFactorRules)),
   NEW_DEVICE_MAILS: flag('on'),
   BREACHED_PASSWORDS_URL: z

@@ -30,6 +30,7 @@ import { accountMails } from '../account/account-mails.js';
 import { NoticesService } from '../account/notices.service.js';
 import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
+import { SessionSpace } from '../session/session-space.js';
 import { withoutTotp, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
@@ -98,6 +99,7 @@ export class SecondFactorService {
     private readonly notices: NoticesService,
     private readonly transactions: Transactions,
     private readonly audit: AuditService,
+    private readonly space: SessionSpace,
   ) {
     this.box = new SecretBox(config.session.secrets, 'roam second factor');
   }
@@ -114,7 +116,11 @@ export class SecondFactorService {
       return false;
     }
     const endsAt = Date.now() + limits.secondStepMs;
-    request.session![key] = { userId: user.id, epoch, remember, returnTo, endsAt };
+    const after = Buffer.byteLength(returnTo) <= limits.returnToBytes ? returnTo : '/account';
+    const pending: Pending = { userId: user.id, epoch, remember, returnTo: after, endsAt };
+    this.space.makeRoom(request.session!, { [key]: pending });
+    this.sessions.proved(request.session!);
+    request.session![key] = pending;
     this.audit.note('second-factor-asked', request, { userId: user.id });
     return true;
   }
@@ -184,7 +190,9 @@ export class SecondFactorService {
     await this.assertMayEnrol(request, user);
     if (user.totpSince) throw new InvalidInputError({ currentPassword: 'Two-step verification is already on.' });
     const secret = randomBytes(20);
-    request.session![enrolmentKey] = this.box.seal(user.id, secret).toString('base64url');
+    const sealed = this.box.seal(user.id, secret).toString('base64url');
+    this.space.makeRoom(request.session!, { [enrolmentKey]: sealed });
+    request.session![enrolmentKey] = sealed;
     await this.signIns.renew(request, account, { proved: true });
     return this.enrolment(user, secret);
   }

@@ -1,7 +1,7 @@
 // The answer to each error, and that unexpected errors reveal nothing.
 import { NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { SessionEndedError, StoreUnavailableError } from '@roam/session';
+import { SessionEndedError, SessionTooLargeError, StoreUnavailableError, TooManySessionsError } from '@roam/session';
 import type { Request } from 'express';
 import { QueryFailedError } from 'typeorm';
 import { DeadlineError, InvalidCredentialsError } from './app.errors.js';
@@ -20,6 +20,8 @@ describe('asAppError', () => {
     [queryFailed({ code: 'PROTOCOL_CONNECTION_LOST', fatal: true }), 503, 'unavailable'],
     [queryFailed({ errno: 1062 }), 500, 'internal_error'],
     [new SessionEndedError('ended'), 401, 'session_ended'],
+    [new SessionTooLargeError('The biggest keys: plan', 70_000, 65_536), 409, 'session_full'],
+    [new TooManySessionsError(1_000), 429, 'too_many_sessions'],
     [new NotFoundException(), 404, 'not_found'],
     [Object.assign(new Error('bad'), { status: 400 }), 400, 'bad_request'],
     [Object.assign(new Error('gone'), { status: 410 }), 410, 'gone'],
@@ -40,6 +42,16 @@ describe('asAppError', () => {
       expect([status, body]).toEqual([500, expect.stringContaining('Something went wrong on our side')]);
       expect(body).not.toMatch(/ann@|users_email|stack|node_modules|\.[jt]s\b/);
     }
+  });
+
+  it('says by how much a session is too large, and not what is in it', () => {
+    const { message } = asAppError(new SessionTooLargeError('The biggest keys: plan', 70_000, 65_536));
+    expect(message).toContain('70000 bytes, and the limit is 65536');
+    expect(message).not.toContain('plan');
+  });
+
+  it('says when a visitor may come again', () => {
+    expect(asAppError(new TooManySessionsError(61_500)).retryAfter).toBe(62);
   });
 
   it('asks to come back after an outage', () => {

@@ -3,8 +3,10 @@ import { HttpException, Injectable } from '@nestjs/common';
 import { failureOf } from '@roam/mysql-cluster';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import { SessionTooLargeError, TooManySessionsError as VisitorRefusedError } from '@roam/session';
 import { QueryFailedError } from 'typeorm';
 import { Views } from '../pages/views.js';
+import { SessionFullError, TooManySessionsError } from '../session/session.errors.js';
 import {
   AppError,
   DeadlineError,
@@ -83,6 +85,8 @@ export function asAppError(exception: unknown): AppError {
   if (exception instanceof HttpException) return fromNest(exception);
   // A conflict, or a node that was lost: what TypeORM passes on of it.
   if (exception instanceof QueryFailedError && failureOf(exception) !== 'statement') return new UnavailableError();
+  if (exception instanceof SessionTooLargeError) return new SessionFullError(exception.bytes, exception.limit);
+  if (exception instanceof VisitorRefusedError) return new TooManySessionsError(exception.waitMs);
   const { code, status } = (exception ?? {}) as { code?: unknown; status?: unknown };
   switch (code) {
     case 'session_store_unavailable':

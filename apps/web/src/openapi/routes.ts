@@ -15,7 +15,7 @@ export const routes: readonly Route[] = [
     does: 'Sets the quantity of an item in the cart',
     for: 'everybody',
     body: quantityBody,
-    answers: { 200: 'The items', 422: answer.wrong },
+    answers: { 200: 'The items', 409: 'The cart is full', 422: answer.wrong, 429: answer.slow },
   },
   {
     route: 'DELETE /api/cart/{item}',

@@ -21,6 +21,7 @@ describe('localPath', () => {
     '/a\\..\\b',
     '/\tevil',
     '/%0d%0aSet-Cookie:x\r\n',
+    `/${'a'.repeat(2_000)}`,
     '/..//evil.example',
     '/./%2e%2e//evil.example',
     'javascript:alert(1)',

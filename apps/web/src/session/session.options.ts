@@ -11,6 +11,7 @@ import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 import type { StreamLimits } from '../http/stream-limits.js';
 import type { Heartbeat } from '../lifecycle/heartbeat.js';
+import { VisitorSessions } from '../throttling/visitor-sessions.js';
 
 export function sessionOptions(
   config: Config,
@@ -22,6 +23,7 @@ export function sessionOptions(
   heartbeat: Heartbeat,
   streams: StreamLimits,
 ): SessionOptions {
+  const visitors = new VisitorSessions(config, logger);
   const { outage, secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;
   return {
     store,
@@ -38,14 +40,19 @@ export function sessionOptions(
       touch: touchMs,
     },
     requestId: (request) => (request as Request).trustedId,
+    visitorWaitMs: (request) => visitors.waitMs((request as Request).ip),
     isOver: (request) => isOver(request as Request, heartbeat),
     failure: (error, request) => {
-      logger.error({ err: error, code: error.code }, 'could not read or write the session of a request');
+      if (error.code === 'session_too_large')
+        logger.warn({ err: error }, 'the session of a request was not stored: it is too large');
+      else if (error.code !== 'too_many_sessions')
+        logger.error({ err: error, code: error.code }, 'could not read or write the session of a request');
       return answers.to(error, request);
     },
     onEvent: (event) => {
       report(event, logger);
       metrics.countSessionEvent(event.type);
+      if (event.type === 'visitor-refused') visitors.noteRefused(event.reason);
       if (event.type === 'theft')
         audit.noteWithoutRequest('session-theft', event.userId === null ? {} : { userId: event.userId });
     },
@@ -77,6 +84,11 @@ function report(event: SessionEvent, logger: PinoLogger): void {
       return logger.error({ err: event.error }, 'a callback for the end of a session has thrown');
     case 'late-change':
       return logger.error({ err: event.error, sessionId: event.id }, 'a session was changed too late to be kept');
+    case 'left-out':
+      return logger.warn(
+        { event },
+        'a sign-in left out what another request had just put into the session: there was no room for it',
+      );
     case 'logout-pending':
       return logger.warn(
         { event },

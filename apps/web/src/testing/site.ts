@@ -4,6 +4,7 @@ import type { Type } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
+import type { AnySessions } from '@roam/session';
 import { MysqlSessionStore } from '@roam/session/mysql';
 import { randomUUID } from 'node:crypto';
 import type { RowDataPacket } from 'mysql2';
@@ -64,15 +65,20 @@ export class Site {
     return cluster;
   }
 
-  /** One more web server of the same site, with other settings. @param features more modules @param cluster its databases */
+  /**
+   * One more web server of the same site, with other settings.
+   * @param features more modules
+   * @param cluster its databases
+   * @param store in place of the method `mysql`
+   */
   async server(
     settings: Record<string, string> = {},
     features: readonly Type[] = [],
     cluster = this.cluster,
+    store: AnySessions = new MysqlSessionStore(cluster),
   ): Promise<NestExpressApplication> {
     const config = this.config(settings);
     const logger = rootLogger(config, { write: (line) => void this.logged.push(line) });
-    const store = new MysqlSessionStore(cluster);
     const readiness = new Readiness();
     readiness.nodes = () => cluster.nodes();
     const metrics = new Metrics(readiness);

@@ -17,6 +17,7 @@ export function webSettings(databases: Databases, publicUrl: string): Record<str
     THROTTLE_LOGINS_PER_ADDRESS: '100000',
     THROTTLE_REGISTRATIONS_PER_ADDRESS: '100000',
     THROTTLE_MAILS_PER_ADDRESS: '100000',
+    THROTTLE_SESSIONS_PER_ADDRESS: '100000',
   };
 }
 

@@ -39,7 +39,7 @@ export class RequestSession {
     private readonly repeats: RepeatSafety,
     readonly isOver: () => boolean,
     readonly attributes: CookieAttributes,
-    private readonly room: VisitorRoom,
+    readonly room: VisitorRoom,
   ) {
     this.commits = this.begin(new Session(this));
     this.endings = new Endings(rules, carried, () => this.session === undefined);
@@ -50,8 +50,6 @@ export class RequestSession {
     this.commits.wantsTouch = carried.mustTouch;
     Object.assign(this.session!, content.data);
   }
-
-  // --- what `req.session` tells and does
 
   /** What `req.session` is; undefined after `destroy`. */
   get session(): Session | undefined {
@@ -97,11 +95,6 @@ export class RequestSession {
     this.commits.bearer = { userId, epoch };
     // The limits are fixed when a session is created.
     if (remember !== undefined) this.commits.lifetime.remember = remember;
-  }
-
-  /** See `UserSessions.proved`. */
-  takeRoomOfUsers(): void {
-    this.room.isOfUser = true;
   }
 
   touchNow(): void {

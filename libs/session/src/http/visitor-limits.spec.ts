@@ -65,7 +65,7 @@ describe('a limit of visitors', () => {
         if (request.url === '/sign-in') session!.bind({ userId: 'user-1', epoch: 0 }).cart = 1;
         if (request.url === '/proved') {
           manager.users.proved(session!);
-          session!.secondFactor = 'awaited';
+          session!.awaited = 'a code';
         }
         if (request.url === '/more') session!.more = 1;
       },

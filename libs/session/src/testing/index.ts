@@ -5,7 +5,7 @@ import { describeStoreContract } from './store-contract.js';
 import type { StoreUnderTest } from './store-under-test.js';
 
 export type { StoreUnderTest };
-export { describeRoomForUsers } from './room-for-users.js';
+export { describeRoomForUsers } from './contract/room-for-users.js';
 export { slowed } from './slow-memory.js';
 export { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
 export { startStores, type OpenStore, type StoreProcess } from './store-processes.js';

@@ -1,14 +1,14 @@
 // The promise of a bounded store: visitors do not fill it, and users have room.
 import { expect } from '@jest/globals';
-import { TooManySessionsError } from '../core/errors.js';
-import type { SessionEvent } from '../core/options.js';
-import { SessionManager } from '../manager.js';
-import type { AnySessions } from '../carriers/carrier.js';
-import { keepsRoom } from '../port/abilities.js';
-import { newUser, SECRETS } from './contract/kit.js';
-import { jestRunner, type TestRunner } from './runner.js';
-import type { StoreUnderTest } from './store-under-test.js';
-import { Visitor } from './visitor.js';
+import { TooManySessionsError } from '../../core/errors.js';
+import type { SessionEvent } from '../../core/options.js';
+import { SessionManager } from '../../manager.js';
+import type { AnySessions } from '../../carriers/carrier.js';
+import { keepsRoom } from '../../port/abilities.js';
+import { newUser, SECRETS } from './kit.js';
+import { jestRunner, type TestRunner } from '../runner.js';
+import type { StoreUnderTest } from '../store-under-test.js';
+import { Visitor } from '../visitor.js';
 
 /** More than a store under test should have room for. */
 const MOST = 2000;
@@ -52,9 +52,9 @@ export function describeRoomForUsers(
         for (const proved of [visitor, someone])
           await proved.visit(server, (session) => {
             server.users.proved(session);
-            session.secondFactor = 'z'.repeat(200);
+            session.awaited = 'z'.repeat(200);
           });
-        expect(await someone.see(server)).toEqual({ secondFactor: expect.any(String) });
+        expect(await someone.see(server)).toEqual({ awaited: expect.any(String) });
       }),
     );
   });
