@@ -16,7 +16,7 @@ export const email = typed.transform((text, context) => {
 });
 
 /** The address of an account that there may be, also of one that was opened with an address that would be refused now. */
-export const loginEmail = typed
+const loginEmail = typed
   .min(1, 'Enter your e-mail address.')
   .max(1_000, 'Enter an e-mail address like name@example.org.')
   .transform(foldedEmail);
