@@ -228,8 +228,9 @@ describe('a request that a proxy repeats', () => {
     await twice((id) => agent.post('/api/email/verification').set('X-Request-Id', id), 202);
     expect(mailsTo(someone.email)).toHaveLength(2);
     const second = await site.mailTo(someone.email, /confirm/);
-    expect((await agent.post('/api/email/confirm').send({ token: first.token })).status).toBe(400);
-    expect((await agent.post('/api/email/confirm').send({ token: second.token })).status).toBe(204);
+    // A further request voids no link.
+    for (const { token } of [first, second])
+      expect((await agent.post('/api/email/confirm').send({ token })).status).toBe(204);
   });
 
   it('sends one mail, whose link works: a forgotten password, and its reset', async () => {
