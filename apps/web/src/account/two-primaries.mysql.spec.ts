@@ -16,7 +16,7 @@ import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { Authenticator } from '../passkeys/testing/authenticator.js';
 import { RequestClaims } from '../repeats/request-claims.js';
-import { appCode, outcome, person, Site } from '../testing/site.js';
+import { appCode, outcome, Site, type person } from '../testing/site.js';
 import { backToNow, until } from '../testing/time.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService, newToken, type TokenGrant } from './account-tokens.service.js';
@@ -225,9 +225,9 @@ describe('at two MySQL servers at once', () => {
     for (let round = 0; round < 2; round += 1) {
       const { id, someone } = await user();
       const { agent, response } = await asking(someone, 0);
-      const { body: added } = await agent.post('/api/passkeys').send({ response });
-      const { body: enrolment } = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
-      const code = appCode((enrolment as { secret: string }).secret);
+      const added = (await agent.post('/api/passkeys').send({ response })).body as { id: string };
+      const enrolled = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
+      const code = appCode((enrolled.body as { secret: string }).secret);
       expect((await agent.post('/api/factors/totp/confirm').send({ code })).status).toBe(200);
       const cookies = await sessionOf(agent, 1);
       for (const app of apps) jest.replaceProperty(app.get(Config).accounts, 'secondFactor', 'required');
@@ -236,7 +236,7 @@ describe('at two MySQL servers at once', () => {
         const request = supertest(app.getHttpServer());
         return node === 0
           ? request.delete('/api/factors/totp').set('Cookie', cookies).send({ currentPassword: someone.password })
-          : request.delete(`/api/passkeys/${(added as { id: string }).id}`).set('Cookie', cookies);
+          : request.delete(`/api/passkeys/${added.id}`).set('Cookie', cookies);
       });
       jest.restoreAllMocks();
       expect(answers.map((answer) => valueOf(answer).status)).toContain(204);
@@ -295,8 +295,8 @@ async function signedIn(someone: ReturnType<typeof person>, node: 0 | 1): Promis
 /** Has been asked to create a passkey, which it is about to send. */
 async function asking(someone: ReturnType<typeof person>, node: 0 | 1) {
   const agent = await signedIn(someone, node);
-  const { body } = await agent.post('/api/passkeys/options').send({});
-  return { agent, response: new Authenticator().create(body as never) };
+  const options = await agent.post('/api/passkeys/options').send({});
+  return { agent, response: new Authenticator().create(options.body as never) };
 }
 
 /** The cookies of a session, as soon as a web server knows it. */

@@ -193,7 +193,7 @@ describe('a second factor', () => {
     const { agent: other } = site.browser();
     await other.post('/api/login').send(someone);
     const currentPassword = someone.password;
-    const { body } = await agent.post('/api/factors/totp').send({ currentPassword });
+    const enrolled = await agent.post('/api/factors/totp').send({ currentPassword });
     const users = site.app.get(UsersService);
     const find = users.findById.bind(users);
     jest.spyOn(users, 'findById').mockImplementationOnce(async (userId) => {
@@ -201,7 +201,7 @@ describe('a second factor', () => {
       expect((await other.delete('/api/account').send({ currentPassword })).status).toBe(204);
       return user;
     });
-    const code = appCode((body as { secret: string }).secret);
+    const code = appCode((enrolled.body as { secret: string }).secret);
     expect((await agent.post('/api/factors/totp/confirm').send({ code })).status).toBe(422);
     expect(await site.cluster.read('SELECT 1 FROM recovery_codes WHERE user_id = ?', [id])).toEqual([]);
   });
