@@ -25,7 +25,11 @@ export function limitHandshakes(app: NestExpressApplication, table: RouteTable, 
     Object.setPrototypeOf(request, prototype);
     const { isSocket } = table.policyOf(request.method ?? '', pathOf(request.url ?? ''));
     const isPlain = secure && !(request as Request).secure;
-    const refusal = isPlain ? httpsRequired : isSocket ? streams.takeSocket(request, (request as Request).ip) : noGateway;
+    const refusal = isPlain
+      ? httpsRequired
+      : isSocket
+        ? streams.takeSocket(request, (request as Request).ip)
+        : noGateway;
     if (!refusal) return;
     // Node leaves the errors of such a connection to whoever answers. A gateway does nothing with one that has ended.
     socket.on('error', () => socket.destroy());
