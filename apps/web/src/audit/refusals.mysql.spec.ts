@@ -38,7 +38,7 @@ beforeEach(() => jumpTo(Date.now()));
 afterEach(backToNow);
 
 type Method = 'post' | 'put' | 'patch' | 'delete';
-type Check = readonly [event: string, send: () => Promise<supertest.Test>];
+type Check = readonly [event: string, send: () => Promise<supertest.Response>];
 const token = 'x'.repeat(43);
 const wrong = { currentPassword: 'not the password' };
 const password = 'a completely new one';
@@ -59,7 +59,7 @@ const form =
       .send({ _csrf, ...fields });
   };
 /** By a session whose proof of identity is too old. */
-const stale = (send: () => Promise<supertest.Test>) => async () => {
+const stale = (send: () => Promise<supertest.Response>) => async () => {
   await jumpTo(Date.now() + limits.freshMs + 1_000);
   return send();
 };
