@@ -4,13 +4,16 @@ import type { Mail } from '../mail/mail.js';
 
 const notYou = `If this was not you, set a new password immediately: choose "Forgot your password?" on the sign-in page.`;
 
-/** What the owner does who did not do it: by the link, where the mail has one. */
-function orNotYou(link: string | undefined, paragraphs: readonly string[]): Pick<Mail, 'paragraphs' | 'action'> {
-  if (link === undefined) return { paragraphs: [...paragraphs, notYou] };
-  const [first = '', ...rest] = paragraphs;
+/** What the owner does who did not do it, by the link where the mail has one, and then. */
+function orNotYou(link: string | undefined, what: string, then = ''): Pick<Mail, 'paragraphs' | 'action'> {
   const how =
-    'If this was not you, open the link above within three days: it signs everybody out of your account and lets you set a new password.';
-  return { paragraphs: [first, ...rest, how], action: { label: 'This was not me', url: link } };
+    link === undefined
+      ? notYou
+      : 'If this was not you, open the link above within three days: it signs everybody out of your account and lets you set a new password.';
+  return {
+    paragraphs: [what, `${how}${then}`],
+    ...(link !== undefined && { action: { label: 'This was not me', url: link } }),
+  };
 }
 
 export const accountMails = {
@@ -33,38 +36,39 @@ export const accountMails = {
   }),
   newDevice: ({ device, ip, at }: { device: string; ip: string; at: Date }, link?: string): Mail => ({
     subject: `A new device has signed in to ${siteName}`,
-    ...orNotYou(link, [
+    ...orNotYou(
+      link,
       `Your account was signed in to on a new device: ${device}, from the address ${ip}, on ${at.toISOString().slice(0, 16).replace('T', ' at ')} UTC.`,
-    ]),
+    ),
   }),
   passwordChanged: (link?: string): Mail => ({
     subject: `Your password for ${siteName} was changed`,
-    ...orNotYou(link, ['The password of your account has been changed.']),
+    ...orNotYou(link, 'The password of your account has been changed.'),
   }),
   secondFactor: (on: boolean, link?: string): Mail => ({
     subject: `Two-step verification for ${siteName} was turned ${on ? 'on' : 'off'}`,
-    ...orNotYou(link, [
+    ...orNotYou(
+      link,
       `Signing in with your password ${on ? 'now also' : 'no longer'} requires a code from your authenticator app.`,
-    ]),
+    ),
   }),
   passkey: (added: boolean, link?: string): Mail => ({
     subject: `A passkey for ${siteName} was ${added ? 'added' : 'removed'}`,
     ...orNotYou(
       link,
       added
-        ? [
-            'From now on, this passkey can be used to sign in to your account.',
-            // A new password leaves passkeys alone.
-            'A passkey that is not yours has to be removed too: under "Passkeys" of your account, once you have signed in with a new password.',
-          ]
-        : ['This passkey can no longer be used to sign in to your account.'],
+        ? 'From now on, this passkey can be used to sign in to your account.'
+        : 'This passkey can no longer be used to sign in to your account.',
+      // A new password leaves passkeys alone.
+      added ? ' Then sign in and remove the passkey under "Passkeys" of your account.' : '',
     ),
   }),
   wrongCodes: (count: number, link?: string): Mail => ({
     subject: `Wrong codes for your account at ${siteName}`,
-    ...orNotYou(link, [
+    ...orNotYou(
+      link,
       `Somebody who knows your password has entered ${count} wrong codes of the two-step verification, one after the other.`,
-    ]),
+    ),
   }),
   unlockCodes: (url: string): Mail => ({
     subject: `Codes for your account at ${siteName} are not accepted now`,
@@ -88,14 +92,16 @@ export const accountMails = {
   }),
   emailChanging: (link?: string): Mail => ({
     subject: `Your e-mail address at ${siteName} is about to change`,
-    ...orNotYou(link, [
+    ...orNotYou(
+      link,
       'We received a request to use another e-mail address for your account. The request was confirmed with your password.',
-    ]),
+    ),
   }),
   emailChanged: (link?: string): Mail => ({
     subject: `Your e-mail address at ${siteName} was changed`,
-    ...orNotYou(link, [
+    ...orNotYou(
+      link,
       'Your account has another e-mail address now. The former one, which this e-mail went to, can no longer be used to sign in.',
-    ]),
+    ),
   }),
 } as const;

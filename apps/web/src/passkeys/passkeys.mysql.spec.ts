@@ -79,7 +79,7 @@ describe('a passkey', () => {
     expect(String(answer.headers['set-cookie'])).toMatch(/sid=/);
     expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([200, 401]);
     const told = await site.mailTo(someone.email, /passkey can be used to sign in/);
-    expect(told.text).toMatch(/set a new password immediately.+remove the passkey/s);
+    expect(told.text).toMatch(/lets you set a new password.+remove the passkey/s);
     const list = (await agent.get('/api/passkeys')).body as { id: string; name: string }[];
     expect(list.map(({ name }) => name)).toEqual(['My phone']);
     expect((await agent.get('/account/passkeys')).text).toContain('My phone');
