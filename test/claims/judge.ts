@@ -4,6 +4,8 @@ import { fullNames, type Results } from './run-tests.js';
 
 export interface Verdict {
   readonly proved: boolean;
+  /** It was not tried, because this machine cannot. */
+  readonly isLeftOut?: boolean;
   /** Why not. */
   readonly reason: string;
 }

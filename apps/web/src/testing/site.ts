@@ -149,6 +149,12 @@ export const person = (name = 'Ann') => ({
   name,
 });
 
+/** All values of rows as text: what is readable in a column of bytes is readable in it. */
+export function plainText(rows: readonly RowDataPacket[]): string {
+  const values = rows.flatMap((row) => Object.values(row) as unknown[]);
+  return values.map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : JSON.stringify(value))).join('\n');
+}
+
 /** Status and code of an answer of the API. */
 export function outcome({ status, body }: supertest.Response): [number, string | undefined] {
   return [status, (body as { error?: { code: string } }).error?.code];
