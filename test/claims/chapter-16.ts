@@ -115,6 +115,7 @@ const faults: readonly Mutation[] = [
       test: 'replaces the whole answer when the commit fails',
       replace: 'session_store_unavailable: 503,',
       by: 'session_store_unavailable: 200,',
+      also: ['closes the connection of a stream whose commit fails, since a handler may end with nothing else'],
     },
   ]),
   ...mutationsOf('apps/web/src/lifecycle/uncaught-errors.ts', 'apps/web/src/lifecycle/uncaught-errors.spec.ts', [

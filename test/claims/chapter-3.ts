@@ -50,6 +50,7 @@ const cookies: readonly Mutation[] = [
       test: COOKIES,
       replace: '{ ...this.attributes, ...lifetime }',
       by: '{ ...this.attributes, httpOnly: false, ...lifetime }',
+      also: ['expires both cookies by name at logout, also when nobody was logged in'],
     },
   ]),
   ...mutationsOf(

@@ -20,8 +20,9 @@ export function judge({ test, also = [] }: Pick<Mutation, 'test' | 'also'>, resu
   if (named.length === 0) return notProved('the test passed');
   const other = named.find(({ byAssertion }) => !byAssertion);
   if (other) return notProved(`the test failed, but by no assertion: ${other.reason}`);
-  const unrelated = failed.find(({ fullName }) => ![test, ...also].some((title) => isNamed(title, fullName)));
-  if (unrelated) return notProved(`another test failed: ${unrelated.fullName}`);
+  const unrelated = failed.filter(({ fullName }) => ![test, ...also].some((title) => isNamed(title, fullName)));
+  if (unrelated.length > 0)
+    return notProved(`another test failed: ${unrelated.map(({ fullName }) => fullName).join('; ')}`);
   return { proved: true, reason: '' };
 }
 

@@ -102,7 +102,8 @@ async function tryFile(
 ): Promise<Job[]> {
   const jobs: Job[] = [];
   say(`${ofFile[0].in}: without a mutation`);
-  const unbroken = judgeUnbroken(await run([...new Set(ofFile.map(({ test }) => test))]));
+  const titles = [...new Set(ofFile.map(({ test }) => test))];
+  const unbroken = await twice(async () => judgeUnbroken(await run(titles)));
   for (const mutation of ofFile) {
     if (stop.signal.aborted) break;
     const verdict = unbroken.proved ? await tryMutation(mutation, copy, types, run) : unbroken;
@@ -111,6 +112,12 @@ async function tryFile(
     jobs.push({ mutation, verdict });
   }
   return jobs;
+}
+
+/** A second try where the first one may have failed because the machine was busy. */
+async function twice(attempt: () => Promise<Verdict>): Promise<Verdict> {
+  const first = await attempt();
+  return first.proved || stop.signal.aborted ? first : attempt();
 }
 
 async function tryMutation(
@@ -123,7 +130,7 @@ async function tryMutation(
   try {
     const faults = types.faultsOf(mutation.file);
     if (faults.length > 0) return { proved: false, reason: `the mutation does not compile: ${faults.join('; ')}` };
-    return judge(mutation, await run([mutation.test]));
+    return await twice(async () => judge(mutation, await run([mutation.test])));
   } finally {
     mend();
     types.changed(mutation.file);
