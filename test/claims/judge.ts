@@ -6,6 +6,8 @@ export interface Verdict {
   readonly proved: boolean;
   /** It was not tried, because this machine cannot. */
   readonly isLeftOut?: boolean;
+  /** A second try would show the same: no busy machine makes a test pass. */
+  readonly isFinal?: boolean;
   /** Why not. */
   readonly reason: string;
 }
@@ -17,7 +19,7 @@ export function judge({ test, also = [] }: Pick<Mutation, 'test' | 'also'>, resu
   if (typeof results === 'string') return notProved(results);
   const failed = results.filter(({ passed }) => !passed);
   const named = failed.filter(({ fullName }) => isNamed(test, fullName));
-  if (named.length === 0) return notProved('the test passed');
+  if (named.length === 0) return { ...notProved('the test passed'), isFinal: true };
   const other = named.find(({ byAssertion }) => !byAssertion);
   if (other) return notProved(`the test failed, but by no assertion: ${other.reason}`);
   const unrelated = failed.filter(({ fullName }) => ![test, ...also].some((title) => isNamed(title, fullName)));

@@ -117,7 +117,7 @@ async function tryFile(
 /** A second try where the first one may have failed because the machine was busy. */
 async function twice(attempt: () => Promise<Verdict>): Promise<Verdict> {
   const first = await attempt();
-  return first.proved || stop.signal.aborted ? first : attempt();
+  return first.proved || first.isFinal || stop.signal.aborted ? first : attempt();
 }
 
 async function tryMutation(
