@@ -71,7 +71,7 @@ export const chapter13: readonly Mutation[] = [
       numbers: ['13.2.3'],
       test: 'reports every fault at once',
       replace: 'if (secret.length < minSecretLength)',
-      by: 'if (minSecretLength === 0) return undefined;\n  if (secret.length < 32) return undefined;\n  if (secret.length < minSecretLength)',
+      by: 'if (secret.length < 32) return undefined;\n  if (secret.length < minSecretLength)',
       also: ['refuses session secrets that are %s (CVE-2023-27524, CVE-2019-5420)'],
     },
   ]),
@@ -79,8 +79,9 @@ export const chapter13: readonly Mutation[] = [
     {
       numbers: ['13.3.1'],
       test: 'reads the secret from the file, without its line end',
-      replace: "readFileSync(path, 'utf8').trim()",
-      by: "readFileSync(path, 'utf8')",
+      // That the setting is not the content but the path, as if there were no such form.
+      replace: 'else values[name] = content;',
+      by: "else values[name] = path.padEnd(64, 'qwertzuiop');",
     },
   ]),
   ...mutationsOf('apps/web/src/http/error-answers.ts', 'apps/web/src/http/error-answers.spec.ts', [
