@@ -72,7 +72,7 @@ export const chapter13: readonly Mutation[] = [
       test: 'reports every fault at once',
       replace: 'if (secret.length < minSecretLength)',
       by: 'if (secret.length < 32) return undefined;\n  if (secret.length < minSecretLength)',
-      also: ['refuses session secrets that are %s (CVE-2023-27524, CVE-2019-5420)'],
+      also: ['refuses session secrets that are %s (CVE-2023-27524, CVE-2019-5420)', 'says what a method lacks'],
     },
   ]),
   ...mutationsOf('apps/web/src/config/parse-settings.ts', settings, [
