@@ -160,6 +160,14 @@ const guessing: readonly Mutation[] = [
       by: '',
     },
   ]),
+  ...mutationsOf('apps/web/src/database/migrations/create-users.ts', 'apps/web/src/database/migrate.mysql.spec.ts', [
+    {
+      numbers: ['6.3.2'],
+      test: 'ASVS 6.3.2: finds no account that they have made',
+      replace: ') ENGINE = InnoDB DEFAULT CHARSET = utf8mb4`);',
+      by: ") ENGINE = InnoDB DEFAULT CHARSET = utf8mb4`);\n    await runner.query(`INSERT IGNORE INTO users VALUES ('1', 'admin@example.org', 'admin', '', '[]', NOW(3))`);",
+    },
+  ]),
   ...mutationsOf('apps/web/src/account/token-mails.service.ts', 'apps/web/src/outbox/outbox.mysql.spec.ts', [
     {
       numbers: ['6.3.8'],

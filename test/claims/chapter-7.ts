@@ -52,8 +52,8 @@ const core: readonly Mutation[] = [
     {
       numbers: ['7.6.2'],
       test: 'gives a visitor no session and no cookie until something is put into it',
-      replace: 'if (!stored) return commits.shown.isEmpty;',
-      by: 'if (!stored) return false;',
+      replace: 'if (!content) return;',
+      by: 'if (!content) {\n      Object.assign(this.session!, { visited: 1 });\n      return;\n    }',
     },
   ]),
   ...mutationsOf('libs/session/src/core/identity.ts', 'libs/session/src/core/identity.spec.ts', [

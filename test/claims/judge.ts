@@ -4,6 +4,10 @@ import { fullNames, type Results } from './run-tests.js';
 
 export interface Verdict {
   readonly proved: boolean;
+  /** It was not tried, because this machine cannot. */
+  readonly isLeftOut?: boolean;
+  /** A second try would show the same: no busy machine makes a test pass. */
+  readonly isFinal?: boolean;
   /** Why not. */
   readonly reason: string;
 }
@@ -15,11 +19,12 @@ export function judge({ test, also = [] }: Pick<Mutation, 'test' | 'also'>, resu
   if (typeof results === 'string') return notProved(results);
   const failed = results.filter(({ passed }) => !passed);
   const named = failed.filter(({ fullName }) => isNamed(test, fullName));
-  if (named.length === 0) return notProved('the test passed');
+  if (named.length === 0) return { ...notProved('the test passed'), isFinal: true };
   const other = named.find(({ byAssertion }) => !byAssertion);
   if (other) return notProved(`the test failed, but by no assertion: ${other.reason}`);
-  const unrelated = failed.find(({ fullName }) => ![test, ...also].some((title) => isNamed(title, fullName)));
-  if (unrelated) return notProved(`another test failed: ${unrelated.fullName}`);
+  const unrelated = failed.filter(({ fullName }) => ![test, ...also].some((title) => isNamed(title, fullName)));
+  if (unrelated.length > 0)
+    return notProved(`another test failed: ${unrelated.map(({ fullName }) => fullName).join('; ')}`);
   return { proved: true, reason: '' };
 }
 

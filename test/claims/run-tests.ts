@@ -79,7 +79,7 @@ function run(args: readonly string[], cwd: string, stop: AbortSignal): Promise<s
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   const end = () => child.kill('SIGTERM');
-  const tooLong = setTimeout(() => child.kill('SIGKILL'), 10 * MINUTE);
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), 30 * MINUTE);
   stop.addEventListener('abort', end);
   return new Promise((resolve, reject) => {
     child.once('error', reject);

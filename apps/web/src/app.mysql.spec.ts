@@ -279,7 +279,8 @@ describe('the audit log', () => {
     await here.agent.post('/api/logout').set(as(7)).send({});
     const expected = ['registered', 'login', 'login-failed', 'login', 'other-sessions-ended', 'form-refused'];
     expected.push('cross-site-refused', 'logout');
-    await until(async () => (await eventsOf(ids)).length >= expected.length);
+    // Which are missing, if any, says the comparison.
+    await until(async () => (await eventsOf(ids)).length >= expected.length).catch(() => undefined);
     const events = await eventsOf(ids);
     expect(events.map(({ event }) => event)).toEqual(expected);
     const [registered, login, failed] = events;
@@ -324,6 +325,34 @@ describe('an error that nobody expected', () => {
     // ASVS 16.3.4: the log tells it all.
     expect(site.logged.filter((line) => line.includes('users_email'))).toHaveLength(2);
     expect(site.logged.find((line) => line.includes('users_email'))).toMatch(/"level":"error".*"stack":"Error: Dup/);
+  });
+});
+
+describe('each answer', () => {
+  it('ASVS 3.4.2 and 13.4.6: gives no other site leave to read it, and tells no version', async () => {
+    const { agent, get } = await site.registered();
+    const elsewhere = { Origin: 'https://evil.example', 'Access-Control-Request-Method': 'PUT' };
+    const asked = [get('/'), get('/api/me'), get('/api/nothing'), agent.options('/api/cart/apple')];
+    for (const { headers } of await Promise.all(asked.map((one) => one.set(elsewhere)))) {
+      const names = Object.keys(headers).filter((name) => /^access-control-|^server$|powered|version/.test(name));
+      expect(names).toEqual([]);
+    }
+  });
+
+  it('ASVS 14.3.2: is kept by no cache, but for the style sheets, scripts and icon', async () => {
+    const { get } = await site.registered();
+    const visitor = site.browser();
+    for (const path of ['/', '/login', '/account', '/nothing', '/api/me', '/api/cart', '/api/nothing'])
+      for (const { headers } of [await get(path), await visitor.get(path)])
+        expect([path, headers['cache-control']]).toEqual([path, expect.stringContaining('no-store')]);
+  });
+
+  it('ASVS 3.5.6 and 13.4.3: is no script that another site could ask for, and no list of files', async () => {
+    const { get } = await site.registered();
+    const { headers, text } = await get('/api/me?callback=take&jsonp=take');
+    expect([headers['content-type'], text[0]]).toEqual(['application/json; charset=utf-8', '{']);
+    for (const path of ['/assets', '/assets/', '/assets/../package.json', '/.git/config', '/.env'])
+      expect((await get(path)).status).toBe(404);
   });
 });
 

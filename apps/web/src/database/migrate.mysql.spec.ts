@@ -55,6 +55,10 @@ describe('the check of the migrations', () => {
     await assertMigrated(cluster);
   });
 
+  it('ASVS 6.3.2: finds no account that they have made', async () => {
+    expect(await cluster.read('SELECT email FROM users', [])).toEqual([]);
+  });
+
   it('names each one that has not run', async () => {
     const last = new (migrations.at(-1)!)().name;
     await cluster.write('DELETE FROM migrations WHERE name = ?', [last]);

@@ -137,7 +137,8 @@ export class Site {
   async registered(app = this.app, name = 'Ann') {
     const someone = person(name);
     const browser = this.browser(app);
-    const answer = await browser.agent.post('/api/register').send(someone);
+    // One id for all its tries: on a busy machine the first one may be committed though its answer is 503.
+    const answer = await browser.agent.post('/api/register').set('X-Request-Id', randomUUID()).send(someone);
     if (answer.status !== 201) throw new Error(`registering was answered ${answer.status}: ${answer.text}`);
     return { ...browser, someone, id: (answer.body as { user: { id: string } }).user.id };
   }
@@ -174,6 +175,12 @@ export const person = (name = 'Ann') => ({
   password: 'correct horse battery',
   name,
 });
+
+/** All values of rows as text: what is readable in a column of bytes is readable in it. */
+export function plainText(rows: readonly RowDataPacket[]): string {
+  const values = rows.flatMap((row) => Object.values(row) as unknown[]);
+  return values.map((value) => (Buffer.isBuffer(value) ? value.toString('latin1') : JSON.stringify(value))).join('\n');
+}
 
 /** Status and code of an answer of the API. */
 export function outcome({ status, body }: supertest.Response): [number, string | undefined] {

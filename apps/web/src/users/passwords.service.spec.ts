@@ -1,11 +1,14 @@
 // Password hashing: its parameters, the same work for unknown users, and its limits under load.
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { hash } from '@node-rs/argon2';
 import { OverloadedError } from '../http/app.errors.js';
 import type { BreachedPasswords } from './breached-passwords.js';
 import { PasswordsService } from './passwords.service.js';
 
 const noService = { has: () => Promise.resolve(false) } as unknown as BreachedPasswords;
+
+// Each hash is work for a processor, which may be busy.
+jest.setTimeout(30_000);
 
 describe('PasswordsService', () => {
   it('hashes with argon2id and the parameters of OWASP', async () => {
