@@ -30,19 +30,15 @@ const events: readonly Mutation[] = [
       by: 'this.logger.info(`audit: ${name} ${line.at}`);',
     },
   ]),
-  ...mutationsOf('apps/web/src/auth/password.strategy.ts', pages, [
+  ...mutationsOf('apps/web/src/audit/refusals.ts', pages, [
     {
       numbers: ['14.2.4', '16.2.5'],
       test: AUDIT_LOG,
-      replace: '{ email, ...(user && { userId: user.id }) });',
-      by: '{ email, ...(user && { userId: user.id }) }, { email });',
+      replace: "invalid_credentials: () => ['login-failed'],",
+      by: "invalid_credentials: ({ body }) => ['login-failed', { email: String((body as { email: unknown }).email) }],",
     },
-    {
-      numbers: ['16.3.1'],
-      test: AUDIT_LOG,
-      replace: "this.audit.note('login-failed', request, { email, ...(user && { userId: user.id }) });",
-      by: '',
-    },
+    { numbers: ['16.3.1'], test: AUDIT_LOG, replace: "invalid_credentials: () => ['login-failed'],", by: '' },
+    { numbers: ['16.3.3'], test: AUDIT_LOG, replace: "cross_site: () => ['cross-site-refused'],", by: '' },
   ]),
   ...mutationsOf('apps/web/src/auth/sign-in.service.ts', 'apps/web/src/passkeys/passkeys.mysql.spec.ts', [
     {
@@ -52,12 +48,12 @@ const events: readonly Mutation[] = [
       by: '',
     },
   ]),
-  ...mutationsOf('apps/web/src/factors/second-factor.service.ts', factors, [
+  ...mutationsOf('apps/web/src/audit/refusals.ts', factors, [
     {
       numbers: ['16.3.1'],
       test: SECOND_FACTOR,
-      replace: "this.audit.note('second-factor-failed', request, { userId: user.id });",
-      by: '',
+      replace: "of === 'code' ? 'second-factor-failed' : 'reauthentication-failed'",
+      by: "of === 'code' ? 'attempt-throttled' : 'reauthentication-failed'",
     },
   ]),
   ...mutationsOf('apps/web/src/admin/admin.guard.ts', admin, [
@@ -69,12 +65,6 @@ const events: readonly Mutation[] = [
     },
   ]),
   ...mutationsOf('apps/web/src/http/error.filter.ts', pages, [
-    {
-      numbers: ['16.3.3'],
-      test: AUDIT_LOG,
-      replace: 'if (refused) this.audit.note(',
-      by: "if (refused === 'admin') this.audit.note(",
-    },
     {
       numbers: ['16.3.4'],
       test: UNEXPECTED,
@@ -91,6 +81,19 @@ const events: readonly Mutation[] = [
     },
   ]),
 ];
+
+const rights: readonly Mutation[] = mutationsOf(
+  'apps/web/src/database/app-rights.ts',
+  'test/e2e/database-rights.e2e.ts',
+  [
+    {
+      numbers: ['16.4.2'],
+      test: 'may use the tables, and only insert into and read the audit log, on every node',
+      replace: "audit_events: 'INSERT',",
+      by: "audit_events: 'INSERT, UPDATE, DELETE',",
+    },
+  ],
+);
 
 const faults: readonly Mutation[] = [
   ...mutationsOf('apps/web/src/lifecycle/store-watch.ts', pages, [
@@ -128,4 +131,4 @@ const faults: readonly Mutation[] = [
   ]),
 ];
 
-export const chapter16: readonly Mutation[] = [...events, ...faults];
+export const chapter16: readonly Mutation[] = [...events, ...rights, ...faults];

@@ -28,7 +28,7 @@ const mails: readonly Mutation[] = [
     {
       numbers: ['6.3.7'],
       test: NEW_ADDRESS,
-      replace: 'await this.mails.send(user.email, accountMails.emailChanging(user.name), { key, manager });',
+      replace: 'await this.notices.send(user, (link) => accountMails.emailChanging(link), options);',
       by: '',
     },
   ]),
@@ -66,13 +66,23 @@ const codes: readonly Mutation[] = [
     { numbers: ['6.5.3'], test: RECOVERY_CODE, replace: 'base32(randomBytes(16))', by: 'base32(Buffer.alloc(16))' },
     { numbers: ['6.5.4'], test: RECOVERY_CODE, replace: '.slice(0, 25)', by: '.slice(0, 5)' },
   ]),
-  ...mutationsOf('apps/web/src/factors/second-factor.service.ts', factors, [
+  ...mutationsOf('apps/web/src/factors/factor-proofs.service.ts', factors, [
     {
       numbers: ['6.5.1'],
       test: 'ASVS 6.5.1: takes each code of the app once, and none after five minutes',
-      replace: ' || !(await this.users.useTotpStep(user.id, step, idempotencyKey))',
-      by: '',
+      replace: '!(await this.users.useTotpStep(user.id, step, idempotencyKey))',
+      by: '(await this.users.useTotpStep(user.id, step, idempotencyKey)) === undefined',
     },
+  ]),
+  ...mutationsOf('apps/web/src/auth/sign-in.service.ts', 'apps/web/src/account/notices.mysql.spec.ts', [
+    {
+      numbers: ['6.3.5'],
+      test: 'a new device is told to the owner, a known one and the registration are not',
+      replace: "if (!isKnown && by !== 'registration') this.notices.newDevice(request, account.user);",
+      by: 'void isKnown;',
+    },
+  ]),
+  ...mutationsOf('apps/web/src/factors/second-factor.service.ts', factors, [
     {
       numbers: ['6.5.1'],
       test: 'ASVS 6.5.1: takes each code of the app once, and none after five minutes',
@@ -125,8 +135,8 @@ const passkeyMutations: readonly Mutation[] = [
     {
       numbers: ['6.3.7'],
       test: PASSKEY_CHANGED,
-      replace: 'await this.mails.send(user.email, accountMails.passkey(user.name, true), { key, manager });',
-      by: '',
+      replace: 'await this.notices.send(user, (link) => accountMails.passkey(true, link), options);',
+      by: 'void options;',
     },
     {
       numbers: ['6.5.7'],

@@ -33,10 +33,15 @@ const passwords: readonly Mutation[] = [
     {
       numbers: ['6.2.2'],
       test: NEW_PASSWORD,
-      replace: 'if (!(await this.users.replaceHash(before, passwordHash, manager))) throw new NotSignedInError();',
+      replace: 'if (!(await this.users.replaceHash(user, passwordHash, manager))) throw new NotSignedInError();',
       by: '',
     },
-    { numbers: ['6.2.3'], test: NEW_PASSWORD, replace: 'if (matches) return account;', by: 'return account;' },
+    {
+      numbers: ['6.2.3'],
+      test: NEW_PASSWORD,
+      replace: 'if (password !== false) return { ...account, password };',
+      by: "return { ...account, password: password || '' };",
+    },
   ]),
   ...mutationsOf('apps/web/src/users/user.schemas.ts', 'apps/web/src/users/user.schemas.spec.ts', [
     {
@@ -128,8 +133,8 @@ const guessing: readonly Mutation[] = [
     {
       numbers: ['6.6.3'],
       test: 'ASVS 6.6.3: mails to an account are bounded, in a way that no stranger can use up for its owner',
-      replace: 'if (!isDevice) await consume(this.mailsFromAddress, address);',
-      by: '',
+      replace: 'if (!isDevice) await consume(this.mailsFromAddress, address).catch(concerning(request));',
+      by: 'void [isDevice, address];',
     },
     {
       numbers: ['6.3.8'],
@@ -142,8 +147,8 @@ const guessing: readonly Mutation[] = [
     {
       numbers: ['6.6.3'],
       test: 'ASVS 6.3.8: does not tell whether there is such an account, and is bounded for both',
-      replace: 'await consume(this.mailsByPair, own);',
-      by: '',
+      replace: 'await consume(this.mailsByPair, own).catch(concerning(request));',
+      by: 'void own;',
     },
   ]),
   ...mutationsOf('apps/web/src/account/account.service.ts', account, [

@@ -71,8 +71,9 @@ const tokens: readonly Mutation[] = [
     {
       numbers: ['7.2.4'],
       test: PROOF,
-      replace: 'await this.signIns.renew(request, account, { proved: true });',
-      by: '',
+      replace:
+        "await this.signIns.renew(request, account, { proved: true, ...(by !== 'password' && { twoFactors: true }) });",
+      by: 'void account;',
     },
   ]),
   ...mutationsOf('apps/web/src/auth/sign-in.service.ts', stepUp, [
@@ -138,8 +139,8 @@ const ends: readonly Mutation[] = [
     {
       numbers: ['7.4.2'],
       test: 'ASVS 7.4.2: switches an account off, which ends its sessions and lets nobody in, and on again',
-      replace: 'if (account.user.deactivatedAt) {',
-      by: 'if (account.user.deactivatedAt && account.epoch < 0) {',
+      replace: 'if (account.user.deactivatedAt) throw',
+      by: 'if (account.user.deactivatedAt && account.epoch < 0) throw',
     },
   ]),
   ...mutationsOf('apps/web/src/account/account.service.ts', account, [
