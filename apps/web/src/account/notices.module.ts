@@ -1,11 +1,12 @@
 // Notices to the owner of an account, for the modules that change one or sign in to it.
 import { Module } from '@nestjs/common';
 import { MailModule } from '../mail/mail.module.js';
+import { UsersModule } from '../users/users.module.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { NoticesService } from './notices.service.js';
 
 @Module({
-  imports: [MailModule],
+  imports: [MailModule, UsersModule],
   providers: [AccountTokensService, NoticesService],
   exports: [AccountTokensService, NoticesService],
 })
