@@ -35,7 +35,8 @@ export const accountMails = {
     action: { label: 'Set a new password', url },
   }),
   newDevice: ({ device, ip, at }: { device: string; ip: string; at: Date }, link?: string): Mail => ({
-    subject: `A new device has signed in to ${siteName}`,
+    // E-mails of one subject are told together: another device is another subject.
+    subject: `A new device has signed in to ${siteName}: ${device}`,
     ...orNotYou(
       link,
       `Your account was signed in to on a new device: ${device}, from the address ${ip}, on ${at.toISOString().slice(0, 16).replace('T', ' at ')} UTC.`,

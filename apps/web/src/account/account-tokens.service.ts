@@ -41,25 +41,25 @@ export class AccountTokensService {
   ) {}
 
   /**
-   * Whether fewer tokens than `limit` work for this purpose, in the transaction that issues another one. Those that work already are
-   * not revoked: anybody may ask for one, and would take the link from whoever is about to use it.
+   * How many tokens of this user work for this purpose, in the transaction that issues another one. Those that work already
+   * are not revoked: anybody may ask for one, and would take the link from whoever is about to use it. Infinitely many where
+   * there is no such account.
    * @param isPretended whether there is no such account, and only the work is to be the same
    */
-  async hasRoom(grant: TokenGrant, limit: number, manager: EntityManager, isPretended = false): Promise<boolean> {
-    const { purpose, userId } = grant;
+  async outstanding({ purpose, userId }: TokenGrant, manager: EntityManager, isPretended = false): Promise<number> {
     // One after the other: two requests at once must not both take the last place. And none after the account is deleted.
-    if (!(await this.users.takeTurn(userId, manager)) && !isPretended) return false;
+    if (!(await this.users.takeTurn(userId, manager)) && !isPretended) return Infinity;
     const [{ count }] = await manager.query<{ count: number }[]>(
       `SELECT COUNT(*) AS count FROM account_tokens
        WHERE user_id = ? AND purpose = ? AND claimed_by = '' AND expires_at > ?`,
       [userId, purpose, Date.now()],
     );
-    return Number(count) < limit;
+    return Number(count);
   }
 
   /**
    * Puts a new token into force, in a transaction.
-   * @param isPretended as in `hasRoom`: no address is kept of somebody without an account
+   * @param isPretended as in `outstanding`: no address is kept of somebody without an account
    */
   async issue(token: string, grant: TokenGrant, manager: EntityManager, isPretended = false): Promise<void> {
     const { purpose, userId, endSessions } = grant;

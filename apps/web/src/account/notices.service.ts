@@ -34,7 +34,7 @@ export class NoticesService {
    */
   async send(user: User, mailOf: (link?: string) => Mail, options: InTransaction): Promise<void> {
     const grant = { purpose: 'not-me', userId: user.id, email: user.email, endSessions: true } as const;
-    const hasRoom = await this.tokens.hasRoom(grant, limits.outstandingTokens, options.manager);
+    const hasRoom = (await this.tokens.outstanding(grant, options.manager)) < limits.outstandingTokens;
     const token = newToken();
     const url = new URL('/not-me', this.config.server.publicUrl);
     url.searchParams.set('token', token);

@@ -18,17 +18,20 @@ import { WithoutSecondFactor } from './enrolment.guard.js';
 
 jest.setTimeout(120_000);
 
+/** What the links in mails lead to: their tokens are the proof. */
+const links = `
+  POST /api/login/unlock, GET /login/unlock, POST /login/unlock, POST /api/not-me, GET /not-me, POST /not-me`;
 /** For everybody. All others are for users. */
 const forVisitors = `
   POST /api/register, POST /api/login, POST /api/logout, POST /api/password/forgotten, POST /api/password/reset,
   POST /api/login/second, POST /api/login/passkey/options, POST /api/login/passkey,
   GET /api/cart, PUT /api/cart/:item, DELETE /api/cart/:item,
   GET /, POST /, GET /login, POST /login, GET /register, POST /register, POST /logout, GET /login/second, POST /login/second,
-  GET /password/forgotten, POST /password/forgotten, GET /password/reset, POST /password/reset, GET /email/confirm`;
+  GET /password/forgotten, POST /password/forgotten, GET /password/reset, POST /password/reset, GET /email/confirm,${links}`;
 /** Without SHOW_SERVER and outside of the demo, these do not exist. */
 const absent = 'GET /api/streams/cluster, POST /cluster';
 /** To set a second factor up or to prove it, to sign in as somebody else, and to sign out. */
-const withoutFactor = `
+const withoutFactor = `${links},
   POST /api/register, POST /api/login, POST /api/logout, POST /api/login/second, POST /api/login/passkey/options,
   POST /api/login/passkey, POST /api/reauthenticate, GET /api/factors, POST /api/factors/totp, POST /api/factors/totp/confirm,
   GET /api/passkeys, POST /api/passkeys/options, POST /api/passkeys,

@@ -1,5 +1,5 @@
 // How many e-mails the site sends, counted where they are written: to one address, from one address, of one account.
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { RowDataPacket } from 'mysql2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '../config/limits.js';
@@ -198,6 +198,8 @@ describe('mails about changes', () => {
 });
 
 describe('links to set a new password', () => {
+  beforeEach(() => void jest.replaceProperty(limits, 'mailDelayMs', 1 as never));
+
   it('are bounded a day where strangers ask, and still there is always one that works', async () => {
     jest.replaceProperty(limits, 'resetMailsPerDay', 3 as never);
     const { someone, id } = await registered();
