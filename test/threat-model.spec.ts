@@ -1,24 +1,14 @@
 // docs/threat-model.md: each known defect has a test that runs, by its title.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { declaredTests } from './support/declared-tests.mjs';
 
 const page = readFileSync('docs/threat-model.md', 'utf8');
 
-/** The titles of the tests below this folder that are not skipped, as their sources write them. */
-function titlesBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return ['node_modules', 'dist'].includes(entry.name) ? [] : titlesBelow(path);
-    if (!/\.(spec|e2e)\.ts$/.test(entry.name)) return [];
-    const code = readFileSync(path, 'utf8').replace(/^\s*\/\/.*$/gm, '');
-    return [...code.matchAll(/(?:\bit\(|^\s*\]\)\(|\]\)\(|\)\()\s*'([^'\n]+)'/gm)].map(([, title]) => title);
-  });
-}
-
 describe('docs/threat-model.md', () => {
   const rows = page.split('\n').filter((line) => /^\| (CVE-|GHSA-)/.test(line));
-  const titles = new Set(['apps', 'libs', 'test'].flatMap(titlesBelow));
+  const ofNpmTest = declaredTests().filter(({ file }) => /\.(spec|e2e)\.ts$/.test(file));
+  const titles = new Set(ofNpmTest.map(({ title }) => title));
 
   it('has a row for each defect that roam promises to test', () => {
     const ids = rows.map((row) => /^\| (\S+)/.exec(row)![1]);
