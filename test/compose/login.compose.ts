@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { connect } from 'node:tls';
 import { Client } from '../support/browser.js';
 import { concurrently } from '../support/concurrently.js';
+import { developmentPackages } from '../support/development-packages.js';
 import { expectUseOnly, refusedToApp } from '../support/app-rights.js';
 import { newPerson, register } from '../support/people.js';
 import { ComposeStack } from './stack.js';
@@ -130,17 +131,7 @@ describe('the stack in containers', () => {
       expect(await inWeb('node', 'deploy/web/production-packages.mjs', '--check')).toBe('');
       const packages = await inWeb('sh', '-c', 'cd /app && find . -path "*node_modules/*" -name package.json');
       expect(packages).toContain('node_modules/express/package.json');
-      for (const name of [
-        'jest',
-        '@babel/core',
-        'typescript',
-        'eslint',
-        '@swc/core',
-        '@nestjs/cli',
-        'socket.io',
-        'redis',
-      ])
-        expect(packages).not.toContain(`node_modules/${name}/package.json`);
+      for (const name of developmentPackages) expect(packages).not.toContain(`node_modules/${name}/package.json`);
     }),
   );
 
