@@ -9,11 +9,10 @@ import { Transactions } from '../database/transactions.js';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { InvalidInputError } from '../http/app.errors.js';
-import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf } from '../mail/mail.service.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
-import { addressKey } from '../throttling/subjects.js';
 import { administratorsBeside } from '../users/administrators.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
@@ -87,7 +86,7 @@ export class AccountDataService {
       await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() }, manager);
     });
     await this.sessions.endAll(user.id, request.session);
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     await this.transactions.run(async (manager) => {
       // First: a request that adds something to the account meanwhile has done so before this, or finds no account.
       await this.users.remove(user.id, manager);
@@ -95,7 +94,7 @@ export class AccountDataService {
       await this.codes.remove(user.id, manager);
       await this.failures.forget(user.id, manager);
       await this.passkeys.removeAll(user.id, manager);
-      const options = { key, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.mails.notify(recipientOf(user), accountMails.deleted(), options);
     });
     await this.sessions.endAll(user.id);

@@ -20,8 +20,8 @@ import {
   OtherAccountError,
 } from '../http/app.errors.js';
 import { WrongProofError } from '../http/refused.errors.js';
+import { causeOf } from '../mail/cause-of.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
-import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { normalizedPassword, passwordFault } from '../users/password-policy.js';
 import { PasswordsService } from '../users/passwords.service.js';
@@ -90,7 +90,7 @@ export class AccountService {
       ip: request.ip,
       device: await this.devices.find(request, user.email),
     });
-    const options = { key: idempotencyKeyOf(request), from: addressKey(request.ip), byOwner: true };
+    const options = { ...causeOf(request), byOwner: true };
     if (!user.emailVerifiedAt) await this.tokenMails.verify(user, options);
   }
 
@@ -103,7 +103,7 @@ export class AccountService {
     const device = await this.devices.find(request, email);
     await this.throttle.mail({ account: email, ip: request.ip, device });
     this.audit.note('password-forgotten', request, { email });
-    const options = { key: idempotencyKeyOf(request), from: addressKey(request.ip), byOwner: device !== undefined };
+    const options = { ...causeOf(request), byOwner: device !== undefined };
     await this.tokenMails.forgotten(email, options);
   }
 
@@ -124,20 +124,20 @@ export class AccountService {
    * @throws {InvalidInputError} when the password is not good enough; the token can be used again
    */
   async reset(request: Request, { token, password }: Reset): Promise<void> {
-    const idempotencyKey = idempotencyKeyOf(request);
-    const grant = await this.tokens.find('reset-password', token, idempotencyKey);
+    const cause = causeOf(request);
+    const grant = await this.tokens.find('reset-password', token, cause.key);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
     assertAllowed(password, user);
     const passwordHash = await this.passwords.hashNew(password);
-    if (!(await this.tokens.use('reset-password', token, idempotencyKey))) throw new InvalidTokenError();
+    if (!(await this.tokens.use('reset-password', token, cause.key))) throw new InvalidTokenError();
     const unproved = user.emailVerifiedAt === null;
     await this.transactions.run(async (manager) => {
       if (!(await this.users.takeTurn(user.id, manager))) throw new InvalidTokenError();
       await this.users.change(user.id, { passwordHash }, manager);
       // Before the sessions end: otherwise a passkey could start another session.
       if (unproved) await this.passkeys.removeAll(user.id, manager);
-      const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.passwordChanged(link), options);
     });
     await this.tokens.revoke(user.id);
@@ -183,10 +183,10 @@ export class AccountService {
 
   private async replacePassword(request: Request, user: UserWithSecrets, password: string): Promise<string> {
     const passwordHash = await this.passwords.hashNew(password);
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     await this.transactions.run(async (manager) => {
       if (!(await this.users.replaceHash(user, passwordHash, manager))) throw new NotSignedInError();
-      const options = { key, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.passwordChanged(link), options);
     });
     return passwordHash;
@@ -202,12 +202,12 @@ export class AccountService {
     // Before the look-up, whose result shows whether an address has an account.
     await this.throttle.mail({ account: email, ip: request.ip });
     if (await this.users.findByEmail(email)) throw new EmailTakenError().concerning({ userId: user.id, email });
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
       // It may have been deleted since the proof.
       if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
-      const options = { key, from: addressKey(request.ip), byOwner: true, manager };
+      const options = { ...cause, byOwner: true, manager };
       await this.tokenMails.send(user, grant, options);
       await this.notices.send(user, (link) => accountMails.emailChanging(link), options);
     });
@@ -241,12 +241,12 @@ export class AccountService {
 
   private async changeAddress(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
     const before = await this.users.findById(userId);
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     await this.transactions.run(async (manager) => {
       await this.users.change(userId, { email, emailVerifiedAt: new Date() }, manager);
       // A repeated request finds the new address already.
       if (!before || before.email === email) return;
-      const options = { key, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.notices.send(before, (link) => accountMails.emailChanged(link), options);
     });
     await this.tokens.revoke(userId);

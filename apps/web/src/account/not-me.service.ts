@@ -5,8 +5,7 @@ import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { AuditService } from '../audit/audit.service.js';
 import { InvalidTokenError } from '../http/app.errors.js';
-import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { addressKey } from '../throttling/subjects.js';
+import { causeOf } from '../mail/cause-of.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountTokensService } from './account-tokens.service.js';
@@ -29,10 +28,10 @@ export class NotMeService {
    * @throws {InvalidTokenError} @throws {EmailTakenError}
    */
   async act(request: Request, token: string): Promise<void> {
-    const key = idempotencyKeyOf(request);
-    const grant = await this.tokens.find('not-me', token, key);
+    const cause = causeOf(request);
+    const grant = await this.tokens.find('not-me', token, cause.key);
     const user = grant && (await this.users.findById(grant.userId));
-    if (!user || !(await this.tokens.use('not-me', token, key))) throw new InvalidTokenError();
+    if (!user || !(await this.tokens.use('not-me', token, cause.key))) throw new InvalidTokenError();
     // A password that nobody knows: whoever knew the former one must not be faster than the owner.
     const passwordHash = await this.passwords.hash(randomBytes(32).toString('base64url'));
     const { email } = grant;
@@ -43,7 +42,7 @@ export class NotMeService {
     await this.tokens.revokeAll(user.id);
     // Before the answer: it promises that no session is left.
     await this.sessions.endAll(user.id);
-    await this.tokenMails.forgotten(email, { key, from: addressKey(request.ip), byOwner: true });
+    await this.tokenMails.forgotten(email, { ...cause, byOwner: true });
     this.audit.note('not-me', request, { userId: user.id });
   }
 }

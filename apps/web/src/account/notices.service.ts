@@ -5,11 +5,10 @@ import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { Transactions } from '../database/transactions.js';
-import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import type { Mail } from '../mail/mail.js';
+import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf, type SendOptions } from '../mail/mail.service.js';
 import { deviceName } from '../sessions/user-agent.js';
-import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User } from '../users/user.entity.js';
 import { AccountTokensService, newToken } from './account-tokens.service.js';
@@ -48,7 +47,7 @@ export class NoticesService {
    */
   newDevice(request: Request, user: User): void {
     if (!this.config.accounts.newDeviceMails) return;
-    const cause = { key: idempotencyKeyOf(request), from: addressKey(request.ip) };
+    const cause = causeOf(request);
     const device = deviceName(request.get('user-agent') ?? '');
     const about = { device: device.includes(' on ') ? device : 'an unknown device', ip: request.ip ?? '' };
     this.mailNewDevice(user, about, cause).catch((error: unknown) =>

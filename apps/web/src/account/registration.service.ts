@@ -1,10 +1,9 @@
 // Registration: opens an account and signs in. For the API and for the page.
 import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
+import { causeOf } from '../mail/cause-of.js';
 import { AuditService } from '../audit/audit.service.js';
 import { SignInService } from '../auth/sign-in.service.js';
-import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User } from '../users/user.entity.js';
 import type { Registration } from '../users/user.schemas.js';
@@ -23,10 +22,10 @@ export class RegistrationService {
 
   /** @throws {EmailTakenError} @throws {TooManyAttemptsError} */
   async register(request: Request, input: Registration): Promise<User> {
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     const user = await this.throttle.registration(request.ip, () =>
       this.users.register(input, request.trustedId, (opened, manager) =>
-        this.tokenMails.verify(opened, { key, manager, from: addressKey(request.ip), byOwner: false }),
+        this.tokenMails.verify(opened, { ...cause, manager, byOwner: false }),
       ),
     );
     this.audit.note('registered', request, { userId: user.id, email: user.email });

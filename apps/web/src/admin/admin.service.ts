@@ -10,10 +10,9 @@ import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
-import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf } from '../mail/mail.service.js';
 import { SessionsService, type Device } from '../sessions/sessions.service.js';
-import { addressKey } from '../throttling/subjects.js';
 import { administratorsBeside } from '../users/administrators.js';
 import { publicUser, type PublicUser, type Role, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -80,13 +79,13 @@ export class AdminService {
       throw new InvalidInputError({ body: 'You cannot change your own role or deactivate your own account.' });
     const role = admin !== undefined && admin !== user.roles.includes('admin') ? admin : undefined;
     const state = active !== undefined && active !== (user.deactivatedAt === null) ? active : undefined;
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     if (role !== undefined || state !== undefined)
       await this.transactions.run(async (manager) => {
         await this.assertMayAct(request, manager);
         if (role !== undefined) await this.users.setRoles(id, withRole(user.roles, role), manager);
         if (state !== undefined) await this.users.change(id, { deactivatedAt: state ? null : new Date() }, manager);
-        const options = { key, from: addressKey(request.ip), manager };
+        const options = { ...cause, manager };
         if (state === false) await this.mails.notify(recipientOf(user), accountMails.deactivated(), options);
       });
     if (role !== undefined) this.note(request, id, role ? 'grant' : 'revoke');

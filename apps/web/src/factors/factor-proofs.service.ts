@@ -10,10 +10,9 @@ import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
-import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { CodesRefusedError, WrongProofError } from '../http/refused.errors.js';
+import { causeOf } from '../mail/cause-of.js';
 import type { SendOptions } from '../mail/mail.service.js';
-import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User, UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -62,7 +61,7 @@ export class FactorProofs {
 
   private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
-    const cause = { key: idempotencyKeyOf(request), from: addressKey(request.ip) };
+    const cause = causeOf(request);
     const { key } = cause;
     const secret = /^\d{6}$/.test(compact) ? user.totpSecret : undefined;
     const counted = await this.failures.count(user.id, Boolean(secret));

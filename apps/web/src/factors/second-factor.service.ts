@@ -26,9 +26,9 @@ import {
 } from '../http/app.errors.js';
 import { WrongProofError } from '../http/refused.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { causeOf } from '../mail/cause-of.js';
 import { accountMails } from '../account/account-mails.js';
 import { NoticesService } from '../account/notices.service.js';
-import { addressKey } from '../throttling/subjects.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import { SessionSpace } from '../session/session-space.js';
 import { withoutTotp, type User } from '../users/user.entity.js';
@@ -214,11 +214,11 @@ export class SecondFactorService {
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
-    const idempotencyKey = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     const recoveryCodes = await this.transactions.run(async (manager) => {
       const sealed = this.box.seal(user.id, secret);
-      if (!(await this.users.addTotp(user.id, sealed, step, idempotencyKey, manager))) throw wrong;
-      const options = { key: idempotencyKey, from: addressKey(request.ip), manager };
+      if (!(await this.users.addTotp(user.id, sealed, step, cause.key, manager))) throw wrong;
+      const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.secondFactor(true, link), options);
       await this.failures.forget(user.id, manager);
       return this.codes.renew(user.id, manager);
@@ -234,7 +234,7 @@ export class SecondFactorService {
   async remove(request: Request, password: string): Promise<void> {
     if (this.rule.isMissingIn(request.user!)) throw new SecondFactorMissingError();
     const { user, epoch } = await this.accounts.proveFully(request, password);
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     const isLast = await this.transactions.run(async (manager) => {
       // Another request may be about to remove a passkey: one of them is the last factor.
       if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
@@ -246,7 +246,7 @@ export class SecondFactorService {
       await this.users.change(user.id, withoutTotp, manager);
       await this.codes.remove(user.id, manager);
       await this.failures.forget(user.id, manager);
-      const options = { key, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.secondFactor(false, link), options);
       return isOnly;
     });

@@ -32,8 +32,8 @@ import {
   SecondFactorMissingError,
 } from '../http/app.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
+import { causeOf } from '../mail/cause-of.js';
 import { FactorFailures } from '../factors/factor-failures.js';
-import { addressKey } from '../throttling/subjects.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
@@ -120,13 +120,13 @@ export class PasskeysService {
       name: name || 'Passkey',
       challenge: expectedChallenge,
     };
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     await this.transactions.run(async (manager) => {
       // Several requests at once must not all take the last place.
       if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
       this.assertMayAdd(request, user, await this.store.countOf(user.id, manager, passkeyId(credentialId)));
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
-      const options = { key, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.passkey(true, link), options);
     });
     await this.changed(request, user, endOtherSessions, 'added');
@@ -137,7 +137,7 @@ export class PasskeysService {
   async remove(request: Request, id: string): Promise<void> {
     assertFresh(request);
     const user = await this.accounts.current(request);
-    const key = idempotencyKeyOf(request);
+    const cause = causeOf(request);
     const isLast = await this.transactions.run(async (manager) => {
       // Another request may be about to remove the other factor: one of them is the last.
       await this.users.takeTurn(user.id, manager);
@@ -147,9 +147,9 @@ export class PasskeysService {
         throw new InvalidInputError({
           body: 'This site requires two-step verification. Set it up before you remove your last passkey.',
         });
-      if (!(await this.store.disable(user.id, id, key, manager)))
+      if (!(await this.store.disable(user.id, id, cause.key, manager)))
         throw new NotFoundError('This passkey does not exist or has already been removed.');
-      const options = { key, from: addressKey(request.ip), manager };
+      const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.passkey(false, link), options);
       return isOnly;
     });
