@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack, type WebServer } from '@roam/local-stack';
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '../support/browser.js';
@@ -116,9 +117,11 @@ describe('a rolling restart', () => {
     }
     over = true;
     await Promise.all(users);
-    // A server that this machine gives too little time says so itself; everything else would be the restart's fault.
-    const slow = /^503 .*"code":"(timeout|overloaded)"/;
-    expect(Object.keys(statuses).filter((outcome) => !slow.test(outcome))).toEqual(['200']);
+    // A server that this machine gives too little time says so itself, with 503, or with 504 to nginx if its database was
+    // given too little; everything else would be the restart's fault.
+    const failures = (await readFile(stack.requestLog, 'utf8')).split('\n').filter((line) => /" 5\d\d /.test(line));
+    expect(failures.filter((line) => !/" 503 .* answered=[^=]*50[34]/.test(line))).toEqual([]);
+    expect(Object.keys(statuses).filter((outcome) => !outcome.startsWith('503'))).toEqual(['200']);
     expect(longest).toBeLessThan(3_000);
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startDatabases } from './databases.js';
 import { StackError } from './errors.js';
 import { StackLinks } from './network/links.js';
+import { requestLog } from './nginx/config.js';
 import { makeNginx } from './nginx/nginx.js';
 import { findMysql, findNginx } from './programs/find.js';
 import { isFree, PortReservation } from './system/ports.js';
@@ -85,7 +86,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const site = { dir: join(runDir.path, 'nginx'), port, upstreams: addresses, hasStandby };
     nginx = makeNginx(program, site, preload && (await writeRoutes(apps[0], preload, join(runDir.path, 'routes'))));
     await nginx.start();
-    return { url, nginx, servers, databases, links, sessionDirs, settings, stop };
+    return { url, nginx, requestLog: requestLog(site.dir), servers, databases, links, sessionDirs, settings, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -148,6 +148,8 @@ export interface Stack {
   /** nginx's address. */
   readonly url: string;
   readonly nginx: StackProcess;
+  /** The file with a line per request: `… STATUS … tried=ADDRESS, … answered=STATUS, … took=SECONDS, …`. */
+  readonly requestLog: string;
   readonly servers: readonly WebServer[];
   readonly databases: Databases;
   readonly links: Links;

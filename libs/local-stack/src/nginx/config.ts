@@ -36,7 +36,7 @@ http {
   uwsgi_temp_path "${dir}/uwsgi";
   scgi_temp_path "${dir}/scgi";
   log_format tries '$time_iso8601 $request_id $remote_addr "$request_method $path" $status $request_time route=$route tried=$upstream_addr answered=$upstream_status took=$upstream_response_time';
-  access_log "${dir}/access.log" tries;
+  access_log "${requestLog(dir)}" tries;
 
 ${upstreamBlocks(upstreams, hasStandby)}
   # The whole site answered by one server.
@@ -55,6 +55,11 @@ ${trustsLoopback ? '  set_real_ip_from 127.0.0.0/8;\n  real_ip_header X-Real-IP;
   }
 }
 `;
+}
+
+/** Where nginx writes a line per request. */
+export function requestLog(dir: string): string {
+  return `${dir}/access.log`;
 }
 
 function upstreamBlocks(upstreams: readonly Upstream[], hasStandby: boolean): string {
