@@ -45,9 +45,11 @@ const mails: readonly Mutation[] = [
       replace: "'reset-password': limits.resetTokenMs",
       by: "'reset-password': limits.emailTokenMs",
     },
+  ]),
+  ...mutationsOf('apps/web/src/account/account-tokens.service.ts', 'apps/web/src/account/two-primaries.mysql.spec.ts', [
     {
       numbers: ['6.6.2'],
-      test: TEN_MINUTES,
+      test: 'CVE-2026-22751: the token of a mail is used once',
       replace: "(claimed_by = '' OR claimed_by = ?)`,",
       by: '(TRUE OR claimed_by = ?)`,',
     },
@@ -124,7 +126,7 @@ const codes: readonly Mutation[] = [
     {
       numbers: ['6.3.4'],
       test: 'takes a passkey for one, and then no password alone',
-      replace: 'throw new PasskeyRequiredError();',
+      replace: 'throw new PasskeyRequiredError().concerning({ userId: user.id });',
       by: 'return false;',
     },
   ]),

@@ -12,9 +12,10 @@ import { TypeCheck } from './type-check.js';
 
 const HELP = `Breaks the code once for each claim that docs/security.md calls met, and looks whether the named test notices.
 
-Each mutation of test/claims/chapter-*.ts is applied to a copy of the repository, never to the checkout. A claim is proved
-when the mutated code compiles and the named test fails by an assertion. It is not proved when the test passes, fails by
-something else, or fails without the mutation. Unit tests are run as whole files: no unrelated test may fail.
+Each mutation of test/claims (chapter-*.ts, reviewed.ts) is applied to a copy of the repository, never to the checkout. A
+claim is proved when the mutated code compiles and the named test fails by an assertion. It is not proved when the test
+passes, fails by something else, or fails without the mutation. Unit tests are run as whole files: no unrelated test may
+fail.
 
 Usage: npm run test:claims -- [flags] [NUMBER...]
 

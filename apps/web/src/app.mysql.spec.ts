@@ -453,12 +453,12 @@ describe('when MySQL is gone', () => {
         .send({});
       expect(forged.status).toBe(403);
       expect(site.readiness.report()).toMatchObject({ ready: false, dependencies: { mysql: { usable: false } } });
-      await until(() =>
+      const isClosed = () =>
         fetch(url).then(
           () => false,
           () => true,
-        ),
-      );
+        );
+      await expect(until(isClosed)).resolves.toBeUndefined();
 
       await site.databases.nodes[0].start();
       await until(() => site.readiness.report().ready);

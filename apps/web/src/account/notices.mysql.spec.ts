@@ -1,7 +1,8 @@
 // Notices to the owner of an account, and their link "This was not me", over a real MySQL server.
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { limits } from '../config/limits.js';
-import { outcome, Site } from '../testing/site.js';
+import { Authenticator } from '../passkeys/testing/authenticator.js';
+import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo, until } from '../testing/time.js';
 
 jest.setTimeout(120_000);
@@ -26,6 +27,25 @@ it('a new device is told to the owner, a known one and the registration are not'
   expect(link).toMatch(/^\/not-me\?token=/);
   expect((await there.post('/api/login').send(someone)).status).toBe(200);
   expect(noticesTo(someone.email)).toHaveLength(1);
+
+  // A second factor does not make the device known.
+  const begun = await agent.post('/api/factors/totp').send({ currentPassword: someone.password });
+  const code = appCode((begun.body as { secret: string }).secret);
+  const confirmed = await agent.post('/api/factors/totp/confirm').send({ code });
+  const [recoveryCode] = (confirmed.body as { recoveryCodes: string[] }).recoveryCodes;
+  const windows = site.browser(site.app, { 'user-agent': 'Firefox/140 Windows' }).agent;
+  expect((await windows.post('/api/login').send(someone)).status).toBe(401);
+  expect((await windows.post('/api/login/second').send({ code: recoveryCode })).status).toBe(200);
+  await site.mailTo(someone.email, /new device: Firefox on Windows/);
+  const key = new Authenticator();
+  const created = await agent.post('/api/passkeys/options').send({});
+  const passkey = { response: key.create(created.body as never), name: 'Key' };
+  expect((await agent.post('/api/passkeys').send(passkey)).status).toBe(201);
+  const android = site.browser(site.app, { 'user-agent': 'Firefox/140 Android' }).agent;
+  const asked = await android.post('/api/login/passkey/options').send({});
+  const response = key.get(asked.body as never);
+  expect((await android.post('/api/login/passkey').send({ response })).status).toBe(200);
+  await site.mailTo(someone.email, /new device: Firefox on Android/);
 });
 
 it('mails about new devices are a few a day at most', async () => {
@@ -88,9 +108,15 @@ it('the link survives a change of password and address by a thief, who loses bot
   const confirmation = await site.mailTo(email, /confirm that it is yours/);
   expect((await thief.post('/api/email/confirm').send({ token: confirmation.token })).status).toBe(204);
   await site.mailTo(someone.email, /has another e-mail address now/);
+  // The thief is told of the next change, with a link to the thief's address.
+  const again = { currentPassword: password, password: 'only the thief knows this one' };
+  expect((await thief.put('/api/password').send(again)).status).toBe(204);
+  const theirs = await site.mailTo(email, /password of your account has been changed/);
+  expect(theirs.link).toMatch(/^\/not-me/);
   expect((await agent.post('/api/not-me').send({ token })).status).toBe(204);
+  expect(outcome(await thief.post('/api/not-me').send({ token: theirs.token }))).toEqual([400, 'invalid_token']);
   expect((await thief.get('/api/me')).status).toBe(401);
-  expect((await thief.post('/api/login').send({ email, password })).status).toBe(401);
+  expect((await thief.post('/api/login').send({ email, password: again.password })).status).toBe(401);
   await site.mailTo(someone.email, /request to set a new password/);
 });
 

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { appCode, outcome, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
+import { PasswordsService } from '../users/passwords.service.js';
 import { UsersService } from '../users/users.service.js';
 
 jest.setTimeout(60_000);
@@ -106,6 +107,35 @@ describe('a proof of identity that is older than five minutes', () => {
     await agent.post('/api/reauthenticate').send({ currentPassword: someone.password });
     expect((await agent.get('/api/me')).status).toBe(401);
   });
+});
+
+it('ASVS 7.3.2: a session lasts as long as the user chose at sign-in, also after a new proof of identity', async () => {
+  const { agent, someone } = await site.registered();
+  for (const [remember, hours] of [
+    [false, 8],
+    [true, 30 * 24],
+  ] as const) {
+    expect((await agent.post('/api/login').send({ ...someone, remember })).status).toBe(200);
+    const proved = await agent.post('/api/reauthenticate').send({ currentPassword: someone.password });
+    expect(proved.status).toBe(204);
+    const { session } = (await agent.get('/api/me')).body as { session: { createdAt: number; expiresAt: number } };
+    expect([remember, (session.expiresAt - session.createdAt) / 3_600_000]).toEqual([remember, hours]);
+  }
+});
+
+it('ASVS 7.2.4: a sign-in that was begun before all sessions were ended opens none', async () => {
+  const { agent, someone } = await site.registered();
+  const passwords = site.app.get(PasswordsService);
+  const verify = passwords.verify.bind(passwords);
+  jest.spyOn(passwords, 'verify').mockImplementationOnce(async (...given) => {
+    const matches = await verify(...given);
+    expect((await agent.delete('/api/sessions')).status).toBe(204);
+    return matches;
+  });
+  const late = site.browser().agent;
+  await late.post('/api/login').send(someone);
+  expect((await late.get('/api/me')).status).toBe(401);
+  expect((await agent.get('/api/me')).status).toBe(200);
 });
 
 describe('an app that is being set up', () => {

@@ -218,6 +218,7 @@ describe('a person', () => {
     jest.spyOn(site.app.get(UsersService), 'remove').mockRejectedValueOnce(new Error('cut off'));
     expect((await send('/account/leave', { currentPassword: someone.password })).status).toBe(500);
     expect((await there.get('/api/me')).status).toBe(401);
+    expect((await there.agent.post('/api/login').send(someone)).status).not.toBe(200);
     const gone = await send('/account/leave', { currentPassword: someone.password });
     expect([gone.status, gone.headers.location]).toEqual([303, '/']);
     expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([401, 401]);

@@ -226,6 +226,20 @@ it('ASVS 16.3.3: whatever is throttled leaves an event: second factor, re-authen
   }
 });
 
+it('ASVS 16.3.3: a copy of a session token that is used after the renewal of the token leaves an event', async () => {
+  // Sessions keep the clock that their server was made with: here the one that jumps.
+  const app = await site.server();
+  const { agent, someone, id } = await site.registered(app);
+  const { headers } = await agent.post('/api/login').send(someone);
+  const copy = (headers['set-cookie'] as unknown as string[]).map((cookie) => cookie.split(';')[0]).join('; ');
+  const now = Date.now();
+  await jumpTo(now + 15 * 60_000);
+  for (let i = 0; i < 2; i += 1) expect((await agent.get('/api/me')).status).toBe(200);
+  await jumpTo(now + 16 * 60_000);
+  expect((await site.browser(app).agent.get('/api/me').set('Cookie', copy)).status).toBe(401);
+  await site.audit(id, 'session-theft');
+});
+
 it('a refused code and a link of another account leave an event', async () => {
   await site.cluster.write(
     'INSERT INTO factor_failures (user_id, failures) VALUES (?, 50) ON DUPLICATE KEY UPDATE failures = 50',

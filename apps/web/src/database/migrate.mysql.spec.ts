@@ -56,6 +56,7 @@ describe('the check of the migrations', () => {
   });
 
   it('ASVS 6.3.2: finds no account that they have made', async () => {
+    await migrate(config(), silent);
     expect(await cluster.read('SELECT email FROM users', [])).toEqual([]);
   });
 

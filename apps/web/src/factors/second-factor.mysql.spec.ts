@@ -89,6 +89,8 @@ describe('a second factor', () => {
     const { agent, status } = await login(appCode(secret, 1));
     expect(status).toBe(200);
     expect((await login(appCode(secret, 1))).status).toBe(422);
+    // Nor does a code of an earlier step count any more.
+    expect((await login(appCode(secret))).status).toBe(422);
     // The second step is over with its login.
     expect((await agent.post('/api/login/second').send({ code: appCode(secret, 2) })).status).toBe(401);
     const late = site.browser().agent;
@@ -159,6 +161,17 @@ describe('a second factor', () => {
     expect([removed.status, String(removed.headers['set-cookie'])]).toEqual([204, expect.stringMatching(/sid=./)]);
     expect([(await agent.get('/api/me')).status, (await there.get('/api/me')).status]).toEqual([200, 401]);
     await site.mailTo(someone.email, /no longer requires a code/);
+  });
+
+  it('ASVS 7.4.3: leaves no session of a sign-in whose password was changed between its two steps', async () => {
+    const { someone, agent, codes } = await enrolled();
+    const there = site.browser().agent;
+    expect(outcome(await there.post('/api/login').send(someone))).toEqual([401, 'second_factor_required']);
+    const change = { currentPassword: someone.password, password: 'a completely new one' };
+    expect((await agent.put('/api/password').send(change)).status).toBe(204);
+    await there.post('/api/login/second').send({ code: codes[0] });
+    expect((await there.get('/api/me')).status).toBe(401);
+    expect((await agent.get('/api/me')).status).toBe(200);
   });
 
   it('ASVS 16.3.1: is in the audit log when it is asked for, when it is wrong, and when it is right', async () => {

@@ -324,9 +324,9 @@ it('ASVS 6.3.8: a forgotten password is one row before the answer, whether there
     await site.cluster.write('DELETE FROM outbox', []);
     holdBack(site.app, other);
     expect((await site.browser().agent.post('/api/password/forgotten').send({ email })).status).toBe(202);
-    const [row, ...more] = await rows();
-    expect([row.kind, more]).toEqual(['forgotten-password', []]);
-    expect(row.content!.includes(email)).toBe(false);
+    const found = await rows();
+    expect(found.map((row) => row.kind as string)).toEqual(['forgotten-password']);
+    expect(found[0].content!.includes(email)).toBe(false);
     jest.restoreAllMocks();
     await untilNothingIsDue();
   }

@@ -104,7 +104,7 @@ it('ASVS 6.1.1: a guesser in one place does not keep the account’s owner out o
   const ann = someone();
   for (let i = 0; i < 5; i += 1) await one.attempt(ann, wrong);
   expect(await waitOf(one.attempt(ann, right))).toBe(1);
-  expect(await other.attempt({ ...ann, ip: elsewhere() }, right)).toBe('ann');
+  await expect(other.attempt({ ...ann, ip: elsewhere() }, right)).resolves.toBe('ann');
 });
 
 /** Guesses from so many addresses as often as each is let, for so long. @returns how many passwords were checked */
@@ -133,13 +133,13 @@ it('ASVS 6.3.1: while 32 addresses guess, the owner signs in at once, on a devic
   expect(await waitOf(one.attempt({ account, ip: addresses[0] }, right))).toBeGreaterThan(3_600);
   const device = 'a-device-with-id';
   for (let i = 0; i < 3; i += 1) {
-    expect(await one.attempt({ account, ip: addresses[0], device }, right)).toBe('ann');
-    expect(await other.attempt({ account, ip: elsewhere() }, right)).toBe('ann');
+    await expect(one.attempt({ account, ip: addresses[0], device }, right)).resolves.toBe('ann');
+    await expect(other.attempt({ account, ip: elsewhere() }, right)).resolves.toBe('ann');
   }
   // From an address that has failed twice as a stranger, but is known.
   const known = { account, ip: elsewhere(), isKnownAddress: async () => true };
   for (let i = 0; i < 4; i += 1) expect(await waitOf(other.attempt(known, wrong))).toBe(0);
-  expect(await other.attempt(known, right)).toBe('ann');
+  await expect(other.attempt(known, right)).resolves.toBe('ann');
   // A success of the owner gives strangers no further tries.
   expect(await waitOf(one.attempt({ account, ip: addresses[1] }, right))).toBeGreaterThan(3_600);
 });
@@ -221,10 +221,18 @@ it('ASVS 6.3.1: a burst from many addresses has hardly more', async () => {
   for (let i = 0; i < limits.strangersPerDay; i += 1) await both[0].attempt({ account, ip: `192.0.2.${i}` }, wrong);
   for (let i = 0; i < 120; i += 1) await both[0].attempt({ account, ip: addresses[i % 60] }, wrong);
   const prove = jest.fn(() => new Promise<false>((resolve) => setTimeout(resolve, 20, false)));
-  await Promise.allSettled(
-    Array.from({ length: 60 }, (_, i) => both[i % 2].attempt({ account, ip: addresses[i] }, prove)),
-  );
+  const burst = (account: string) =>
+    Promise.allSettled(addresses.map((ip, i) => both[i % 2].attempt({ account, ip }, prove)));
+  await burst(account);
   expect(prove).not.toHaveBeenCalled();
+  // Nor while one try is left: five run at once on either server, and each server may see a count a moment late.
+  jest.replaceProperty(limits, 'strangersPerDay', 3 as never);
+  jest.replaceProperty(limits, 'firstTriesPerDay', 2 as never);
+  const other = someone().account;
+  for (let i = 0; i < 4; i += 1) await both[0].attempt({ account: other, ip: `192.0.2.${i}` }, wrong);
+  await burst(other);
+  expect(prove.mock.calls.length).toBeGreaterThan(0);
+  expect(prove.mock.calls.length).toBeLessThanOrEqual(20);
 });
 
 it('lets in whoever has the right password, however many at the same time', async () => {
