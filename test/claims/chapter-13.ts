@@ -48,11 +48,13 @@ export const chapter12: readonly Mutation[] = [
       replace: 'PUBLIC_URL: ${PUBLIC_URL:-http://localhost:${HTTP_PORT:-8080}}',
       by: 'PUBLIC_URL: http://localhost:${HTTP_PORT:-8080}',
     },
+  ]),
+  ...mutationsOf('deploy/mysql/start.sh', compose, [
     {
       numbers: ['12.3.1'],
       test: 'speaks with the databases by TLS only',
-      replace: 'DATABASE_CA_FILE: /secrets/mysql-ca.pem',
-      by: "WITHOUT_CA: '1'",
+      replace: '--require-secure-transport=ON',
+      by: '--require-secure-transport=OFF',
     },
   ]),
 ];
