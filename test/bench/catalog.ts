@@ -43,7 +43,7 @@ export const VARIANTS: readonly Variant[] = [
     name: 'express-mysql-session (touch off)',
     kind: 'peer',
     inGroup: true,
-    about: 'the same with disableTouch: sessions end a fixed time after their last change',
+    about: 'the same with disableTouch: the idle limit moves with changes only',
   },
   { name: 'connect-typeorm', kind: 'peer', inGroup: true, about: 'express-session with this store' },
   { name: 'connect-redis', kind: 'peer', needsRedis: true, about: 'express-session with this store' },

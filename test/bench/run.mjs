@@ -38,7 +38,9 @@ class VoidError extends Error {}
 
 function voidOnError({ variant, action }, measuring) {
   return measuring.catch((error) => {
-    throw new VoidError(`${variant}, ${action}: ${error.message}`, { cause: error });
+    // The rest is where the load stood.
+    const [message] = error.message.replace(/^Error: /, '').split('\n');
+    throw new VoidError(`${variant}, ${action}: ${message}`, { cause: error });
   });
 }
 

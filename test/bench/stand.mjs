@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PortReservation, roamDir, startDatabases, startRedis } from '@roam/local-stack';
-import { Counters } from './counters.mjs';
+import { Counters } from './counters.ts';
 import { SESSIONS } from './flags.ts';
 import { pin, startProcess, usableCores } from './process.mjs';
 import { redisVersion } from './redis-version.mjs';

@@ -1,25 +1,31 @@
 // What MySQL counts by itself: the statements of all clients, and the transactions that wrote something.
-import mysql from 'mysql2/promise';
+import { createConnection, type RowDataPacket } from 'mysql2/promise';
+
+export interface Counted {
+  readonly statements: number;
+  readonly commits: number;
+}
 
 const QUESTION = `SELECT variable_value AS statements, @@GLOBAL.gtid_executed AS gtids
   FROM performance_schema.global_status WHERE variable_name = 'Questions'`;
 
 /** Asks these MySQL servers, each by one connection that it keeps. */
 export class Counters {
+  private readonly connecting;
   /** MySQL counts our own questions, too. */
-  asked = 0;
+  private asked = 0;
 
-  constructor(adminUrls) {
-    this.connecting = Promise.all(adminUrls.map((url) => mysql.createConnection(url)));
+  constructor(adminUrls: readonly string[]) {
+    this.connecting = Promise.all(adminUrls.map((url) => createConnection(url)));
   }
 
   /** Counted so far, all servers together, but for what this asks. */
-  async read() {
+  async read(): Promise<Counted> {
     const own = ++this.asked;
     const answers = await Promise.all(
       (await this.connecting).map(async (connection) => {
-        const [[{ statements, gtids }]] = await connection.query(QUESTION);
-        return { statements: Number(statements) - own, commits: transactionsIn(gtids) };
+        const [[row]] = await connection.query<(RowDataPacket & { statements: string; gtids: string })[]>(QUESTION);
+        return { statements: Number(row.statements) - own, commits: transactionsIn(row.gtids) };
       }),
     );
     return {
@@ -29,21 +35,22 @@ export class Counters {
     };
   }
 
+  /** What decides how a commit is kept. */
   async settings() {
     const [connection] = await this.connecting;
-    const [[settings]] = await connection.query(
+    const [[settings]] = await connection.query<RowDataPacket[]>(
       'SELECT VERSION() AS version, @@innodb_flush_log_at_trx_commit AS flushLogAtCommit, @@sync_binlog AS syncBinlog',
     );
     return settings;
   }
 
-  async close() {
+  async close(): Promise<void> {
     for (const connection of await this.connecting) connection.destroy();
   }
 }
 
-/** How many transactions a set of GTIDs has: `uuid:1-5:7,uuid:3`. */
-function transactionsIn(gtids) {
-  const intervals = [...gtids.matchAll(/:(\d+)(?:-(\d+))?/g)];
+/** How many transactions a set of GTIDs has: `uuid:1-5:7,uuid:tag:3`. */
+export function transactionsIn(gtids: string): number {
+  const intervals = [...gtids.matchAll(/:(\d+)(?:-(\d+))?(?=[:,\s]|$)/g)];
   return intervals.reduce((sum, [, first, last = first]) => sum + Number(last) - Number(first) + 1, 0);
 }
