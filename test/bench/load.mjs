@@ -123,6 +123,7 @@ answerParent({
 
   async measure({ url, action, ...options }) {
     const { duration, latency, ...result } = await send(url, planOf(action, browsers.get(keyOf(url, action))), options);
+    if (result['2xx'] === 0) throw new Error(`no request was answered in ${duration} s: use a greater --seconds`);
     return { requests: result['2xx'], seconds: duration, p50: latency.p50, p99: latency.p99 };
   },
 
