@@ -19,7 +19,7 @@ const FOREIGN_PAPERS = ['DESIGN', 'CONTRACT', 'STYLE'].map((name) => `${name}.md
 /** Which words may follow `npm run NAME --`, as the help text of that command lists them. */
 const ARGUMENTS = {
   demo: { file: 'apps/demo/src/flags.ts', listed: /^ {2}(--[\w-]+)/gm, checked: (word) => word.startsWith('--') },
-  bench: { file: 'test/bench/run.mjs', listed: /^ {2}(--[\w-]+)/gm, checked: (word) => word.startsWith('--') },
+  bench: { file: 'test/bench/flags.ts', listed: /^ {2}(--[\w-]+)/gm, checked: (word) => word.startsWith('--') },
   admin: { file: 'apps/web/src/admin.ts', listed: /^ {2}([a-z-]+) EMAIL/gm, checked: (_word, i) => i === 0 },
 };
 

@@ -30,6 +30,7 @@ export async function startProcess(script, { cores, args = [], nodeArgs = [] }) 
   const [file, ...rest] = cores.length > 0 ? [TASKSET, '-c', cores.join(','), ...node] : node;
   const child = spawn(file, rest, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, NODE_ENV: 'production' },
     // A process group of its own: Ctrl-C reaches us only, and we stop the others in order.
     detached: true,
   });

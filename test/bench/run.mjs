@@ -1,83 +1,22 @@
-// The benchmark: what a session costs beside the least that MySQL could cost, in interleaved rounds.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+// The benchmark: what a session costs beside the least that MySQL could cost and beside other libraries.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem, type } from 'node:os';
+import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { startDatabases } from '@roam/local-stack';
+import { turnsOf } from './catalog.ts';
+import { HELP, parseFlags, SESSIONS, UsageError } from './flags.ts';
+import { installPeers } from './install-peers.mjs';
 import { measureLogins } from './logins.mjs';
-import { pin, startProcess, usableCores } from './process.mjs';
-import { summarize, table } from './report.mjs';
+import { plotFile, plotOf, withResults } from './page.ts';
+import { table, toCsv } from './report.ts';
+import { Stand } from './stand.mjs';
+import { ratiosOf, summarize } from './summary.ts';
 
-const VARIANTS = ['bare', 'limit', 'mysql'];
-const ACTIONS = ['read', 'change'];
-const TOPOLOGIES = ['single', 'multi-primary', 'single-primary', 'replicas'];
-const SESSIONS = 1000;
-/** Until the compiler has done its work. */
-const WARM_UP_REQUESTS = 3000;
+/** Of each turn, until the compiler has done most of its work. */
+const WARM_UP_SECONDS = 0.3;
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
-
-const HELP = `Measures what a session costs. One web server on one processor core answers the same Nest route in several variants.
-The load and MySQL run on the other cores; the load uses ${SESSIONS} sessions in rotation.
-
-  bare    no session at all
-  limit   one prepared SELECT by primary key and JSON.parse (for a change also one UPDATE), without a session library
-  mysql   roam's session module with its mysql method
-
-Usage: npm run bench -- [flags]
-
-  --rounds N        number of rounds; every variant is measured once per round and action (default 5)
-  --seconds N       seconds per measurement (default 4)
-  --topology NAME   ${TOPOLOGIES.join(', ')} (default single: one MySQL server)
-  --variants LIST   any of ${VARIANTS.join(',')} (default all)
-  --actions LIST    any of ${ACTIONS.join(',')} (default both)
-  --logins          instead, measure how long reads of the whole app wait while many passwords are hashed; use it with
-                    --seconds 15, so that one pause of the machine does not decide the 99th percentile
-  --cpu-prof        write a CPU profile of each web server, for Chrome's developer tools
-  --help            print this text
-
-The results are also written to test/bench/results/.`;
-
-class UsageError extends Error {}
-
-function parseFlags(args) {
-  const options = Object.fromEntries(
-    ['rounds', 'seconds', 'topology', 'variants', 'actions'].map((name) => [name, { type: 'string' }]),
-  );
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args,
-      options: { ...options, logins: { type: 'boolean' }, 'cpu-prof': { type: 'boolean' }, help: { type: 'boolean' } },
-    }));
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-  const number = (name, fallback) => {
-    const text = values[name] ?? String(fallback);
-    if (!/^[1-9]\d{0,3}$/.test(text))
-      throw new UsageError(`--${name} must be a whole number from 1 to 9999, not "${text}"`);
-    return Number(text);
-  };
-  const some = (name, all) => {
-    const chosen = values[name]?.split(',') ?? all;
-    const unknown = chosen.find((each) => !all.includes(each));
-    if (unknown !== undefined) throw new UsageError(`--${name} must be any of ${all.join(',')}, not "${unknown}"`);
-    return chosen;
-  };
-  const [topology, another] = some('topology', TOPOLOGIES);
-  if (values.topology && another) throw new UsageError(`--topology takes one name, not "${values.topology}"`);
-  return {
-    help: values.help ?? false,
-    rounds: number('rounds', 5),
-    seconds: number('seconds', 4),
-    topology,
-    variants: some('variants', VARIANTS),
-    actions: some('actions', ACTIONS),
-    logins: values.logins ?? false,
-    profile: values['cpu-prof'] ?? false,
-  };
-}
+const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
 
 const began = performance.now();
 function say(message) {
@@ -95,60 +34,82 @@ async function end(code) {
   process.exit(code);
 }
 
-/** The servers by variant, their sessions made, and the load. */
-async function start({ topology, variants, profile }) {
-  const [webCore, ...otherCores] = usableCores();
-  const separate = otherCores.length > 0;
-  if (!separate) say('taskset is missing, or there is one core only: web server, load and MySQL share all cores');
-  const databases = await startDatabases({ count: topology === 'single' ? 1 : 3, topology, onProgress: say });
-  running.push(() => databases.stop());
-  for (const { pid } of databases.nodes) pin(pid, otherCores);
-  const load = await startProcess('load.mjs', { cores: otherCores });
-  running.push(() => load.stop());
-  const servers = new Map();
-  for (const variant of variants) {
-    say(`starting the web server "${variant}" and creating its ${SESSIONS} sessions`);
-    const server = await startProcess('server.mjs', {
-      cores: separate ? [webCore] : [],
-      args: [variant, ...databases.urls],
-      nodeArgs: profile ? ['--cpu-prof', `--cpu-prof-dir=${RESULTS}`, `--cpu-prof-name=${variant}.cpuprofile`] : [],
-    });
-    running.push(() => server.stop());
-    const url = await server.ask('url');
-    await load.ask('makeSessions', { url, amount: SESSIONS });
-    servers.set(variant, { url, ask: server.ask });
-  }
-  return { load, servers };
+class VoidError extends Error {}
+
+function voidOnError({ variant, action }, measuring) {
+  return measuring.catch((error) => {
+    // The rest is where the load stood.
+    const [message] = error.message.replace(/^Error: /, '').split('\n');
+    throw new VoidError(`${variant}, ${action}: ${message}`, { cause: error });
+  });
 }
 
-async function measure({ load, servers }, { variant, action }, length) {
-  const { url, ask } = servers.get(variant);
-  const before = await ask('cpu');
-  const result = await load.ask('measure', { url, action, ...length });
-  return { variant, action, ...result, cpu: (await ask('cpu')) - before };
+/** All samples of one topology, and what it ran on. */
+async function runTopology(topology, { rounds, seconds, variantsOf, actions, profile, durable }) {
+  const variants = variantsOf(topology);
+  const turns = turnsOf(variants, actions);
+  const stand = new Stand({ topology, variants, actions, profile, durable, say });
+  const stop = () => stand.stop();
+  running.push(stop);
+  await stand.start();
+  say('warming up');
+  for (const turn of turns) await voidOnError(turn, stand.measure(turn, WARM_UP_SECONDS));
+  const samples = [];
+  for (let round = 1; round <= rounds; round++)
+    // Every other round backward: what the machine does meanwhile hits no variant more than another.
+    for (const turn of round % 2 === 1 ? turns : turns.toReversed()) {
+      await voidOnError(turn, stand.prepare(turn));
+      const sample = await voidOnError(turn, stand.measure(turn, seconds));
+      const rate = Math.round(sample.requests / sample.seconds);
+      say(`${topology}, round ${round} of ${rounds}: ${turn.action} ${turn.variant} ${rate} requests/s`);
+      samples.push({ round, ...sample });
+    }
+  say('looking at every session once more');
+  // A change that was answered and lost shows when its session is read.
+  for (const action of ['large', actions.find((each) => each !== 'large')])
+    for (const turn of turns.filter((each) => each.action === action)) await voidOnError(turn, stand.prepare(turn));
+  const settings = await stand.settings();
+  running.splice(running.indexOf(stop), 1);
+  await stand.stop();
+  return { samples, settings };
 }
 
 async function run(options) {
-  const { rounds, seconds, variants, actions, topology } = options;
-  const stand = await start(options);
-  const turns = actions.flatMap((action) => variants.map((variant) => ({ variant, action })));
-  say('warming up');
-  for (const turn of turns) await measure(stand, turn, { amount: WARM_UP_REQUESTS });
-  const measured = [];
-  for (let round = 1; round <= rounds; round++) {
-    const results = [];
-    // Every other round backward: what the machine does meanwhile hits no variant more than another.
-    for (const turn of round % 2 === 1 ? turns : turns.toReversed()) {
-      const result = await measure(stand, turn, { duration: seconds });
-      const rate = Math.round(result.requests / result.seconds);
-      say(`round ${round} of ${rounds}: ${turn.action} ${turn.variant} ${rate} requests/s`);
-      results.push(result);
-    }
-    measured.push(results);
+  const { topologies, rounds, seconds, durable, json } = options;
+  if (json !== undefined && !existsSync(dirname(json)))
+    throw new UsageError(`--json ${json}: there is no folder ${dirname(json)}`);
+  if (topologies.some((each) => options.variantsOf(each).some(({ kind, needsRedis }) => kind === 'peer' || needsRedis)))
+    installPeers(say);
+  const samples = [];
+  let settings;
+  for (const topology of topologies) {
+    const result = await runTopology(topology, options);
+    samples.push(...result.samples);
+    settings = { ...settings, ...result.settings };
   }
-  const lines = summarize(measured, turns);
-  console.log(`\n${table(lines)}\n`);
-  save({ topology, rounds, seconds, sessions: SESSIONS, lines, measured });
+  const lines = summarize(samples);
+  for (const topology of topologies) {
+    console.log(`\n${topology}\n`);
+    console.log(table(lines.filter((line) => line.topology === topology)));
+  }
+  const machine = machineWith({ ...settings, sessions: SESSIONS, rounds, seconds, durable });
+  save({ lines, samples }, machine);
+  if (options.writeDocs) writeDocs(machine, lines, samples);
+  if (json !== undefined) {
+    writeFileSync(json, `${JSON.stringify({ machine, ratios: ratiosOf(lines) }, null, 2)}\n`);
+    say(`ratios written to ${json}`);
+  }
+}
+
+function writeDocs(machine, lines, samples) {
+  const page = `${DOCS}performance.md`;
+  writeFileSync(page, withResults(readFileSync(page, 'utf8'), new Date(), machine, lines));
+  for (const topology of new Set(lines.map((line) => line.topology))) {
+    const own = lines.filter((line) => line.topology === topology);
+    writeFileSync(`${DOCS}images/${plotFile(topology)}`, plotOf(topology, own));
+  }
+  writeFileSync(`${DOCS}performance.csv`, toCsv(samples));
+  say('docs/performance.md, its plots and docs/performance.csv are written');
 }
 
 async function runLogins({ rounds, seconds }) {
@@ -157,16 +118,20 @@ async function runLogins({ rounds, seconds }) {
   console.log(
     `\nGET /api/me, p99 of the worst round: ${worst('alone')} ms alone, ${worst('beside')} ms during sign-ins\n`,
   );
-  save({ logins: true, rounds, seconds, results });
+  save({ logins: true, results }, machineWith({ rounds, seconds }));
 }
 
-function save(results) {
+function machineWith(settings) {
+  const [{ model } = {}, { length }] = [cpus()[0], cpus()];
+  return { cpu: model, cores: length, memoryBytes: totalmem(), system: type(), node: process.version, ...settings };
+}
+
+function save(results, machine) {
   mkdirSync(RESULTS, { recursive: true });
   const date = new Date();
   const file = `${RESULTS}${date.toISOString().slice(0, 19).replaceAll(':', '-')}.json`;
-  const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
   writeFileSync(file, `${JSON.stringify({ date, machine, ...results }, null, 2)}\n`);
-  say(`results written to ${file}`);
+  say(`all samples written to ${file}`);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -181,8 +146,13 @@ try {
   await end(0);
 } catch (error) {
   if (!ending) {
-    const usage = error instanceof UsageError;
-    console.error(usage ? `${error.message}\n\nRun "npm run bench -- --help" for a list of the flags.` : error);
-    await end(usage ? 2 : 1);
+    if (error instanceof UsageError) {
+      console.error(`${error.message}\n\nRun "npm run bench -- --help" for a list of the flags.`);
+    } else if (error instanceof VoidError) {
+      console.error(`\nThis run is void: ${error.message}`);
+    } else {
+      console.error(error);
+    }
+    await end(error instanceof UsageError ? 2 : 1);
   }
 }

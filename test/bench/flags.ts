@@ -1,0 +1,115 @@
+// The command line of the benchmark.
+import { parseArgs } from 'node:util';
+import { ACTION_NAMES, ACTIONS, TOPOLOGIES, VARIANTS, type Action, type Topology, type Variant } from './catalog.js';
+
+export const SESSIONS = 1000;
+
+const lines = (entries: readonly (readonly [string, string])[], width: number) =>
+  entries.map(([name, about]) => `  ${name.padEnd(width)}  ${about}`).join('\n');
+
+export const HELP = `Measures what a session costs. One web server on one processor core answers the same Nest routes in several variants.
+The load and the databases run on the other cores; the load uses ${SESSIONS} sessions in rotation and checks each answer: a run
+with a failed or stale one is void.
+
+Variants:
+${lines(
+  VARIANTS.map(({ name, about }) => [name, about]),
+  33,
+)}
+
+Actions:
+${lines(Object.entries(ACTIONS), 8)}
+
+Usage: npm run bench -- [flags]
+
+  --quick           read, change and mixed with one MySQL server, in two minutes
+  --rounds N        number of rounds; everything is measured once per round (default 3; quick 1)
+  --seconds N       seconds per measurement (default 1; quick 0.6)
+  --topology LIST   any of ${TOPOLOGIES.join(',')}
+                    (default single,multi-primary; quick single)
+  --variants LIST   any of the variants (default all)
+  --actions LIST    any of the actions (default all; quick read,change,mixed)
+  --durable         each commit is flushed to MySQL's disk
+  --json FILE       write the machine and the ratios to a file, too
+  --write-docs      write the plots, the tables and the samples of docs/performance.md
+  --logins          instead, measure how long reads of the whole app wait while many passwords are hashed; use it with
+                    --seconds 15, so that one pause of the machine does not decide the 99th percentile
+  --cpu-prof        write a CPU profile of each web server, for Chrome's developer tools
+  --help            print this text
+
+All samples are written to test/bench/results/.
+Exit code: 0 measured, 1 void or failed, 2 a wrong argument.`;
+
+export class UsageError extends Error {}
+
+export interface Options {
+  readonly help: boolean;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly topologies: readonly Topology[];
+  readonly actions: readonly Action[];
+  /** Of this topology. */
+  readonly variantsOf: (topology: Topology) => readonly Variant[];
+  readonly durable: boolean;
+  readonly json: string | undefined;
+  readonly writeDocs: boolean;
+  readonly logins: boolean;
+  readonly profile: boolean;
+}
+
+/** @throws UsageError with what is wrong */
+export function parseFlags(args: readonly string[]): Options {
+  const values = valuesOf(args);
+  const number = (name: 'rounds' | 'seconds', pattern: RegExp, rule: string, fallback: number) => {
+    const text = values[name] ?? String(fallback);
+    if (!pattern.test(text) || Number(text) === 0) throw new UsageError(`--${name} must be ${rule}, not "${text}"`);
+    return Number(text);
+  };
+  const some = <T extends string>(name: 'topology' | 'variants' | 'actions', all: readonly T[]): T[] | undefined => {
+    const chosen = values[name]?.split(',');
+    const unknown = chosen?.find((each) => !all.includes(each as T));
+    if (unknown !== undefined) throw new UsageError(`--${name} must be any of ${all.join(',')}, not "${unknown}"`);
+    return chosen as T[] | undefined;
+  };
+  const quick = values.quick ?? false;
+  const names = some(
+    'variants',
+    VARIANTS.map(({ name }) => name),
+  );
+  const chosen = VARIANTS.filter(({ name }) => names?.includes(name) ?? true);
+  return {
+    help: values.help ?? false,
+    rounds: number('rounds', /^\d{1,4}$/, 'a whole number from 1 to 9999', quick ? 1 : 3),
+    seconds: number(
+      'seconds',
+      /^\d{1,4}(\.\d+)?$/,
+      'a number above 0, below 10000',
+      values.logins ? 4 : quick ? 0.6 : 1,
+    ),
+    topologies: some('topology', TOPOLOGIES) ?? (quick ? ['single'] : ['single', 'multi-primary']),
+    actions: some('actions', ACTION_NAMES) ?? (quick ? ['read', 'change', 'mixed'] : ACTION_NAMES),
+    variantsOf: (topology) =>
+      topology === 'single' || names !== undefined ? chosen : chosen.filter(({ inGroup }) => inGroup),
+    durable: values.durable ?? false,
+    json: values.json,
+    writeDocs: values['write-docs'] ?? false,
+    logins: values.logins ?? false,
+    profile: values['cpu-prof'] ?? false,
+  };
+}
+
+function valuesOf(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        ...{ rounds: text, seconds: text, topology: text, variants: text, actions: text, json: text },
+        ...{ quick: flag, durable: flag, 'write-docs': flag, logins: flag, 'cpu-prof': flag, help: flag },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
