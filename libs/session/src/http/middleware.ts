@@ -152,6 +152,7 @@ class SessionGate extends AnsweringGate {
   /** Out of sight: whoever logs the response must not log what is behind its session. */
   readonly #opened: RequestSession;
   #held: Session | undefined;
+  #isClosed = false;
   readonly #shownAt: object[] = [];
   /** Somebody has read `request.session`: the answer may be made from it. */
   wasRead = false;
@@ -164,7 +165,7 @@ class SessionGate extends AnsweringGate {
   ) {
     super(manager, request);
     this.#opened = opened;
-    this.#held = opened.session;
+    this.#held = opened.object;
     opened.onReplace = (replacement) => (this.#held = replacement);
   }
 
@@ -179,7 +180,10 @@ class SessionGate extends AnsweringGate {
   /** For a handler. */
   read(): Session | undefined {
     this.wasRead = true;
-    return this.held;
+    if (this.#isClosed) this.watch();
+    const { held } = this;
+    // Its content is put into it now.
+    return held && held === this.#opened.object ? this.#opened.session : held;
   }
 
   /** What is at `request.session`. */
@@ -210,10 +214,15 @@ class SessionGate extends AnsweringGate {
   }
 
   override onClosed(): void {
+    this.#isClosed = true;
+    this.#opened.reportLateChanges();
+    if (this.wasRead) this.watch();
+  }
+
+  /** For what still uses it: each change is reported. */
+  private watch(): void {
     const opened = this.#opened;
-    opened.reportLateChanges();
-    // For what still uses it: each change is reported.
-    if (this.held && this.held === opened.session) this.held = watched(this.held, (key) => opened.reportLate(key));
+    if (this.held && this.held === opened.object) this.held = watched(opened.session!, (key) => opened.reportLate(key));
   }
 }
 
