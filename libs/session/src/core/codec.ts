@@ -26,6 +26,8 @@ export const CONTENT_BYTES = PAYLOAD_BYTES - FRAME_BYTES;
 
 /** What `endIn` reads: an end always stands here, since `encode` alone writes it. */
 const END = /^\{"v":\d+,"r":[01],"e":(\d+)/;
+/** What `encode` writes before the content. */
+const FRAME = /^\{"v":(\d{1,5}),"r":([01]),(?:"e":(\d{1,15}),"m":(?:(\d{1,15})|null),)?"d":\{/;
 
 /**
  * Encodes and decodes payloads. `upcasters[n]` lifts schema version n+1 to n+2, so the current version is their number
@@ -60,6 +62,16 @@ export class Codec {
         this.maxBytes,
       );
     return payload;
+  }
+
+  /** What stands beside the content; undefined where the content must be decoded to tell whether it can be. */
+  frameOf(payload: string): Omit<Content, 'data'> | undefined {
+    const [frame, version, remember, endsAt, maxAge] = FRAME.exec(payload) ?? [];
+    const schema = Number(version);
+    if (frame === undefined || schema < this.schema) return undefined;
+    const expiry =
+      endsAt === undefined ? undefined : { endsAt: Number(endsAt), maxAge: maxAge ? Number(maxAge) : null };
+    return { remember: remember === '1', schema, expiry };
   }
 
   /** The content in the current shape, or undefined when the payload is damaged. */

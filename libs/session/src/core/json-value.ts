@@ -1,5 +1,5 @@
 // What a session may hold: a value is copied as a store returns it, or refused with its path and its type.
-import type { Json } from '../port/records.js';
+import type { Json, SessionData } from '../port/records.js';
 import { SessionUsageError } from './errors.js';
 import { isOwnName, ownNameError } from './own-names.js';
 
@@ -43,8 +43,30 @@ export function isStill(key: string, value: unknown, json: Json | undefined): bo
   }
 }
 
-export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
+/** Whether this is certainly the JSON value `json`, its properties in the same order. */
+export function sameJson(value: unknown, json: Json | undefined): boolean {
+  if (typeof json !== 'object' || json === null) return Object.is(value, json);
+  if (typeof value !== 'object' || value === null) return false;
+  if (!Array.isArray(json)) {
+    if (Array.isArray(value) || !isPlain(value)) return false;
+    return Object.getOwnPropertySymbols(value).length === 0 && hasSameProperties(value, json as SessionData);
+  }
+  const items: readonly Json[] = json;
+  if (!isPlainArray(value) || value.length !== items.length || hasExtra(value)) return false;
+  for (let index = 0; index < items.length; index++) if (!sameJson(value[index], items[index])) return false;
+  return true;
+}
+
+/** The same of the enumerable properties that have names, whatever holds them. */
+export function hasSameProperties(holder: object, json: SessionData): boolean {
+  const names = Object.keys(json);
+  const own = Object.keys(holder);
+  if (own.length !== names.length) return false;
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index];
+    if (own[index] !== name || !sameJson((holder as SessionData)[name], json[name])) return false;
+  }
+  return true;
 }
 
 class JsonCopy {
@@ -85,14 +107,14 @@ class JsonCopy {
   }
 
   private copyArray(array: readonly unknown[]): Json {
-    if (!Array.isArray(Object.getPrototypeOf(array))) this.refuseHeld(array);
+    if (!isPlainArray(array)) this.refuseHeld(array);
     const copy: Json[] = [];
     for (let index = 0; index < array.length; index++) {
       this.path[this.depth - 1] = index;
       copy.push(this.copy(array[index]));
     }
-    // Its items and its length; undefined items have been refused.
-    if (Reflect.ownKeys(array).length !== array.length + 1) this.refuseExtra(array);
+    // Undefined items have been refused.
+    if (hasExtra(array)) this.refuseExtra(array);
     return copy;
   }
 
@@ -165,6 +187,16 @@ function isPlain(object: object): boolean {
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === Object.prototype || prototype === null) return true;
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+}
+
+/** Not of a class of its own; of any realm. */
+function isPlainArray(value: object): value is readonly unknown[] {
+  return Array.isArray(value) && Array.isArray(Object.getPrototypeOf(value));
+}
+
+/** More than its items and its length. */
+function hasExtra(array: readonly unknown[]): boolean {
+  return Reflect.ownKeys(array).length !== array.length + 1;
 }
 
 /** The name of its class. */

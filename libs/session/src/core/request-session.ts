@@ -6,6 +6,7 @@ import { Commits } from './commits.js';
 import type { SessionRules } from './rules.js';
 import { Endings } from './endings.js';
 import { SessionEndedError, SessionUsageError } from './errors.js';
+import { goOnWithFound } from './found.js';
 import type { Identity } from './identity.js';
 import { toJson } from './json-value.js';
 import { changesBetween } from './merge.js';
@@ -42,18 +43,18 @@ export class RequestSession {
     readonly room: VisitorRoom,
   ) {
     this.commits = this.begin(new Session(this));
-    this.endings = new Endings(rules, carried, () => this.session === undefined);
-    const { found } = carried;
-    const content = found && rules.decode(found.record);
-    if (!content) return;
-    this.commits.stored = rules.asStored(found.record, content, found.mark);
-    this.commits.wantsTouch = carried.mustTouch;
-    Object.assign(this.session!, content.data);
+    this.endings = new Endings(rules, carried, () => this.commits.shown.object === undefined);
+    goOnWithFound(this.commits, carried, rules);
   }
 
-  /** What `req.session` is; undefined after `destroy`. */
+  /** What `req.session` is; undefined after `destroy`. Its content is decoded when it is asked for. */
   get session(): Session | undefined {
     return this.commits.shown.session;
+  }
+
+  /** The same object, which may be without its content yet. */
+  get object(): Session | undefined {
+    return this.commits.shown.object;
   }
 
   get id(): string {
@@ -177,18 +178,15 @@ export class RequestSession {
    * session from then on is not kept: see `reportLateChanges`.
    * @param held what the handler has left at `req.session`: nothing signs out
    */
-  finish(held: unknown = this.session): Promise<void> | undefined {
-    if (!held && this.session) void this.session.destroy();
+  finish(held: unknown = this.object): Promise<void> | undefined {
+    if (!held && this.object) void this.object.destroy();
     const work =
-      (held ?? undefined) !== this.session
+      (held ?? undefined) !== this.object
         ? Promise.reject(replaced())
         : this.isIdle()
           ? this.commits.touch()
           : this.persist();
-    if (!work) {
-      this.closed = this.isKept = true;
-      return undefined;
-    }
+    if (!work) return void (this.closed = this.isKept = true);
     this.queue = work.catch(() => undefined);
     return work.then(() => void (this.isKept = true)).finally(() => (this.closed = true));
   }
@@ -213,9 +211,9 @@ export class RequestSession {
     this.commits.shown.reportLate([key]);
   }
 
-  /** True when there is a stored session whose end would concern an open response. */
+  /** True when there is a stored session whose end would concern an open response. One whose content is damaged is none. */
   get isStored(): boolean {
-    return this.commits.stored !== undefined;
+    return this.session !== undefined && this.commits.stored !== undefined;
   }
 
   /** True when the stored session that this request used may no longer be used. @throws when the store cannot tell. */
@@ -236,17 +234,17 @@ export class RequestSession {
   // --- the commit
 
   private isIdle(): boolean {
-    const { session, commits, endings } = this;
-    if (session === undefined || endings.isDue || commits.bearer || this.pending > 0) return false;
-    const { stored } = commits;
-    if (!stored) return commits.shown.isEmpty;
-    return !this.isRenewalDue(stored) && !commits.lifetime.isAsked(stored) && commits.shown.isAs(stored);
+    const { commits, endings } = this;
+    if (!this.object || endings.isDue || commits.bearer || this.pending > 0) return false;
+    const { stored, shown } = commits;
+    if (!stored) return shown.isEmpty;
+    return !this.isRenewalDue(stored) && !commits.lifetime.isAsked(stored) && shown.isAs(stored);
   }
 
   private async commit(): Promise<void> {
     await this.endings.settle();
     const { commits, endings } = this;
-    if (this.session === undefined) return;
+    if (this.object === undefined) return;
     const data = commits.shown.data();
     const { stored, bearer } = commits;
     if (!stored) {
@@ -272,7 +270,7 @@ export class RequestSession {
 
   private begin(session: Session | undefined, fresh?: Identity): Commits {
     const { rules, carried, repeats } = this;
-    const shown = new Shown(session, rules.codec, (keys) =>
+    const shown = new Shown(session, (keys) =>
       rules.emit({ type: 'late-change', id: this.id, keys, error: tooLate(keys) }),
     );
     return new Commits(rules, carried, repeats, shown, this.isOver, this.room, fresh);

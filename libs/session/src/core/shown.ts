@@ -1,32 +1,47 @@
 // What of `req.session` is to be stored, what is put into it, and which changes of it came too late.
 import type { Json, SessionData } from '../port/records.js';
-import type { Codec } from './codec.js';
 import { SessionUsageError } from './errors.js';
-import { isStill, toJson } from './json-value.js';
+import { hasSameProperties, isStill, toJson } from './json-value.js';
 import { changedKeys } from './merge.js';
 import type { Session } from './session.js';
 import type { Stored } from './stored.js';
 
 export class Shown {
   /** What was changed too late and has been reported. */
-  private readonly late = new Set<string>();
+  private late: Set<string> | undefined;
+  private content: (() => SessionData | undefined) | undefined;
 
-  /** @param session undefined after `destroy` */
+  /** @param object the session, whether its content has been put into it or not; undefined after `destroy` */
   constructor(
-    readonly session: Session | undefined,
-    private readonly codec: Codec,
+    readonly object: Session | undefined,
     private readonly onLate: (keys: readonly string[]) => void,
   ) {}
+
+  /** Puts this content into the session when somebody looks at it: most of what a site serves needs none. */
+  showLater(content: () => SessionData | undefined): void {
+    this.content = content;
+  }
+
+  get session(): Session | undefined {
+    const { content, object } = this;
+    if (content) {
+      this.content = undefined;
+      Object.assign(object!, content());
+    }
+    return object;
+  }
 
   get isEmpty(): boolean {
     return Object.keys(this.session!).length === 0 && this.symbol === undefined;
   }
 
-  /** Whether the session is as it is stored: what the handler has put in may look the same as JSON and not be it. */
-  isAs({ record, remember, schema, expiry }: Stored): boolean {
+  /** Whether the session is certainly as it is stored: what the handler has put in may look the same as JSON and not be it. */
+  isAs(stored: Stored): boolean {
+    if (this.content) return true;
     try {
-      return this.codec.encode({ data: this.data(), remember, schema, expiry }) === record.payload;
+      return this.symbol === undefined && hasSameProperties(this.session!, stored.data);
     } catch {
+      // A getter or a proxy of the handler.
       return false;
     }
   }
@@ -71,20 +86,21 @@ export class Shown {
 
   /** Reports what was changed after the commit, each key once. */
   reportChangesSince(stored: Stored | undefined): void {
-    if (this.session && (stored ? !this.isAs(stored) : !this.isEmpty))
-      this.reportLate(changedKeys(stored?.data ?? {}, this.session));
+    if (this.object && (stored ? !this.isAs(stored) : !this.isEmpty))
+      this.reportLate(changedKeys(stored?.data ?? {}, this.object));
   }
 
   reportLate(keys: Iterable<string>): void {
-    const fresh = [...keys].filter((key) => !this.late.has(key));
+    const late = (this.late ??= new Set());
+    const fresh = [...keys].filter((key) => !late.has(key));
     if (fresh.length === 0) return;
-    for (const key of fresh) this.late.add(key);
+    for (const key of fresh) late.add(key);
     this.onLate(fresh);
   }
 
   /** @throws SessionUsageError when something was changed too late */
   assertNothingLate(): void {
-    if (this.late.size > 0) throw tooLate([...this.late]);
+    if (this.late?.size) throw tooLate([...this.late]);
   }
 }
 

@@ -13,24 +13,41 @@ export interface MergedHeader {
   readonly merge: (own: string | undefined) => string | null | undefined;
 }
 
+/** By the name of a merged header: what finds its lines. There are as many names as the code has. */
+const patterns = new Map<string, RegExp>();
+
 export function withHeaders(head: string, added: readonly (AddedHeader | MergedHeader)[]): string {
   let rest = head;
   let lines = '';
   for (const header of added) {
     const { name } = header;
-    const own = new RegExp(`(?<=\\n)${name}:[ \\t]*(.*)\\r\\n`, 'gi');
-    const value = 'merge' in header ? header.merge(joined(rest.matchAll(own))) : header.value;
-    if (value === undefined) continue;
-    if ('merge' in header) rest = rest.replace(own, '');
-    if (value === null) continue;
-    validateHeaderValue(name, value);
-    lines += `${name}: ${value}\r\n`;
+    if ('merge' in header) {
+      const own = linesOf(name);
+      const has = rest.search(own) >= 0;
+      const value = header.merge(has ? valuesOf(rest, own) : undefined);
+      if (value === undefined) continue;
+      if (has) rest = rest.replace(own, '');
+      if (value !== null) lines += lineOf(name, value);
+    } else {
+      lines += lineOf(name, header.value);
+    }
   }
   // A head ends with an empty line.
   return `${rest.slice(0, -2)}${lines}\r\n`;
 }
 
-function joined(found: Iterable<RegExpMatchArray>): string | undefined {
-  const values = [...found].map(([, value]) => value);
-  return values.length > 0 ? values.join(', ') : undefined;
+function lineOf(name: string, value: string): string {
+  validateHeaderValue(name, value);
+  return `${name}: ${value}\r\n`;
+}
+
+/** Each match begins with the end of the line before. */
+function linesOf(name: string): RegExp {
+  let pattern = patterns.get(name);
+  if (!pattern) patterns.set(name, (pattern = new RegExp(`\\n${name}:[ \\t]*(.*)\\r(?=\\n)`, 'gi')));
+  return pattern;
+}
+
+function valuesOf(head: string, lines: RegExp): string {
+  return [...head.matchAll(lines)].map(([, value]) => value).join(', ');
 }

@@ -5,6 +5,7 @@ import type { SessionManager } from '../manager.js';
 import type { FailureAnswer } from '../core/options.js';
 import type { RequestSession } from '../core/request-session.js';
 import { SessionUsageError } from '../core/errors.js';
+import { makeDictionaries } from './as-dictionaries.js';
 import { NOT_FOR_NETWORKS, NOT_PUBLIC, VARY_COOKIE } from './caching.js';
 import { answersTo } from './failure.js';
 import type { MergedHeader } from './head.js';
@@ -33,8 +34,30 @@ export interface FrameworkView {
 
 type Next = (error?: unknown) => void;
 
-/** The gates by their requests, for other objects that show the same session. */
-const gates = new WeakMap<IncomingMessage, SessionGate>();
+/** Gives the gate of a request, and of each other object that shows its session. */
+const GATE = Symbol('roam.session.gate');
+
+interface Shown {
+  readonly [GATE]: SessionGate;
+}
+
+/** What shows the session at an object. The same functions for all: V8 turns an object with others into a dictionary. */
+const SESSION: PropertyDescriptor & ThisType<Shown> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[GATE].read();
+  },
+  set(own: Session | undefined) {
+    this[GATE].held = own;
+  },
+};
+const SESSION_ID: PropertyDescriptor & ThisType<SessionRequest> = {
+  configurable: true,
+  get() {
+    return this.session?.id;
+  },
+};
 
 /**
  * Express middleware that puts the session at `req.session` and commits it before the first byte of the response.
@@ -55,13 +78,14 @@ export function openSession(
   view?: FrameworkView,
 ): void {
   // As express-session: mounted twice, the first one serves.
-  if (gates.has(request) || request.session) return next();
+  if (GATE in request || request.session) return next();
   if (typeof response.writeHead !== 'function')
     return next(
       new SessionUsageError('A request to upgrade has no response: open its session by openUpgrade(request).'),
     );
   if (!canBeGated(response))
     return next(new SessionUsageError('A session needs a response of node:http (HTTP/1.1), and this is another one.'));
+  makeDictionaries(request, response);
   const { requestId, isOver, visitorWaitMs } = manager.options;
   const incoming = incomingOf(request, view?.isHttps);
   const [over, wait] = [isOver && (() => isOver(request)), visitorWaitMs && (() => visitorWaitMs(request))];
@@ -69,7 +93,6 @@ export function openSession(
     (opened) => {
       const gate = new SessionGate(manager, request, response, opened);
       gate.showAt(request);
-      gates.set(request, gate);
       gateResponse(response, gate, view?.headers());
       next();
     },
@@ -84,7 +107,7 @@ export function openSession(
 
 /** Puts the session of this request at a framework's own request too. */
 export function showSession(request: IncomingMessage, at: object): void {
-  gates.get(request)?.showAt(at);
+  (request as Partial<Shown>)[GATE]?.showAt(at);
 }
 
 /** What the gates of both kinds of responses do. */
@@ -129,6 +152,7 @@ class SessionGate extends AnsweringGate {
   /** Out of sight: whoever logs the response must not log what is behind its session. */
   readonly #opened: RequestSession;
   #held: Session | undefined;
+  #isClosed = false;
   readonly #shownAt: object[] = [];
   /** Somebody has read `request.session`: the answer may be made from it. */
   wasRead = false;
@@ -141,31 +165,32 @@ class SessionGate extends AnsweringGate {
   ) {
     super(manager, request);
     this.#opened = opened;
-    this.#held = opened.session;
+    this.#held = opened.object;
     opened.onReplace = (replacement) => (this.#held = replacement);
   }
 
   /** Puts the session at this object. */
   showAt(shown: object): void {
     this.#shownAt.push(shown);
-    Object.defineProperties(shown, {
-      session: {
-        configurable: true,
-        enumerable: true,
-        get: () => {
-          this.wasRead = true;
-          return this.held;
-        },
-        set: (own: Session | undefined) => (this.held = own),
-      },
-      sessionID: { configurable: true, get: () => this.request.session?.id },
-    });
+    Object.defineProperty(shown, GATE, { value: this });
+    Object.defineProperty(shown, 'session', SESSION);
+    Object.defineProperty(shown, 'sessionID', SESSION_ID);
+  }
+
+  /** For a handler. */
+  read(): Session | undefined {
+    this.wasRead = true;
+    if (this.#isClosed) this.watch();
+    const { held } = this;
+    // Its content is put into it now.
+    return held && held === this.#opened.object ? this.#opened.session : held;
   }
 
   /** What is at `request.session`. */
   get held(): Session | undefined {
     // A handler may have deleted the property.
-    return this.#shownAt.every((shown) => Object.hasOwn(shown, 'session')) ? this.#held : undefined;
+    for (const shown of this.#shownAt) if (!Object.hasOwn(shown, 'session')) return undefined;
+    return this.#held;
   }
 
   set held(own: Session | undefined) {
@@ -189,10 +214,15 @@ class SessionGate extends AnsweringGate {
   }
 
   override onClosed(): void {
+    this.#isClosed = true;
+    this.#opened.reportLateChanges();
+    if (this.wasRead) this.watch();
+  }
+
+  /** For what still uses it: each change is reported. */
+  private watch(): void {
     const opened = this.#opened;
-    opened.reportLateChanges();
-    // For what still uses it: each change is reported.
-    if (this.held && this.held === opened.session) this.held = watched(this.held, (key) => opened.reportLate(key));
+    if (this.held && this.held === opened.object) this.held = watched(opened.session!, (key) => opened.reportLate(key));
   }
 }
 

@@ -63,10 +63,12 @@ const standIns = {
   write: standIn('write'),
   end: standIn('end'),
   flushHeaders: standIn('flushHeaders'),
-  _send(this: GatedResponse, ...chunk: Chunk): boolean {
-    return this[GATE].send(chunk);
-  },
+  _send: sendToGate,
 };
+
+function sendToGate(this: GatedResponse, ...chunk: Chunk): boolean {
+  return this[GATE].send(chunk);
+}
 
 function standIn(method: Method): Call {
   return function (this: ServerResponse, ...args: unknown[]): unknown {
@@ -108,7 +110,11 @@ export class ResponseGate {
 
   close(): void {
     this.response[GATE] = this;
-    Object.assign(this.response, standIns);
+    const response = this.response as unknown as ResponseGate['original'];
+    response.write = standIns.write;
+    response.end = standIns.end;
+    response.flushHeaders = standIns.flushHeaders;
+    response._send = standIns._send;
     this.response.on('error', onError).on('close', onClose);
   }
 
