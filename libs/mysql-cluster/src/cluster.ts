@@ -2,12 +2,12 @@
 import type { RowDataPacket } from 'mysql2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { awaitEverywhere } from './await-everywhere.js';
-import type { StatementResult, WriteHeader } from './connection.js';
-import { rowsOf } from './connection.js';
+import type { WriteHeader } from './connection.js';
 import { isOutcomeUnknown } from './errors.js';
 import { Failover } from './failover.js';
 import { NodeSet } from './node-set.js';
 import { OneTransaction } from './one-transaction.js';
+import { readAllIn, readByKeyIn, readIn } from './reads.js';
 import { hashOf, keyHashOf } from './rendezvous.js';
 import { jitter, retry } from './retry.js';
 import { runTransaction } from './run-transaction.js';
@@ -17,6 +17,7 @@ import type {
   Cluster,
   ClusterOptions,
   ClusterStats,
+  KeyedSelect,
   NodeStatus,
   Parameter,
   ReadOptions,
@@ -27,9 +28,6 @@ import type {
   WriteSummary,
 } from './types.js';
 import { untilUsable } from './until-usable.js';
-
-/** Milliseconds between two rounds of a read whose answer was not acceptable: time for replication. */
-const ROUND_PAUSE_MS = 25;
 
 /**
  * The cluster of docs/architecture.md. Statements are prepared and kept prepared, so pass values as parameters and
@@ -74,44 +72,20 @@ export class MysqlCluster implements Cluster {
     return new MysqlCluster(new Failover(nodes));
   }
 
-  async read<T extends RowDataPacket>(
+  read<T extends RowDataPacket>(
     sql: string,
     parameters: readonly Parameter[],
     options: ReadOptions<T> = {},
   ): Promise<T[]> {
-    const { failover } = this;
-    const { nodeSet, counters } = failover;
-    const { acceptable, rounds = 1 } = options;
-    const keyHash = keyHashOf(options.key);
-    const budget = failover.statementBudget(nodeSet.options.readTimeoutMs);
-    let rows: T[] | undefined;
-    let round = 1;
-    return failover.run<StatementResult, T[]>({
-      access: 'reads',
-      keyHash,
-      budget,
-      attempt: (node, deadline) => node.reads.run(sql, parameters, deadline),
-      answered: (node, answer) => {
-        rows = rowsOf<T>(answer);
-        if (acceptable && !acceptable(rows)) return undefined;
-        if (node !== nodeSet.home(keyHash, 'reads')) counters.fallbacks++;
-        return rows;
-      },
-      exhausted: async () => {
-        if (!rows || !acceptable) return undefined;
-        // The healthy have answered, with less than the reader has seen: one that is passed over may have the row.
-        const soon = Math.min(budget.left, 2 * ROUND_PAUSE_MS);
-        const spares = nodeSet.passedOver().map((spare) => failover.ask<T>(spare, sql, parameters, soon));
-        const found = (await Promise.all(spares)).find((each) => each && acceptable(each));
-        if (found) counters.fallbacks++;
-        return found ?? (round++ >= rounds ? rows : undefined);
-      },
-      pauseMs: () => (rows ? ROUND_PAUSE_MS : undefined),
-      giveUp: (cause) => {
-        if (rows) return rows;
-        throw failover.unavailable(`no MySQL node answered the read (limit ${budget.ms} ms)`, { cause });
-      },
-    });
+    return readIn<T>(this.failover, sql, parameters, options);
+  }
+
+  async readByKey<T extends RowDataPacket>(
+    select: KeyedSelect<T>,
+    parameter: Parameter,
+    options: ReadOptions<T> & { readonly key: string },
+  ): Promise<T | undefined> {
+    return readByKeyIn(this.failover, select, parameter, options);
   }
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
@@ -158,17 +132,8 @@ export class MysqlCluster implements Cluster {
     });
   }
 
-  async readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
-    const { failover } = this;
-    const { nodeSet } = failover;
-    const { readTimeoutMs } = nodeSet.options;
-    const budget = failover.statementBudget(readTimeoutMs);
-    do {
-      const asked = nodeSet.readable.map((node) => failover.ask<T>(node, sql, parameters, budget.left));
-      const answered = (await Promise.all(asked)).filter((rows) => rows !== undefined);
-      if (answered.length > 0) return answered;
-    } while (await failover.pause(budget, 'reads'));
-    throw failover.unavailable(`no MySQL node answered the read (limit ${budget.ms} ms)`);
+  readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
+    return readAllIn<T>(this.failover, sql, parameters);
   }
 
   /**

@@ -6,6 +6,7 @@ export type {
   Cluster,
   ClusterOptions,
   ClusterStats,
+  KeyedSelect,
   NodeStatus,
   Parameter,
   ReadOptions,

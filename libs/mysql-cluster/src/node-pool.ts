@@ -52,6 +52,11 @@ export class NodePool {
     }
   }
 
+  /** Tells whether the node has answered something that it was asked after this moment. */
+  hasAnsweredSince(moment: number): boolean {
+    return this.options.hasAnsweredSince(moment);
+  }
+
   /** A connection for the caller alone, until `release`. Rejects with `NoConnectionError`. */
   lease(deadline: number): Promise<NodeConnection> {
     const idle = this.idle.pop();

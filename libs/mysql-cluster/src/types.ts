@@ -80,6 +80,14 @@ export interface ReadOptions<T> {
   readonly rounds?: number;
 }
 
+/** A SELECT of one row by a unique key, its only parameter. Make one of each and keep it: reads of the same one are gathered. */
+export interface KeyedSelect<T> {
+  /** The statement for this many keys: `… WHERE id IN (?, ?)`. Called with 1, 2, 4, 8, 16 and 32. */
+  sql(count: number): string;
+  /** The key of a row, as its reader gives it in `ReadOptions.key`. */
+  keyOf(row: T): string;
+}
+
 export interface WriteOptions {
   /** Chooses the home node. Default: the commonly ranked node. */
   readonly key?: string;
@@ -132,6 +140,15 @@ export type Parameter = string | number | bigint | boolean | null | Buffer | Dat
 export interface Cluster {
   read<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[], options?: ReadOptions<T>): Promise<T[]>;
   write(sql: string, parameters: readonly Parameter[], options?: WriteOptions): Promise<WriteSummary>;
+  /**
+   * `read` of one row, undefined if there is none. What is asked of a node in the same turn of the event loop goes there as
+   * one statement, once; another attempt, and what is acceptable to its reader only, is each one's own.
+   */
+  readByKey<T extends RowDataPacket>(
+    select: KeyedSelect<T>,
+    parameter: Parameter,
+    options: ReadOptions<T> & { readonly key: string },
+  ): Promise<T | undefined>;
   /** The rows of every healthy node, one array per node; nodes that fail meanwhile are left out, at least one answers. */
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
   nodes(): readonly NodeStatus[];

@@ -2,6 +2,7 @@
 import { Agreement } from './agreement.js';
 import type { DeadlineClock } from './deadline-clock.js';
 import { reasonOf, UnsupportedServerError } from './errors.js';
+import { GatheredReads } from './gathered-reads.js';
 import type { Health } from './health.js';
 import type { ClusterNode, NodeAddress } from './node.js';
 import { NodePool } from './node-pool.js';
@@ -29,6 +30,7 @@ export class WatchedNode implements ClusterNode {
   readonly name: string;
   readonly connection: ClusterNode['connection'];
   readonly reads: NodePool;
+  readonly gatheredReads: GatheredReads;
   readonly writes: NodePool;
   readonly watch: Watch;
   readonly agreement: Agreement;
@@ -52,6 +54,7 @@ export class WatchedNode implements ClusterNode {
     this.connection = address.connection;
     this.hash = hashOf(address.name);
     this.reads = this.newPool(connectionsPerNode, options);
+    this.gatheredReads = new GatheredReads(clock, this.reads);
     this.writes = this.newPool(2 * connectionsPerNode, options);
     this.agreement = new Agreement(clock, address.connection, 2 * writeTimeoutMs, () => events.onAgreement());
     this.watch = new Watch(clock, {

@@ -20,8 +20,14 @@ export interface SessionDatabase {
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
 }
 
-/** The same, with changes of several rows or none. */
+/** The same, with reads of single rows that go together, and with changes of several rows or none. */
 export interface TransactionalDatabase extends SessionDatabase {
+  /** See `Cluster.readByKey` there. */
+  readByKey<T extends RowDataPacket>(
+    select: { sql(count: number): string; keyOf(row: T): string },
+    parameter: Parameter,
+    options: { key: string; acceptable?: (rows: readonly T[]) => boolean; rounds?: number },
+  ): Promise<T | undefined>;
   /** See `MysqlCluster.transaction` there. */
   transaction<T>(
     work: (transaction: DatabaseTransaction) => Promise<T>,
