@@ -1,15 +1,11 @@
 // Several MySQL servers as one: statements find their node, survive its failure, and end in time.
 import type { RowDataPacket } from 'mysql2';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { awaitEverywhere } from './await-everywhere.js';
-import type { WriteHeader } from './connection.js';
-import { isOutcomeUnknown } from './errors.js';
 import { Failover } from './failover.js';
 import { NodeSet } from './node-set.js';
 import { OneTransaction } from './one-transaction.js';
 import { readAllIn, readByKeyIn, readIn } from './reads.js';
-import { hashOf, keyHashOf } from './rendezvous.js';
-import { jitter, retry } from './retry.js';
+import { hashOf } from './rendezvous.js';
+import { retry } from './retry.js';
 import { runTransaction } from './run-transaction.js';
 import type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
 import { createTypeormDriver } from './typeorm-driver.js';
@@ -18,6 +14,7 @@ import type {
   ClusterOptions,
   ClusterStats,
   KeyedSelect,
+  KeyedUpdate,
   NodeStatus,
   Parameter,
   ReadOptions,
@@ -28,6 +25,7 @@ import type {
   WriteSummary,
 } from './types.js';
 import { untilUsable } from './until-usable.js';
+import { writeByKeyIn, writeIn } from './writes.js';
 
 /**
  * The cluster of docs/architecture.md. Statements are prepared and kept prepared, so pass values as parameters and
@@ -89,47 +87,11 @@ export class MysqlCluster implements Cluster {
   }
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
-    const { failover } = this;
-    const { nodeSet, counters } = failover;
-    const budget = failover.statementBudget(nodeSet.writeTimeoutMs);
-    let repeated = false;
-    let conflicts = 0;
-    return failover.run<WriteHeader, WriteSummary>({
-      access: 'writes',
-      keyHash: keyHashOf(options.key),
-      budget,
-      attempt: async (node, deadline, isBeside) => {
-        // Both may take effect.
-        repeated ||= isBeside;
-        return (await node.writes.run(sql, parameters, deadline)) as WriteHeader;
-      },
-      answered: async (node, header, tried) => {
-        nodeSet.wrote(node);
-        if (tried.size > 1) counters.fallbacks++;
-        if (!options.everywhere || (await awaitEverywhere(failover, node, header)))
-          return { affectedRows: header.affectedRows, repeated };
-        counters.retries++;
-        repeated = true;
-        return undefined;
-      },
-      failed: async (error, failure) => {
-        counters.retries++;
-        if (isOutcomeUnknown(error)) {
-          if (failure === 'lost') counters.unknownOutcomes++;
-          repeated = true;
-        }
-        if (failure !== 'conflict') return false;
-        // The winner of a conflict is on its way to this node too: let it arrive.
-        await sleep(jitter(++conflicts));
-        return true;
-      },
-      giveUp: (cause) => {
-        throw failover.unavailable(`no MySQL node completed the write (limit ${budget.ms} ms)`, {
-          cause,
-          outcomeUnknown: repeated,
-        });
-      },
-    });
+    return writeIn(this.failover, sql, parameters, options);
+  }
+
+  async writeByKey<C>(update: KeyedUpdate<C>, change: C, options: { readonly key: string }): Promise<WriteSummary> {
+    return writeByKeyIn(this.failover, update, change, options);
   }
 
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {

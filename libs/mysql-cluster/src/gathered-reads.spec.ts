@@ -6,7 +6,8 @@ import type { AttemptDeadline } from './budget.js';
 import { DeadlineClock } from './deadline-clock.js';
 import { DeadlineError, NoConnectionError } from './errors.js';
 import { GatheredReads } from './gathered-reads.js';
-import type { KeyedSelect, Parameter } from './types.js';
+import { PatientNode, type Asked } from './spec-support/patient-node.js';
+import type { KeyedSelect } from './types.js';
 
 interface Row extends RowDataPacket {
   readonly id: string;
@@ -15,29 +16,21 @@ interface Row extends RowDataPacket {
 const select: KeyedSelect<Row> = { sql: (count) => `${count} rows`, keyOf: ({ id }) => id };
 const other: KeyedSelect<Row> = { sql: (count) => `${count} others`, keyOf: ({ id }) => id };
 
-/** A node that answers when it is told to. */
-class Node {
-  readonly asked: { sql: string; keys: Parameter[]; answer(error?: Error): void }[] = [];
+const keysOf = (asked: Asked) => [...asked.parameters];
 
-  run(sql: string, keys: readonly Parameter[], { hard }: AttemptDeadline): Promise<RowDataPacket[]> {
-    expect(hard).toBeGreaterThan(0);
-    return new Promise((resolve, reject) => {
-      const known = [...new Set(keys)].filter((key) => key !== 'missing').map((id) => ({ id }) as Row);
-      const answer = (error?: Error) => (error ? reject(error) : resolve(known.reverse()));
-      this.asked.push({ sql, keys: [...keys], answer });
-    });
-  }
-
-  hasAnsweredSince = () => false;
+/** Answers with the rows that there are, in another order. */
+function answer(asked: Asked): void {
+  const known = [...new Set(keysOf(asked))].filter((key) => key !== 'missing').map((id) => ({ id }) as Row);
+  asked.answer(known.reverse());
 }
 
 let clock: DeadlineClock;
-let node: Node;
+let node: PatientNode;
 let reads: GatheredReads;
 beforeEach(() => {
   clock = new DeadlineClock(10_000, () => undefined, 100);
-  node = new Node();
-  reads = new GatheredReads(clock, node);
+  node = new PatientNode();
+  reads = new GatheredReads(clock, node, 100);
 });
 afterEach(() => clock.close());
 
@@ -46,10 +39,10 @@ const within = (ms: number, onSlow?: () => void): AttemptDeadline => {
   return onSlow ? { soft: end, hard: end + ms, onSlow } : { soft: end, hard: end };
 };
 const ask = (key: string, deadline = within(60_000), by = select) => {
-  const answer = reads.run(by, key, key, deadline);
+  const row = reads.run(by, key, key, deadline);
   // Those that nobody awaits end with the clock.
-  answer.catch(() => undefined);
-  return answer;
+  row.catch(() => undefined);
+  return row;
 };
 const keys = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `key-${from + i}`);
 
@@ -58,8 +51,8 @@ describe('what shares a statement', () => {
     const answers = Promise.all(['a', 'b', 'missing', 'a'].map((key) => ask(key)));
     expect(node.asked).toEqual([]);
     await turn();
-    expect(node.asked.map(({ sql, keys }) => [sql, keys])).toEqual([['4 rows', ['a', 'b', 'missing', 'missing']]]);
-    node.asked[0].answer();
+    expect(node.asked.map((each) => [each.sql, keysOf(each)])).toEqual([['4 rows', ['a', 'b', 'missing', 'missing']]]);
+    answer(node.asked[0]);
     expect(await answers).toEqual([[{ id: 'a' }], [{ id: 'b' }], [], [{ id: 'a' }]]);
   });
 
@@ -80,17 +73,17 @@ describe('what shares a statement', () => {
       await turn();
     }
     expect(node.asked.map(({ sql }) => sql)).toEqual(['1 rows', '1 rows']);
-    node.asked[0].answer();
+    answer(node.asked[0]);
     await turn();
     await turn();
-    expect(node.asked[2].keys).toEqual(['c', 'd', 'e', 'e']);
+    expect(keysOf(node.asked[2])).toEqual(['c', 'd', 'e', 'e']);
   });
 
   it.each([32, 33, 70])('is of %i keys 32 at most, by one of six texts', async (count) => {
     const answers = Promise.all(keys(0, count).map((key) => ask(key)));
     for (let sent = 0; sent < Math.ceil(count / 32); sent++) {
       while (node.asked.length <= sent) await turn();
-      node.asked[sent].answer();
+      answer(node.asked[sent]);
     }
     expect((await answers).flat().map(({ id }) => id as string)).toEqual(keys(0, count));
     expect(node.asked.every(({ sql }) => /^(1|2|4|8|16|32) rows$/.test(sql))).toBe(true);
@@ -107,7 +100,7 @@ describe('the deadline', () => {
     const patient = ask('patient');
     await expect(hasty).rejects.toThrow(DeadlineError);
     expect(slow).toBe(1);
-    node.asked[0].answer();
+    answer(node.asked[0]);
     expect(await patient).toEqual([{ id: 'patient' }]);
   });
 
@@ -119,10 +112,10 @@ describe('the deadline', () => {
     const late = ask('late', within(60));
     void ask('next');
     await expect(late).rejects.toThrow(NoConnectionError);
-    node.asked[0].answer();
+    answer(node.asked[0]);
     await turn();
     await turn();
-    expect(node.asked[2].keys).toEqual(['next']);
+    expect(keysOf(node.asked[2])).toEqual(['next']);
   });
 });
 
@@ -130,21 +123,21 @@ describe('a failure', () => {
   it('of the connection is everyone’s', async () => {
     const answers = Promise.allSettled([ask('a'), ask('b')]);
     await turn();
-    node.asked[0].answer(new NoConnectionError('gone', false));
+    node.asked[0].fail(new NoConnectionError('gone', false));
     expect((await answers).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
   it('of the statement lets each ask by itself', async () => {
     const answers = Promise.allSettled([ask('a'), ask('b')]);
     await turn();
-    node.asked[0].answer(new Error('bad value'));
+    node.asked[0].fail(new Error('bad value'));
     while (node.asked.length < 3) await turn();
-    expect(node.asked.slice(1).map(({ sql, keys }) => [sql, keys])).toEqual([
+    expect(node.asked.slice(1).map((each) => [each.sql, keysOf(each)])).toEqual([
       ['1 rows', ['a']],
       ['1 rows', ['b']],
     ]);
-    node.asked[1].answer();
-    node.asked[2].answer(new Error('bad value'));
+    answer(node.asked[1]);
+    node.asked[2].fail(new Error('bad value'));
     const [a, b] = await answers;
     expect(a).toEqual({ status: 'fulfilled', value: [{ id: 'a' }] });
     expect(b).toMatchObject({ status: 'rejected' });
@@ -154,10 +147,32 @@ describe('a failure', () => {
     for (let i = 0; i < 5; i++) {
       const answer = ask(`key-${i}`);
       while (node.asked.length <= i) await turn();
-      node.asked[i].answer(new NoConnectionError('gone', false));
+      node.asked[i].fail(new NoConnectionError('gone', false));
       await expect(answer).rejects.toThrow('gone');
     }
   });
+});
+
+it('takes no more than may wait for a connection', async () => {
+  const giveBack = node.occupy();
+  const answers = Promise.all(keys(0, 100).map((key) => ask(key)));
+  await turn();
+  await expect(ask('one more')).rejects.toMatchObject({ isOverload: true });
+  giveBack();
+  for (let sent = 0; sent < 4; sent++) {
+    while (node.asked.length <= sent) await turn();
+    answer(node.asked[sent]);
+  }
+  expect(await answers).toHaveLength(100);
+  void ask('later');
+  while (node.asked.length <= 4) await turn();
+});
+
+it('ends what has not been sent when the node is not to be used now', async () => {
+  node.occupy();
+  const unsent = ask('unsent');
+  reads.rejectWaiting('it is down');
+  await expect(unsent).rejects.toThrow(NoConnectionError);
 });
 
 it('sends nothing of what was asked before this process stood still', async () => {
@@ -167,7 +182,7 @@ it('sends nothing of what was asked before this process stood still', async () =
   await expect(before).rejects.toThrow('paused');
   const after = ask('after');
   await turn();
-  expect(node.asked.map(({ keys }) => keys)).toEqual([['after']]);
-  node.asked[0].answer();
+  expect(node.asked.map(keysOf)).toEqual([['after']]);
+  answer(node.asked[0]);
   expect(await after).toEqual([{ id: 'after' }]);
 });

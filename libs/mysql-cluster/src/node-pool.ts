@@ -5,6 +5,7 @@ import type { StatementResult } from './connection.js';
 import { NodeConnection } from './connection.js';
 import type { Deadline, DeadlineClock } from './deadline-clock.js';
 import { DeadlineError, failureOf, NoConnectionError, reasonOf } from './errors.js';
+import type { NextStatement } from './gathering.js';
 import type { Parameter } from './types.js';
 
 export interface NodePoolOptions {
@@ -47,6 +48,17 @@ export class NodePool {
     const connection = this.idle.pop() ?? (await this.lease(deadline.soft));
     try {
       return await connection.execute(sql, parameters, deadline);
+    } finally {
+      this.release(connection);
+    }
+  }
+
+  /** The same for a statement that is chosen when there is a connection for it, by `until`; none if nothing is left to send. */
+  async runNext(next: () => NextStatement | undefined, until: number): Promise<StatementResult | undefined> {
+    const connection = this.idle.pop() ?? (await this.lease(until));
+    try {
+      const statement = next();
+      return statement && (await connection.execute(statement.sql, statement.parameters, statement.end));
     } finally {
       this.release(connection);
     }

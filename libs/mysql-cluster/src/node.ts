@@ -1,6 +1,7 @@
 // One node: where it is, its place in the ranking, its connections.
 import type { ConnectionOptions } from 'mysql2';
 import type { GatheredReads } from './gathered-reads.js';
+import type { GatheredWrites } from './gathered-writes.js';
 import type { NodePool } from './node-pool.js';
 import { tlsWith } from './tls.js';
 
@@ -13,6 +14,8 @@ export interface ClusterNode extends NodeAddress {
   /** Reads by key, several in one statement; over the connections of `reads`. */
   readonly gatheredReads: GatheredReads;
   readonly writes: NodePool;
+  /** Updates by key, several in one statement; over the connections of `writes`. */
+  readonly gatheredWrites: GatheredWrites;
 }
 
 /** What a statement needs of a node, and which of its connections it takes. */

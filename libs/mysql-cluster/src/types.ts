@@ -88,6 +88,25 @@ export interface KeyedSelect<T> {
   keyOf(row: T): string;
 }
 
+/** A prepared statement and its parameters. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly Parameter[];
+}
+
+/** An UPDATE of one row by a unique key. Make one of each and keep it: changes by the same one are gathered. */
+export interface KeyedUpdate<C> {
+  /** The statement for one change. It matches its row, or does not, and waits for its lock. */
+  alone(change: C): Statement;
+  /**
+   * The statement for 2 to 32 changes of different rows, in the order of their keys. It must be one that counts each row
+   * that has matched once, passes over rows that are locked (SKIP LOCKED), and inserts nothing.
+   */
+  together(changes: readonly C[]): Statement;
+  /** About how long the statement is for this change. */
+  bytesOf(change: C): number;
+}
+
 export interface WriteOptions {
   /** Chooses the home node. Default: the commonly ranked node. */
   readonly key?: string;
@@ -104,7 +123,7 @@ export interface WriteSummary {
   readonly affectedRows: number;
   /**
    * True when an earlier attempt had an unknown outcome: the write may have been applied twice, or be its own conflict
-   * (no rows matched, or a duplicate key, because it had been applied already).
+   * (no rows matched, or a duplicate key, because it had been applied already). See also `Cluster.writeByKey`.
    */
   readonly repeated: boolean;
 }
@@ -149,6 +168,13 @@ export interface Cluster {
     parameter: Parameter,
     options: ReadOptions<T> & { readonly key: string },
   ): Promise<T | undefined>;
+  /**
+   * `write` of one row. The changes that reach a node in the same turn of the event loop go there as one statement, once, with
+   * one commit; another attempt is each one's own. Where one of them has not matched, or its row was locked, each gets
+   * `affectedRows` 0 and `repeated`: the statement has ended, and the row tells whether this change is in it. If it is
+   * not, and could have matched, its row was locked: `write` it, which waits.
+   */
+  writeByKey<C>(update: KeyedUpdate<C>, change: C, options: { readonly key: string }): Promise<WriteSummary>;
   /** The rows of every healthy node, one array per node; nodes that fail meanwhile are left out, at least one answers. */
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
   nodes(): readonly NodeStatus[];
