@@ -102,6 +102,7 @@ describe('mysql, multi-primary: what only real servers show', () => {
         write,
         read: cluster.read.bind(cluster),
         readByKey: cluster.readByKey.bind(cluster),
+        writeByKey: cluster.writeByKey.bind(cluster),
         readAll: cluster.readAll.bind(cluster),
         transaction: cluster.transaction.bind(cluster),
       });

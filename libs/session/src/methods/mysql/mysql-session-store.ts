@@ -7,8 +7,9 @@ import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import { LIVES, livesIn, type LifeRow } from './lives.js';
 import { MysqlEpochs } from './mysql-epochs.js';
-import { bytes, changesOf, COLUMNS, placeholders, SELECT, toRecord, valuesOf, type Row } from './session-rows.js';
+import { bytes, COLUMNS, placeholders, SELECT, toRecord, valuesOf, type Row } from './session-rows.js';
 import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
+import { TOUCH, UPDATE } from './session-updates.js';
 
 /**
  * For this long a row may be missing because it has not arrived yet: on a node, or on all that are left when the one
@@ -27,9 +28,6 @@ const INSERT_ENDED = `INSERT INTO sessions (id, version, ended, head, payload, i
 const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
   WHERE id = ? AND ended = 0`;
 const END_VERSION = `${END} AND version = ?`;
-const UPDATE = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
-  sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
-
 /**
  * Sessions in MySQL. Promises its full row of the table: reads and writes of a session meet on its home node, and
  * version, mark and certification catch a request that reaches another node for a moment.
@@ -97,8 +95,17 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
-    const { affectedRows } = await this.write(record.id, UPDATE, changesOf(record, base));
-    return affectedRows > 0 ? { status: 'done' } : this.current(record.id, base.version);
+    const { id, version } = record;
+    const { affectedRows, repeated } = await guard(this.database.writeByKey(UPDATE, { record, base }, { key: id }));
+    if (affectedRows > 0) return { status: 'done' };
+    const now = await this.current(id, base.version);
+    if (!repeated || now.status !== 'conflict') return now;
+    // It was one of several that went together, or its answer was lost: the record tells whether it has taken effect.
+    const { current } = now;
+    if (isWriteIn(current, record, base))
+      return { status: 'done', ...(current.version !== version && { record: current }) };
+    // The row was locked: this waits for it.
+    return current.version === base.version ? this.updateAlone(record, base) : now;
   }
 
   async updateAbove(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
@@ -107,7 +114,8 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
       async (transaction) => {
         const before = await this.epochs.lockIn(transaction, userId!);
         if (before !== undefined && before >= epoch) return 'reached';
-        const { affectedRows } = await transaction.write(UPDATE, changesOf(record, base));
+        const { sql, parameters } = UPDATE.alone({ record, base });
+        const { affectedRows } = await transaction.write(sql, parameters);
         if (affectedRows === 0) return 'conflict';
         await this.epochs.setIn(transaction, userId!, before, epoch);
         return 'done';
@@ -126,9 +134,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
-    const sql = `UPDATE sessions SET idle_ends_at = ?, sweep_at = LEAST(idle_ends_at, ends_at)
-      WHERE id = ? AND ended = 0 AND idle_ends_at < ?`;
-    await this.write(id, sql, [idleEndsAt, bytes(id), idleEndsAt]);
+    const touch = { id, idleEndsAt };
+    const { affectedRows, repeated } = await guard(this.database.writeByKey(TOUCH, touch, { key: id }));
+    if (affectedRows > 0 || !repeated) return;
+    // One of those that went together was not to be moved, or its row was locked: this waits for it.
+    const { sql, parameters } = TOUCH.alone(touch);
+    await this.write(id, sql, parameters);
   }
 
   async destroy(id: string, ifVersion?: number): Promise<WriteResult> {
@@ -196,6 +207,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     }
   }
 
+  private async updateAlone(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
+    const { sql, parameters } = UPDATE.alone({ record, base });
+    const { affectedRows } = await this.write(record.id, sql, parameters);
+    return affectedRows > 0 ? { status: 'done' } : this.current(record.id, base.version);
+  }
+
   private async current(id: string, atLeast: number): Promise<WriteResult> {
     // A node that took over a moment ago may be a write behind what the caller has read.
     const row = await this.row(id, atLeast);
@@ -218,6 +235,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   private write(key: string, sql: string, parameters: readonly Parameter[], everywhere = false) {
     return guard(this.database.write(sql, parameters, { key, everywhere }));
   }
+}
+
+/** Whether the write that makes this record of its base is in what is stored. */
+function isWriteIn(stored: SessionRecord, record: SessionRecord, base: SessionRecord): boolean {
+  const write = record.writes.at(-1);
+  return write !== undefined && !base.writes.includes(write) && stored.writes.includes(write);
 }
 
 function mayBeOnItsWay(id: string): boolean {

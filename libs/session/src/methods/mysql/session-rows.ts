@@ -50,16 +50,10 @@ export function toRecord(id: string, row: Row): SessionRecord {
 export function valuesOf(record: SessionRecord): Parameter[] {
   const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
   const sweepAt = Math.min(idleEndsAt, endsAt);
-  return [bytes(id), version, head(record), payload, idleEndsAt, endsAt, sweepAt, userId, epoch];
+  return [bytes(id), version, headOf(record), payload, idleEndsAt, endsAt, sweepAt, userId, epoch];
 }
 
-/** The values of `UPDATE`. */
-export function changesOf(record: SessionRecord, base: SessionRecord): Parameter[] {
-  const { id, version, payload, idleEndsAt, userId, epoch } = record;
-  return [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), base.version];
-}
-
-function head({ secrets, writes }: SessionRecord): string {
+export function headOf({ secrets, writes }: SessionRecord): string {
   return JSON.stringify({ secrets, writes });
 }
 
