@@ -15,7 +15,7 @@ export interface ClusterOptions {
   readonly writeTimeoutMs?: number;
   /** Connections per node for reads (default 10), and twice as many for writes, which a group may hold up for a while. */
   readonly connectionsPerNode?: number;
-  /** Statements that may wait for a connection to one node; more are refused at once (default 1000). */
+  /** Statements that may wait for a connection to one node, or to be gathered for it; more are refused at once (default 1000). */
   readonly queueLimit?: number;
   /** Milliseconds between two looks at each node (default 250). */
   readonly watchIntervalMs?: number;

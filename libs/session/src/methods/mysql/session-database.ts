@@ -48,7 +48,7 @@ export interface KeyedUpdate<C> {
   bytesOf(change: C): number;
 }
 
-export interface Statement {
+interface Statement {
   readonly sql: string;
   readonly parameters: readonly Parameter[];
 }
