@@ -30,7 +30,7 @@ let reads: GatheredReads;
 beforeEach(() => {
   clock = new DeadlineClock(10_000, () => undefined, 100);
   node = new PatientNode();
-  reads = new GatheredReads(clock, node, 100);
+  reads = new GatheredReads(clock, node, 100, 10_000);
 });
 afterEach(() => clock.close());
 

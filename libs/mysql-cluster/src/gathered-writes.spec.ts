@@ -26,7 +26,7 @@ let writes: GatheredWrites;
 beforeEach(() => {
   clock = new DeadlineClock(10_000, () => undefined, 100);
   node = new PatientNode();
-  writes = new GatheredWrites(clock, node, 100);
+  writes = new GatheredWrites(clock, node, 100, 10_000);
 });
 afterEach(() => clock.close());
 
@@ -91,6 +91,21 @@ describe('what shares a statement', () => {
     ]);
     node.asked[0].answer(affected(2));
     expect((await nextSent(3)).parameters).toEqual(['c']);
+  });
+
+  it('is not held up by slow ones: they leave their place to the next', async () => {
+    writes = new GatheredWrites(clock, node, 100, 5);
+    for (const key of ['a', 'b', 'c', 'd']) {
+      void change(key);
+      await turn();
+    }
+    // Neither of the first two has been answered.
+    await nextSent(3);
+    expect(sent().flat()).toEqual(expect.arrayContaining(['a', 'b', 'c', 'd']));
+    for (const asked of node.asked) asked.answer(affected(asked.parameters.length));
+    const later = change('a');
+    (await nextSent(node.asked.length + 1)).answer(affected(1));
+    expect(await later).toBe(1);
   });
 
   it('is what has come while all connections were in use, without those whose time was up', async () => {

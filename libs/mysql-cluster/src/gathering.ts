@@ -7,6 +7,8 @@ import type { Parameter, Statement } from './types.js';
 
 /** So many run at once on a node: what arrives meanwhile is gathered, and goes out when one of them has ended. */
 const UNDER_WAY = 2;
+/** Milliseconds after which one counts no more: it may wait for a lock or for the group, and must not hold up the others. */
+const SLOW_MS = 25;
 
 /** The connections that the statements take; `NodePool` has them. */
 export interface Connections {
@@ -38,6 +40,7 @@ export abstract class Gathering<S, V, A> {
     private readonly clock: DeadlineClock,
     private readonly connections: Connections,
     private readonly queueLimit: number,
+    private readonly slowMs = SLOW_MS,
   ) {}
 
   /** Rejects as `NodePool.run` does. */
@@ -83,8 +86,22 @@ export abstract class Gathering<S, V, A> {
   private sendNext(): boolean {
     let batch: Batch<S, V, A> | undefined;
     this.underWay++;
-    void this.send(() => (batch = this.nextBatch())).finally(() => {
-      this.underWay--;
+    let timer: NodeJS.Timeout | undefined;
+    let counts = true;
+    const leave = () => {
+      if (counts) this.underWay--;
+      counts = false;
+    };
+    const next = () => {
+      timer = setTimeout(() => {
+        leave();
+        this.schedule();
+      }, this.slowMs);
+      return (batch = this.nextBatch());
+    };
+    void this.send(next).finally(() => {
+      clearTimeout(timer);
+      leave();
       // What waits for others that are under way is sent when those have ended.
       if (!batch) return;
       this.ended(batch.members);

@@ -154,6 +154,31 @@ describe('a session that another transaction has locked', () => {
     await touch;
     expect((await stores[1].find(touched.id))?.record.idleEndsAt).toBe(touched.idleEndsAt + 5_000);
   });
+
+  it('holds nobody up when several such come one by one', async () => {
+    const records = await created(20, stores[1]);
+    const locked = records.slice(0, 4);
+    const holder = await createConnection(databases.nodes[0].adminUrl.replace(/\/[^/]*$/, '/roam'));
+    await holder.beginTransaction();
+    await holder.query('SELECT 1 FROM sessions WHERE id IN (?) FOR UPDATE', [locked.map(({ id }) => bytes(id))]);
+    let done = 0;
+    const waiting: Promise<WriteResult>[] = [];
+    const wait = async (record: SessionRecord) => {
+      const result = await stores[1].update(changed(record), record);
+      done++;
+      return result;
+    };
+    for (const record of locked) {
+      waiting.push(wait(record));
+      await new Promise(setImmediate);
+    }
+    for (const record of records.slice(4))
+      expect(await stores[1].update(changed(record), record)).toEqual({ status: 'done' });
+    expect(done).toBe(0);
+    await holder.rollback();
+    await holder.end();
+    expect(await Promise.all(waiting)).toEqual(locked.map(() => ({ status: 'done' })));
+  });
 });
 
 describe('two nodes that take changes of the same sessions at once', () => {
