@@ -1,15 +1,11 @@
 // Several MySQL servers as one: statements find their node, survive its failure, and end in time.
 import type { RowDataPacket } from 'mysql2';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { awaitEverywhere } from './await-everywhere.js';
-import type { StatementResult, WriteHeader } from './connection.js';
-import { rowsOf } from './connection.js';
-import { isOutcomeUnknown } from './errors.js';
 import { Failover } from './failover.js';
 import { NodeSet } from './node-set.js';
 import { OneTransaction } from './one-transaction.js';
-import { hashOf, keyHashOf } from './rendezvous.js';
-import { jitter, retry } from './retry.js';
+import { readAllIn, readByKeyIn, readIn } from './reads.js';
+import { hashOf } from './rendezvous.js';
+import { retry } from './retry.js';
 import { runTransaction } from './run-transaction.js';
 import type { MysqlDriver, TypeormDriverOptions } from './typeorm-driver.js';
 import { createTypeormDriver } from './typeorm-driver.js';
@@ -17,6 +13,8 @@ import type {
   Cluster,
   ClusterOptions,
   ClusterStats,
+  KeyedSelect,
+  KeyedUpdate,
   NodeStatus,
   Parameter,
   ReadOptions,
@@ -27,9 +25,7 @@ import type {
   WriteSummary,
 } from './types.js';
 import { untilUsable } from './until-usable.js';
-
-/** Milliseconds between two rounds of a read whose answer was not acceptable: time for replication. */
-const ROUND_PAUSE_MS = 25;
+import { writeByKeyIn, writeIn } from './writes.js';
 
 /**
  * The cluster of docs/architecture.md. Statements are prepared and kept prepared, so pass values as parameters and
@@ -74,101 +70,32 @@ export class MysqlCluster implements Cluster {
     return new MysqlCluster(new Failover(nodes));
   }
 
-  async read<T extends RowDataPacket>(
+  read<T extends RowDataPacket>(
     sql: string,
     parameters: readonly Parameter[],
     options: ReadOptions<T> = {},
   ): Promise<T[]> {
-    const { failover } = this;
-    const { nodeSet, counters } = failover;
-    const { acceptable, rounds = 1 } = options;
-    const keyHash = keyHashOf(options.key);
-    const budget = failover.statementBudget(nodeSet.options.readTimeoutMs);
-    let rows: T[] | undefined;
-    let round = 1;
-    return failover.run<StatementResult, T[]>({
-      access: 'reads',
-      keyHash,
-      budget,
-      attempt: (node, deadline) => node.reads.run(sql, parameters, deadline),
-      answered: (node, answer) => {
-        rows = rowsOf<T>(answer);
-        if (acceptable && !acceptable(rows)) return undefined;
-        if (node !== nodeSet.home(keyHash, 'reads')) counters.fallbacks++;
-        return rows;
-      },
-      exhausted: async () => {
-        if (!rows || !acceptable) return undefined;
-        // The healthy have answered, with less than the reader has seen: one that is passed over may have the row.
-        const soon = Math.min(budget.left, 2 * ROUND_PAUSE_MS);
-        const spares = nodeSet.passedOver().map((spare) => failover.ask<T>(spare, sql, parameters, soon));
-        const found = (await Promise.all(spares)).find((each) => each && acceptable(each));
-        if (found) counters.fallbacks++;
-        return found ?? (round++ >= rounds ? rows : undefined);
-      },
-      pauseMs: () => (rows ? ROUND_PAUSE_MS : undefined),
-      giveUp: (cause) => {
-        if (rows) return rows;
-        throw failover.unavailable(`no MySQL node answered the read (limit ${budget.ms} ms)`, { cause });
-      },
-    });
+    return readIn<T>(this.failover, sql, parameters, options);
+  }
+
+  async readByKey<T extends RowDataPacket>(
+    select: KeyedSelect<T>,
+    parameter: Parameter,
+    options: ReadOptions<T> & { readonly key: string },
+  ): Promise<T | undefined> {
+    return readByKeyIn(this.failover, select, parameter, options);
   }
 
   async write(sql: string, parameters: readonly Parameter[], options: WriteOptions = {}): Promise<WriteSummary> {
-    const { failover } = this;
-    const { nodeSet, counters } = failover;
-    const budget = failover.statementBudget(nodeSet.writeTimeoutMs);
-    let repeated = false;
-    let conflicts = 0;
-    return failover.run<WriteHeader, WriteSummary>({
-      access: 'writes',
-      keyHash: keyHashOf(options.key),
-      budget,
-      attempt: async (node, deadline, isBeside) => {
-        // Both may take effect.
-        repeated ||= isBeside;
-        return (await node.writes.run(sql, parameters, deadline)) as WriteHeader;
-      },
-      answered: async (node, header, tried) => {
-        nodeSet.wrote(node);
-        if (tried.size > 1) counters.fallbacks++;
-        if (!options.everywhere || (await awaitEverywhere(failover, node, header)))
-          return { affectedRows: header.affectedRows, repeated };
-        counters.retries++;
-        repeated = true;
-        return undefined;
-      },
-      failed: async (error, failure) => {
-        counters.retries++;
-        if (isOutcomeUnknown(error)) {
-          if (failure === 'lost') counters.unknownOutcomes++;
-          repeated = true;
-        }
-        if (failure !== 'conflict') return false;
-        // The winner of a conflict is on its way to this node too: let it arrive.
-        await sleep(jitter(++conflicts));
-        return true;
-      },
-      giveUp: (cause) => {
-        throw failover.unavailable(`no MySQL node completed the write (limit ${budget.ms} ms)`, {
-          cause,
-          outcomeUnknown: repeated,
-        });
-      },
-    });
+    return writeIn(this.failover, sql, parameters, options);
   }
 
-  async readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
-    const { failover } = this;
-    const { nodeSet } = failover;
-    const { readTimeoutMs } = nodeSet.options;
-    const budget = failover.statementBudget(readTimeoutMs);
-    do {
-      const asked = nodeSet.readable.map((node) => failover.ask<T>(node, sql, parameters, budget.left));
-      const answered = (await Promise.all(asked)).filter((rows) => rows !== undefined);
-      if (answered.length > 0) return answered;
-    } while (await failover.pause(budget, 'reads'));
-    throw failover.unavailable(`no MySQL node answered the read (limit ${budget.ms} ms)`);
+  async writeByKey<C>(update: KeyedUpdate<C>, change: C, options: { readonly key: string }): Promise<WriteSummary> {
+    return writeByKeyIn(this.failover, update, change, options);
+  }
+
+  readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]> {
+    return readAllIn<T>(this.failover, sql, parameters);
   }
 
   /**

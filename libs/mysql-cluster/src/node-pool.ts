@@ -5,6 +5,7 @@ import type { StatementResult } from './connection.js';
 import { NodeConnection } from './connection.js';
 import type { Deadline, DeadlineClock } from './deadline-clock.js';
 import { DeadlineError, failureOf, NoConnectionError, reasonOf } from './errors.js';
+import type { NextStatement } from './gathering.js';
 import type { Parameter } from './types.js';
 
 export interface NodePoolOptions {
@@ -50,6 +51,22 @@ export class NodePool {
     } finally {
       this.release(connection);
     }
+  }
+
+  /** The same for a statement that is chosen when there is a connection for it, by `until`; none if nothing is left to send. */
+  async runNext(next: () => NextStatement | undefined, until: number): Promise<StatementResult | undefined> {
+    const connection = this.idle.pop() ?? (await this.lease(until));
+    try {
+      const statement = next();
+      return statement && (await connection.execute(statement.sql, statement.parameters, statement.end));
+    } finally {
+      this.release(connection);
+    }
+  }
+
+  /** Tells whether the node has answered something that it was asked after this moment. */
+  hasAnsweredSince(moment: number): boolean {
+    return this.options.hasAnsweredSince(moment);
   }
 
   /** A connection for the caller alone, until `release`. Rejects with `NoConnectionError`. */

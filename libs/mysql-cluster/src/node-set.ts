@@ -229,8 +229,7 @@ export class NodeSet {
         if (state !== 'down' || causeOf(status.reason) === causeOf(reason)) return;
       } else if (state === 'online' && status.state !== 'online') {
         this.fenced++;
-        const { reads, writes } = this.members[index];
-        for (const pool of [reads, writes]) pool.rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
+        this.members[index].rejectWaiting(`${status.name} ${status.reason ?? status.state}`);
       }
       changed = true;
       this.report(status, state);

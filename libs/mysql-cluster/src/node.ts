@@ -1,5 +1,7 @@
 // One node: where it is, its place in the ranking, its connections.
 import type { ConnectionOptions } from 'mysql2';
+import type { GatheredReads } from './gathered-reads.js';
+import type { GatheredWrites } from './gathered-writes.js';
 import type { NodePool } from './node-pool.js';
 import { tlsWith } from './tls.js';
 
@@ -9,7 +11,11 @@ export interface ClusterNode extends NodeAddress {
   readonly hash: number;
   /** Connections of their own: writes that a group holds up must not keep anybody from reading. */
   readonly reads: NodePool;
+  /** Reads by key, several in one statement; over the connections of `reads`. */
+  readonly gatheredReads: GatheredReads;
   readonly writes: NodePool;
+  /** Updates by key, several in one statement; over the connections of `writes`. */
+  readonly gatheredWrites: GatheredWrites;
 }
 
 /** What a statement needs of a node, and which of its connections it takes. */

@@ -15,7 +15,7 @@ export interface ClusterOptions {
   readonly writeTimeoutMs?: number;
   /** Connections per node for reads (default 10), and twice as many for writes, which a group may hold up for a while. */
   readonly connectionsPerNode?: number;
-  /** Statements that may wait for a connection to one node; more are refused at once (default 1000). */
+  /** Statements that may wait for a connection to one node, or to be gathered for it; more are refused at once (default 1000). */
   readonly queueLimit?: number;
   /** Milliseconds between two looks at each node (default 250). */
   readonly watchIntervalMs?: number;
@@ -80,6 +80,33 @@ export interface ReadOptions<T> {
   readonly rounds?: number;
 }
 
+/** A SELECT of one row by a unique key, its only parameter. Make one of each and keep it: reads of the same one are gathered. */
+export interface KeyedSelect<T> {
+  /** The statement for this many keys: `… WHERE id IN (?, ?)`. Called with 1, 2, 4, 8, 16 and 32. */
+  sql(count: number): string;
+  /** The key of a row, as its reader gives it in `ReadOptions.key`. */
+  keyOf(row: T): string;
+}
+
+/** A prepared statement and its parameters. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly Parameter[];
+}
+
+/** An UPDATE of one row by a unique key. Make one of each and keep it: changes by the same one are gathered. */
+export interface KeyedUpdate<C> {
+  /** The statement for one change. It matches its row, or does not, and waits for its lock. */
+  alone(change: C): Statement;
+  /**
+   * The statement for 2 to 32 changes of different rows, in the order of their keys. It must be one that counts each row
+   * that has matched once, passes over rows that are locked (SKIP LOCKED), and inserts nothing.
+   */
+  together(changes: readonly C[]): Statement;
+  /** About how long the statement is for this change. */
+  bytesOf(change: C): number;
+}
+
 export interface WriteOptions {
   /** Chooses the home node. Default: the commonly ranked node. */
   readonly key?: string;
@@ -96,7 +123,7 @@ export interface WriteSummary {
   readonly affectedRows: number;
   /**
    * True when an earlier attempt had an unknown outcome: the write may have been applied twice, or be its own conflict
-   * (no rows matched, or a duplicate key, because it had been applied already).
+   * (no rows matched, or a duplicate key, because it had been applied already). See also `Cluster.writeByKey`.
    */
   readonly repeated: boolean;
 }
@@ -132,6 +159,22 @@ export type Parameter = string | number | bigint | boolean | null | Buffer | Dat
 export interface Cluster {
   read<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[], options?: ReadOptions<T>): Promise<T[]>;
   write(sql: string, parameters: readonly Parameter[], options?: WriteOptions): Promise<WriteSummary>;
+  /**
+   * `read` of one row, undefined if there is none. What is asked of a node in the same turn of the event loop goes there as
+   * one statement, once; another attempt, and what is acceptable to its reader only, is each one's own.
+   */
+  readByKey<T extends RowDataPacket>(
+    select: KeyedSelect<T>,
+    parameter: Parameter,
+    options: ReadOptions<T> & { readonly key: string },
+  ): Promise<T | undefined>;
+  /**
+   * `write` of one row. The changes that reach a node in the same turn of the event loop go there as one statement, once, with
+   * one commit; another attempt is each one's own. Where one of them has not matched, or its row was locked, each gets
+   * `affectedRows` 0 and `repeated`: the statement has ended, and the row tells whether this change is in it. If it is
+   * not, and could have matched, its row was locked: `write` it, which waits.
+   */
+  writeByKey<C>(update: KeyedUpdate<C>, change: C, options: { readonly key: string }): Promise<WriteSummary>;
   /** The rows of every healthy node, one array per node; nodes that fail meanwhile are left out, at least one answers. */
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
   nodes(): readonly NodeStatus[];

@@ -2,6 +2,8 @@
 import { Agreement } from './agreement.js';
 import type { DeadlineClock } from './deadline-clock.js';
 import { reasonOf, UnsupportedServerError } from './errors.js';
+import { GatheredReads } from './gathered-reads.js';
+import { GatheredWrites } from './gathered-writes.js';
 import type { Health } from './health.js';
 import type { ClusterNode, NodeAddress } from './node.js';
 import { NodePool } from './node-pool.js';
@@ -29,7 +31,9 @@ export class WatchedNode implements ClusterNode {
   readonly name: string;
   readonly connection: ClusterNode['connection'];
   readonly reads: NodePool;
+  readonly gatheredReads: GatheredReads;
   readonly writes: NodePool;
+  readonly gatheredWrites: GatheredWrites;
   readonly watch: Watch;
   readonly agreement: Agreement;
   hash: number;
@@ -47,12 +51,14 @@ export class WatchedNode implements ClusterNode {
     options: NodeSetOptions,
     private readonly events: NodeEvents,
   ) {
-    const { connectionsPerNode, readTimeoutMs, writeTimeoutMs, watchIntervalMs } = options;
+    const { connectionsPerNode, queueLimit, readTimeoutMs, writeTimeoutMs, watchIntervalMs } = options;
     this.name = address.name;
     this.connection = address.connection;
     this.hash = hashOf(address.name);
     this.reads = this.newPool(connectionsPerNode, options);
+    this.gatheredReads = new GatheredReads(clock, this.reads, queueLimit);
     this.writes = this.newPool(2 * connectionsPerNode, options);
+    this.gatheredWrites = new GatheredWrites(clock, this.writes, queueLimit);
     this.agreement = new Agreement(clock, address.connection, 2 * writeTimeoutMs, () => events.onAgreement());
     this.watch = new Watch(clock, {
       connection: address.connection,
@@ -74,6 +80,11 @@ export class WatchedNode implements ClusterNode {
   /** See `NodeSet.passOverStuck`. */
   mustAgree(at: number): void {
     this.stuckAt = at;
+  }
+
+  /** What has not been sent to it goes elsewhere: it is not to be used now. */
+  rejectWaiting(reason: string): void {
+    for (const each of [this.reads, this.gatheredReads, this.writes, this.gatheredWrites]) each.rejectWaiting(reason);
   }
 
   private newPool(limit: number, { queueLimit, writeTimeoutMs }: NodeSetOptions): NodePool {

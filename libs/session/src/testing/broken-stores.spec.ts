@@ -2,6 +2,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { StoreUnavailableError } from '../core/errors.js';
 import { MemorySessionStore, SharedMemory } from '../methods/memory/memory-session-store.js';
+import { brokenGathering, GatheringStore } from './broken-gathering.js';
 import { brokenLives } from './broken-lives.js';
 import { brokenStores, WholeStore, type StoreOnMemory } from './broken-stores.js';
 import { describeRoomForUsers, describeSessionStore, type StoreUnderTest } from './index.js';
@@ -31,8 +32,9 @@ const failures = (StoreClass: StoreOnMemory) =>
   failuresOf((runner) => describeSessionStore('under test', () => open(StoreClass), runner));
 
 describe('the contract kit', () => {
-  it('finds no fault with a store that is whole', async () => {
+  it('finds no fault with a store that is whole, also one that writes changes together', async () => {
     expect(await failures(WholeStore)).toEqual([]);
+    expect(await failures(GatheringStore)).toEqual([]);
   });
 
   it('catches it when visitors may fill the store', async () => {
@@ -57,7 +59,7 @@ describe('the contract kit', () => {
     expect(names).toContainEqual(expect.stringContaining('signs users in on each server'));
   });
 
-  for (const [fault, { store, caughtBy }] of Object.entries({ ...brokenStores, ...brokenLives })) {
+  for (const [fault, { store, caughtBy }] of Object.entries({ ...brokenStores, ...brokenLives, ...brokenGathering })) {
     it(`catches it when ${fault}`, async () => {
       const names = (await failures(store)).map(({ test }) => test);
       expect(names).toContainEqual(expect.stringContaining(caughtBy));

@@ -101,6 +101,8 @@ describe('mysql, multi-primary: what only real servers show', () => {
       const store = new MysqlSessionStore({
         write,
         read: cluster.read.bind(cluster),
+        readByKey: cluster.readByKey.bind(cluster),
+        writeByKey: cluster.writeByKey.bind(cluster),
         readAll: cluster.readAll.bind(cluster),
         transaction: cluster.transaction.bind(cluster),
       });

@@ -1,33 +1,15 @@
 // The `mysql` method: each session in MySQL, read and written on its home node.
-import type { RowDataPacket } from 'mysql2';
 import { StoreUnavailableError } from '../../core/errors.js';
 import type { Life, SessionIndex, SessionLift, SessionLives } from '../../port/abilities.js';
-import type { Found, Mark, SessionRecord, SessionSecrets, WriteResult } from '../../port/records.js';
+import type { Found, Mark, SessionRecord, WriteResult } from '../../port/records.js';
 import { ownMark, type SessionCapabilities, type SessionStore } from '../../port/store.js';
 import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import { LIVES, livesIn, type LifeRow } from './lives.js';
 import { MysqlEpochs } from './mysql-epochs.js';
+import { bytes, COLUMNS, placeholders, SELECT, toRecord, valuesOf, type Row } from './session-rows.js';
 import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
-
-interface Row extends RowDataPacket {
-  id: Buffer;
-  version: number;
-  ended: number;
-  head: string;
-  payload: string;
-  idle_ends_at: number;
-  ends_at: number;
-  user_id: string | null;
-  epoch: number;
-  user_epoch: number | null;
-}
-
-/** In one column, since few queries look at it. */
-interface Head {
-  secrets: SessionSecrets;
-  writes: string[];
-}
+import { TOUCH, UPDATE } from './session-updates.js';
 
 /**
  * For this long a row may be missing because it has not arrived yet: on a node, or on all that are left when the one
@@ -46,10 +28,6 @@ const INSERT_ENDED = `INSERT INTO sessions (id, version, ended, head, payload, i
 const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
   WHERE id = ? AND ended = 0`;
 const END_VERSION = `${END} AND version = ?`;
-const UPDATE = `UPDATE sessions SET version = ?, head = ?, payload = ?, idle_ends_at = GREATEST(idle_ends_at, ?),
-  sweep_at = LEAST(idle_ends_at, ends_at), user_id = ?, epoch = ? WHERE id = ? AND version = ? AND ended = 0`;
-const COLUMNS = `s.version, s.ended, s.head, s.payload, s.idle_ends_at, s.ends_at, s.user_id, s.epoch`;
-
 /**
  * Sessions in MySQL. Promises its full row of the table: reads and writes of a session meet on its home node, and
  * version, mark and certification catch a request that reaches another node for a moment.
@@ -117,8 +95,17 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   }
 
   async update(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
-    const { affectedRows } = await this.write(record.id, UPDATE, changesOf(record, base));
-    return affectedRows > 0 ? { status: 'done' } : this.current(record.id, base.version);
+    const { id, version } = record;
+    const { affectedRows, repeated } = await guard(this.database.writeByKey(UPDATE, { record, base }, { key: id }));
+    if (affectedRows > 0) return { status: 'done' };
+    const now = await this.current(id, base.version);
+    if (!repeated || now.status !== 'conflict') return now;
+    // It was one of several that went together, or its answer was lost: the record tells whether it has taken effect.
+    const { current } = now;
+    if (isWriteIn(current, record, base))
+      return { status: 'done', ...(current.version !== version && { record: current }) };
+    // The row was locked: this waits for it.
+    return current.version === base.version ? this.updateAlone(record, base) : now;
   }
 
   async updateAbove(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
@@ -127,7 +114,8 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
       async (transaction) => {
         const before = await this.epochs.lockIn(transaction, userId!);
         if (before !== undefined && before >= epoch) return 'reached';
-        const { affectedRows } = await transaction.write(UPDATE, changesOf(record, base));
+        const { sql, parameters } = UPDATE.alone({ record, base });
+        const { affectedRows } = await transaction.write(sql, parameters);
         if (affectedRows === 0) return 'conflict';
         await this.epochs.setIn(transaction, userId!, before, epoch);
         return 'done';
@@ -146,9 +134,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   }
 
   async touch(id: string, idleEndsAt: number): Promise<void> {
-    const sql = `UPDATE sessions SET idle_ends_at = ?, sweep_at = LEAST(idle_ends_at, ends_at)
-      WHERE id = ? AND ended = 0 AND idle_ends_at < ?`;
-    await this.write(id, sql, [idleEndsAt, bytes(id), idleEndsAt]);
+    const touch = { id, idleEndsAt };
+    const { affectedRows, repeated } = await guard(this.database.writeByKey(TOUCH, touch, { key: id }));
+    if (affectedRows > 0 || !repeated) return;
+    // One of those that went together was not to be moved, or its row was locked: this waits for it.
+    const { sql, parameters } = TOUCH.alone(touch);
+    await this.write(id, sql, parameters);
   }
 
   async destroy(id: string, ifVersion?: number): Promise<WriteResult> {
@@ -179,7 +170,7 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     const ids = [...new Set(found.flat().map(({ id }) => id.toString('hex')))];
     if (ids.length === 0) return [];
     // Asked for once more by their ids: a node that is a write behind may still hold one as this user's that is no more.
-    const sql = `SELECT s.id, ${COLUMNS} FROM sessions s WHERE s.id IN (${ids.map(() => '?').join()})`;
+    const sql = `SELECT ${COLUMNS} FROM sessions s WHERE s.id IN (${placeholders(ids.length)})`;
     const newest = new Map<string, Row>();
     for (const row of (await guard(this.database.readAll<Row>(sql, ids.map(bytes)))).flat()) {
       const id = row.id.toString('hex');
@@ -216,6 +207,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
     }
   }
 
+  private async updateAlone(record: SessionRecord, base: SessionRecord): Promise<WriteResult> {
+    const { sql, parameters } = UPDATE.alone({ record, base });
+    const { affectedRows } = await this.write(record.id, sql, parameters);
+    return affectedRows > 0 ? { status: 'done' } : this.current(record.id, base.version);
+  }
+
   private async current(id: string, atLeast: number): Promise<WriteResult> {
     // A node that took over a moment ago may be a write behind what the caller has read.
     const row = await this.row(id, atLeast);
@@ -224,17 +221,15 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
 
   /** @throws StoreUnavailableError when no node has a row of which a version was seen, and which may be on its way */
   private async row(id: string, atLeast: number): Promise<Row | undefined> {
-    const sql = `SELECT ${COLUMNS}, e.epoch AS user_epoch FROM sessions s
-      LEFT JOIN session_epochs e ON e.user_id = s.user_id WHERE s.id = ?`;
     const acceptable = ([row]: readonly Row[]) => row !== undefined && (row.ended === 1 || row.version >= atLeast);
     const isYoung = mayBeOnItsWay(id);
     const rounds = atLeast > 1 || isYoung ? ROUNDS : 1;
-    const rows = await guard(this.database.read<Row>(sql, [bytes(id)], { key: id, acceptable, rounds }));
-    if (rows.length === 0 && atLeast > 0 && isYoung)
+    const row = await guard(this.database.readByKey(SELECT, bytes(id), { key: id, acceptable, rounds }));
+    if (!row && atLeast > 0 && isYoung)
       throw new StoreUnavailableError(
         `No reachable MySQL node has the session, although the browser has seen version ${atLeast}: try again.`,
       );
-    return rows[0];
+    return row;
   }
 
   private write(key: string, sql: string, parameters: readonly Parameter[], everywhere = false) {
@@ -242,33 +237,12 @@ export class MysqlSessionStore implements SessionStore, SessionIndex, SessionLif
   }
 }
 
+/** Whether the write that makes this record of its base is in what is stored. */
+function isWriteIn(stored: SessionRecord, record: SessionRecord, base: SessionRecord): boolean {
+  const write = record.writes.at(-1);
+  return write !== undefined && !base.writes.includes(write) && stored.writes.includes(write);
+}
+
 function mayBeOnItsWay(id: string): boolean {
   return Date.now() - createdAt(id) < MAY_BE_ON_ITS_WAY_MS;
-}
-
-function toRecord(id: string, row: Row): SessionRecord {
-  const { secrets, writes } = JSON.parse(row.head) as Head;
-  const { version, payload, idle_ends_at: idleEndsAt, ends_at: endsAt, user_id: userId, epoch } = row;
-  return { id, version, secrets, payload, idleEndsAt, endsAt, userId, epoch, writes };
-}
-
-/** The values of `INSERT`. */
-function valuesOf(record: SessionRecord): Parameter[] {
-  const { id, version, payload, idleEndsAt, endsAt, userId, epoch } = record;
-  const sweepAt = Math.min(idleEndsAt, endsAt);
-  return [bytes(id), version, head(record), payload, idleEndsAt, endsAt, sweepAt, userId, epoch];
-}
-
-/** The values of `UPDATE`. */
-function changesOf(record: SessionRecord, base: SessionRecord): Parameter[] {
-  const { id, version, payload, idleEndsAt, userId, epoch } = record;
-  return [version, head(record), payload, idleEndsAt, userId, epoch, bytes(id), base.version];
-}
-
-function head({ secrets, writes }: SessionRecord): string {
-  return JSON.stringify({ secrets, writes });
-}
-
-function bytes(id: string): Buffer {
-  return Buffer.from(id, 'hex');
 }

@@ -20,13 +20,37 @@ export interface SessionDatabase {
   readAll<T extends RowDataPacket>(sql: string, parameters: readonly Parameter[]): Promise<T[][]>;
 }
 
-/** The same, with changes of several rows or none. */
+/** The same, with reads and changes of single rows that go together, and with changes of several rows or none. */
 export interface TransactionalDatabase extends SessionDatabase {
+  /** See `Cluster.readByKey` there. */
+  readByKey<T extends RowDataPacket>(
+    select: { sql(count: number): string; keyOf(row: T): string },
+    parameter: Parameter,
+    options: { key: string; acceptable?: (rows: readonly T[]) => boolean; rounds?: number },
+  ): Promise<T | undefined>;
+  /** See `Cluster.writeByKey` there. */
+  writeByKey<C>(
+    update: KeyedUpdate<C>,
+    change: C,
+    options: { key: string },
+  ): Promise<{ affectedRows: number; repeated: boolean }>;
   /** See `MysqlCluster.transaction` there. */
   transaction<T>(
     work: (transaction: DatabaseTransaction) => Promise<T>,
     options: { key: string; everywhere?: boolean },
   ): Promise<T>;
+}
+
+/** See `KeyedUpdate` there. */
+export interface KeyedUpdate<C> {
+  alone(change: C): Statement;
+  together(changes: readonly C[]): Statement;
+  bytesOf(change: C): number;
+}
+
+interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly Parameter[];
 }
 
 export interface DatabaseTransaction {

@@ -7,6 +7,7 @@ import { markOf, type StoreKit } from './store-kit.js';
 
 export function compareAndSet(kit: StoreKit): void {
   oneOfTwo(kit);
+  manyAtOnce(kit);
   whatIsNotThere(kit);
 }
 
@@ -50,6 +51,37 @@ function oneOfTwo({ it }: StoreKit): void {
     expect(new Set(contents).size).toBe(1);
     expect(winners.map((winner) => payload({ cart: winner }))).toContain(contents[0]);
     if (a.capabilities.atomicUpdate) expect(winners).toHaveLength(1);
+  });
+}
+
+/** A store may write them together; each session is still one of its own. */
+function manyAtOnce({ it }: StoreKit): void {
+  it('gives each of many updates of one turn its own answer', async ({ a, b, created }) => {
+    const { atomicUpdate } = a.capabilities;
+    const kinds = Array.from({ length: 21 }, (_, i) => (['right', 'stale', 'ended'] as const)[i % 3]);
+    // The last one is to be found as it was written.
+    kinds.push('right');
+    const sessions = await Promise.all(
+      kinds.map(async (kind, i) => {
+        const record = await created();
+        const faster = next(record, { payload: payload({ faster: i }) });
+        if (kind === 'stale') await a.update(faster, record);
+        if (kind === 'ended') await a.destroy(record.id);
+        return { kind, record, faster, written: next(record, { payload: payload({ cart: i }) }) };
+      }),
+    );
+    const results = await Promise.all(sessions.map(({ record, written }) => a.update(written, record)));
+    for (const [i, { kind, record, faster, written }] of sessions.entries()) {
+      const result = results[i];
+      if (kind === 'ended') expect(result).toEqual({ status: 'gone' });
+      // A store whose updates are not atomic may merge, or refuse.
+      else if (kind === 'stale' && !atomicUpdate) expect(result.status).not.toBe('gone');
+      else if (kind === 'stale') expect(result).toEqual({ status: 'conflict', current: faster });
+      if (kind !== 'right') continue;
+      expect(result.status).toBe('done');
+      const found = await b.find(record.id, markOf(result, written));
+      expect(found?.record).toEqual(written);
+    }
   });
 }
 
