@@ -24,7 +24,7 @@ Usage: npm run bench -- [flags]
 
   --quick           read, change and mixed with one MySQL server, in two minutes
   --rounds N        number of rounds; everything is measured once per round (default 3; quick 1)
-  --seconds N       seconds per measurement (default 1; quick 0.6)
+  --seconds N       seconds per measurement (default 1; quick 0.5)
   --topology LIST   any of ${TOPOLOGIES.join(',')}
                     (default single,multi-primary; quick single)
   --variants LIST   any of the variants (default all)
@@ -84,7 +84,7 @@ export function parseFlags(args: readonly string[]): Options {
       'seconds',
       /^\d{1,4}(\.\d+)?$/,
       'a number above 0, below 10000',
-      values.logins ? 4 : quick ? 0.6 : 1,
+      values.logins ? 4 : quick ? 0.5 : 1,
     ),
     topologies: some('topology', TOPOLOGIES) ?? (quick ? ['single'] : ['single', 'multi-primary']),
     actions: some('actions', ACTION_NAMES) ?? (quick ? ['read', 'change', 'mixed'] : ACTION_NAMES),
