@@ -48,12 +48,12 @@ const core: readonly Mutation[] = [
       by: '',
     },
   ]),
-  ...mutationsOf('libs/session/src/core/request-session.ts', memory, [
+  ...mutationsOf('libs/session/src/core/found.ts', memory, [
     {
       numbers: ['7.6.2'],
       test: 'gives a visitor no session and no cookie until something is put into it',
-      replace: 'if (!content) return;',
-      by: 'if (!content) {\n      Object.assign(this.session!, { visited: 1 });\n      return;\n    }',
+      replace: 'if (!found) return;',
+      by: 'if (!found) return commits.shown.showLater(() => ({ visited: 1 }));',
     },
   ]),
   ...mutationsOf('libs/session/src/core/identity.ts', 'libs/session/src/core/identity.spec.ts', [

@@ -9,8 +9,8 @@ export interface LossyProxy {
 
 /** Shared by the proxies of one test: what to lose next, and how often something was lost. */
 export interface Loss {
-  /** The answer to the next statement that contains this text is lost; once. */
-  marker: string | undefined;
+  /** The answer to the next statement that contains this text, or matches this pattern, is lost; once. */
+  marker: string | RegExp | undefined;
   lost: number;
 }
 
@@ -30,7 +30,7 @@ export async function lossyProxy(url: string, loss: Loss): Promise<LossyProxy> {
       });
     }
     client.on('data', (data) => {
-      if (loss.marker !== undefined && data.includes(loss.marker)) {
+      if (loss.marker !== undefined && data.toString('latin1').search(loss.marker) >= 0) {
         loss.marker = undefined;
         losing = true;
       }
