@@ -8,25 +8,13 @@ import { getIronSession } from 'iron-session';
 import fileStore from 'session-file-store';
 import { DataSource, EntitySchema } from 'typeorm';
 import { answerOf, contentOf, newUserId } from '../variants/content.mjs';
+import { sessionHandlers } from '../variants/session-handlers.mjs';
 import { connectRedis } from './connect-redis.mjs';
 
 /** The routes over a middleware that gives each request its `session`. */
-function withMiddleware(middleware, regenerate, close = async () => undefined) {
+function withMiddleware(middleware, regenerate, close) {
   const signIn = ({ session, query }) => answerOf(Object.assign(session, contentOf(newUserId(), query.size)));
-  return {
-    middleware,
-    create: signIn,
-    read: ({ session }) => answerOf(session),
-    change: ({ session }) => {
-      session.visits++;
-      return answerOf(session);
-    },
-    async login(request) {
-      await regenerate(request);
-      return signIn(request);
-    },
-    close,
-  };
+  return { middleware, ...sessionHandlers({ signIn, regenerate, close }) };
 }
 
 /** express-session with this store; `resave` and `saveUninitialized` as every README of a store has them. */

@@ -8,27 +8,17 @@ import { SessionModule } from '@roam/session/nest';
 import { SyncSessionStore } from '@roam/session/sync';
 import { RedisSessionStore } from '../../../libs/session/dist/example/redis-session-store.js';
 import { answerOf, contentOf, newUserId } from './content.mjs';
+import { sessionHandlers } from './session-handlers.mjs';
 
 /** The routes over the session module with this store. */
-function withStore(store, { secret }, close = async () => undefined) {
+function withStore(store, { secret }, close) {
   const signIn = ({ session, query }) => {
     const userId = newUserId();
     return answerOf(Object.assign(session.bind({ userId, epoch: 0 }), contentOf(userId, query.size)));
   };
-  return {
-    imports: [SessionModule.forRoot({ store, secrets: [secret], secure: false })],
-    create: signIn,
-    read: ({ session }) => answerOf(session),
-    change: ({ session }) => {
-      session.visits++;
-      return answerOf(session);
-    },
-    async login(request) {
-      await request.session.regenerate();
-      return signIn(request);
-    },
-    close,
-  };
+  const regenerate = ({ session }) => session.regenerate();
+  const imports = [SessionModule.forRoot({ store, secrets: [secret], secure: false })];
+  return { imports, ...sessionHandlers({ signIn, regenerate, close }) };
 }
 
 async function connect({ urls, connectionsPerNode }, tables) {
