@@ -7,8 +7,8 @@ import { hide } from '../../core/hide.js';
 import { createdAt } from '../../core/identity.js';
 import { LIVES, livesIn, type LifeRow } from './lives.js';
 import { MysqlEpochs } from './mysql-epochs.js';
-import { bytes, COLUMNS, placeholders, SELECT, toRecord, valuesOf, type Row } from './session-rows.js';
 import { guard, isDuplicate, type Parameter, type TransactionalDatabase } from './session-database.js';
+import { bytes, COLUMNS, placeholders, SELECT, toRecord, valuesOf, type Row } from './session-rows.js';
 import { TOUCH, UPDATE } from './session-updates.js';
 
 /**
@@ -28,6 +28,7 @@ const INSERT_ENDED = `INSERT INTO sessions (id, version, ended, head, payload, i
 const END = `UPDATE sessions SET ended = 1, version = version + 1, payload = '', head = '{}', sweep_at = ends_at
   WHERE id = ? AND ended = 0`;
 const END_VERSION = `${END} AND version = ?`;
+
 /**
  * Sessions in MySQL. Promises its full row of the table: reads and writes of a session meet on its home node, and
  * version, mark and certification catch a request that reaches another node for a moment.
