@@ -26,9 +26,11 @@ function run(script: string, ...args: string[]) {
   return { lines: stdout.split('\n').filter(Boolean), status };
 }
 
-function sum(status: number) {
-  writeFileSync(join(folder, 'test.status'), String(status));
-  return run('sum.mjs', folder, 'test');
+function sum(status: number, commands: Record<string, number> = {}) {
+  for (const [name, each] of Object.entries({ test: status, ...commands }))
+    writeFileSync(join(folder, `${name}.status`), String(each));
+  const names = Object.keys(commands);
+  return run('sum.mjs', folder, 'test', ...(names.length > 0 ? ['--commands', ...names] : []));
 }
 
 describe('files that run once more', () => {
@@ -62,6 +64,13 @@ describe('the sum', () => {
     expect(sum(0)).toEqual({ lines: ['3 passed, 0 failed'], status: 0 });
     results('test', { 'b.e2e.ts': ['failed', 'passed'] });
     expect(sum(1)).toEqual({ lines: ['2 passed, 1 failed'], status: 1 });
+  });
+
+  it('counts a command that is no jest run as one result, by its status', () => {
+    results('test', { 'a.spec.ts': ['passed', 'passed'] });
+    expect(sum(0, { bench: 0 })).toEqual({ lines: ['3 passed, 0 failed'], status: 0 });
+    expect(sum(0, { bench: 1 })).toEqual({ lines: ['2 passed, 1 failed'], status: 1 });
+    expect(sum(0, { bench: 124, other: 0 })).toEqual({ lines: ['3 passed, 1 failed'], status: 1 });
   });
 
   it('is a failure when the command failed, or ran nothing', () => {

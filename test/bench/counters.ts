@@ -9,6 +9,21 @@ export interface Counted {
 const QUESTION = `SELECT variable_value AS statements, @@GLOBAL.gtid_executed AS gtids
   FROM performance_schema.global_status WHERE variable_name = 'Questions'`;
 
+/** What requests cost, without what roam and this benchmark ask beside them. */
+export interface CountedOfRequests extends Counted {
+  /** Inserted, changed and deleted rows. */
+  readonly rows: number;
+}
+
+// A connection's first use of a text (PREPARE), a look at the node, and the list of ended sessions, once in half a second.
+const OF_REQUESTS = `SELECT @@GLOBAL.gtid_executed AS gtids,
+  (SELECT SUM(count_star) FROM performance_schema.events_statements_summary_by_digest
+    WHERE schema_name = DATABASE() AND digest_text NOT LIKE 'PREPARE %' AND digest_text NOT LIKE 'SET %'
+      AND digest_text NOT LIKE '%@@GLOBAL%' AND digest_text NOT LIKE '%\`performance_schema\`%'
+      AND digest_text NOT LIKE '%SELECT%FROM \`session_revocations\`%') AS statements,
+  (SELECT SUM(count_write) FROM performance_schema.table_io_waits_summary_by_table
+    WHERE object_schema = DATABASE()) AS \`rows\``;
+
 /** Asks these MySQL servers, each by one connection that it keeps. */
 export class Counters {
   private readonly connecting;
@@ -33,6 +48,17 @@ export class Counters {
       // Every server of a group executes all of them.
       commits: Math.max(...answers.map(({ commits }) => commits)),
     };
+  }
+
+  /** The same of one server that has all the data, where only requests count. */
+  async readOfRequests(): Promise<CountedOfRequests> {
+    this.asked++;
+    const [connection] = await this.connecting;
+    const [[row]] =
+      await connection.query<(RowDataPacket & { gtids: string; statements: string | null; rows: string | null })[]>(
+        OF_REQUESTS,
+      );
+    return { statements: Number(row.statements), commits: transactionsIn(row.gtids), rows: Number(row.rows) };
   }
 
   /** What decides how a commit is kept. */

@@ -32,6 +32,14 @@ describe('the flags', () => {
     });
   });
 
+  it('--guard measures what needs neither Redis nor the network, unless asked for more', () => {
+    const names = ['bare', 'limit', 'memory', 'mysql', 'sync', 'cookie', 'file'];
+    expect(parseFlags(['--quick', '--guard']).guard).toBe(true);
+    expect(namesOf(['--quick', '--guard'], 'single')).toEqual(names);
+    expect(namesOf(['--guard', '--variants', 'limit,redis'], 'single')).toEqual(['limit', 'redis']);
+    expect(parseFlags(['--quick']).guard).toBe(false);
+  });
+
   it.each([
     [['--variants', 'limit,mongo'], /--variants must be any of bare,limit,.*, not "mongo"/],
     [['--actions', 'write'], /--actions must be any of read,.*, not "write"/],
@@ -55,6 +63,7 @@ describe('the flags', () => {
       'actions',
       'json',
       'write-docs',
+      'guard',
       'logins',
     ])
       expect(HELP).toContain(`  --${flag}`);

@@ -64,7 +64,10 @@ function planOf(action, all) {
   };
 }
 
-/** Sends the requests of a plan for `duration` seconds or until `amount` were answered; throws on any wrong answer. */
+/**
+ * Sends the requests of a plan for `duration` seconds or until `amount` were answered, by 32 `connections` or fewer; throws
+ * on any wrong answer.
+ */
 async function send(url, plan, { verify = true, ...length }) {
   let fault;
   const request = {

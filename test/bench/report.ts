@@ -1,4 +1,5 @@
 // What a run found, as a table for people and as lines of samples for programs.
+import type { Action, Topology } from './catalog.js';
 import type { Sample, Line } from './summary.js';
 import type { Spread } from './statistics.js';
 
@@ -35,12 +36,27 @@ export function between({ least, greatest }: Spread): string {
   return `${least.toFixed(2)}–${greatest.toFixed(2)}`;
 }
 
+const HEADS = 'topology,round,action,variant,requests,seconds,cpuMicros,p50Ms,p99Ms,rssBytes,statements,commits';
+
 /** Every sample, with a line of heads. */
 export function toCsv(samples: readonly Sample[]): string {
-  const heads = 'topology,round,action,variant,requests,seconds,cpuMicros,p50Ms,p99Ms,rssBytes,statements,commits';
   const rows = samples.map(
     ({ topology, round, action, variant, requests, seconds, cpu, p50, p99, rss, statements, commits }) =>
       [topology, round, action, variant, requests, seconds, Math.round(cpu), p50, p99, rss, statements, commits].join(),
   );
-  return `${[heads, ...rows].join('\n')}\n`;
+  return `${[HEADS, ...rows].join('\n')}\n`;
+}
+
+/** The samples that `toCsv` has written. @throws Error when it has not written this */
+export function fromCsv(csv: string): Sample[] {
+  const [heads, ...rows] = csv.trimEnd().split('\n');
+  if (heads !== HEADS) throw new Error(`A CSV of samples must begin with "${HEADS}", not with "${heads}"`);
+  return rows.map((row) => {
+    const [topology, round, action, variant, ...numbers] = row.split(',');
+    const [requests, seconds, cpu, p50, p99, rss, statements, commits] = numbers.map(Number);
+    return {
+      ...{ topology: topology as Topology, round: Number(round), action: action as Action, variant },
+      ...{ requests, seconds, cpu, p50, p99, rss, statements, commits },
+    };
+  });
 }

@@ -6,16 +6,21 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { turnsOf } from './catalog.ts';
 import { HELP, parseFlags, SESSIONS, UsageError } from './flags.ts';
+import { guard } from './guard.ts';
 import { installPeers } from './install-peers.mjs';
 import { measureLogins } from './logins.mjs';
 import { plotFile, plotOf, withResults } from './page.ts';
-import { table, toCsv } from './report.ts';
+import { fromCsv, table, toCsv } from './report.ts';
 import { Stand } from './stand.mjs';
 import { ratiosOf, summarize } from './summary.ts';
 
 /** Of each turn, until the compiler has done most of its work. */
 const WARM_UP_SECONDS = 0.3;
+/** Whose cost is counted request by request, for `--guard`, and in how many requests. */
+const COUNTED_ACTIONS = ['read', 'change', 'login'];
+const COUNTED_REQUESTS = 250;
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+const EXPECTED = new URL('expected.json', import.meta.url);
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
 
 const began = performance.now();
@@ -35,6 +40,7 @@ async function end(code) {
 }
 
 class VoidError extends Error {}
+class UnexpectedError extends Error {}
 
 function voidOnError({ variant, action }, measuring) {
   return measuring.catch((error) => {
@@ -44,14 +50,15 @@ function voidOnError({ variant, action }, measuring) {
   });
 }
 
-/** All samples of one topology, and what it ran on. */
-async function runTopology(topology, { rounds, seconds, variantsOf, actions, profile, durable }) {
+/** What one topology measured, and what it ran on. */
+async function runTopology(topology, { rounds, seconds, variantsOf, actions, profile, durable, guard }) {
   const variants = variantsOf(topology);
   const turns = turnsOf(variants, actions);
   const stand = new Stand({ topology, variants, actions, profile, durable, say });
   const stop = () => stand.stop();
   running.push(stop);
   await stand.start();
+  const counts = guard && topology === 'single' ? await countEach(stand, variants) : [];
   say('warming up');
   for (const turn of turns) await voidOnError(turn, stand.measure(turn, WARM_UP_SECONDS));
   const samples = [];
@@ -71,7 +78,31 @@ async function runTopology(topology, { rounds, seconds, variantsOf, actions, pro
   const settings = await stand.settings();
   running.splice(running.indexOf(stop), 1);
   await stand.stop();
-  return { samples, settings };
+  return { samples, settings, counts };
+}
+
+async function countEach(stand, variants) {
+  say(`counting what requests cost one by one, ${COUNTED_REQUESTS} of each`);
+  const counts = [];
+  for (const turn of turnsOf(
+    variants.filter(({ kind }) => kind === 'roam'),
+    COUNTED_ACTIONS,
+  ))
+    counts.push(await voidOnError(turn, stand.count(turn, COUNTED_REQUESTS)));
+  return counts;
+}
+
+async function measure(options) {
+  const samples = [];
+  const counts = [];
+  let settings;
+  for (const topology of options.topologies) {
+    const result = await runTopology(topology, options);
+    samples.push(...result.samples);
+    counts.push(...result.counts);
+    settings = { ...settings, ...result.settings };
+  }
+  return { samples, counts, settings, lines: summarize(samples) };
 }
 
 async function run(options) {
@@ -80,25 +111,33 @@ async function run(options) {
     throw new UsageError(`--json ${json}: there is no folder ${dirname(json)}`);
   if (topologies.some((each) => options.variantsOf(each).some(({ kind, needsRedis }) => kind === 'peer' || needsRedis)))
     installPeers(say);
-  const samples = [];
-  let settings;
-  for (const topology of topologies) {
-    const result = await runTopology(topology, options);
-    samples.push(...result.samples);
-    settings = { ...settings, ...result.settings };
-  }
-  const lines = summarize(samples);
+  const first = await measure(options);
+  const { samples, settings, lines, counts } = first;
   for (const topology of topologies) {
     console.log(`\n${topology}\n`);
     console.log(table(lines.filter((line) => line.topology === topology)));
   }
   const machine = machineWith({ ...settings, sessions: SESSIONS, rounds, seconds, durable });
-  save({ lines, samples }, machine);
+  save({ lines, samples, counts }, machine);
   if (options.writeDocs) writeDocs(machine, lines, samples);
   if (json !== undefined) {
     writeFileSync(json, `${JSON.stringify({ machine, ratios: ratiosOf(lines) }, null, 2)}\n`);
     say(`ratios written to ${json}`);
   }
+  if (options.guard) await expectAsBefore(first, options);
+}
+
+/** @throws UnexpectedError when this run is not as `--guard` demands */
+async function expectAsBefore(first, options) {
+  const only = (names) => (topology) => options.variantsOf(topology).filter(({ name }) => names.includes(name));
+  const again = (names) => measure({ ...options, guard: false, variantsOf: only(names) });
+  const expected = {
+    counts: JSON.parse(readFileSync(EXPECTED, 'utf8')),
+    table: summarize(fromCsv(readFileSync(`${DOCS}performance.csv`, 'utf8'))),
+  };
+  const unexpected = await guard(async (names) => (names ? again(names) : first), expected, say);
+  if (unexpected.length > 0) throw new UnexpectedError(unexpected.join('\n'));
+  say('all is as expected');
 }
 
 function writeDocs(machine, lines, samples) {
@@ -150,6 +189,8 @@ try {
       console.error(`${error.message}\n\nRun "npm run bench -- --help" for a list of the flags.`);
     } else if (error instanceof VoidError) {
       console.error(`\nThis run is void: ${error.message}`);
+    } else if (error instanceof UnexpectedError) {
+      console.error(`\nNot as expected:\n${error.message}`);
     } else {
       console.error(error);
     }

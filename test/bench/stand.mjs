@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PortReservation, roamDir, startDatabases, startRedis } from '@roam/local-stack';
 import { Counters } from './counters.ts';
 import { SESSIONS } from './flags.ts';
+import { documentWrites } from './document-writes.ts';
 import { pin, startProcess, usableCores } from './process.mjs';
 import { redisVersion } from './redis-version.mjs';
 
@@ -59,7 +60,7 @@ export class Stand {
   }
 
   async startVariant({ name }) {
-    const mounts = Array.from({ length: this.databases.nodes.length }, (_, i) => join(this.folder, `${name}-${i}`));
+    const mounts = this.mountsOf(name);
     if (/file/.test(name)) for (const mount of mounts) mkdirSync(mount);
     const settings = {
       urls: this.databases.urls,
@@ -77,6 +78,11 @@ export class Stand {
     );
     const [{ ask }] = started;
     this.servers.set(name, { ask, url: await ask('url') });
+  }
+
+  /** Folders for what keeps sessions in files. */
+  mountsOf(name) {
+    return this.databases.nodes.map((_, i) => join(this.folder, `${name}-${i}`));
   }
 
   /** The first is measured; the others, two in a group, are what confirms its writes. */
@@ -118,6 +124,25 @@ export class Stand {
       statements: counted.statements - countedBefore.statements,
       commits: counted.commits - countedBefore.commits,
     };
+  }
+
+  /**
+   * What one request costs, from so many that are sent one at a time, on one MySQL server. Nothing is gathered then, so
+   * these counts are exact, however fast the machine is.
+   */
+  async count({ variant, action }, requests) {
+    const target = { url: this.servers.get(variant).url, action, verify: variant !== 'bare' };
+    const counted = async () => {
+      const { statements, commits, rows } = await this.counters.readOfRequests();
+      return [statements, commits, rows + documentWrites(this.mountsOf(variant))];
+    };
+    await this.load.ask('prepare', target);
+    const before = await counted();
+    await this.load.ask('measure', { ...target, amount: requests, connections: 1 });
+    const after = await counted();
+    await this.load.ask('restore', target);
+    const [statements, commits, writes] = after.map((count, i) => (count - before[i]) / requests);
+    return { variant, action, statements, commits, writes };
   }
 
   /** What must be done just before a turn that counts. */

@@ -1,6 +1,6 @@
 // Samples as medians, ratios, JSON and CSV.
 import { describe, expect, it } from '@jest/globals';
-import { between, table, toCsv } from './report.js';
+import { between, fromCsv, table, toCsv } from './report.js';
 import { ratiosOf, summarize, type Sample } from './summary.js';
 
 const sample = (own: Partial<Sample>): Sample => ({
@@ -76,4 +76,11 @@ it('the samples are a line each', () => {
   expect(first.split(',')).toHaveLength(heads.split(',').length);
   expect(first).toBe('single,1,read,bare,4000,1,200000,8,20,150000000,0,0');
   expect(others).toHaveLength(8);
+});
+
+describe('the samples of a CSV', () => {
+  it('are those that were written', () => expect(fromCsv(toCsv(samples))).toEqual(samples));
+  it('are none where nothing was measured', () => expect(fromCsv(toCsv([]))).toEqual([]));
+  it('are refused where the columns are others', () =>
+    expect(() => fromCsv('topology,round\nsingle,1\n')).toThrow(/must begin with "topology,round,action/));
 });
