@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { roamDir, type Stack } from '@roam/local-stack';
 import { check, explain, type Promises } from './check.js';
 import { Crowd, type CrowdOptions } from './crowd.js';
-import { failed, figuresOf, Slowest, type Figures } from './figures.js';
+import { failed, figuresOf, p99Of, Slowest, type Figures } from './figures.js';
 import { describeOperation, type Operation } from './history.js';
 import { methods, type MethodName } from './methods.js';
 import * as settings from './settings.js';
@@ -33,6 +33,8 @@ export interface Outcome extends Figures {
   readonly broken: string | undefined;
   /** Milliseconds from the end of the fault until everything had recovered. */
   readonly recoveredAfter: number;
+  /** Milliseconds that 99 of 100 reads and writes took, of users whom the fault does not hit themselves, in all rounds. */
+  readonly othersP99: number;
 }
 
 export interface SceneOptions extends Pick<CrowdOptions, 'replays' | 'ends'> {
@@ -51,6 +53,8 @@ export class Scene {
   readonly stack: Stack;
   /** Web servers that are meant to be down: users do not go there past nginx. */
   readonly down = new Set<string>();
+  /** Users whose own sessions the fault hits. */
+  readonly hit = new Set<string>();
 
   constructor(private readonly options: SceneOptions) {
     this.stack = options.stack;
@@ -63,6 +67,7 @@ export class Scene {
     const each: (Figures & { recoveredAfter: number })[] = [];
     const failures: string[] = [];
     const slowest: string[] = [];
+    const seen: Operation[] = [];
     try {
       await crowd.start();
       await sleep(WARM_UP_MS);
@@ -77,6 +82,7 @@ export class Scene {
         await sleep(QUIET_MS);
         // Requests are kept when they end: those that were under way at the beginning are among them.
         const during = crowd.history.slice(before);
+        seen.push(...during);
         each.push({ ...figuresOf(during), recoveredAfter: Math.round(recoveredAfter) });
         const slow = new Slowest();
         slow.see(during);
@@ -104,6 +110,7 @@ export class Scene {
       longestWait: worst('longestWait'),
       failingFor: worst('failingFor'),
       recoveredAfter: worst('recoveredAfter'),
+      othersP99: p99Of(seen.filter(({ user }) => !this.hit.has(user))),
       failures,
       slowest,
       broken: this.judge(crowd.history, methods[method].promises),
