@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { turnsOf } from './catalog.ts';
 import { HELP, parseFlags, SESSIONS, UsageError } from './flags.ts';
+import { measureGrowth } from './growth/run-growth.mjs';
 import { installPeers } from './install-peers.mjs';
 import { measureLogins } from './logins.mjs';
 import { plotFile, plotOf, withResults } from './page.ts';
@@ -76,8 +77,7 @@ async function runTopology(topology, { rounds, seconds, variantsOf, actions, pro
 
 async function run(options) {
   const { topologies, rounds, seconds, durable, json } = options;
-  if (json !== undefined && !existsSync(dirname(json)))
-    throw new UsageError(`--json ${json}: there is no folder ${dirname(json)}`);
+  assertFolderOf(json);
   if (topologies.some((each) => options.variantsOf(each).some(({ kind, needsRedis }) => kind === 'peer' || needsRedis)))
     installPeers(say);
   const samples = [];
@@ -112,6 +112,20 @@ function writeDocs(machine, lines, samples) {
   say('docs/performance.md, its plots and docs/performance.csv are written');
 }
 
+async function runGrowth({ methods, sizesOf, rounds, durable, json }) {
+  assertFolderOf(json);
+  const results = await measureGrowth({ methods, sizesOf, rounds, durable, say, onStart: (stop) => running.push(stop) });
+  const machine = machineWith({ rounds, durable });
+  save({ growth: true, results }, machine);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, growth: results }, null, 2)}\n`);
+}
+
+/** Before hours of measuring. */
+function assertFolderOf(json) {
+  if (json !== undefined && !existsSync(dirname(json)))
+    throw new UsageError(`--json ${json}: there is no folder ${dirname(json)}`);
+}
+
 async function runLogins({ rounds, seconds }) {
   const results = await measureLogins({ rounds, seconds, say, onStart: (stop) => running.push(stop) });
   const worst = (side) => Math.max(...results.map((each) => each[side].p99));
@@ -142,6 +156,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 try {
   const options = parseFlags(process.argv.slice(2));
   if (options.help) console.log(HELP);
+  else if (options.growth) await runGrowth(options);
   else await (options.logins ? runLogins(options) : run(options));
   await end(0);
 } catch (error) {
