@@ -3,6 +3,11 @@ import { parseArgs } from 'node:util';
 import { ACTION_NAMES, ACTIONS, TOPOLOGIES, VARIANTS, type Action, type Topology, type Variant } from './catalog.js';
 
 export const SESSIONS = 1000;
+/** What is measured where there are few sessions and where there are many. */
+const GROWTH_METHODS = ['mysql', 'file', 'sync'] as const;
+export type GrowthMethod = (typeof GROWTH_METHODS)[number];
+const DEFAULT_SIZES = [10_000, 1_000_000, 10_000_000];
+const GREATEST_SIZE: Record<GrowthMethod, number> = { mysql: 100_000_000, file: 1_000_000, sync: 1_000_000 };
 
 const lines = (entries: readonly (readonly [string, string])[], width: number) =>
   entries.map(([name, about]) => `  ${name.padEnd(width)}  ${about}`).join('\n');
@@ -37,6 +42,11 @@ Usage: npm run bench -- [flags]
   --write-docs      write the plots, the tables and the samples of docs/performance.md
   --logins          instead, measure how long reads of the whole app wait while many passwords are hashed; use it with
                     --seconds 15, so that one pause of the machine does not decide the 99th percentile
+  --growth          instead, measure what a session costs among few and among millions (docs/sizing.md), in about an hour;
+                    it needs 30 GB of disk and 12 GB of memory
+  --sizes LIST      with --growth: numbers of sessions (default ${DEFAULT_SIZES.join(',')}; of file and sync
+                    those up to ${GREATEST_SIZE.file})
+  --methods LIST    with --growth: any of ${GROWTH_METHODS.join(',')} (default all)
   --cpu-prof        write a CPU profile of each web server, for Chrome's developer tools
   --help            print this text
 
@@ -58,6 +68,10 @@ export interface Options {
   readonly json: string | undefined;
   readonly writeDocs: boolean;
   readonly logins: boolean;
+  readonly growth: boolean;
+  readonly methods: readonly GrowthMethod[];
+  /** How many sessions, of this method. */
+  readonly sizesOf: (method: GrowthMethod) => readonly number[];
   readonly profile: boolean;
 }
 
@@ -69,7 +83,10 @@ export function parseFlags(args: readonly string[]): Options {
     if (!pattern.test(text) || Number(text) === 0) throw new UsageError(`--${name} must be ${rule}, not "${text}"`);
     return Number(text);
   };
-  const some = <T extends string>(name: 'topology' | 'variants' | 'actions', all: readonly T[]): T[] | undefined => {
+  const some = <T extends string>(
+    name: 'topology' | 'variants' | 'actions' | 'methods',
+    all: readonly T[],
+  ): T[] | undefined => {
     const chosen = values[name]?.split(',');
     const unknown = chosen?.find((each) => !all.includes(each as T));
     if (unknown !== undefined) throw new UsageError(`--${name} must be any of ${all.join(',')}, not "${unknown}"`);
@@ -80,6 +97,7 @@ export function parseFlags(args: readonly string[]): Options {
     'variants',
     VARIANTS.map(({ name }) => name),
   );
+  const sizes = sizesIn(values.sizes);
   const guard = values.guard ?? false;
   const isGuarded = ({ kind, needsRedis }: Variant) => kind !== 'peer' && !needsRedis;
   const chosen = VARIANTS.filter((variant) => names?.includes(variant.name) ?? (!guard || isGuarded(variant)));
@@ -101,8 +119,20 @@ export function parseFlags(args: readonly string[]): Options {
     json: values.json,
     writeDocs: values['write-docs'] ?? false,
     logins: values.logins ?? false,
+    growth: values.growth ?? false,
+    methods: some('methods', GROWTH_METHODS) ?? GROWTH_METHODS,
+    sizesOf: (method) => sizes.filter((size) => size <= GREATEST_SIZE[method]),
     profile: values['cpu-prof'] ?? false,
   };
+}
+
+/** Upward, so that each is compared with the smallest. */
+function sizesIn(list: string | undefined): readonly number[] {
+  if (list === undefined) return DEFAULT_SIZES;
+  const sizes = list.split(',');
+  const wrong = sizes.find((size) => !/^[1-9]\d{3,7}$/.test(size));
+  if (wrong !== undefined) throw new UsageError(`--sizes must be whole numbers from 1000 to 99999999, not "${wrong}"`);
+  return sizes.map(Number).sort((one, other) => one - other);
 }
 
 function valuesOf(args: readonly string[]) {
@@ -113,6 +143,7 @@ function valuesOf(args: readonly string[]) {
       args: [...args],
       options: {
         ...{ rounds: text, seconds: text, topology: text, variants: text, actions: text, json: text },
+        ...{ sizes: text, methods: text, growth: flag },
         ...{ quick: flag, durable: flag, 'write-docs': flag, logins: flag, guard: flag, 'cpu-prof': flag, help: flag },
       },
     }).values;

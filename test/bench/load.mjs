@@ -124,6 +124,10 @@ answerParent({
     await send(url, planOf('read', all), { verify, amount: all.length });
   },
 
+  async warmUp({ url, action, ...options }) {
+    await send(url, planOf(action, browsers.get(keyOf(url, action))), options);
+  },
+
   async measure({ url, action, ...options }) {
     const { duration, latency, ...result } = await send(url, planOf(action, browsers.get(keyOf(url, action))), options);
     if (result['2xx'] === 0) throw new Error(`no request was answered in ${duration} s: use a greater --seconds`);

@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { turnsOf } from './catalog.ts';
 import { HELP, parseFlags, SESSIONS, UsageError } from './flags.ts';
+import { measureGrowth } from './growth/run-growth.mjs';
 import { guard } from './guard.ts';
 import { installPeers } from './install-peers.mjs';
 import { measureLogins } from './logins.mjs';
@@ -60,7 +61,7 @@ async function runTopology(topology, { rounds, seconds, variantsOf, actions, pro
   await stand.start();
   const counts = guard && topology === 'single' ? await countEach(stand, variants) : [];
   say('warming up');
-  for (const turn of turns) await voidOnError(turn, stand.measure(turn, WARM_UP_SECONDS));
+  for (const turn of turns) await voidOnError(turn, stand.warmUp(turn, WARM_UP_SECONDS));
   const samples = [];
   for (let round = 1; round <= rounds; round++)
     // Every other round backward: what the machine does meanwhile hits no variant more than another.
@@ -107,8 +108,7 @@ async function measure(options) {
 
 async function run(options) {
   const { topologies, rounds, seconds, durable, json } = options;
-  if (json !== undefined && !existsSync(dirname(json)))
-    throw new UsageError(`--json ${json}: there is no folder ${dirname(json)}`);
+  assertFolderOf(json);
   if (topologies.some((each) => options.variantsOf(each).some(({ kind, needsRedis }) => kind === 'peer' || needsRedis)))
     installPeers(say);
   const first = await measure(options);
@@ -151,6 +151,27 @@ function writeDocs(machine, lines, samples) {
   say('docs/performance.md, its plots and docs/performance.csv are written');
 }
 
+async function runGrowth({ methods, sizesOf, rounds, durable, json }) {
+  assertFolderOf(json);
+  const results = await measureGrowth({
+    methods,
+    sizesOf,
+    rounds,
+    durable,
+    say,
+    onStart: (stop) => running.push(stop),
+  });
+  const machine = machineWith({ rounds, durable });
+  save({ growth: true, results }, machine);
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, growth: results }, null, 2)}\n`);
+}
+
+/** Before hours of measuring. */
+function assertFolderOf(json) {
+  if (json !== undefined && !existsSync(dirname(json)))
+    throw new UsageError(`--json ${json}: there is no folder ${dirname(json)}`);
+}
+
 async function runLogins({ rounds, seconds }) {
   const results = await measureLogins({ rounds, seconds, say, onStart: (stop) => running.push(stop) });
   const worst = (side) => Math.max(...results.map((each) => each[side].p99));
@@ -181,6 +202,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
 try {
   const options = parseFlags(process.argv.slice(2));
   if (options.help) console.log(HELP);
+  else if (options.growth) await runGrowth(options);
   else await (options.logins ? runLogins(options) : run(options));
   await end(0);
 } catch (error) {

@@ -111,6 +111,13 @@ export class Stand {
     if (this.actions.includes('large') && !inCookie) await this.load.ask('makeSessions', { ...own, large: true });
   }
 
+  /** A turn that does not count. On a slow disk none of its requests may be answered in time. */
+  async warmUp({ variant, action }, duration) {
+    const target = { url: this.servers.get(variant).url, action, verify: variant !== 'bare' };
+    await this.load.ask('warmUp', { ...target, duration });
+    await this.load.ask('restore', target);
+  }
+
   /** One turn of so many seconds. Throws when an answer is wrong. */
   async measure({ variant, action }, duration) {
     const { url, ask } = this.servers.get(variant);

@@ -1,19 +1,23 @@
-// What the helper processes of a web server use: roam's method `file` has one for each mount. Linux only; zero elsewhere.
+// What other processes use, such as the helpers of a web server with roam's method `file`. Linux only; zero elsewhere.
 import { readdirSync, readFileSync } from 'node:fs';
 
 const PAGE_BYTES = 4096;
 
 /** Microseconds of processor time and bytes of memory of all processes that `pid` has started, and theirs. */
 export function usageOfHelpers(pid) {
-  let [cpu, rss] = [0, 0];
-  for (const helper of descendantsOf(pid)) {
-    // Nanoseconds, of each thread.
-    for (const thread of list(`/proc/${helper}/task`))
-      cpu += Number(read(`/proc/${helper}/task/${thread}/schedstat`).split(' ')[0]) / 1000;
-    rss += Number(read(`/proc/${helper}/statm`).split(' ')[1] ?? 0) * PAGE_BYTES;
-  }
-  return { cpu, rss };
+  const helpers = descendantsOf(pid).map(processUsage);
+  return { cpu: sum(helpers.map(({ cpu }) => cpu)), rss: sum(helpers.map(({ rss }) => rss)) };
 }
+
+/** The same of one process. */
+export function processUsage(pid) {
+  // Nanoseconds, of each thread.
+  const threads = list(`/proc/${pid}/task`).map((thread) => read(`/proc/${pid}/task/${thread}/schedstat`));
+  const cpu = sum(threads.map((stat) => Number(stat.split(' ')[0]) / 1000));
+  return { cpu, rss: Number(read(`/proc/${pid}/statm`).split(' ')[1] ?? 0) * PAGE_BYTES };
+}
+
+const sum = (numbers) => numbers.reduce((all, each) => all + each, 0);
 
 function descendantsOf(pid) {
   const children = list(`/proc/${pid}/task`).flatMap((thread) =>

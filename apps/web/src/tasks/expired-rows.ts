@@ -4,7 +4,7 @@ import type { Cluster } from '@roam/mysql-cluster';
 import { limits } from '../config/limits.js';
 import type { Task } from './task-runner.js';
 
-const batchSize = 500;
+const batchSize = 100;
 
 /**
  * Each statement deletes one batch of the rows that are older than `keptMs`, given as milliseconds since 1970. The audit log

@@ -39,14 +39,47 @@ it('runs a task again and again, also after a failure, which it logs', async () 
 
 it('does batches until nothing is left, but no longer than half its lease', async () => {
   const runner = start([]);
+  const run = async () => {
+    const running = runner.run(task);
+    await jest.advanceTimersByTimeAsync(everyMs);
+    return running;
+  };
   batch.mockResolvedValueOnce(500).mockResolvedValueOnce(20);
-  expect(await runner.run(task)).toBe(520);
+  expect(await run()).toBe(520);
+  // With its rest each takes a tenth of the task's time.
   batch.mockImplementation(async () => {
-    jest.advanceTimersByTime(everyMs / 10);
+    jest.advanceTimersByTime(everyMs / 200);
     return 500;
   });
-  expect(await runner.run(task)).toBe(5 * 500);
+  expect(await run()).toBe(5 * 500);
   batch.mockImplementation(async () => 0);
+});
+
+it('rests after a batch for nineteen times as long as that took, so that requests hardly meet it', async () => {
+  const runner = start([]);
+  batch.mockImplementationOnce(async () => {
+    jest.advanceTimersByTime(10);
+    return 500;
+  });
+  const running = runner.run(task);
+  await jest.advanceTimersByTimeAsync(189);
+  expect(batch).toHaveBeenCalledTimes(1);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(batch).toHaveBeenCalledTimes(2);
+  expect(await running).toBe(500);
+});
+
+it('does not rest when the server ends', async () => {
+  const runner = start([]);
+  batch.mockImplementationOnce(async () => {
+    jest.advanceTimersByTime(1000);
+    return 500;
+  });
+  const running = runner.run(task);
+  await jest.advanceTimersByTimeAsync(1);
+  await runner.onApplicationShutdown();
+  expect(await running).toBe(500);
+  expect(batch).toHaveBeenCalledTimes(1);
 });
 
 it('takes no lease for a task that every server runs for itself', async () => {

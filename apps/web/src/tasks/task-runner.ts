@@ -1,4 +1,4 @@
-// Runs each background task from time to time, on one web server at a time, in small batches.
+// Runs each background task from time to time, on one web server at a time, in small batches with rests.
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import type { Cluster } from '@roam/mysql-cluster';
 import type { PinoLogger } from 'nestjs-pino';
@@ -15,13 +15,13 @@ export interface Task {
   readonly batch: () => Promise<number>;
 }
 
-/** Work that is left after so many batches waits for the next run. */
-const maxBatches = 200;
+/** After each batch the task rests for so many times what that took: one request in twenty meets a batch at most. */
+const restFactor = 19;
 
 export class TaskRunner implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly timers = new Map<Task, NodeJS.Timeout>();
   private readonly running = new Map<Task, Promise<unknown>>();
-  private ended = false;
+  private readonly ending = new AbortController();
 
   /** @param holder the name of this web server */
   constructor(
@@ -36,7 +36,7 @@ export class TaskRunner implements OnApplicationBootstrap, OnApplicationShutdown
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.ended = true;
+    this.ending.abort();
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.all(this.running.values());
   }
@@ -54,10 +54,12 @@ export class TaskRunner implements OnApplicationBootstrap, OnApplicationShutdown
     if (leased && !(await takeLease(this.cluster, name, this.holder, everyMs))) return undefined;
     let handled = 0;
     try {
-      for (let count = 0; count < maxBatches && !this.ended && performance.now() < until; count += 1) {
+      while (!this.hasEnded && performance.now() < until) {
+        const began = performance.now();
         const items = await batch();
         if (items === 0) break;
         handled += items;
+        await this.rest(restFactor * (performance.now() - began));
       }
     } catch (error) {
       // Another server may reach what this one cannot.
@@ -67,9 +69,28 @@ export class TaskRunner implements OnApplicationBootstrap, OnApplicationShutdown
     return handled;
   }
 
+  private get hasEnded(): boolean {
+    return this.ending.signal.aborted;
+  }
+
+  /** Until so many milliseconds have passed, or the server ends. */
+  private rest(ms: number): Promise<void> {
+    const { signal } = this.ending;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms).unref();
+      signal.addEventListener('abort', done);
+    });
+  }
+
   /** At a random moment, so that the servers do not all ask for the lease at once. */
   private schedule(task: Task): void {
-    if (this.ended) return;
+    if (this.hasEnded) return;
     const run = () => {
       const running = this.run(task)
         .catch((error: unknown) =>

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../core/errors.js';
 import type { Copies } from './copies.js';
 import type { Membership } from './membership.js';
-import type { SyncOptions, SyncTimings } from './options.js';
+import type { Counters, SyncOptions, SyncTimings } from './options.js';
 import type { Reader } from './reader.js';
 import { keyFor } from './security.js';
 import { loadSnapshot, saveSnapshot } from './snapshot.js';
@@ -19,6 +19,7 @@ export class Joining {
     private readonly membership: Membership,
     private readonly reader: Reader,
     private readonly timings: SyncTimings,
+    private readonly counters: Pick<Counters, 'repaired'>,
   ) {}
 
   /** Takes what the snapshot holds, if there is one. */
@@ -56,16 +57,19 @@ export class Joining {
   async join(): Promise<void> {
     const { timings, reader } = this;
     const start = performance.now();
+    let [repaired, movedAt] = [this.counters.repaired, start];
     for (;;) {
       const { members, unresolved } = this.membership;
       const waited = performance.now() - start;
       const behind = members.filter(({ isUp, current, isOwing }) => isOwing || (isUp && !current));
       reader.hasJoined ||= members.some(({ current }) => current);
+      if (repaired !== this.counters.repaired) [repaired, movedAt] = [this.counters.repaired, performance.now()];
       if (behind.length > 0) {
-        if (waited > timings.joinWithin) {
+        // As long as sessions come: how many there are decides how long that takes.
+        if (performance.now() - movedAt > timings.joinWithin) {
           const names = behind.map(({ name, problem }) => `${name} (${problem ?? 'it does not reach this server'})`);
           throw new StoreUnavailableError(
-            `Could not copy the sessions of ${names.join(', ')} within ${timings.joinWithin} ms.`,
+            `Could not copy the sessions of ${names.join(', ')}: none has come for ${timings.joinWithin} ms.`,
           );
         }
       } else if (this.startsEarly && !reader.hasJoined) {

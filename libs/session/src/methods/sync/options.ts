@@ -27,7 +27,7 @@ export const defaultTimings = {
   /** A server that starts and finds no peer for this long begins alone. */
   aloneAfter: 1500,
   /**
-   * A server that starts and can reach a peer, but cannot take over its sessions for this long, gives up. One that left
+   * A server that starts and can reach a peer, but gets none of its sessions for this long, gives up. One that left
    * before the others waits this long for one of them, and then starts without the sessions of its snapshot.
    */
   joinWithin: 10_000,

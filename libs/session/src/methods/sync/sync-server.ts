@@ -73,7 +73,7 @@ export class SyncServer implements LinkContext {
     this.cutOff = new CutOff(membership, options.isCutOff, () => this.emit({ type: 'cut-off' }));
     this.catchUp = new CatchUp(copies, () => this.serving);
     this.reader = new Reader(copies, membership, counters, timings);
-    this.joining = new Joining(options, copies, membership, this.reader, timings);
+    this.joining = new Joining(options, copies, membership, this.reader, timings, counters);
     this.direction = chooseDirection(this);
     if (this.direction instanceof Succession) this.succession = this.direction;
   }
