@@ -17,9 +17,11 @@ const PAUSE_MS = 10;
 const SHARED_USERS = 8;
 const MOVES = 3;
 const MOVED_MS = 2_000;
-/** More than one statement takes, for each of three nodes; a web server runs 128 requests at once. */
-const BURST = 112;
-const BURST_EVERY_MS = 700;
+/** To one web server: for each of three nodes what goes into one of the largest statements, and no overload. */
+const BURST = 64;
+const BURST_EVERY_MS = 1_000;
+/** To all web servers: the one that stops gets a third of it. */
+const BURST_TO_ALL = 112;
 /** Longer than the standstill after which a web server drops its requests. */
 const FROZEN_MS = 3_000;
 
@@ -74,13 +76,13 @@ export const conflicts: Fault = {
   longestWait: 2_000,
 };
 
-/** A node takes no writes for a while, as in maintenance: its sessions move to the others and back, in full batches. */
+/** A node takes no writes for a while, as in maintenance: its sessions move to the others and back, in large batches. */
 export const moveHomes: Fault = {
-  name: 'a change of home node with full batches, 3 times',
+  name: 'a change of home node with large batches, 3 times',
   inject: async (scene, round) => {
     const { databases, servers, url } = scene.stack;
     const node = pick(databases.nodes, round);
-    await withBurst(scene, async (burst) => {
+    await withBurst(scene, BURST, async (burst) => {
       let isOver = false;
       const bursts = (async () => {
         for (let i = 0; !isOver; i++) {
@@ -111,12 +113,13 @@ export const freezeGathered: Fault = {
   inject: async (scene, round) => {
     const { servers, url } = scene.stack;
     const server = pick(servers, round);
-    await withBurst(scene, async (burst) => {
+    await withBurst(scene, BURST_TO_ALL, async (burst) => {
       await away(scene, server, async () => {
         process.kill(server.pid!, 'SIGUSR2');
         const answered = burst.send(url);
         await until(`${server.name} stops`, async () => isStopped(server.pid!), 2_000).catch(() => undefined);
         if (!isStopped(server.pid!)) throw new Error(`${server.name} had nothing to gather: nothing was tested`);
+        scene.hitAt.push(performance.now());
         await sleep(FROZEN_MS);
         server.thaw();
         await answered;
@@ -128,10 +131,11 @@ export const freezeGathered: Fault = {
   longestWait: 3_000,
 };
 
-async function withBurst(scene: Scene, work: (burst: Burst) => Promise<void>): Promise<void> {
-  const burst = await Burst.arrive(scene.stack.url, BURST);
+async function withBurst(scene: Scene, size: number, work: (burst: Burst) => Promise<void>): Promise<void> {
+  const burst = await Burst.arrive(scene.stack.url, size);
   try {
     await work(burst);
+    process.stderr.write(`${burst.refused} of ${burst.changes} changes in bursts were refused\n`);
   } finally {
     burst.close();
   }

@@ -33,7 +33,7 @@ export interface Outcome extends Figures {
   readonly broken: string | undefined;
   /** Milliseconds from the end of the fault until everything had recovered. */
   readonly recoveredAfter: number;
-  /** Milliseconds that 99 of 100 reads and writes took, of users whom the fault does not hit themselves, in all rounds. */
+  /** Milliseconds that 99 of 100 reads and writes took that the fault did not hit themselves, in all rounds. */
   readonly othersP99: number;
 }
 
@@ -55,6 +55,8 @@ export class Scene {
   readonly down = new Set<string>();
   /** Users whose own sessions the fault hits. */
   readonly hit = new Set<string>();
+  /** When the fault hit what was under way, by the clock of the history. */
+  readonly hitAt: number[] = [];
 
   constructor(private readonly options: SceneOptions) {
     this.stack = options.stack;
@@ -110,7 +112,7 @@ export class Scene {
       longestWait: worst('longestWait'),
       failingFor: worst('failingFor'),
       recoveredAfter: worst('recoveredAfter'),
-      othersP99: p99Of(seen.filter(({ user }) => !this.hit.has(user))),
+      othersP99: p99Of(seen.filter((operation) => !this.isHit(operation))),
       failures,
       slowest,
       broken: this.judge(crowd.history, methods[method].promises),
@@ -122,6 +124,10 @@ export class Scene {
     const { stack, method, replays, ends } = this.options;
     const servers = () => stack.servers.filter(({ name }) => !this.down.has(name));
     return new Crowd({ site: { url: stack.url, servers }, method: methods[method], replays, ends, ...size });
+  }
+
+  private isHit({ user, begun, ended }: Operation): boolean {
+    return this.hit.has(user) || this.hitAt.some((moment) => begun <= moment && ended > moment);
   }
 
   /** What is broken, in words; all that its users did is kept in a file. */
