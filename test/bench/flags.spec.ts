@@ -32,6 +32,18 @@ describe('the flags', () => {
     });
   });
 
+  it('--growth goes from the smallest size up, of each method as far as that can go', () => {
+    const { growth, methods, sizesOf } = parseFlags([
+      '--growth',
+      '--sizes',
+      '10000000,1000',
+      '--methods',
+      'mysql,sync',
+    ]);
+    expect({ growth, methods }).toEqual({ growth: true, methods: ['mysql', 'sync'] });
+    expect([sizesOf('mysql'), sizesOf('sync')]).toEqual([[1000, 10_000_000], [1000]]);
+  });
+
   it.each([
     [['--variants', 'limit,mongo'], /--variants must be any of bare,limit,.*, not "mongo"/],
     [['--actions', 'write'], /--actions must be any of read,.*, not "write"/],
@@ -39,6 +51,8 @@ describe('the flags', () => {
     [['--rounds', '0'], /--rounds must be a whole number from 1 to 9999, not "0"/],
     [['--rounds', '1.5'], /not "1.5"/],
     [['--seconds', 'x'], /--seconds must be a number/],
+    [['--sizes', '10000,12'], /--sizes must be whole numbers from 1000 to 99999999, not "12"/],
+    [['--methods', 'cookie'], /--methods must be any of mysql,file,sync, not "cookie"/],
     [['--fast'], /'--fast'/],
   ])('refuse %j with the reason', (args, message) => {
     expect(() => parseFlags(args)).toThrow(UsageError);
@@ -56,6 +70,9 @@ describe('the flags', () => {
       'json',
       'write-docs',
       'logins',
+      'growth',
+      'sizes',
+      'methods',
     ])
       expect(HELP).toContain(`  --${flag}`);
     for (const { name } of VARIANTS) expect(HELP).toContain(`\n  ${name}`);

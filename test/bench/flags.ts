@@ -79,7 +79,10 @@ export function parseFlags(args: readonly string[]): Options {
     if (!pattern.test(text) || Number(text) === 0) throw new UsageError(`--${name} must be ${rule}, not "${text}"`);
     return Number(text);
   };
-  const some = <T extends string>(name: 'topology' | 'variants' | 'actions' | 'methods', all: readonly T[]): T[] | undefined => {
+  const some = <T extends string>(
+    name: 'topology' | 'variants' | 'actions' | 'methods',
+    all: readonly T[],
+  ): T[] | undefined => {
     const chosen = values[name]?.split(',');
     const unknown = chosen?.find((each) => !all.includes(each as T));
     if (unknown !== undefined) throw new UsageError(`--${name} must be any of ${all.join(',')}, not "${unknown}"`);
@@ -121,8 +124,7 @@ function sizesIn(list: string | undefined): readonly number[] {
   if (list === undefined) return DEFAULT_SIZES;
   const sizes = list.split(',');
   const wrong = sizes.find((size) => !/^[1-9]\d{3,7}$/.test(size));
-  if (wrong !== undefined)
-    throw new UsageError(`--sizes must be whole numbers from 1000 to 99999999, not "${wrong}"`);
+  if (wrong !== undefined) throw new UsageError(`--sizes must be whole numbers from 1000 to 99999999, not "${wrong}"`);
   return sizes.map(Number).sort((one, other) => one - other);
 }
 

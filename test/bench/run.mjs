@@ -114,7 +114,14 @@ function writeDocs(machine, lines, samples) {
 
 async function runGrowth({ methods, sizesOf, rounds, durable, json }) {
   assertFolderOf(json);
-  const results = await measureGrowth({ methods, sizesOf, rounds, durable, say, onStart: (stop) => running.push(stop) });
+  const results = await measureGrowth({
+    methods,
+    sizesOf,
+    rounds,
+    durable,
+    say,
+    onStart: (stop) => running.push(stop),
+  });
   const machine = machineWith({ rounds, durable });
   save({ growth: true, results }, machine);
   if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, growth: results }, null, 2)}\n`);

@@ -25,17 +25,19 @@ export function growthTable(figures: readonly GrowthFigures[]): string {
 }
 
 export function sweepTable(sweeps: readonly GrowthSweep[]): string {
-  const lines = sweeps.map(sweepFigures).map((line) => [
-    sizeName(line.size),
-    sizeName(line.removed),
-    line.perSecond.toFixed(0),
-    line.batchP50.toFixed(1),
-    line.batchLongest.toFixed(1),
-    ...[line.without.p50, line.without.p99, line.during.p50, line.during.p99].map((ms) => ms.toFixed(2)),
-    `${line.slower.p50.toFixed(2)} ×`,
-    `${line.slower.mean.toFixed(2)} ×`,
-    `${line.slower.p99.toFixed(2)} ×`,
-  ]);
+  const lines = sweeps
+    .map(sweepFigures)
+    .map((line) => [
+      sizeName(line.size),
+      sizeName(line.removed),
+      line.perSecond.toFixed(0),
+      line.batchP50.toFixed(1),
+      line.batchLongest.toFixed(1),
+      ...[line.without.p50, line.without.p99, line.during.p50, line.during.p99].map((ms) => ms.toFixed(2)),
+      `${line.slower.p50.toFixed(2)} ×`,
+      `${line.slower.mean.toFixed(2)} ×`,
+      `${line.slower.p99.toFixed(2)} ×`,
+    ]);
   const heads = ['sessions', 'removed', 'per second', 'batch p50 ms', 'longest ms', 'p50 ms without', 'p99 ms without'];
   return markdown([...heads, 'p50 ms during', 'p99 ms during', 'p50 ratio', 'mean ratio', 'p99 ratio'], lines);
 }
