@@ -32,12 +32,25 @@ describe('the flags', () => {
     });
   });
 
+<<<<<<< HEAD
   it('--guard measures what needs neither Redis nor the network, unless asked for more', () => {
     const names = ['bare', 'limit', 'memory', 'mysql', 'sync', 'cookie', 'file'];
     expect(parseFlags(['--quick', '--guard']).guard).toBe(true);
     expect(namesOf(['--quick', '--guard'], 'single')).toEqual(names);
     expect(namesOf(['--guard', '--variants', 'limit,redis'], 'single')).toEqual(['limit', 'redis']);
     expect(parseFlags(['--quick']).guard).toBe(false);
+=======
+  it('--growth goes from the smallest size up, of each method as far as that can go', () => {
+    const { growth, methods, sizesOf } = parseFlags([
+      '--growth',
+      '--sizes',
+      '10000000,1000',
+      '--methods',
+      'mysql,sync',
+    ]);
+    expect({ growth, methods }).toEqual({ growth: true, methods: ['mysql', 'sync'] });
+    expect([sizesOf('mysql'), sizesOf('sync')]).toEqual([[1000, 10_000_000], [1000]]);
+>>>>>>> growth
   });
 
   it.each([
@@ -47,6 +60,8 @@ describe('the flags', () => {
     [['--rounds', '0'], /--rounds must be a whole number from 1 to 9999, not "0"/],
     [['--rounds', '1.5'], /not "1.5"/],
     [['--seconds', 'x'], /--seconds must be a number/],
+    [['--sizes', '10000,12'], /--sizes must be whole numbers from 1000 to 99999999, not "12"/],
+    [['--methods', 'cookie'], /--methods must be any of mysql,file,sync, not "cookie"/],
     [['--fast'], /'--fast'/],
   ])('refuse %j with the reason', (args, message) => {
     expect(() => parseFlags(args)).toThrow(UsageError);
@@ -65,6 +80,9 @@ describe('the flags', () => {
       'write-docs',
       'guard',
       'logins',
+      'growth',
+      'sizes',
+      'methods',
     ])
       expect(HELP).toContain(`  --${flag}`);
     for (const { name } of VARIANTS) expect(HELP).toContain(`\n  ${name}`);

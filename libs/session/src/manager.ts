@@ -23,7 +23,7 @@ import { UserSessions } from './user-sessions.js';
 
 /** Ended sessions stay this long before they are swept, so that servers' clocks may differ. */
 const SWEEP_DELAY = 10 * 60 * 1000;
-const SWEEP_BATCH = 100;
+const SWEEP_BATCH = 50;
 /** The events that tell of a mistake in the app's own code. */
 const MISTAKES: ReadonlySet<string> = new Set(['response-error', 'late-change', 'handshake-failed', 'end-failed']);
 

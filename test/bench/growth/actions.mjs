@@ -1,5 +1,5 @@
 // What a growing site does with its store: each action once, on sessions of a working set.
-import { changed, newRecord } from './content.mjs';
+import { changed, newRecord, TOUCHED_MS } from './content.mjs';
 
 /** The working set: of each size as many sessions, evenly over all of their time, so that hardly two share a page. */
 export const WORKING_SET = 2000;
@@ -68,7 +68,9 @@ export const ACTIONS = {
     about: 'moves the idle limit',
     once: (set) => async () => {
       const session = set.take();
-      session.record = { ...session.record, idleEndsAt: session.record.idleEndsAt + 60_000 };
+      // Behind those of all sessions that nobody has used since.
+      const idleEndsAt = Math.max(session.record.idleEndsAt + 1, Date.now() + TOUCHED_MS);
+      session.record = { ...session.record, idleEndsAt };
       await set.store.touch(session.record.id, session.record.idleEndsAt);
     },
   },

@@ -6,6 +6,8 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** Generated sessions began within this time; all of them have "keep me signed in" and live on. */
 export const SPREAD_MS = 14 * DAY;
+/** A touch lets a session live on for so long: longer than any generated one would. */
+export const TOUCHED_MS = SPREAD_MS + 2 * HOUR;
 export const LIFETIME_MS = 30 * DAY;
 /** Sessions of one user: those of a phone and of a laptop. */
 export const SESSIONS_PER_USER = 2;

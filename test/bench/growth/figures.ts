@@ -25,10 +25,9 @@ export interface GrowthSweep {
   readonly seconds: number;
   /** Milliseconds of each batch. */
   readonly batches: readonly number[];
-  /** Milliseconds of each request. */
-  readonly before: readonly number[];
-  readonly during: readonly number[];
-  readonly after: readonly number[];
+  /** Milliseconds of each request, by turns: without a sweep, and beside one. */
+  readonly without: readonly (readonly number[])[];
+  readonly during: readonly (readonly number[])[];
 }
 
 export interface GrowthFigures {
@@ -90,24 +89,24 @@ export function figuresOf(samples: readonly GrowthSample[]): GrowthFigures[] {
   });
 }
 
-/** What requests took beside a sweep, to what they took before it and after it. */
-export function sweepFigures({ method, size, removed, seconds, batches, before, during, after }: GrowthSweep) {
-  const without = [...before, ...after];
-  const of = (times: readonly number[]) => ({
-    p50: quantile(times, 0.5),
-    p99: quantile(times, 0.99),
-    mean: times.reduce((sum, time) => sum + time, 0) / times.length,
+/** What requests took beside a sweep and without one: the medians of the turns, and of the ratios within a turn. */
+export function sweepFigures({ method, size, removed, seconds, batches, without, during }: GrowthSweep) {
+  const shares = {
+    p50: (times: readonly number[]) => quantile(times, 0.5),
+    mean: (times: readonly number[]) => times.reduce((sum, time) => sum + time, 0) / times.length,
+    p99: (times: readonly number[]) => quantile(times, 0.99),
+  };
+  const each = (of: (share: (times: readonly number[]) => number) => number) => ({
+    p50: of(shares.p50),
+    mean: of(shares.mean),
+    p99: of(shares.p99),
   });
   return {
     ...{ method, size, removed, seconds, perSecond: removed / seconds },
     batchP50: quantile(batches, 0.5),
     batchLongest: Math.max(...batches),
-    without: of(without),
-    during: of(during),
-    slower: {
-      p50: of(during).p50 / of(without).p50,
-      p99: of(during).p99 / of(without).p99,
-      mean: of(during).mean / of(without).mean,
-    },
+    without: each((share) => median(without.map(share))),
+    during: each((share) => median(during.map(share))),
+    slower: each((share) => median(during.map((times, turn) => share(times) / share(without[turn])))),
   };
 }

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { roamDir } from '@roam/local-stack';
 import { FileSessionStore } from '@roam/session/file';
 import { usageOfHelpers } from '../usage.mjs';
@@ -16,7 +15,6 @@ import { sweepBesideRequests } from './sweep.mjs';
 const TURNS = { lasting: { alone: 200, atOnce: 500 }, spent: { alone: 50, atOnce: 200 } };
 /** One session more in so many has ended: a sweep that has removed a hundredth of them has looked at a hundredth of all. */
 const EXPIRED_ONE_IN = 100;
-const SWEEP_MS = 20_000;
 
 export class FileGrowth {
   stops = [];
@@ -64,12 +62,18 @@ export class FileGrowth {
     }
     const [sweeps, facts] = [[], []];
     for (const { size, set, expired, files } of this.sites) {
-      const until = performance.now() + SWEEP_MS;
-      const result = await sweepBesideRequests(set, (removed) => removed >= expired || performance.now() > until);
+      const result = await sweepBesideRequests(set);
       sweeps.push({ method: 'file', size, ...result });
+<<<<<<< HEAD
       const round = (result.seconds * expired) / result.removed;
       facts.push(
         `${size} sessions: ${files.toFixed(2)} files each; a sweep looks at all of them in ${round.toFixed(0)} s.`,
+=======
+      const work = result.batches.reduce((sum, ms) => sum + ms / 1000, 0);
+      const round = (work * expired) / result.removed;
+      facts.push(
+        `${size} sessions: ${files.toFixed(2)} files each; to look at all of them once, the sweep works for ${round.toFixed(0)} s.`,
+>>>>>>> growth
       );
     }
     const bytes = this.sites.map(({ size, perSession }) => ({ method: 'file', size, perSession }));

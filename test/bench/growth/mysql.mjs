@@ -1,5 +1,4 @@
 // The `mysql` method with tables of several sizes, side by side on one MySQL server, by the store itself in this process.
-import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDatabases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
@@ -99,16 +98,14 @@ export class MysqlGrowth {
     return samples;
   }
 
-  /** Requests at a steady rate without a sweep, while sessions that have ended are removed, and without again. */
-  async sweep({ size, set, generated }) {
+  /** Requests at a steady rate, without a sweep and beside one. */
+  async sweep({ size, set, generated, cluster }) {
     await this.admin.query(`USE growth_${size}`);
     await fillExpired(this.admin, generated, EXPIRED);
     await this.settle();
     await set.warm();
     const result = await sweepBesideRequests(set);
-    const { removed, seconds } = result;
-    this.say(`mysql, ${size} rows: ${removed} ended sessions swept in ${seconds.toFixed(1)} s`);
-    if (removed !== EXPIRED) throw new Error(`A sweep removed ${removed} sessions, not ${EXPIRED}.`);
+    this.say(`mysql, ${size} rows: ${result.removed} ended sessions swept`);
     return result;
   }
 

@@ -7,38 +7,44 @@ import { measureSteadily } from './measure.mjs';
 const REQUESTS_PER_SECOND = 300;
 /** One request in so many changes its session. */
 const CHANGE_EVERY = 10;
-const QUIET_MS = 5000;
+/** Without a sweep and beside one by turns: what the machine does meanwhile hits both. */
+const TURNS = 5;
+const TURN_MS = 4000;
 /** As the session module removes: what ended so long ago, a batch at a time. */
 const KEPT_MS = 600_000;
-const BATCH = 100;
+const BATCH = 50;
 
-/** @param isEnough of what the batches have removed so far; a batch that removes nothing is the last one, too */
-export async function sweepBesideRequests(set, isEnough = () => false) {
+/** The requests of each turn without a sweep, and of the one beside a sweep that follows it. */
+export async function sweepBesideRequests(set) {
   const [read, change] = [ACTIONS.read.once(set), ACTIONS.change.once(set)];
   let sent = 0;
   const request = () => (++sent % CHANGE_EVERY === 0 ? change() : read());
-  const quietly = async () => {
-    const until = performance.now() + QUIET_MS;
-    return measureSteadily(request, REQUESTS_PER_SECOND, () => performance.now() < until);
-  };
-  const before = await quietly();
-  const batches = [];
-  let [isSweeping, removed] = [true, 0];
+  const requestsOf = async (isGoingOn) => (await measureSteadily(request, REQUESTS_PER_SECOND, isGoingOn)).times;
+  const result = { removed: 0, seconds: 0, batches: [], without: [], during: [] };
+  for (let turn = 0; turn < TURNS; turn++) {
+    let until = performance.now() + TURN_MS;
+    result.without.push(await requestsOf(() => performance.now() < until));
+    const began = performance.now();
+    until = began + TURN_MS;
+    let isSweeping = true;
+    const sweeping = sweep(set.store, until, result).finally(() => (isSweeping = false));
+    result.during.push(await requestsOf(() => isSweeping));
+    await sweeping;
+    result.seconds += (performance.now() - began) / 1000;
+  }
+  return result;
+}
+
+/** As the web app does it: with rests. */
+function sweep(store, until, result) {
   const batch = async () => {
     const at = performance.now();
-    const items = await set.store.sweep(Date.now() - KEPT_MS, BATCH);
-    batches.push(performance.now() - at);
-    removed += items;
-    return isEnough(removed) ? 0 : items;
+    if (at > until) return 0;
+    const items = await store.sweep(Date.now() - KEPT_MS, BATCH);
+    result.batches.push(performance.now() - at);
+    result.removed += items;
+    return items;
   };
-  const began = performance.now();
-  // As the web app does it: with rests.
-  const runner = new TaskRunner(undefined, 'web1', console, []);
   const task = { name: 'sweep', everyMs: Infinity, leased: false, batch };
-  const sweeping = runner.run(task).finally(() => (isSweeping = false));
-  const during = await measureSteadily(request, REQUESTS_PER_SECOND, () => isSweeping);
-  await sweeping;
-  const seconds = (performance.now() - began) / 1000;
-  const after = await quietly();
-  return { removed, seconds, batches, before: before.times, during: during.times, after: after.times };
+  return new TaskRunner(undefined, 'web1', console, []).run(task);
 }
