@@ -118,7 +118,7 @@ export const chapter13: readonly Mutation[] = [
       by: '',
     },
   ]),
-  ...mutationsOf('apps/web/src/pages/cluster.controller.ts', pages, [
+  ...mutationsOf('apps/web/src/cluster/cluster.controller.ts', pages, [
     {
       numbers: ['13.4.5'],
       test: 'is for administrators only where servers may not be shown',
@@ -153,12 +153,12 @@ export const chapter14: readonly Mutation[] = [
       by: 'path: request.originalUrl,',
     },
   ]),
-  ...mutationsOf('apps/web/src/pages/page-responder.ts', pages, [
+  ...mutationsOf('apps/web/src/pages/page.interceptor.ts', pages, [
     {
       numbers: ['14.2.2', '14.3.2'],
       test: NO_CACHE,
-      replace: "'Cache-Control': 'no-store' }).end(page)",
-      by: "'Cache-Control': 'private' }).end(page)",
+      replace: "'Cache-Control': 'no-store' });",
+      by: "'Cache-Control': 'private' });",
     },
   ]),
   ...mutationsOf('apps/web/src/http/request-context.ts', pages, [

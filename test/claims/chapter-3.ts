@@ -98,7 +98,7 @@ const securityHeaders = mutationsOf('apps/web/src/http/security-headers.ts', hea
 ]);
 
 const site: readonly Mutation[] = [
-  ...mutationsOf('apps/web/src/pages/account.eta', pages, [
+  ...mutationsOf('apps/web/src/account/account.eta', pages, [
     { numbers: ['3.2.2'], test: 'escape what people typed', replace: '<%= it.user.name %>', by: '<%~ it.user.name %>' },
   ]),
   ...mutationsOf('apps/web/src/app.ts', pages, [
@@ -117,12 +117,12 @@ const site: readonly Mutation[] = [
       by: "Buffer.alloc(16).toString('base64')",
     },
   ]),
-  ...mutationsOf('apps/web/src/pages/account-pages.controller.ts', account, [
+  ...mutationsOf('apps/web/src/account/link-pages.controller.ts', account, [
     {
       numbers: ['3.4.5'],
       test: LINK,
-      replace: "return response.set('Referrer-Policy', 'no-referrer');",
-      by: 'return response;',
+      replace: "Header('Referrer-Policy', 'no-referrer')",
+      by: "Header('X-Referrer-Policy', 'no-referrer')",
     },
     {
       numbers: ['3.5.3'],

@@ -8,6 +8,7 @@ import { DataSource } from 'typeorm';
 import { AppModule } from '../../apps/web/dist/app.module.js';
 import { migrations } from '../../apps/web/dist/database/data-source.js';
 import { FormGuard } from '../../apps/web/dist/pages/form.guard.js';
+import { PagesModule } from '../../apps/web/dist/pages/pages.module.js';
 import { Limits, Repeatable, Stream } from '../../apps/web/dist/routes/decorators.js';
 
 const MiB = 1024 * 1024;
@@ -122,4 +123,7 @@ class CreateTestOrders9999999999999 {
 migrations.push(CreateTestOrders9999999999999);
 
 const forRoot = AppModule.forRoot.bind(AppModule);
-AppModule.forRoot = (...settings) => ({ ...forRoot(...settings), controllers: [RoutesController] });
+AppModule.forRoot = (...settings) => {
+  const app = forRoot(...settings);
+  return { ...app, imports: [...app.imports, PagesModule], controllers: [RoutesController] };
+};

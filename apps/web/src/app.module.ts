@@ -13,6 +13,7 @@ import { AuditService } from './audit/audit.service.js';
 import { AuthModule } from './auth/auth.module.js';
 import { EnrolmentGuard } from './auth/enrolment.guard.js';
 import { CartModule } from './cart/cart.module.js';
+import { ClusterModule } from './cluster/cluster.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -23,10 +24,10 @@ import { HttpModule } from './http/http.module.js';
 import { StreamLimits } from './http/stream-limits.js';
 import type { Heartbeat } from './lifecycle/heartbeat.js';
 import { requestLogging } from './logging/logging.js';
+import { LoginModule } from './login/login.module.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { OutboxModule } from './outbox/outbox.module.js';
 import { OutboxWorker } from './outbox/outbox-worker.js';
-import { PagesModule } from './pages/pages.module.js';
 import { RepeatsModule } from './repeats/repeats.module.js';
 import { OutageGuard } from './session/outage.guard.js';
 import { sessionOptions } from './session/session.options.js';
@@ -68,11 +69,12 @@ export class AppModule {
         ThrottlingModule,
         UsersModule,
         AuthModule,
-        AccountModule,
         SessionsModule,
+        AccountModule,
+        LoginModule,
         AdminModule,
         CartModule,
-        PagesModule,
+        ClusterModule,
         ...features,
       ],
       providers: [

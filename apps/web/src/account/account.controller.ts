@@ -110,15 +110,15 @@ export class AccountController {
   }
 
   @Delete('account')
+  @HttpCode(204)
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(SignedInGuard)
   async delete(
     @Body({ schema: deletion }) { currentPassword }: Deletion,
     @Req() request: Request,
-    @Res() response: Response,
+    @Res({ passthrough: true }) response: Response,
   ): Promise<void> {
     await this.accountData.delete(request, currentPassword);
     await this.signIns.signOut(request, response);
-    response.status(204).end();
   }
 }

@@ -1,6 +1,5 @@
-// The API about one's account: register, sign in and out, change password and e-mail address.
+// One's account: the API and the pages.
 import { Module } from '@nestjs/common';
-import { AuthController } from '../auth/auth.controller.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { FactorsController } from '../factors/factors.controller.js';
 import { FactorFailures } from '../factors/factor-failures.js';
@@ -15,6 +14,11 @@ import { Challenges } from '../passkeys/challenges.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { PasskeysController } from '../passkeys/passkeys.controller.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
+import { AccountPagesController } from './account-pages.controller.js';
+import { LinkPagesController } from './link-pages.controller.js';
+import { FactorPagesController } from '../factors/factor-pages.controller.js';
+import { PasskeyPagesController } from '../passkeys/passkey-pages.controller.js';
+import { PagesModule } from '../pages/pages.module.js';
 import { AccountController } from './account.controller.js';
 import { AccountService } from './account.service.js';
 import { AccountDataService } from './account-data.service.js';
@@ -25,9 +29,16 @@ import { StepUpService } from './step-up.service.js';
 import { TokenMailsService } from './token-mails.service.js';
 
 @Module({
-  imports: [AuthModule, MailModule, NoticesModule, OutboxModule, SessionsModule, UsersModule],
-  // Here and not in AuthModule, because registration sends an e-mail.
-  controllers: [AuthController, AccountController, FactorsController, PasskeysController],
+  imports: [AuthModule, MailModule, NoticesModule, OutboxModule, PagesModule, SessionsModule, UsersModule],
+  controllers: [
+    AccountController,
+    AccountPagesController,
+    LinkPagesController,
+    FactorsController,
+    FactorPagesController,
+    PasskeysController,
+    PasskeyPagesController,
+  ],
   providers: [
     AccountService,
     TokenMailsService,

@@ -5,13 +5,14 @@ import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { OpenApiController } from '../openapi/openapi.controller.js';
+import { PagesModule } from '../pages/pages.module.js';
+import { AdminPagesController } from './admin-pages.controller.js';
 import { AdminController } from './admin.controller.js';
 import { AdminService } from './admin.service.js';
 
 @Module({
-  imports: [AccountModule, MailModule, SessionsModule, UsersModule],
-  controllers: [AdminController, OpenApiController],
+  imports: [AccountModule, MailModule, PagesModule, SessionsModule, UsersModule],
+  controllers: [AdminController, AdminPagesController, OpenApiController],
   providers: [AdminService],
-  exports: [AdminService],
 })
 export class AdminModule {}

@@ -28,3 +28,4 @@ export const cartForm = z.object({
     .transform(Number)
     .pipe(quantity.or(z.literal(0))),
 });
+export type CartForm = z.output<typeof cartForm>;

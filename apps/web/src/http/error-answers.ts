@@ -55,7 +55,7 @@ export class ErrorAnswers {
       headers['Content-Type'] = `${type}; charset=utf-8`;
       return { status: error.status, headers, body };
     }
-    const body = this.views.page(request, 'error', {
+    const body = this.views.page(request, 'pages/error', {
       title: STATUS_CODES[error.status] ?? 'Error',
       error: { status: error.status, code: error.code, message: error.message, requestId: request.id },
     });

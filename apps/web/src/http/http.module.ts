@@ -6,7 +6,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { limits } from '../config/limits.js';
 import { Readiness } from '../health/readiness.js';
 import { Heartbeat } from '../lifecycle/heartbeat.js';
-import { ViewsModule } from '../pages/views.module.js';
+import { PagesModule } from '../pages/pages.module.js';
 import { BegunInterceptor } from './begun.interceptor.js';
 import { bodyParsers } from './body-parsers.js';
 import { deadline } from './deadline.js';
@@ -18,7 +18,7 @@ import { validationPipe } from './validation.js';
 // Global, so that its middleware runs before that of the modules below it, such as the session's.
 @Global()
 @Module({
-  imports: [ViewsModule],
+  imports: [PagesModule],
   providers: [
     ErrorAnswers,
     StreamLimits,

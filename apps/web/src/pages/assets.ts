@@ -1,4 +1,4 @@
-// The style sheets, the scripts and the icon: read once at the start, served at addresses that change with the content.
+// The style sheets, the scripts and the icon: read once, when they are added, and served at addresses that change with the content.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -11,30 +11,34 @@ interface Asset {
   readonly compressed: Buffer;
 }
 
-const files = {
-  pico: { from: import.meta.resolve('@picocss/pico/css/pico.min.css'), type: 'text/css; charset=utf-8' },
-  app: { from: new URL('./app.css', import.meta.url).href, type: 'text/css; charset=utf-8' },
-  webauthn: {
-    from: new URL('../dist/bundle/index.umd.min.js', import.meta.resolve('@simplewebauthn/browser')).href,
-    type: 'text/javascript; charset=utf-8',
-  },
-  cluster: { from: new URL('./cluster.js', import.meta.url).href, type: 'text/javascript; charset=utf-8' },
-  passkeys: { from: new URL('./passkeys.js', import.meta.url).href, type: 'text/javascript; charset=utf-8' },
-  icon: { from: new URL('./icon.svg', import.meta.url).href, type: 'image/svg+xml' },
+const types: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
 };
-
 const byPath = new Map<string, Asset>();
 
-/** The address of each asset below the site's base. */
-export const assetPaths = Object.fromEntries(
-  Object.entries(files).map(([name, { from, type }]) => {
-    const content = readFileSync(new URL(from));
-    const hash = createHash('sha256').update(content).digest('hex').slice(0, 12);
-    const path = `/assets/${name}-${hash}${extname(new URL(from).pathname)}`;
-    byPath.set(path, { type, content, compressed: gzipSync(content) });
-    return [name, path];
-  }),
-) as Record<keyof typeof files, string>;
+/** The address of each asset below the site's base, by its name: `it.assets` of the templates. */
+export const assetPaths: Record<string, string> = {};
+
+/**
+ * Serves the file from now on. A feature calls it where its module is loaded.
+ * @param from a `file:` URL
+ * @example addAsset('notes', new URL('./notes.js', import.meta.url));
+ */
+export function addAsset(name: string, from: string | URL): void {
+  const url = new URL(from);
+  const extension = extname(url.pathname);
+  const content = readFileSync(url);
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 12);
+  const path = `/assets/${name}-${hash}${extension}`;
+  byPath.set(path, { type: types[extension], content, compressed: gzipSync(content) });
+  assetPaths[name] = path;
+}
+
+addAsset('pico', import.meta.resolve('@picocss/pico/css/pico.min.css'));
+addAsset('app', new URL('./app.css', import.meta.url));
+addAsset('icon', new URL('./icon.svg', import.meta.url));
 
 /** Serves the assets; needs no session. */
 export function serveAssets(): RequestHandler {

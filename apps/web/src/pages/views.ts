@@ -1,4 +1,4 @@
-// Renders pages from the templates in this folder. All output of a template is escaped.
+// Renders pages from the templates of the features. All output of a template is escaped.
 import { Injectable } from '@nestjs/common';
 import { Eta } from 'eta';
 import type { Request } from 'express';
@@ -7,24 +7,31 @@ import { Config } from '../config/config.js';
 import { nonceOf } from '../http/security-headers.js';
 import { passwordLength } from '../users/password-policy.js';
 import { assetPaths } from './assets.js';
+import { Navigation } from './navigation.js';
 
 @Injectable()
 export class Views {
-  private readonly eta = new Eta({ views: fileURLToPath(new URL('./', import.meta.url)), cache: true });
+  private readonly eta = new Eta({ views: fileURLToPath(new URL('../', import.meta.url)), cache: true });
 
-  constructor(private readonly config: Config) {}
+  constructor(
+    private readonly config: Config,
+    private readonly navigation: Navigation,
+  ) {}
 
   /**
-   * The page `name`, inside the layout. Templates see `data`, and for every request: `base` (the beginning of each
-   * local address), `path`, `user`, `server` if the server's name may be shown, and `asOf` while the site is read-only.
+   * The page of the template `FOLDER/NAME`, inside the layout. Templates see `data`, and for every request: `base` (the
+   * beginning of each local address), `path`, `user`, `navigation`, `server` if the server's name may be shown, and `asOf`
+   * while the site is read-only.
    */
   page(request: Request, name: string, data: { readonly title: string } & Record<string, unknown>): string {
-    return this.eta.render(`./${name}`, {
+    const server = this.config.server.show ? this.config.server.name : undefined;
+    return this.eta.render(`/${name}`, {
       base: request.base ?? '',
       path: (request.originalUrl ?? '/').split('?')[0],
       user: request.user,
       asOf: request.session?.info.asOf,
-      server: this.config.server.show ? this.config.server.name : undefined,
+      server,
+      navigation: this.navigation.entriesFor({ user: request.user, server }),
       nonce: request.res && nonceOf(request.res),
       assets: assetPaths,
       passwordLength,

@@ -1,7 +1,14 @@
 // The user's devices.
 import { Module } from '@nestjs/common';
+import { PagesModule } from '../pages/pages.module.js';
+import { SessionPagesController } from './session-pages.controller.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
-@Module({ controllers: [SessionsController], providers: [SessionsService], exports: [SessionsService] })
+@Module({
+  imports: [PagesModule],
+  controllers: [SessionsController, SessionPagesController],
+  providers: [SessionsService],
+  exports: [SessionsService],
+})
 export class SessionsModule {}

@@ -1,0 +1,158 @@
+// The pages of links in mails. Each asks first: programs that scan e-mails follow links too. Its address holds a token, so no
+// other site may get it as a referrer.
+import { Body, Controller, Get, Header, Post, Query, Req, UseGuards } from '@nestjs/common';
+import type { Request } from 'express';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
+import { SecondFactorService } from '../factors/second-factor.service.js';
+import { InvalidInputError, InvalidTokenError, NotSignedInError } from '../http/app.errors.js';
+import { parsed } from '../http/validation.js';
+import { FormGuard, ForVisitors } from '../pages/form.guard.js';
+import { refused, seeOther, type PageAnswer } from '../pages/page-answer.js';
+import { Page } from '../pages/page.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
+import { confirmation, forgotten, reset } from './account.schemas.js';
+import { AccountService } from './account.service.js';
+import { inForm, type Form } from './in-form.js';
+import { NotMeService } from './not-me.service.js';
+
+/** A header of every page whose address holds a token. */
+const Secret = () => Header('Referrer-Policy', 'no-referrer');
+
+@Controller()
+export class LinkPagesController {
+  constructor(
+    private readonly accounts: AccountService,
+    private readonly factors: SecondFactorService,
+    private readonly notMe: NotMeService,
+  ) {}
+
+  @Get('password/forgotten')
+  @Page('account/forgotten', 'Forgot your password?')
+  forgottenForm(@Query('done') done?: unknown): PageAnswer {
+    return { form: {}, fields: {}, done: done !== undefined };
+  }
+
+  @Post('password/forgotten')
+  @Page('account/forgotten', 'Forgot your password?')
+  @ForVisitors(true)
+  @Repeatable({ because: countsOnce.usedUp })
+  @UseGuards(FormGuard)
+  forgotten(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+    return inForm(form, '/password/forgotten?done=mail', () =>
+      this.accounts.forgotten(request, parsed(forgotten, form).email),
+    );
+  }
+
+  @Get('password/reset')
+  @Page('account/reset', 'Set a new password')
+  @Secret()
+  async resetForm(@Req() request: Request, @Query('token') token?: unknown): Promise<PageAnswer> {
+    const isValidToken = await this.accounts.isValidToken(request, 'reset-password', token);
+    return { form: {}, fields: {}, token: isValidToken ? token : undefined };
+  }
+
+  @Post('password/reset')
+  @Page('account/reset', 'Set a new password')
+  @Secret()
+  @ForVisitors(true)
+  @Repeatable({ because: countsOnce.usedUp })
+  @UseGuards(FormGuard)
+  reset(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+    const { token } = form;
+    return inForm(form, '/login?done=reset', () => this.accounts.reset(request, parsed(reset, form)), { token });
+  }
+
+  @Get('email/confirm')
+  @Page('account/confirm', 'Confirm your e-mail address')
+  @Secret()
+  async confirmForm(
+    @Req() request: Request,
+    @Query('token') token?: unknown,
+    @Query('done') done?: unknown,
+  ): Promise<PageAnswer> {
+    const isValidToken = await this.accounts.isValidToken(request, 'confirm', token);
+    if (isValidToken && !request.user) throw new NotSignedInError();
+    return { done, token: isValidToken ? token : undefined };
+  }
+
+  @Post('email/confirm')
+  @Page('account/confirm', 'Confirm your e-mail address')
+  @Secret()
+  @Repeatable({ because: countsOnce.usedUp })
+  @UseGuards(FormGuard)
+  async confirm(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+    const { token } = form;
+    // Through the page of the link, which knows the address to return to.
+    if (!request.user && typeof token === 'string')
+      return seeOther(`/email/confirm?token=${encodeURIComponent(token)}`);
+    const work = () => this.accounts.confirmEmail(request, parsed(confirmation, form).token);
+    return inForm(form, '/email/confirm?done=confirmed', work, { token });
+  }
+
+  @Get('login/unlock')
+  @Page('account/unlock', 'Accept codes again')
+  @Secret()
+  @WithoutSecondFactor(true)
+  unlockForm(
+    @Req() request: Request,
+    @Query('token') token?: unknown,
+    @Query('done') done?: unknown,
+  ): Promise<PageAnswer> {
+    return this.ask(request, 'unlock-codes', token, done);
+  }
+
+  @Post('login/unlock')
+  @Page('account/unlock', 'Accept codes again')
+  @Secret()
+  @ForVisitors(true)
+  @Repeatable({ because: countsOnce.usedUp })
+  @WithoutSecondFactor(true)
+  @UseGuards(FormGuard)
+  unlock(@Req() request: Request, @Body() form: unknown): Promise<PageAnswer> {
+    return act(form, '/login/unlock', (token) => this.factors.unlock(request, token));
+  }
+
+  @Get('not-me')
+  @Page('account/not-me', 'This was not me')
+  @Secret()
+  @WithoutSecondFactor(true)
+  notMeForm(
+    @Req() request: Request,
+    @Query('token') token?: unknown,
+    @Query('done') done?: unknown,
+  ): Promise<PageAnswer> {
+    return this.ask(request, 'not-me', token, done);
+  }
+
+  @Post('not-me')
+  @Page('account/not-me', 'This was not me')
+  @Secret()
+  @ForVisitors(true)
+  @Repeatable({ because: countsOnce.usedUp })
+  @WithoutSecondFactor(true)
+  @UseGuards(FormGuard)
+  sayNotMe(@Req() request: Request, @Body() form: unknown): Promise<PageAnswer> {
+    return act(form, '/not-me', (token) => this.notMe.act(request, token));
+  }
+
+  private async ask(
+    request: Request,
+    purpose: 'unlock-codes' | 'not-me',
+    token: unknown,
+    done: unknown,
+  ): Promise<PageAnswer> {
+    const isValid = await this.accounts.isValidToken(request, purpose, token);
+    return { token: isValid ? token : undefined, done: done !== undefined };
+  }
+}
+
+async function act(form: unknown, path: string, work: (token: string) => Promise<void>): Promise<PageAnswer> {
+  try {
+    await work(parsed(confirmation, form).token);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError || error instanceof InvalidTokenError)) throw error;
+    return refused(error, {});
+  }
+  return seeOther(`${path}?done=on`);
+}

@@ -1,0 +1,75 @@
+// /api: registration, sign-in, sign-out, and the signed-in user.
+import { Body, Controller, Get, HttpCode, Post, Req, Res, Session, UseGuards } from '@nestjs/common';
+import type { Session as RequestSession } from '@roam/session';
+import type { Request, Response } from 'express';
+import { RegistrationService } from '../account/registration.service.js';
+import { Config } from '../config/config.js';
+import { SecondFactorService } from '../factors/second-factor.service.js';
+import { InvalidCredentialsError, SecondFactorRequiredError } from '../http/app.errors.js';
+import { countsOnce } from '../routes/counts-once.js';
+import { Repeatable } from '../routes/decorators.js';
+import { WorksInOutage } from '../session/outage.guard.js';
+import { publicUser, type PublicUser } from '../users/user.entity.js';
+import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
+import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
+import { PasswordGuard } from '../auth/password.guard.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { SignInService } from '../auth/sign-in.service.js';
+import type { SignedIn } from '../auth/signed-in.js';
+import { SignedInGuard } from '../auth/signed-in.guard.js';
+
+@Controller('api')
+export class LoginController {
+  constructor(
+    private readonly config: Config,
+    private readonly factors: SecondFactorService,
+    private readonly registrations: RegistrationService,
+    private readonly signIns: SignInService,
+  ) {}
+
+  @Post('register')
+  @Repeatable({ because: countsOnce.account })
+  @WithoutSecondFactor(true)
+  async register(
+    @Body({ schema: registration }) input: Registration,
+    @Req() request: Request,
+  ): Promise<{ user: PublicUser }> {
+    const user = await this.registrations.register(request, input);
+    return { user: publicUser(user) };
+  }
+
+  @Post('login')
+  @Repeatable({ because: countsOnce.session })
+  @WithoutSecondFactor(true)
+  @HttpCode(200)
+  @UseGuards(PasswordGuard)
+  async login(
+    @Body({ schema: credentials }) { remember }: Credentials,
+    @Req() request: Request,
+  ): Promise<{ user: PublicUser }> {
+    if (!request.account) throw new InvalidCredentialsError().concerning(request.attempted ?? {});
+    if (await this.factors.begin(request, request.account, remember)) throw new SecondFactorRequiredError();
+    await this.signIns.signIn(request, request.account, remember);
+    return { user: publicUser(request.account.user) };
+  }
+
+  /** 204 when the session has ended on every server; 202 during an outage: this server ends it later. */
+  @Post('logout')
+  @Repeatable({ because: countsOnce.sameAgain })
+  @WorksInOutage(true)
+  @WithoutSecondFactor(true)
+  async logout(
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<{ logout: 'pending' } | undefined> {
+    const logout = await this.signIns.signOut(request, response);
+    response.status(logout === 'ended' ? 204 : 202);
+    return logout === 'ended' ? undefined : { logout };
+  }
+
+  @Get('me')
+  @UseGuards(SignedInGuard)
+  me(@CurrentUser() user: SignedIn, @Session() { info }: RequestSession): object {
+    return { user: publicUser(user), server: this.config.server.name, session: info };
+  }
+}
