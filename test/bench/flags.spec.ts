@@ -32,14 +32,14 @@ describe('the flags', () => {
     });
   });
 
-<<<<<<< HEAD
   it('--guard measures what needs neither Redis nor the network, unless asked for more', () => {
     const names = ['bare', 'limit', 'memory', 'mysql', 'sync', 'cookie', 'file'];
     expect(parseFlags(['--quick', '--guard']).guard).toBe(true);
     expect(namesOf(['--quick', '--guard'], 'single')).toEqual(names);
     expect(namesOf(['--guard', '--variants', 'limit,redis'], 'single')).toEqual(['limit', 'redis']);
     expect(parseFlags(['--quick']).guard).toBe(false);
-=======
+  });
+
   it('--growth goes from the smallest size up, of each method as far as that can go', () => {
     const { growth, methods, sizesOf } = parseFlags([
       '--growth',
@@ -50,7 +50,6 @@ describe('the flags', () => {
     ]);
     expect({ growth, methods }).toEqual({ growth: true, methods: ['mysql', 'sync'] });
     expect([sizesOf('mysql'), sizesOf('sync')]).toEqual([[1000, 10_000_000], [1000]]);
->>>>>>> growth
   });
 
   it.each([

@@ -97,7 +97,7 @@ describe('the guard', () => {
   it('fails when three runs agree, of which the later ones measure what was low', async () => {
     const { measure, asked } = runs([low], [low], [line({ toLimit: of(0.4) })]);
     expect(await guard(measure, expected, say)).toEqual([
-      'mysql, read, single: 0.30 of limit, where the table has 0.90, in 3 runs',
+      'mysql, read, single: 0.30 of limit, where the table has 0.90 at least, in 3 runs',
     ]);
     expect(asked).toEqual([undefined, ['bare', 'limit', 'mysql'], ['bare', 'limit', 'mysql']]);
   });

@@ -37,7 +37,7 @@ const COUNTED = ['statements', 'commits', 'writes'] as const;
 const BESIDE_REQUESTS = 0.02;
 /** The same under load, where all web servers and MySQL's own count are in it. */
 const BESIDE_LOAD = 0.1;
-/** A third below the table's is too low. */
+/** A third below what the table's own rounds have had at least is too low. */
 const LEAST = 2 / 3;
 /** One run may have met a busy machine: only so many that agree count. */
 const RUNS = 3;
@@ -100,15 +100,15 @@ export function lowRatios(lines: readonly Line[], table: readonly Line[]): LowRa
       (each) => each.topology === topology && each.action === action && each.variant === variant,
     );
     return (['limit', 'bare'] as const).flatMap((to): LowRatio[] => {
-      const [own, least] = [ratioOf(line, to), ratioOf(other, to)];
-      if (own === undefined || least === undefined || own >= least * LEAST) return [];
-      return [{ topology, action, variant, to, ratio: own, expected: least }];
+      const [own, table] = [ratioOf(line, to), ratioOf(other, to)];
+      if (!own || !table || own.median >= table.least * LEAST) return [];
+      return [{ topology, action, variant, to, ratio: own.median, expected: table.least }];
     });
   });
 }
 
-function ratioOf(line: Line | undefined, to: LowRatio['to']): number | undefined {
-  return (to === 'limit' ? line?.toLimit : line?.toBare)?.median;
+function ratioOf(line: Line | undefined, to: LowRatio['to']): Line['toLimit'] {
+  return to === 'limit' ? line?.toLimit : line?.toBare;
 }
 
 function isOwn({ variant }: Line): boolean {
@@ -128,5 +128,5 @@ function textOf(counts: Counts): string {
 }
 
 function inWords({ topology, action, variant, to, ratio, expected }: LowRatio): string {
-  return `${variant}, ${action}, ${topology}: ${ratio.toFixed(2)} of ${to}, where the table has ${expected.toFixed(2)}`;
+  return `${variant}, ${action}, ${topology}: ${ratio.toFixed(2)} of ${to}, where the table has ${expected.toFixed(2)} at least`;
 }

@@ -64,16 +64,10 @@ export class FileGrowth {
     for (const { size, set, expired, files } of this.sites) {
       const result = await sweepBesideRequests(set);
       sweeps.push({ method: 'file', size, ...result });
-<<<<<<< HEAD
-      const round = (result.seconds * expired) / result.removed;
-      facts.push(
-        `${size} sessions: ${files.toFixed(2)} files each; a sweep looks at all of them in ${round.toFixed(0)} s.`,
-=======
       const work = result.batches.reduce((sum, ms) => sum + ms / 1000, 0);
       const round = (work * expired) / result.removed;
       facts.push(
         `${size} sessions: ${files.toFixed(2)} files each; to look at all of them once, the sweep works for ${round.toFixed(0)} s.`,
->>>>>>> growth
       );
     }
     const bytes = this.sites.map(({ size, perSession }) => ({ method: 'file', size, perSession }));

@@ -1,4 +1,5 @@
 // The `mysql` method with tables of several sizes, side by side on one MySQL server, by the store itself in this process.
+import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startDatabases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
@@ -99,7 +100,7 @@ export class MysqlGrowth {
   }
 
   /** Requests at a steady rate, without a sweep and beside one. */
-  async sweep({ size, set, generated, cluster }) {
+  async sweep({ size, set, generated }) {
     await this.admin.query(`USE growth_${size}`);
     await fillExpired(this.admin, generated, EXPIRED);
     await this.settle();
