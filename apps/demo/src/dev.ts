@@ -62,10 +62,10 @@ function compile(project: string): Promise<void> {
 
 /** Copies what the build copies beside the compiled files (see nest-cli.json), whenever it changes. */
 function copyPages(): void {
-  const source = join(projectDir, 'apps/web/src/pages');
-  const target = join(projectDir, 'apps/web/dist/pages');
+  const source = join(projectDir, 'apps/web/src');
+  const target = join(projectDir, 'apps/web/dist');
   fsWatch(source, { recursive: true }, (_event, name) => {
-    if (name !== null && /\.(eta|css|svg)$/.test(name) && existsSync(join(source, name)))
+    if (name !== null && /\.(eta|css|svg|js)$/.test(name) && existsSync(join(source, name)))
       cpSync(join(source, name), join(target, name));
   });
 }
