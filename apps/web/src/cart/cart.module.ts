@@ -10,5 +10,6 @@ import { CartService } from './cart.service.js';
   imports: [PagesModule],
   controllers: [CartController, HomePageController],
   providers: [CartService, SessionSpace],
+  exports: [CartService],
 })
 export class CartModule {}
