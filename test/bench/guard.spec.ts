@@ -62,11 +62,17 @@ describe('a ratio', () => {
     expect(lowRatios([line({ toBare: of(0.29) })], [line()])).toMatchObject([{ to: 'bare', expected: 0.45 }]);
   });
 
-  it('is compared with the same action, topology and variant, of roam only', () => {
+  it('is compared with the least round of the table', () => {
+    const table = line({ toLimit: { median: 1.5, least: 0.9, greatest: 2 } });
+    expect(lowRatios([line({ toLimit: of(0.61) })], [table])).toEqual([]);
+    expect(lowRatios([line({ toLimit: of(0.59) })], [table])).toHaveLength(1);
+  });
+
+  it('is compared with the same action, topology and variant, of roam only, and not of what waits for the disk', () => {
     const low = { toLimit: of(0.1), toBare: of(0.1) };
     expect(lowRatios([line(low)], [line({ action: 'mixed' }), line({ topology: 'replicas' })])).toEqual([]);
-    const peer = { variant: 'connect-typeorm' };
-    expect(lowRatios([line({ ...low, ...peer })], [line(peer)])).toEqual([]);
+    for (const other of [{ variant: 'connect-typeorm' }, { variant: 'file' }])
+      expect(lowRatios([line({ ...low, ...other })], [line(other)])).toEqual([]);
     expect(lowRatios([line({ toLimit: undefined, toBare: undefined })], [line()])).toEqual([]);
   });
 });

@@ -92,26 +92,28 @@ export function tooMany(lines: readonly Line[], expected: readonly Counts[]): st
   });
 }
 
-/** Of roam's own variants. */
+/** Of roam's own variants, but for `file`: each of its changes waits for the disk, and `limit` and `bare` wait for none. */
 export function lowRatios(lines: readonly Line[], table: readonly Line[]): LowRatio[] {
-  return lines.filter(isOwn).flatMap((line) => {
-    const { topology, action, variant } = line;
-    const other = table.find(
-      (each) => each.topology === topology && each.action === action && each.variant === variant,
-    );
-    return (['limit', 'bare'] as const).flatMap((to): LowRatio[] => {
-      const [own, table] = [ratioOf(line, to), ratioOf(other, to)];
-      if (!own || !table || own.median >= table.least * LEAST) return [];
-      return [{ topology, action, variant, to, ratio: own.median, expected: table.least }];
+  return lines
+    .filter(({ variant }) => isOwn(variant) && variant !== 'file')
+    .flatMap((line) => {
+      const { topology, action, variant } = line;
+      const other = table.find(
+        (each) => each.topology === topology && each.action === action && each.variant === variant,
+      );
+      return (['limit', 'bare'] as const).flatMap((to): LowRatio[] => {
+        const [own, table] = [ratioOf(line, to), ratioOf(other, to)];
+        if (!own || !table || own.median >= table.least * LEAST) return [];
+        return [{ topology, action, variant, to, ratio: own.median, expected: table.least }];
+      });
     });
-  });
 }
 
 function ratioOf(line: Line | undefined, to: LowRatio['to']): Line['toLimit'] {
   return to === 'limit' ? line?.toLimit : line?.toBare;
 }
 
-function isOwn({ variant }: Line): boolean {
+function isOwn(variant: string): boolean {
   return VARIANTS.some(({ name, kind }) => name === variant && kind === 'roam');
 }
 
