@@ -1,5 +1,5 @@
 // The work of the forms about one's account.
-import { AppError, InvalidInputError, ReauthenticationRequiredError } from '../http/app.errors.js';
+import { AppError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { refused, seeOther, type PageAnswer, type PageData } from '../pages/page-answer.js';
 
 export type Form = Readonly<Record<string, unknown>>;
@@ -16,9 +16,8 @@ export async function inForm(
   } catch (error) {
     if (!(error instanceof AppError) || error.status >= 500 || error.status === 429) throw error;
     if (error instanceof ReauthenticationRequiredError) throw error;
-    const fields = error instanceof InvalidInputError ? error.fields : {};
     const typed = { email: typeof form.email === 'string' ? form.email : '' };
-    return refused(error, { ...data, form: typed, fields });
+    return refused(error, { ...data, form: typed });
   }
   return seeOther(next);
 }

@@ -42,7 +42,7 @@ export class FactorPagesController {
       return seeOther((await this.factors.complete(request, code)).returnTo);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof CodesRefusedError)) throw error;
-      return refused(error, { fields: error instanceof InvalidInputError ? error.fields : { code: error.message } });
+      return refused(error, error instanceof CodesRefusedError ? { fields: { code: error.message } } : {});
     }
   }
 
@@ -71,7 +71,7 @@ export class FactorPagesController {
       else await this.factors.enrol(request, currentPassword);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
-      return refused(error, { ...(await this.state(request)), fields: error.fields });
+      return refused(error, await this.state(request));
     }
     return seeOther('/account/two-step');
   }

@@ -102,5 +102,5 @@ export class LoginPagesController {
 function again(error: AppError, { email, name, remember }: Form, data: Form = {}): Refused {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const form = { email: text(email), name: text(name), remember: Boolean(remember) };
-  return refused(error, { ...data, form, fields: error instanceof InvalidInputError ? error.fields : {} });
+  return refused(error, { ...data, form });
 }

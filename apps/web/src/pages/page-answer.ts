@@ -32,7 +32,10 @@ export type PageAnswer = PageData | SeeOther | Refused | Shown;
 /** 303: the browser loads the next page with GET, and reloading that sends no form again. @param path below the site's base */
 export const seeOther = (path: string): SeeOther => new SeeOther(path);
 
-/** The page again with a fault, in place of the error's own page. The audit log notes the refusal as the filter does. */
+/**
+ * The page again with a fault, in place of the error's own page: its template also sees `error`, and the faults of each input
+ * as `fields`. The audit log notes the refusal as the filter does.
+ */
 export const refused = (error: AppError, data: PageData): Refused => new Refused(error, data);
 
 /** Another page than the handler's usual one. */

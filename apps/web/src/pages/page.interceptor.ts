@@ -4,6 +4,7 @@ import { Reflector } from '@nestjs/core';
 import type { Request, Response } from 'express';
 import { map, type Observable } from 'rxjs';
 import { Refusals } from '../audit/refusals.js';
+import { InvalidInputError } from '../http/app.errors.js';
 import { FormTokens } from './form-tokens.js';
 import { PageView, Refused, SeeOther, Shown, type PageAnswer } from './page-answer.js';
 import { Views } from './views.js';
@@ -35,7 +36,8 @@ export class PageInterceptor implements NestInterceptor {
           return this.page(request, response, new Shown(view, { title, ...answer }, 200));
         const { error, data } = answer;
         this.refusals.note(request, error);
-        return this.page(request, response, new Shown(view, { title, error, ...data }, error.status));
+        const fields = error instanceof InvalidInputError ? error.fields : {};
+        return this.page(request, response, new Shown(view, { title, error, fields, ...data }, error.status));
       }),
     );
   }

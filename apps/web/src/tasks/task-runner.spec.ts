@@ -13,6 +13,11 @@ const warn = jest.fn();
 const write = jest.fn(async () => ({ affectedRows: 1 }));
 const batch = jest.fn(async () => 0);
 const everyMs = 60_000;
+/** @param tookMs of the fake clock */
+const batchOf = (items: number, tookMs: number) => async () => {
+  jest.advanceTimersByTime(tookMs);
+  return items;
+};
 const task: Task = { name: 'a-task', everyMs, leased: true, batch };
 const start = (tasks: readonly Task[]) => {
   const runner = new TaskRunner({ write } as never, 'web1', { warn }, tasks);
@@ -47,20 +52,14 @@ it('does batches until nothing is left, but no longer than half its lease', asyn
   batch.mockResolvedValueOnce(500).mockResolvedValueOnce(20);
   expect(await run()).toBe(520);
   // With its rest each takes a tenth of the task's time.
-  batch.mockImplementation(async () => {
-    jest.advanceTimersByTime(everyMs / 200);
-    return 500;
-  });
+  batch.mockImplementation(batchOf(500, everyMs / 200));
   expect(await run()).toBe(5 * 500);
   batch.mockImplementation(async () => 0);
 });
 
 it('rests after a batch for nineteen times as long as that took, so that requests hardly meet it', async () => {
   const runner = start([]);
-  batch.mockImplementationOnce(async () => {
-    jest.advanceTimersByTime(10);
-    return 500;
-  });
+  batch.mockImplementationOnce(batchOf(500, 10));
   const running = runner.run(task);
   await jest.advanceTimersByTimeAsync(189);
   expect(batch).toHaveBeenCalledTimes(1);
@@ -71,10 +70,7 @@ it('rests after a batch for nineteen times as long as that took, so that request
 
 it('does not rest when the server ends', async () => {
   const runner = start([]);
-  batch.mockImplementationOnce(async () => {
-    jest.advanceTimersByTime(1000);
-    return 500;
-  });
+  batch.mockImplementationOnce(batchOf(500, 1000));
   const running = runner.run(task);
   await jest.advanceTimersByTimeAsync(1);
   await runner.onApplicationShutdown();
