@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { turnsOf } from './catalog.ts';
-import { HELP, parseFlags, SESSIONS, UsageError } from './flags.ts';
+import { HELP, parseFlags, SESSIONS, UsageError, WHOLE } from './flags.ts';
 import { measureGrowth } from './growth/run-growth.mjs';
 import { guard } from './guard.ts';
 import { installPeers } from './install-peers.mjs';
@@ -20,8 +20,6 @@ const WARM_UP_SECONDS = 0.3;
 /** Whose cost is counted request by request, for `--guard`, and in how many requests. */
 const COUNTED_ACTIONS = ['read', 'change', 'login'];
 const COUNTED_REQUESTS = 250;
-/** How long the table's figures were measured: what runs for a moment only is slower, and more so where there is more of it. */
-const AS_THE_TABLE = { rounds: 3, seconds: 1 };
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 const EXPECTED = new URL('expected.json', import.meta.url);
 const DOCS = fileURLToPath(new URL('../../docs/', import.meta.url));
@@ -132,7 +130,8 @@ async function run(options) {
 /** @throws UnexpectedError when this run is not as `--guard` demands */
 async function expectAsBefore(first, options) {
   const only = (names) => (topology) => options.variantsOf(topology).filter(({ name }) => names.includes(name));
-  const again = (names) => measure({ ...options, ...AS_THE_TABLE, guard: false, variantsOf: only(names) });
+  // As long as for the table: what runs for a moment only is slower, and more so where there is more of it.
+  const again = (names) => measure({ ...options, ...WHOLE, guard: false, variantsOf: only(names) });
   const expected = {
     counts: JSON.parse(readFileSync(EXPECTED, 'utf8')),
     table: summarize(fromCsv(readFileSync(`${DOCS}performance.csv`, 'utf8'))),

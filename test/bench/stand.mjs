@@ -111,17 +111,22 @@ export class Stand {
     if (this.actions.includes('large') && !inCookie) await this.load.ask('makeSessions', { ...own, large: true });
   }
 
+  /** What the load is to ask, and whether its answers tell whose session it is. */
+  targetOf(variant, action) {
+    return { url: this.servers.get(variant).url, action, verify: variant !== 'bare' };
+  }
+
   /** A turn that does not count. On a slow disk none of its requests may be answered in time. */
   async warmUp({ variant, action }, duration) {
-    const target = { url: this.servers.get(variant).url, action, verify: variant !== 'bare' };
+    const target = this.targetOf(variant, action);
     await this.load.ask('warmUp', { ...target, duration });
     await this.load.ask('restore', target);
   }
 
   /** One turn of so many seconds. Throws when an answer is wrong. */
   async measure({ variant, action }, duration) {
-    const { url, ask } = this.servers.get(variant);
-    const target = { url, action, verify: variant !== 'bare' };
+    const { ask } = this.servers.get(variant);
+    const target = this.targetOf(variant, action);
     const [before, countedBefore] = [await ask('usage'), await this.counters.read()];
     const result = await this.load.ask('measure', { ...target, duration });
     const [{ cpu, rss }, counted] = [await ask('usage'), await this.counters.read()];
@@ -138,7 +143,7 @@ export class Stand {
    * these counts are exact, however fast the machine is.
    */
   async count({ variant, action }, requests) {
-    const target = { url: this.servers.get(variant).url, action, verify: variant !== 'bare' };
+    const target = this.targetOf(variant, action);
     const counted = async () => {
       const { statements, commits, rows } = await this.counters.readOfRequests();
       return [statements, commits, rows + documentWrites(this.mountsOf(variant))];
@@ -154,7 +159,7 @@ export class Stand {
 
   /** What must be done just before a turn that counts. */
   async prepare({ variant, action }) {
-    await this.load.ask('prepare', { url: this.servers.get(variant).url, action, verify: variant !== 'bare' });
+    await this.load.ask('prepare', this.targetOf(variant, action));
   }
 
   /** What the databases are, for the reader of the results. */

@@ -1,5 +1,6 @@
 // What the removal of ended sessions does to requests that come at a steady rate meanwhile.
 import { performance } from 'node:perf_hooks';
+import { SessionManager } from '@roam/session';
 import { TaskRunner } from '../../../apps/web/dist/tasks/task-runner.js';
 import { ACTIONS } from './actions.mjs';
 import { measureSteadily } from './measure.mjs';
@@ -10,9 +11,6 @@ const CHANGE_EVERY = 10;
 /** Without a sweep and beside one by turns: what the machine does meanwhile hits both. */
 const TURNS = 5;
 const TURN_MS = 4000;
-/** As the session module removes: what ended so long ago, a batch at a time. */
-const KEPT_MS = 600_000;
-const BATCH = 50;
 
 /** The requests of each turn without a sweep, and of the one beside a sweep that follows it. */
 export async function sweepBesideRequests(set) {
@@ -37,10 +35,11 @@ export async function sweepBesideRequests(set) {
 
 /** As the web app does it: with rests. */
 function sweep(store, until, result) {
+  const sessions = new SessionManager({ store, secrets: ['s'.repeat(32)], secure: false });
   const batch = async () => {
     const at = performance.now();
     if (at > until) return 0;
-    const items = await store.sweep(Date.now() - KEPT_MS, BATCH);
+    const items = await sessions.sweep();
     result.batches.push(performance.now() - at);
     result.removed += items;
     return items;
