@@ -36,6 +36,14 @@ describe('an administrator', () => {
     expect((await admin.get('/admin')).text).toContain(admin.someone.email);
   });
 
+  it('is the only one who finds its pages in the navigation, which each visitor sees in the same order', async () => {
+    const entries = async ({ get }: Pick<ReturnType<typeof site.browser>, 'get'>) =>
+      [...(await get('/')).text.split('</nav>')[0].matchAll(/href="(\/[a-z]+)"/g)].map(([, path]) => path);
+    expect(await entries(admin)).toEqual(['/admin', '/account']);
+    expect(await entries(await site.registered())).toEqual(['/account']);
+    expect(await entries(site.browser())).toEqual(['/login', '/register']);
+  });
+
   it('finds users by the beginning of their address, and nothing else by it', async () => {
     const { someone, id } = await site.registered();
     const search = async (text: string) =>
