@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { startStack } from '@roam/local-stack';
+import { Counters } from './counters.ts';
 import { startProcess, usableCores } from './process.mjs';
 
 /** The queue of hashes is never empty, and takes them all. */
@@ -22,6 +23,8 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
   const stack = await startStack({ topology: 'single', servers: 1, env: limits, onProgress: say });
   onStart(() => stack.stop());
   const [{ url }] = stack.servers;
+  const counters = new Counters(stack.databases.nodes.map(({ adminUrl }) => adminUrl));
+  onStart(() => counters.close());
   const cookies = [];
   for (const account of accounts) cookies.push(await register(url, account));
   const [cookie] = cookies;
@@ -34,6 +37,7 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
   for (let round = 1; round <= rounds; round++) {
     const alone = await read(seconds);
     let next = 0;
+    const counted = await counters.read();
     const flood = autocannon({
       url: `${url}/api/login`,
       method: 'POST',
@@ -45,15 +49,19 @@ export async function measureLogins({ rounds, seconds, say, onStart }) {
     await sleep(1_000);
     const beside = await read(seconds);
     const logins = await flood;
+    const { statements, commits } = await counters.read();
     const result = {
       alone,
       beside,
       loginsPerSecond: logins['2xx'] / logins.duration,
       refusedPerSecond: logins.non2xx / logins.duration,
+      statementsPerLogin: (statements - counted.statements) / logins['2xx'],
+      commitsPerLogin: (commits - counted.commits) / logins['2xx'],
     };
     say(
       `round ${round} of ${rounds}: a read p99 ${result.alone.p99} ms alone, ${result.beside.p99} ms during ` +
-        `${result.loginsPerSecond.toFixed(0)} sign-ins/s (and ${result.refusedPerSecond.toFixed(0)}/s refused)`,
+        `${result.loginsPerSecond.toFixed(0)} sign-ins/s (and ${result.refusedPerSecond.toFixed(0)}/s refused), of ` +
+        `${(100 * result.commitsPerLogin).toFixed(0)} commits per 100`,
     );
     results.push(result);
   }

@@ -15,6 +15,8 @@ import { sweepBesideRequests } from './sweep.mjs';
 const TURNS = { lasting: { alone: 200, atOnce: 500 }, spent: { alone: 50, atOnce: 200 } };
 /** One session more in so many has ended: a sweep that has removed a hundredth of them has looked at a hundredth of all. */
 const EXPIRED_ONE_IN = 100;
+/** A batch of this method takes two seconds, and the rest after it. */
+const SWEEP_TURNS = 1;
 
 export class FileGrowth {
   stops = [];
@@ -62,7 +64,7 @@ export class FileGrowth {
     }
     const [sweeps, facts] = [[], []];
     for (const { size, set, expired, files } of this.sites) {
-      const result = await sweepBesideRequests(set);
+      const result = await sweepBesideRequests(set, SWEEP_TURNS);
       sweeps.push({ method: 'file', size, ...result });
       const work = result.batches.reduce((sum, ms) => sum + ms / 1000, 0);
       const round = (work * expired) / result.removed;

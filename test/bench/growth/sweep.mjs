@@ -9,17 +9,17 @@ const REQUESTS_PER_SECOND = 300;
 /** One request in so many changes its session. */
 const CHANGE_EVERY = 10;
 /** Without a sweep and beside one by turns: what the machine does meanwhile hits both. */
-const TURNS = 5;
+const SWEEP_TURNS = 5;
 const TURN_MS = 4000;
 
 /** The requests of each turn without a sweep, and of the one beside a sweep that follows it. */
-export async function sweepBesideRequests(set) {
+export async function sweepBesideRequests(set, turns = SWEEP_TURNS) {
   const [read, change] = [ACTIONS.read.once(set), ACTIONS.change.once(set)];
   let sent = 0;
   const request = () => (++sent % CHANGE_EVERY === 0 ? change() : read());
   const requestsOf = async (isGoingOn) => (await measureSteadily(request, REQUESTS_PER_SECOND, isGoingOn)).times;
   const result = { removed: 0, seconds: 0, batches: [], without: [], during: [] };
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < turns; turn++) {
     let until = performance.now() + TURN_MS;
     result.without.push(await requestsOf(() => performance.now() < until));
     const began = performance.now();

@@ -151,7 +151,7 @@ export class VersionedFiles extends StoreFolder {
 
   /** Upward; from a cache, perhaps. */
   private async versionsOf(key: Key): Promise<number[]> {
-    return versionsIn((await ifThere(readdir(this.folder(key)))) ?? []).get(key.hash) ?? [];
+    return versionsOf((await ifThere(readdir(this.folder(key)))) ?? [], key);
   }
 
   /**
@@ -166,7 +166,7 @@ export class VersionedFiles extends StoreFolder {
       await file.close();
       const names = await readdir(this.folder(key));
       await ifThere(unlink(path(this.folder(key), name)));
-      if (names.includes(name)) return versionsIn(names).get(key.hash) ?? [];
+      if (names.includes(name)) return versionsOf(names, key);
     }
     throw new Error(
       `A new file was not listed in its folder after ${ATTEMPTS} attempts: check how the mount caches folders.`,
@@ -194,6 +194,11 @@ export class VersionedFiles extends StoreFolder {
   private file(key: Key, version: number): string {
     return path(this.folder(key), `${key.hash}.${version}`);
   }
+}
+
+/** Upward; the names of hundreds of others, in a store of a million documents, cost little. */
+function versionsOf(names: readonly string[], { hash }: Key): number[] {
+  return versionsIn(names.filter((name) => name.startsWith(hash))).get(hash) ?? [];
 }
 
 /** The versions of each document in a folder, upward; other names are not ours. */

@@ -108,7 +108,7 @@ export class Copies {
   }
 
   /** Joins what a peer has sent to what is here; returns how many entries changed something. */
-  take(entries: readonly Entry[]): number {
+  take(entries: Iterable<Entry>): number {
     let changed = 0;
     for (const entry of entries) {
       if ('id' in entry) this.clock.witness(latestMoment(entry));

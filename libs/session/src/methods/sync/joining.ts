@@ -32,6 +32,8 @@ export class Joining {
       this.copies.take(snapshot.entries);
       this.startsEarly = snapshot.isEarly;
     } catch (error) {
+      // As a whole, also where the fault was found in its midst.
+      this.copies.forgetSessions();
       onEvent?.({ type: 'snapshot-refused', reason: (error as Error).message });
       // Kept for inspection.
       await rename(snapshotFile, `${snapshotFile}.refused`).catch(() => undefined);

@@ -16,7 +16,8 @@ const CHUNK = 256 * 1024;
 const EARLY = ' early';
 
 export interface Snapshot {
-  readonly entries: readonly Entry[];
+  /** To be gone through once; each is decoded then. @throws Error at one that is none */
+  readonly entries: Iterable<Entry>;
   /** Others went on after it was written. */
   readonly isEarly: boolean;
 }
@@ -102,17 +103,30 @@ async function read(handle: FileHandle, key: Buffer, now: number): Promise<Snaps
     head.subarray(0, MAGIC.length),
   );
   decipher.setAuthTag(await at(end, TAG_BYTES));
-  const lines: string[] = [];
-  let rest = Buffer.alloc(0);
-  for (let position = start; position < end; position += CHUNK) {
-    const plain = Buffer.concat([rest, decipher.update(await at(position, Math.min(CHUNK, end - position)))]);
-    const last = plain.lastIndexOf('\n') + 1;
-    if (last > 0) lines.push(...plain.toString('utf8', 0, last - 1).split('\n'));
-    rest = plain.subarray(last);
-  }
+  const chunks: Buffer[] = [];
+  for (let position = start; position < end; position += CHUNK)
+    chunks.push(decipher.update(await at(position, Math.min(CHUNK, end - position))));
   // Until here nothing is known to be ours.
   decipher.final();
-  const [first, ...entries] = lines;
+  const lines = linesOf(chunks);
+  const first = lines.next().value ?? '';
   if (now - parseInt(first) > OLDEST) throw new Error('The snapshot is more than an hour old.');
-  return { entries: entries.map((line) => asEntry(JSON.parse(line), now)), isEarly: first.endsWith(EARLY) };
+  return { entries: entriesOf(lines, now), isEarly: first.endsWith(EARLY) };
+}
+
+/** Lets go of each chunk when its lines have been read. */
+function* linesOf(chunks: Buffer[]): Generator<string, undefined> {
+  let rest = Buffer.alloc(0);
+  for (const at of chunks.keys()) {
+    const plain = Buffer.concat([rest, chunks[at]]);
+    chunks[at] = rest;
+    const last = plain.lastIndexOf('\n') + 1;
+    if (last > 0) yield* plain.toString('utf8', 0, last - 1).split('\n');
+    rest = plain.subarray(last);
+  }
+  return undefined;
+}
+
+function* entriesOf(lines: Iterable<string>, now: number): Generator<Entry> {
+  for (const line of lines) yield asEntry(JSON.parse(line), now);
 }
