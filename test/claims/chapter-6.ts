@@ -165,7 +165,7 @@ const guessing: readonly Mutation[] = [
       by: '',
     },
   ]),
-  ...mutationsOf('apps/web/src/database/migrations/create-users.ts', 'apps/web/src/database/migrate.mysql.spec.ts', [
+  ...mutationsOf('apps/web/src/users/migrations/create-users.ts', 'apps/web/src/database/migrate.mysql.spec.ts', [
     {
       numbers: ['6.3.2'],
       test: 'ASVS 6.3.2: finds no account that they have made',

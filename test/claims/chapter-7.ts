@@ -193,7 +193,7 @@ const ends: readonly Mutation[] = [
       by: "this.audit.note('factor-added'",
     },
   ]),
-  ...mutationsOf('apps/web/src/sessions/sessions.service.ts', stepUp, [
+  ...mutationsOf('apps/web/src/devices/sessions.service.ts', stepUp, [
     { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(request);\n    const ended', by: 'const ended' },
     { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(request);\n    await supported', by: 'await supported' },
   ]),

@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
 import { AppModule } from '../../apps/web/dist/app.module.js';
-import { migrations } from '../../apps/web/dist/database/data-source.js';
+import { migrations } from '../../apps/web/dist/features.js';
 import { FormGuard } from '../../apps/web/dist/pages/form.guard.js';
 import { PagesModule } from '../../apps/web/dist/pages/pages.module.js';
 import { Limits, Repeatable, Stream } from '../../apps/web/dist/routes/decorators.js';

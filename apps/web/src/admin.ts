@@ -71,7 +71,7 @@ async function run(command: (tools: Tools) => Promise<string>, email: string): P
   const config = loadConfig();
   const cluster = await connectCluster(config, quietLogger()).catch(fail);
   if (!cluster) return;
-  const source = new DataSource(dataSourceOptions(cluster));
+  const source = new DataSource(dataSourceOptions(cluster, { entities: [User] }));
   let close = async (): Promise<void> => undefined;
   try {
     const users = (await source.initialize()).getRepository(User);

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { PublicListener } from './lifecycle/public-listener.js';
 import { StoreWatch } from './lifecycle/store-watch.js';
-import { routesOfApp } from './routes/routes-of-app.js';
+import { routesOfApp } from './routes-of-app.js';
 import { servedRoutes } from './routes/served-routes.js';
 import { outcome, person, Site } from './testing/site.js';
 import { backToNow, jumpTo, until } from './testing/time.js';

@@ -2,19 +2,13 @@
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { MysqlCluster } from '@roam/mysql-cluster';
-import type { AnySessions } from '@roam/session';
 import express from 'express';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { Logger } from 'pino';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
 import { clusterStream } from './cluster/cluster-stream.js';
-import type { Config } from './config/config.js';
 import { limits } from './config/limits.js';
 import { healthEndpoints } from './health/health-endpoints.js';
-import type { Metrics } from './health/metrics.js';
-import type { Readiness } from './health/readiness.js';
 import { Admission } from './http/admission.js';
 import { clientAddresses } from './http/client-addresses.js';
 import { CrossSiteAdapter } from './http/cross-site.adapter.js';
@@ -27,32 +21,23 @@ import { Receiving } from './http/receiving.js';
 import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
 import { StreamLimits } from './http/stream-limits.js';
-import { Heartbeat } from './lifecycle/heartbeat.js';
 import { NestLogger } from './logging/nest-logger.js';
 import { serveAssets } from './pages/assets.js';
 import { securityTxt } from './pages/security-txt.js';
 import { RouteTable } from './routes/route-table.js';
-import { allRoutes } from './routes/routes-of-app.js';
+import { allRoutes } from './routes-of-app.js';
 import { assertServed } from './routes/served-routes.js';
+import type { Runtime } from './runtime.js';
 import { BreachedPasswords } from './users/breached-passwords.js';
 
-/** The app, initialised but not listening. @param features modules beside the app's own */
-export async function createApp(
-  config: Config,
-  cluster: MysqlCluster,
-  store: AnySessions,
-  logger: Logger,
-  readiness: Readiness,
-  metrics: Metrics,
-  heartbeat = new Heartbeat(limits.frozenMs),
-  features: readonly Type[] = [],
-): Promise<NestExpressApplication> {
+/** The app, initialised but not listening. @param more modules beside the app's own */
+export async function createApp(runtime: Runtime, more: readonly Type[] = []): Promise<NestExpressApplication> {
+  const { config, cluster, store, logger, metrics, heartbeat, readiness } = runtime;
   // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
   // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
   clientAddresses(server, config.server.trustedProxies);
-  const sessions = metrics.counted(store);
-  const root = AppModule.forRoot(config, cluster, sessions, logger, metrics, heartbeat, readiness, features);
+  const root = AppModule.forRoot({ ...runtime, store: metrics.counted(store) }, more);
   const app = await NestFactory.create<NestExpressApplication>(root, new CrossSiteAdapter(server), {
     bodyParser: false,
     bufferLogs: true,

@@ -4,7 +4,7 @@ import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import supertest from 'supertest';
 import { assetPaths } from './pages/assets.js';
-import { routesOfApp } from './routes/routes-of-app.js';
+import { routesOfApp } from './routes-of-app.js';
 import { appCode, outcome, Site } from './testing/site.js';
 
 jest.setTimeout(60_000);

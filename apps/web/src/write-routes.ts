@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nginxInclude } from './routes/nginx-include.js';
-import { routesOfApp } from './routes/routes-of-app.js';
+import { routesOfApp } from './routes-of-app.js';
 import { RouteTable } from './routes/route-table.js';
 
 const usage = `Usage: npm run routes -- [--check] [FOLDER]

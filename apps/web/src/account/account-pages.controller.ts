@@ -14,7 +14,7 @@ import type { PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
-import { SessionsService } from '../sessions/sessions.service.js';
+import { SessionsService } from '../devices/sessions.service.js';
 import { AccountDataService, type DataExport } from './account-data.service.js';
 import { deletion, emailChange, passwordChange, proof } from './account.schemas.js';
 import { AccountService } from './account.service.js';

@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
 import { UsersService } from '../users/users.service.js';
+import { HoldsPersonalData, type PersonalData } from '../users/personal-data.js';
 
 export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password' | 'unlock-codes' | 'not-me';
 
@@ -34,7 +35,8 @@ export function newToken(): string {
 }
 
 @Injectable()
-export class AccountTokensService {
+@HoldsPersonalData()
+export class AccountTokensService implements PersonalData {
   constructor(
     private readonly cluster: MysqlCluster,
     private readonly users: UsersService,
@@ -99,7 +101,7 @@ export class AccountTokensService {
   }
 
   /** In a transaction: removes all tokens of the user, used or not, with the addresses that they went to. */
-  async removeAll(userId: string, manager: EntityManager): Promise<void> {
+  async deleteOf(userId: string, manager: EntityManager): Promise<void> {
     await manager.query('DELETE FROM account_tokens WHERE user_id = ?', [userId]);
   }
 

@@ -27,8 +27,11 @@ import { AccountService } from './account.service.js';
 import { NotMeService } from './not-me.service.js';
 import { AccountDataService, type DataExport } from './account-data.service.js';
 import { StepUpService } from './step-up.service.js';
+import { Described } from '../openapi/api-route.js';
+import { accountRoutes } from './account.routes.js';
 
 @Controller('api')
+@Described(accountRoutes)
 export class AccountController {
   constructor(
     private readonly accounts: AccountService,

@@ -8,7 +8,7 @@ import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
 import { OutboxModule } from '../outbox/outbox.module.js';
-import { SessionsModule } from '../sessions/sessions.module.js';
+import { SessionsModule } from '../devices/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { Challenges } from '../passkeys/challenges.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
@@ -27,9 +27,32 @@ import { NoticesModule } from './notices.module.js';
 import { RegistrationService } from './registration.service.js';
 import { StepUpService } from './step-up.service.js';
 import { TokenMailsService } from './token-mails.service.js';
+import { Migrations } from '../database/migrations.js';
+import { CreateSecondFactors1763769600006 } from '../factors/migrations/create-second-factors.js';
+import { CreateFactorFailures1763769600013 } from '../factors/migrations/create-factor-failures.js';
+import { CreatePasskeys1763769600008 } from '../passkeys/migrations/create-passkeys.js';
+import { AddTurnsOfAccounts1763769600015 } from './migrations/add-turns-of-accounts.js';
+import { AuditModule } from '../audit/audit.module.js';
+import { ThrottlingModule } from '../throttling/throttling.module.js';
 
+@Migrations([
+  CreateSecondFactors1763769600006,
+  CreateFactorFailures1763769600013,
+  CreatePasskeys1763769600008,
+  AddTurnsOfAccounts1763769600015,
+])
 @Module({
-  imports: [AuthModule, MailModule, NoticesModule, OutboxModule, PagesModule, SessionsModule, UsersModule],
+  imports: [
+    ThrottlingModule,
+    AuditModule,
+    AuthModule,
+    MailModule,
+    NoticesModule,
+    OutboxModule,
+    PagesModule,
+    SessionsModule,
+    UsersModule,
+  ],
   controllers: [
     AccountController,
     AccountPagesController,

@@ -136,7 +136,7 @@ export class AccountService {
       if (!(await this.users.takeTurn(user.id, manager))) throw new InvalidTokenError();
       await this.users.change(user.id, { passwordHash }, manager);
       // Before the sessions end: otherwise a passkey could start another session.
-      if (unproved) await this.passkeys.removeAll(user.id, manager);
+      if (unproved) await this.passkeys.deleteOf(user.id, manager);
       const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.passwordChanged(link), options);
     });
@@ -148,8 +148,8 @@ export class AccountService {
         // The e-mail has proved the address. Stored last, so that a repeated request completes an interrupted one.
         await this.users.change(user.id, { ...withoutTotp, emailVerifiedAt: new Date() }, manager);
         // Again: a session that has just ended may have added one.
-        await this.passkeys.removeAll(user.id, manager);
-        await this.codes.remove(user.id, manager);
+        await this.passkeys.deleteOf(user.id, manager);
+        await this.codes.deleteOf(user.id, manager);
         await this.failures.forget(user.id, manager);
       });
     }

@@ -4,9 +4,13 @@ import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { NoticesService } from './notices.service.js';
+import { Migrations } from '../database/migrations.js';
+import { CreateAccountTokens1763769600005 } from './migrations/create-account-tokens.js';
+import { ThrottlingModule } from '../throttling/throttling.module.js';
 
+@Migrations([CreateAccountTokens1763769600005])
 @Module({
-  imports: [MailModule, UsersModule],
+  imports: [ThrottlingModule, MailModule, UsersModule],
   providers: [AccountTokensService, NoticesService],
   exports: [AccountTokensService, NoticesService],
 })

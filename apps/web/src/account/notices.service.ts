@@ -8,7 +8,7 @@ import { Transactions } from '../database/transactions.js';
 import type { Mail } from '../mail/mail.js';
 import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf, type SendOptions } from '../mail/mail.service.js';
-import { deviceName } from '../sessions/user-agent.js';
+import { deviceName } from '../devices/user-agent.js';
 import { ThrottleService } from '../throttling/throttle.service.js';
 import type { User } from '../users/user.entity.js';
 import { AccountTokensService, newToken } from './account-tokens.service.js';

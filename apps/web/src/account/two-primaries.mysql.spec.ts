@@ -271,7 +271,7 @@ describe('at two MySQL servers at once', () => {
         if (node === 1) return get(app, TokenMailsService).verify(account, asked());
         return inTransaction(app, async (manager) => {
           await get(app, UsersService).remove(id, manager);
-          await get(app, AccountTokensService).removeAll(id, manager);
+          await get(app, AccountTokensService).deleteOf(id, manager);
           // The other one is committed meanwhile.
           await sleep(400);
         });

@@ -14,8 +14,11 @@ import {
   type UserQuery,
 } from './admin.schemas.js';
 import { AdminService, type AccountRow } from './admin.service.js';
+import { Described } from '../openapi/api-route.js';
+import { adminRoutes } from './admin.routes.js';
 
 @Controller('api/admin')
+@Described(adminRoutes)
 @UseGuards(AdminGuard)
 export class AdminController {
   constructor(private readonly admin: AdminService) {}

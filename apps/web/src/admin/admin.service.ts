@@ -12,7 +12,7 @@ import { FactorFailures } from '../factors/factor-failures.js';
 import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
 import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf } from '../mail/mail.service.js';
-import { SessionsService, type Device } from '../sessions/sessions.service.js';
+import { SessionsService, type Device } from '../devices/sessions.service.js';
 import { administratorsBeside } from '../users/administrators.js';
 import { publicUser, type PublicUser, type Role, type User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';

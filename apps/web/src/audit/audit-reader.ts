@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
+import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
 
 /** An event as the API shows it. */
 export interface LoggedEvent {
@@ -25,8 +26,12 @@ export interface AuditQuery {
   readonly limit: number;
 }
 
+/** How many events of a user are exported. */
+const exportedEvents = 1_000;
+
 @Injectable()
-export class AuditReader {
+@HoldsPersonalData()
+export class AuditReader implements PersonalData {
   constructor(private readonly cluster: MysqlCluster) {}
 
   async find({ userId, event, before, limit }: AuditQuery): Promise<LoggedEvent[]> {
@@ -53,4 +58,15 @@ export class AuditReader {
       }),
     );
   }
+
+  /** The newest events. */
+  async exportOf({ id }: Owner): Promise<{ events: LoggedEvent[] }> {
+    const events = await this.find({ userId: id, limit: exportedEvents });
+    return { events: events.map(withoutAdministrator) };
+  }
+}
+
+/** The user may see the action of an administrator, but not the administrator's name and address. */
+function withoutAdministrator(event: LoggedEvent): LoggedEvent {
+  return event.event === 'admin' ? { ...event, ip: '', details: { command: event.details.command } } : event;
 }

@@ -1,9 +1,11 @@
-// The audit log, for every module.
-import { Global, Module } from '@nestjs/common';
+// The audit log.
+import { Module } from '@nestjs/common';
 import { AuditReader } from './audit-reader.js';
 import { AuditService } from './audit.service.js';
 import { Refusals } from './refusals.js';
+import { Migrations } from '../database/migrations.js';
+import { CreateAuditEvents1763769600004 } from './migrations/create-audit-events.js';
 
-@Global()
+@Migrations([CreateAuditEvents1763769600004])
 @Module({ providers: [AuditService, AuditReader, Refusals], exports: [AuditService, AuditReader, Refusals] })
 export class AuditModule {}

@@ -5,7 +5,7 @@ import type { RowDataPacket } from 'mysql2';
 import type supertest from 'supertest';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { limits } from '../config/limits.js';
-import { routesOfApp } from '../routes/routes-of-app.js';
+import { routesOfApp } from '../routes-of-app.js';
 import { appCode, person, Site } from '../testing/site.js';
 import { backToNow, jumpTo, until } from '../testing/time.js';
 

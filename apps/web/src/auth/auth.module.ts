@@ -10,9 +10,11 @@ import { PasswordStrategy } from './password.strategy.js';
 import { SecondFactorRule } from './second-factor-rule.js';
 import { SessionSpace } from '../session/session-space.js';
 import { SignInService } from './sign-in.service.js';
+import { AuditModule } from '../audit/audit.module.js';
+import { ThrottlingModule } from '../throttling/throttling.module.js';
 
 @Module({
-  imports: [NoticesModule, UsersModule],
+  imports: [ThrottlingModule, AuditModule, NoticesModule, UsersModule],
   providers: [KnownAddresses, KnownDevices, PasswordStrategy, SecondFactorRule, SessionSpace, SignInService],
   exports: [KnownDevices, PasswordStrategy, SecondFactorRule, SessionSpace, SignInService],
 })

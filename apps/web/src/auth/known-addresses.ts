@@ -1,7 +1,7 @@
 // Addresses from which an account was signed in to, by its audit log.
 import { Injectable } from '@nestjs/common';
 import { AuditReader } from '../audit/audit-reader.js';
-import { addressKey } from '../throttling/subjects.js';
+import { addressKey } from '../http/subjects.js';
 import { unknownUserId } from '../users/unknown-user.js';
 import { UsersService } from '../users/users.service.js';
 

@@ -6,7 +6,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { Config } from '../config/config.js';
 import { cookiesOf, readCookies } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
-import { accountKey } from '../throttling/subjects.js';
+import { accountKey } from '../http/subjects.js';
 import { unknownUserId } from '../users/unknown-user.js';
 import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';

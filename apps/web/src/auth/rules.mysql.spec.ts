@@ -11,7 +11,7 @@ import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { Authenticator } from '../passkeys/testing/authenticator.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
-import { routesOfApp } from '../routes/routes-of-app.js';
+import { routesOfApp } from '../routes-of-app.js';
 import { appCode, outcome, person, Site } from '../testing/site.js';
 import { backToNow, jumpTo } from '../testing/time.js';
 import { WithoutSecondFactor } from './enrolment.guard.js';

@@ -1,8 +1,8 @@
 // The cart, kept in the session with one key per item, so that writes to different items never conflict.
 import { Injectable } from '@nestjs/common';
 import type { Session } from '@roam/session';
-import { CartFullError } from '../http/app.errors.js';
 import { SessionSpace } from '../session/session-space.js';
+import { CartFullError } from './cart.errors.js';
 import { maxItems } from './cart.schemas.js';
 
 export type Items = Record<string, number>;

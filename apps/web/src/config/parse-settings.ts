@@ -1,6 +1,6 @@
 // Makes the configuration of a web server from its environment, and reports all faults at once.
 import { readFileSync } from 'node:fs';
-import { plainAddress } from '../http/plain-address.js';
+import { plainAddress } from './plain-address.js';
 import { Config } from './config.js';
 import { settingsSchema, type Settings } from './settings-schema.js';
 

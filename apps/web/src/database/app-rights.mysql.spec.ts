@@ -8,7 +8,7 @@ import type { QueryRunner } from 'typeorm';
 import { limits } from '../config/limits.js';
 import { parseSettings } from '../config/parse-settings.js';
 import { expiredRows } from '../tasks/expired-rows.js';
-import { migrations } from './data-source.js';
+import { migrations } from '../features.js';
 import { assertMigrated, migrate } from './migrate.js';
 
 jest.setTimeout(60_000);
@@ -68,10 +68,10 @@ beforeEach(() => {
 describe('the migrations with an account of their own', () => {
   it('take from an account of an earlier release all that changes tables', async () => {
     expect(await grants()).toContain('GRANT ALL PRIVILEGES ON `roam`.*');
-    await migrate(config(), logger);
+    await migrate(config(), logger, migrations);
     // Opens its connections now: MySQL looks at the rights on a database when one is opened.
     cluster = await MysqlCluster.connect({ urls: databases.urls, readTimeoutMs: 900, writeTimeoutMs: 2_400 });
-    await assertMigrated(cluster);
+    await assertMigrated(cluster, migrations);
     expect(await grants()).not.toMatch(/ALL PRIVILEGES|ALTER|DROP|CREATE/);
     await expect(cluster.write('DROP TABLE users', [])).rejects.toThrow(/denied/);
     expect(lines.join()).not.toContain('only an administrator of MySQL can remove');
@@ -82,7 +82,7 @@ describe('the migrations with an account of their own', () => {
     await admin.query("GRANT DELETE ON roam.* TO roam@'%'");
     migrations.push(CreateNotes9999999999998 as never);
     try {
-      await migrate(config(), logger);
+      await migrate(config(), logger, migrations);
     } finally {
       migrations.pop();
     }
@@ -93,7 +93,7 @@ describe('the migrations with an account of their own', () => {
 
   it('say which rights they cannot take', async () => {
     await admin.query("GRANT ALTER ON *.* TO roam@'%'");
-    await migrate(config(), logger);
+    await migrate(config(), logger, migrations);
     await admin.query("REVOKE ALTER ON *.* FROM roam@'%'");
     const warning = lines.find((line) => line.includes('only an administrator of MySQL can remove'));
     expect(JSON.parse(warning ?? '{}')).toMatchObject({ account: 'roam@%', rights: ['ALTER'] });
@@ -138,8 +138,8 @@ describe('an old event of the audit log', () => {
 describe('the check of the migrations', () => {
   it('needs no right to change tables, and fails while a restored database lacks the view', async () => {
     await admin.query('DROP VIEW expired_audit_events');
-    await expect(assertMigrated(cluster)).rejects.toThrow(/expired_audit_events' doesn't exist/);
-    await migrate(config(), logger);
-    await assertMigrated(cluster);
+    await expect(assertMigrated(cluster, migrations)).rejects.toThrow(/expired_audit_events' doesn't exist/);
+    await migrate(config(), logger, migrations);
+    await assertMigrated(cluster, migrations);
   });
 });

@@ -4,7 +4,11 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { MysqlCluster } from '@roam/mysql-cluster';
 import { dataSourceOptions } from './data-source.js';
 import { Transactions } from './transactions.js';
+import { Migrations } from './migrations.js';
+import { CreateLeases1763769600002 } from './migrations/create-leases.js';
+import { CreateTurns1763769600012 } from './migrations/create-turns.js';
 
+@Migrations([CreateLeases1763769600002, CreateTurns1763769600012])
 @Global()
 @Module({})
 export class DatabaseModule {

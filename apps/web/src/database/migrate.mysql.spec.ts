@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { QueryRunner } from 'typeorm';
 import { parseSettings } from '../config/parse-settings.js';
 import { until } from '../testing/time.js';
-import { migrations } from './data-source.js';
+import { migrations } from '../features.js';
 import { assertMigrated, migrate } from './migrate.js';
 
 jest.setTimeout(60_000);
@@ -46,33 +46,33 @@ afterAll(async () => {
 
 describe('the check of the migrations', () => {
   it('fails before they have run, and creates nothing', async () => {
-    await expect(assertMigrated(cluster)).rejects.toThrow(/migrations' doesn't exist/);
+    await expect(assertMigrated(cluster, migrations)).rejects.toThrow(/migrations' doesn't exist/);
     expect(await cluster.read('SHOW TABLES', [])).toEqual([]);
   });
 
   it('passes when several processes have run them at once', async () => {
-    await Promise.all([1, 2, 3].map(() => migrate(config(), silent)));
-    await assertMigrated(cluster);
+    await Promise.all([1, 2, 3].map(() => migrate(config(), silent, migrations)));
+    await assertMigrated(cluster, migrations);
   });
 
   it('ASVS 6.3.2: finds no account that they have made', async () => {
-    await migrate(config(), silent);
+    await migrate(config(), silent, migrations);
     expect(await cluster.read('SELECT email FROM users', [])).toEqual([]);
   });
 
   it('names each one that has not run', async () => {
     const last = new (migrations.at(-1)!)().name;
     await cluster.write('DELETE FROM migrations WHERE name = ?', [last]);
-    await expect(assertMigrated(cluster)).rejects.toThrow(`these migrations have not run: ${last}`);
-    await migrate(config(), silent);
-    await assertMigrated(cluster);
+    await expect(assertMigrated(cluster, migrations)).rejects.toThrow(`these migrations have not run: ${last}`);
+    await migrate(config(), silent, migrations);
+    await assertMigrated(cluster, migrations);
   });
 
   it('fails while a restored database lacks the tables of the sessions', async () => {
     await cluster.write('DROP TABLE sessions, session_epochs, session_revocations', []);
-    await expect(assertMigrated(cluster)).rejects.toThrow(/session_revocations' doesn't exist/);
-    await migrate(config(), silent);
-    await assertMigrated(cluster);
+    await expect(assertMigrated(cluster, migrations)).rejects.toThrow(/session_revocations' doesn't exist/);
+    await migrate(config(), silent, migrations);
+    await assertMigrated(cluster, migrations);
   });
 });
 
@@ -83,7 +83,11 @@ describe('a migration whose tables Group Replication refuses', () => {
     const recorded = async () => (await cluster.read('SELECT 1 FROM migrations WHERE name = ?', [name])).length;
     migrations.push(CreateLines9999999999999 as never);
     try {
-      const running = migrate(config(), pino({ level: 'warn' }, { write: (line) => void lines.push(line) }));
+      const running = migrate(
+        config(),
+        pino({ level: 'warn' }, { write: (line) => void lines.push(line) }),
+        migrations,
+      );
       const refusal = () => lines.find((line) => line.includes('Group Replication refuses these tables'));
       await until(() => refusal() !== undefined);
       for (const fault of [

@@ -10,18 +10,20 @@ import { limits } from '../config/limits.js';
 import { giveAppRights } from './app-rights.js';
 import { assertFitsGroup } from './assert-fits-group.js';
 import { connectCluster, untilItWorks } from './connect.js';
-import { dataSourceOptions, migrations } from './data-source.js';
+import { dataSourceOptions } from './data-source.js';
+import type { Migration } from './migrations.js';
 
 /**
  * Several processes may do this at once, on any topology. Every statement can be repeated: a statement that another
  * process or an earlier try has run changes nothing. So no lock is needed, which a group of writable nodes would not keep.
  * @throws {ClusterUnavailableError} {@link StartError}
  */
-export async function migrate(config: Config, logger: Logger): Promise<void> {
+export async function migrate(config: Config, logger: Logger, migrations: readonly Migration[]): Promise<void> {
   const { urls, migrationUrls } = config.database;
   const cluster = await connectCluster(config, logger, limits.migrationMs, migrationUrls ?? urls);
+  const options = { migrations, statementTimeoutMs: limits.migrationMs };
   const attempt = async () => {
-    const source = await new DataSource(dataSourceOptions(cluster, limits.migrationMs)).initialize();
+    const source = await new DataSource(dataSourceOptions(cluster, options)).initialize();
     try {
       checkEach(source);
       for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migration applied');
@@ -69,7 +71,7 @@ function checkEach({ migrations: instances }: DataSource): void {
  * Reads only, unlike TypeORM's `showMigrations`, which creates its table if that is missing.
  * @throws {Error} MySQL's own while a table is missing, or one that names the migrations that have not run
  */
-export async function assertMigrated(cluster: Pick<Cluster, 'read'>): Promise<void> {
+export async function assertMigrated(cluster: Pick<Cluster, 'read'>, migrations: readonly Migration[]): Promise<void> {
   const applied = await cluster.read<RowDataPacket & { readonly name: string }>('SELECT name FROM migrations', []);
   const names = new Set(applied.map(({ name }) => name));
   const pending = migrations.map((Migration) => new Migration().name).filter((name) => !names.has(name));

@@ -5,6 +5,7 @@ import type { RowDataPacket } from 'mysql2';
 import type { EntityManager } from 'typeorm';
 import { limits } from '../config/limits.js';
 import { Transactions } from '../database/transactions.js';
+import { HoldsPersonalData, type PersonalData } from '../users/personal-data.js';
 
 /** What is known of an account's failures when one more try has been counted. */
 export interface Counted {
@@ -23,7 +24,8 @@ export interface Counted {
  * Nothing expires: who knows the password cannot go on tomorrow (OWASP ASVS 6.3.1, 6.5.1).
  */
 @Injectable()
-export class FactorFailures {
+@HoldsPersonalData()
+export class FactorFailures implements PersonalData {
   constructor(
     private readonly cluster: MysqlCluster,
     private readonly transactions: Transactions,
@@ -74,6 +76,10 @@ export class FactorFailures {
       'UPDATE factor_failures SET told = TRUE, unlock_mailed_at = ? WHERE user_id = ? AND unlock_mailed_at <= ?',
       [now, userId, now - limits.unlockMailMs],
     );
+  }
+
+  deleteOf(userId: string, manager: EntityManager): Promise<void> {
+    return this.forget(userId, manager);
   }
 }
 

@@ -9,8 +9,11 @@ import { Repeatable } from '../routes/decorators.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { codeInput, passwordInput, type CodeInput, type PasswordInput } from './factors.schemas.js';
 import { SecondFactorService, type Enrolment } from './second-factor.service.js';
+import { Described } from '../openapi/api-route.js';
+import { factorsRoutes } from './factors.routes.js';
 
 @Controller('api')
+@Described(factorsRoutes)
 export class FactorsController {
   constructor(private readonly factors: SecondFactorService) {}
 

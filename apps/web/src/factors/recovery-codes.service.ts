@@ -5,18 +5,20 @@ import type { RowDataPacket } from 'mysql2';
 import { createHash, randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { base32 } from './totp.js';
+import { HoldsPersonalData, type PersonalData } from '../users/personal-data.js';
 
 const count = 10;
 
 @Injectable()
-export class RecoveryCodesService {
+@HoldsPersonalData()
+export class RecoveryCodesService implements PersonalData {
   constructor(private readonly cluster: MysqlCluster) {}
 
   /** In a transaction that has the user's turn. New codes, which replace all earlier ones; they cannot be shown again. */
   async renew(userId: string, manager: EntityManager): Promise<string[]> {
     // 125 bits each: enough for a plain hash (OWASP ASVS 6.5.2).
     const codes = Array.from({ length: count }, () => base32(randomBytes(16)).slice(0, 25));
-    await this.remove(userId, manager);
+    await this.deleteOf(userId, manager);
     await manager.query(
       `INSERT IGNORE INTO recovery_codes (hash, user_id) VALUES ${codes.map(() => '(?, ?)').join()}`,
       codes.flatMap((code) => [hashOf(code), userId]),
@@ -46,7 +48,7 @@ export class RecoveryCodesService {
   }
 
   /** In a transaction. */
-  async remove(userId: string, manager: EntityManager): Promise<void> {
+  async deleteOf(userId: string, manager: EntityManager): Promise<void> {
     await manager.query('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
   }
 }

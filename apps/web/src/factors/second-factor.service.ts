@@ -244,7 +244,7 @@ export class SecondFactorService {
           currentPassword: 'This site requires two-step verification. Add a passkey before you turn it off.',
         });
       await this.users.change(user.id, withoutTotp, manager);
-      await this.codes.remove(user.id, manager);
+      await this.codes.deleteOf(user.id, manager);
       await this.failures.forget(user.id, manager);
       const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.secondFactor(false, link), options);

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import onHeaders from 'on-headers';
 import type { Logger } from 'pino';
-import type { Heartbeat } from '../lifecycle/heartbeat.js';
+import type { Heartbeat } from '../health/heartbeat.js';
 import { overloaded, refuse } from './plain-answer.js';
 import { whenOver } from './when-over.js';
 

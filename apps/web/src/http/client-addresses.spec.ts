@@ -2,9 +2,9 @@
 import { describe, expect, it } from '@jest/globals';
 import express, { type Request } from 'express';
 import fc from 'fast-check';
-import { addressKey } from '../throttling/subjects.js';
+import { addressKey } from './subjects.js';
 import { clientAddresses } from './client-addresses.js';
-import { plainAddress } from './plain-address.js';
+import { plainAddress } from '../config/plain-address.js';
 
 const app = express();
 clientAddresses(app, ['loopback', '64:ff9b::a00:1', '64:ff9b::ac10:0/112']);

@@ -1,6 +1,6 @@
 // The addresses of clients and proxies, as Express reads them from the connection and from `X-Forwarded-For`.
 import express, { type Express, type Request } from 'express';
-import { plainAddress } from './plain-address.js';
+import { plainAddress } from '../config/plain-address.js';
 
 type Trusts = (address: string | undefined, hop: number) => boolean;
 

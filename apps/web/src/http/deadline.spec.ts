@@ -4,7 +4,7 @@ import { MemorySessionStore, SessionManager, sessionMiddleware } from '@roam/ses
 import express, { type Request, type Response } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Heartbeat } from '../lifecycle/heartbeat.js';
+import { Heartbeat } from '../health/heartbeat.js';
 import type { AppError } from './app.errors.js';
 import { deadline } from './deadline.js';
 import type { ErrorAnswers } from './error-answers.js';

@@ -1,6 +1,6 @@
 // Answers 503 to a request that exceeds its time limit, before the proxy gives up.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import type { Heartbeat } from '../lifecycle/heartbeat.js';
+import type { Heartbeat } from '../health/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
 import type { ErrorAnswers } from './error-answers.js';
 

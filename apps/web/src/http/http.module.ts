@@ -5,7 +5,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { NextFunction, Request, Response } from 'express';
 import { limits } from '../config/limits.js';
 import { Readiness } from '../health/readiness.js';
-import { Heartbeat } from '../lifecycle/heartbeat.js';
+import { Heartbeat } from '../health/heartbeat.js';
 import { PagesModule } from '../pages/pages.module.js';
 import { BegunInterceptor } from './begun.interceptor.js';
 import { bodyParsers } from './body-parsers.js';
@@ -14,11 +14,12 @@ import { ErrorAnswers } from './error-answers.js';
 import { ErrorFilter } from './error.filter.js';
 import { StreamLimits } from './stream-limits.js';
 import { validationPipe } from './validation.js';
+import { AuditModule } from '../audit/audit.module.js';
 
 // Global, so that its middleware runs before that of the modules below it, such as the session's.
 @Global()
 @Module({
-  imports: [PagesModule],
+  imports: [AuditModule, PagesModule],
   providers: [
     ErrorAnswers,
     StreamLimits,

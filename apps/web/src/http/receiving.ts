@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { limits } from '../config/limits.js';
-import { addressKey } from '../throttling/subjects.js';
+import { addressKey } from './subjects.js';
 import { Counts } from './counts.js';
 import { hasBody } from './has-body.js';
 import { overloaded, refuse, type Refusal } from './plain-answer.js';

@@ -5,7 +5,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import { limits } from '../config/limits.js';
-import { addressKey } from '../throttling/subjects.js';
+import { addressKey } from './subjects.js';
 import { RequestError } from './app.errors.js';
 import { Counts } from './counts.js';
 import { refuse, type Refusal } from './plain-answer.js';

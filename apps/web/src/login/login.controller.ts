@@ -17,8 +17,11 @@ import { CurrentUser } from '../auth/current-user.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import type { SignedIn } from '../auth/signed-in.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import { Described } from '../openapi/api-route.js';
+import { loginRoutes } from './login.routes.js';
 
 @Controller('api')
+@Described(loginRoutes)
 export class LoginController {
   constructor(
     private readonly config: Config,

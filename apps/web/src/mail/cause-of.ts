@@ -1,7 +1,7 @@
 // What an e-mail must know of the request that causes it.
 import type { Request } from 'express';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
-import { addressKey } from '../throttling/subjects.js';
+import { addressKey } from '../http/subjects.js';
 import type { SendOptions } from './mail.service.js';
 
 /** Called before the transaction of the change: one that runs again must have the same key. */

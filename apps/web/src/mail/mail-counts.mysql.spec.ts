@@ -9,6 +9,7 @@ import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { dataSourceOptions } from '../database/data-source.js';
 import { migrate } from '../database/migrate.js';
+import { migrations } from '../features.js';
 import { Transactions } from '../database/transactions.js';
 import { MailCounts } from './mail-counts.js';
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
   databases = await startDatabases({ count: 2, topology: 'multi-primary' });
   const config = (urls: readonly string[]) =>
     parseSettings({ DATABASE_URLS: urls.join(','), SESSION_SECRETS: 'Vt7mHq2zLw9sXc4bNk8rYp3eJd6fGa5u' });
-  await migrate(config(databases.urls), logger);
+  await migrate(config(databases.urls), logger, migrations);
   for (const url of databases.urls) {
     const cluster = await connectCluster(config([url]), logger);
     clusters.push(cluster);

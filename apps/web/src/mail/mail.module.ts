@@ -4,9 +4,10 @@ import { OutboxModule } from '../outbox/outbox.module.js';
 import { MailCounts } from './mail-counts.js';
 import { MailService } from './mail.service.js';
 import { MailTransport } from './mail-transport.js';
+import { AuditModule } from '../audit/audit.module.js';
 
 @Module({
-  imports: [OutboxModule],
+  imports: [AuditModule, OutboxModule],
   providers: [MailService, MailCounts, MailTransport],
   exports: [MailService, MailCounts],
 })

@@ -1,8 +1,7 @@
 // The API's description as OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1), made from its routes and schemas.
 import { z } from 'zod';
 import { siteName } from '../config/site.js';
-import type { Route } from './route.js';
-import { routes } from './routes.js';
+import type { ApiRoute } from './api-route.js';
 
 const json = (schema: object) => ({ 'application/json': { schema } });
 const fault = (description: string) => ({ description, content: json({ $ref: '#/components/schemas/Fault' }) });
@@ -12,14 +11,14 @@ const commonFaults = {
   429: 'Too many attempts; see Retry-After',
   503: 'The server is overloaded or a store does not answer; see Retry-After',
 };
-const faultsOf: Readonly<Record<Route['for'], Readonly<Record<number, string>>>> = {
+const faultsOf: Readonly<Record<ApiRoute['for'], Readonly<Record<number, string>>>> = {
   everybody: commonFaults,
   'signed-in users': { ...commonFaults, 401: 'Not signed in' },
   administrators: { ...commonFaults, 401: 'Not signed in', 404: 'Not an administrator, or not found' },
 };
 
 /** The document; `cookie` is the name of the session cookie. */
-export function openApi(origin: string, cookie: string): object {
+export function openApi(origin: string, cookie: string, routes: readonly ApiRoute[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) {
     const [method = '', path = ''] = route.route.split(' ');
@@ -45,7 +44,7 @@ const faultShape = z.object({
   detail: z.string(),
 });
 
-function operation(route: Route, path: string): object {
+function operation(route: ApiRoute, path: string): object {
   const answers = { ...faultsOf[route.for], ...route.answers };
   return {
     summary: route.does,

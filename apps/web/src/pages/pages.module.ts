@@ -4,11 +4,12 @@ import { DiscoveryModule } from '@nestjs/core';
 import { FormTokens } from './form-tokens.js';
 import { Navigation } from './navigation.js';
 import { Views } from './views.js';
+import { AuditModule } from '../audit/audit.module.js';
 
 @Module({
-  imports: [DiscoveryModule],
+  imports: [AuditModule, DiscoveryModule],
   providers: [FormTokens, Navigation, Views],
-  // `FormGuard` needs the tokens in the module of its controller.
-  exports: [FormTokens, Views],
+  // What `FormGuard` and `PageInterceptor` need in the module of their controller.
+  exports: [AuditModule, FormTokens, Views],
 })
 export class PagesModule {}

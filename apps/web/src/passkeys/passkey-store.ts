@@ -4,6 +4,7 @@ import { MysqlCluster } from '@roam/mysql-cluster';
 import type { RowDataPacket } from 'mysql2';
 import { createHash } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
+import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
 
 /** A stored passkey: public data only. */
 export interface Passkey {
@@ -44,7 +45,8 @@ const columns = `hash, user_id AS userId, credential_id AS credentialId, public_
   name, created_at AS createdAt, used_at AS usedAt, asked_at AS askedAt, used_by AS usedBy`;
 
 @Injectable()
-export class PasskeyStore {
+@HoldsPersonalData()
+export class PasskeyStore implements PersonalData {
   constructor(private readonly cluster: MysqlCluster) {}
 
   async find(credentialId: Buffer): Promise<Passkey | undefined> {
@@ -122,8 +124,13 @@ export class PasskeyStore {
   }
 
   /** In a transaction. */
-  async removeAll(userId: string, manager: EntityManager): Promise<void> {
+  async deleteOf(userId: string, manager: EntityManager): Promise<void> {
     await manager.query('DELETE FROM passkeys WHERE user_id = ?', [userId]);
+  }
+
+  async exportOf({ id }: Owner): Promise<{ passkeys: object[] }> {
+    const passkeys = await this.listOf(id);
+    return { passkeys: passkeys.map(({ name, createdAt, usedAt }) => ({ name, createdAt, usedAt })) };
   }
 }
 

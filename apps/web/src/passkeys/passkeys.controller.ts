@@ -12,8 +12,11 @@ import { Repeatable } from '../routes/decorators.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { passkeyCreation, passkeyLogin, type PasskeyCreation, type PasskeyLogin } from './passkeys.schemas.js';
 import { PasskeysService, type PasskeyRow } from './passkeys.service.js';
+import { Described } from '../openapi/api-route.js';
+import { passkeysRoutes } from './passkeys.routes.js';
 
 @Controller('api')
+@Described(passkeysRoutes)
 export class PasskeysController {
   constructor(private readonly passkeys: PasskeysService) {}
 

@@ -1,10 +1,11 @@
 // Collects the routes of the app from the metadata of its controllers and gateways, in the order in which the router asks
 // them.
-import { RequestMethod, type DynamicModule, type ForwardReference, type Provider, type Type } from '@nestjs/common';
-import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
+import { RequestMethod, type Provider, type Type } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA, SSE_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, Reflector } from '@nestjs/core';
 import { Limits, NotRepeatable, Repeatable, Stream } from './decorators.js';
 import { gatewayRoute } from './gateway-route.js';
+import { modulesOf, type Module } from './module-tree.js';
 import { policyOf, type Declarations, type RoutePolicy } from './policy.js';
 
 /** One method and path with what holds for it. */
@@ -16,8 +17,6 @@ export interface Route {
   readonly policy: RoutePolicy;
 }
 
-type Module = Type | DynamicModule;
-type Import = Module | ForwardReference<() => Module> | Promise<DynamicModule>;
 type Handler = (...parameters: never[]) => unknown;
 
 const reflector = new Reflector();
@@ -25,47 +24,9 @@ const scanner = new MetadataScanner();
 
 /** @throws {Error} that names the handler whose declarations contradict each other, or the gateway that cannot be reached */
 export function collectRoutes(root: Module): Route[] {
-  const contents = [...contentsOf(root, new Set())];
+  const contents = [...modulesOf(root)];
   const gateways = contents.flatMap(({ providers }) => [...new Set(providers.map(classOf))].flatMap(gatewayRoute));
   return [...contents.flatMap(({ controllers }) => controllers.flatMap(routesOf)), ...gateways];
-}
-
-/** A module comes before those it imports, as Nest registers them. */
-function* contentsOf(module: Module, seen: Set<Type>): Generator<Content> {
-  const content = contentOf(module);
-  const { type, imports } = content;
-  if (seen.has(type)) return;
-  seen.add(type);
-  yield content;
-  for (const imported of imports) {
-    if (imported instanceof Promise)
-      throw new Error(
-        `${type.name} imports a promise of a module: import what it resolves to, so that its routes are known`,
-      );
-    yield* contentsOf(isForward(imported) ? imported.forwardRef() : imported, seen);
-  }
-}
-
-function isForward(imported: Module | ForwardReference<() => Module>): imported is ForwardReference<() => Module> {
-  return 'forwardRef' in imported;
-}
-
-interface Content {
-  readonly type: Type;
-  readonly controllers: readonly Type[];
-  readonly providers: readonly Provider[];
-  readonly imports: readonly Import[];
-}
-
-function contentOf(module: Module): Content {
-  const { module: type, controllers = [], providers = [], imports = [] } = 'module' in module ? module : { module };
-  const own = <T>(key: string) => (Reflect.getMetadata(key, type) as T[] | undefined) ?? [];
-  return {
-    type,
-    controllers: [...new Set([...own<Type>(MODULE_METADATA.CONTROLLERS), ...controllers])],
-    providers: [...own<Provider>(MODULE_METADATA.PROVIDERS), ...providers],
-    imports: [...own<Import>(MODULE_METADATA.IMPORTS), ...imports],
-  };
 }
 
 function classOf(provider: Provider): Type | undefined {

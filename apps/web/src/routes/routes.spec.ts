@@ -11,7 +11,7 @@ import { Limits, NotRepeatable, Repeatable, Stream } from './decorators.js';
 import { nginxInclude } from './nginx-include.js';
 import { policyOf } from './policy.js';
 import { RouteTable } from './route-table.js';
-import { routesOfApp } from './routes-of-app.js';
+import { routesOfApp } from '../routes-of-app.js';
 
 @Controller('reports')
 class ReportsController {

@@ -9,6 +9,7 @@ import { limits } from '../config/limits.js';
 import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
+import { migrations } from '../features.js';
 import { ServersService } from './servers.service.js';
 
 jest.setTimeout(60_000);
@@ -28,7 +29,7 @@ const server = (name: string) => new ServersService(configOf(name), cluster, log
 beforeAll(async () => {
   databases = await startDatabases({ count: 1, topology: 'single' });
   cluster = await connectCluster(configOf('test'), logger);
-  await migrate(configOf('test'), logger);
+  await migrate(configOf('test'), logger, migrations);
 }, 180_000);
 afterAll(async () => {
   await cluster?.close();

@@ -1,27 +1,27 @@
 // The options of the session module.
-import type { AnySessions, SessionEvent, SessionOptions } from '@roam/session';
+import type { SessionEvent, SessionOptions } from '@roam/session';
 import '@roam/session/types';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
 import type { AuditService } from '../audit/audit.service.js';
-import type { Config } from '../config/config.js';
-import type { Metrics } from '../health/metrics.js';
 import { cookieOptions } from '../http/cookies.js';
 import { isOver } from '../http/deadline.js';
 import type { ErrorAnswers } from '../http/error-answers.js';
 import type { StreamLimits } from '../http/stream-limits.js';
-import type { Heartbeat } from '../lifecycle/heartbeat.js';
+import type { Runtime } from '../runtime.js';
 import { VisitorSessions } from '../throttling/visitor-sessions.js';
 
+/** What the options use of the app. */
+interface Reports {
+  readonly answers: ErrorAnswers;
+  readonly log: PinoLogger;
+  readonly audit: AuditService;
+  readonly streams: StreamLimits;
+}
+
 export function sessionOptions(
-  config: Config,
-  store: AnySessions,
-  answers: ErrorAnswers,
-  logger: PinoLogger,
-  audit: AuditService,
-  metrics: Metrics,
-  heartbeat: Heartbeat,
-  streams: StreamLimits,
+  { config, store, metrics, heartbeat }: Runtime,
+  { answers, log: logger, audit, streams }: Reports,
 ): SessionOptions {
   const visitors = new VisitorSessions(config, logger);
   const { outage, secrets, idleMs, lifetimeMs, rememberIdleMs, rememberLifetimeMs, touchMs } = config.session;

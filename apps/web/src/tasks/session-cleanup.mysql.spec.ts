@@ -10,6 +10,7 @@ import type { Config } from '../config/config.js';
 import { parseSettings } from '../config/parse-settings.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
+import { migrations } from '../features.js';
 import { sessionCleanup } from './session-cleanup.js';
 import { TaskRunner } from './task-runner.js';
 
@@ -31,7 +32,7 @@ const configOf = (name: string): Config =>
 beforeAll(async () => {
   databases = await startDatabases({ count: 1, topology: 'single' });
   cluster = await connectCluster(configOf('test'), logger);
-  await migrate(configOf('test'), logger);
+  await migrate(configOf('test'), logger, migrations);
   store = new MysqlSessionStore(cluster);
 }, 180_000);
 afterAll(async () => {

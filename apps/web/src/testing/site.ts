@@ -12,11 +12,14 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../app.js';
 import type { Config } from '../config/config.js';
+import { limits } from '../config/limits.js';
 import { parseSettings } from '../config/parse-settings.js';
 import { migrate } from '../database/migrate.js';
+import { migrations } from '../features.js';
 import { totpCode } from '../factors/totp.js';
 import { Metrics } from '../health/metrics.js';
 import { Readiness } from '../health/readiness.js';
+import { Heartbeat } from '../health/heartbeat.js';
 import { rootLogger } from '../logging/logging.js';
 import { MailCatcher, type CaughtMail } from '../mail/testing/mail-catcher.js';
 import { until } from './time.js';
@@ -54,7 +57,7 @@ export class Site {
     const topology = this.primaries === 1 ? 'single' : 'multi-primary';
     this.databases = await startDatabases({ count: this.primaries, topology });
     this.cluster = await MysqlCluster.connect({ urls: this.databases.urls, ...timeouts });
-    await migrate(this.config(), silent);
+    await migrate(this.config(), silent, migrations);
     this.app = await this.server();
   }
 
@@ -82,10 +85,9 @@ export class Site {
     const readiness = new Readiness();
     readiness.nodes = () => cluster.nodes();
     const metrics = new Metrics(readiness);
-    const app = await createApp(config, cluster, store, logger, readiness, metrics, undefined, [
-      ...this.features,
-      ...features,
-    ]);
+    const heartbeat = new Heartbeat(limits.frozenMs);
+    const runtime = { config, cluster, store, logger, metrics, heartbeat, readiness };
+    const app = await createApp(runtime, [...this.features, ...features]);
     this.metrics ??= metrics;
     this.readiness ??= readiness;
     this.apps.push(app);

@@ -9,12 +9,13 @@ import { parseSettings } from '../config/parse-settings.js';
 import { limits } from '../config/limits.js';
 import { connectCluster } from '../database/connect.js';
 import { migrate } from '../database/migrate.js';
+import { migrations } from '../features.js';
 import { TooManyAttemptsError } from '../http/app.errors.js';
 import { expiredRows } from '../tasks/expired-rows.js';
 import { TaskRunner } from '../tasks/task-runner.js';
 import { until } from '../testing/time.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
-import { accountKey } from './subjects.js';
+import { accountKey } from '../http/subjects.js';
 import { ThrottleService } from './throttle.service.js';
 
 jest.setTimeout(60_000);
@@ -32,7 +33,7 @@ const config = (more: Record<string, string> = {}) =>
 
 beforeAll(async () => {
   databases = await startDatabases({ count: 3, topology: 'multi-primary' });
-  await migrate(config(), logger);
+  await migrate(config(), logger, migrations);
   // On a shared machine a test's process may have to wait for a processor.
   jest.replaceProperty(limits, 'readMs', 2_000 as never);
   clusters = await Promise.all([1, 2].map(() => connectCluster(config(), logger, 5_000)));

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { delayAfter } from './growing-delay.js';
 import { limits } from '../config/limits.js';
-import { accountKey, addressKey, roomKey } from './subjects.js';
+import { accountKey, addressKey, roomKey } from '../http/subjects.js';
 
 describe('ASVS 6.3.1: delayAfter', () => {
   it('grows from a second to its bound, after some free failures, and never locks for ever', () => {

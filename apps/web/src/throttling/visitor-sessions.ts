@@ -3,8 +3,8 @@ import type { PinoLogger } from 'nestjs-pino';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { CountSketch } from './count-sketch.js';
-import { plainAddress } from '../http/plain-address.js';
-import { addressKey } from './subjects.js';
+import { plainAddress } from '../config/plain-address.js';
+import { addressKey } from '../http/subjects.js';
 
 /** How often a line tells of visitors that were refused. Milliseconds. */
 const LOG_MS = 60_000;

@@ -1,9 +1,9 @@
 // The routes of the whole app, without starting it: only the metadata of its modules and controllers is read.
 import { pino } from 'pino';
-import { AppModule } from '../app.module.js';
-import { clusterStreamRoute } from '../cluster/cluster-stream.js';
-import { parseSettings } from '../config/parse-settings.js';
-import { collectRoutes, type Route } from './collect-routes.js';
+import { AppModule } from './app.module.js';
+import { clusterStreamRoute } from './cluster/cluster-stream.js';
+import { parseSettings } from './config/parse-settings.js';
+import { collectRoutes, type Route } from './routes/collect-routes.js';
 
 /** Nothing connects: no settings are needed. */
 export function routesOfApp(): Route[] {
@@ -13,7 +13,17 @@ export function routesOfApp(): Route[] {
   });
   const [cluster, unused] = [{ typeormDriver: () => undefined } as never, undefined as never];
   const logger = pino({ level: 'silent' });
-  return allRoutes(AppModule.forRoot(config, cluster, unused, logger, unused, unused, unused));
+  return allRoutes(
+    AppModule.forRoot({
+      config,
+      cluster,
+      logger,
+      store: unused,
+      metrics: unused,
+      heartbeat: unused,
+      readiness: unused,
+    }),
+  );
 }
 
 /** The routes of its controllers, and of what runs before them. */

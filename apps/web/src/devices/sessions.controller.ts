@@ -5,8 +5,11 @@ import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
 import { SessionsService, type Device } from './sessions.service.js';
+import { Described } from '../openapi/api-route.js';
+import { sessionsRoutes } from './sessions.routes.js';
 
 @Controller('api/sessions')
+@Described(sessionsRoutes)
 @UseGuards(SignedInGuard)
 export class SessionsController {
   constructor(private readonly sessions: SessionsService) {}

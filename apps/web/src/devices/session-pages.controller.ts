@@ -14,7 +14,7 @@ export class SessionPagesController {
   constructor(private readonly sessions: SessionsService) {}
 
   @Get()
-  @Page('sessions/sessions', 'Devices')
+  @Page('devices/sessions', 'Devices')
   @UseGuards(SignedInGuard)
   async devices(@Req() request: Request): Promise<PageAnswer> {
     // Even if the method cannot list them, all others can be ended.
@@ -22,7 +22,7 @@ export class SessionPagesController {
   }
 
   @Post()
-  @Page('sessions/sessions', 'Devices')
+  @Page('devices/sessions', 'Devices')
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard, SignedInGuard)
   async endDevices(@Req() request: Request, @Body('handle') handle?: unknown): Promise<PageAnswer> {

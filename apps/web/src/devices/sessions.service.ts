@@ -9,6 +9,7 @@ import { signedInOf, type SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError } from '../http/app.errors.js';
 import { limitations } from './limitations.js';
 import { deviceName } from './user-agent.js';
+import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
 
 /** A device as the API and the page show it. Times are milliseconds since 1970. */
 export interface Device {
@@ -21,7 +22,8 @@ export interface Device {
 }
 
 @Injectable()
-export class SessionsService {
+@HoldsPersonalData()
+export class SessionsService implements PersonalData {
   constructor(
     private readonly sessions: SessionManager,
     private readonly audit: AuditService,
@@ -32,13 +34,17 @@ export class SessionsService {
   }
 
   /** The devices of any user, for administrators; `current` is the device of the request. */
-  async listOf(request: Request, userId: string): Promise<Device[]> {
+  listOf(request: Request, userId: string): Promise<Device[]> {
+    return this.devicesOf(userId, request.sessionID);
+  }
+
+  private async devicesOf(userId: string, current: string | undefined): Promise<Device[]> {
     const summaries = await supported(this.sessions.users.list(userId));
     return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
       const user: Partial<SignedIn> | undefined = signedInOf(data);
       return {
         handle: id,
-        current: id === request.sessionID,
+        current: id === current,
         createdAt,
         lastSeenAt,
         device: deviceName(user?.userAgent ?? ''),
@@ -77,6 +83,11 @@ export class SessionsService {
     assertFresh(request);
     await supported(this.sessions.users.endAll(request.user!.id, request.session));
     this.audit.note('other-sessions-ended', request);
+  }
+
+  /** Without the sessions where the method keeps no list. */
+  async exportOf({ id, sessionId }: Owner): Promise<{ sessions?: Device[] }> {
+    return this.canList ? { sessions: await this.devicesOf(id, sessionId) } : {};
   }
 }
 

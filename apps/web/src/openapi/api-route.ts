@@ -1,7 +1,8 @@
 // The description of one route of the API.
+import { DiscoveryService } from '@nestjs/core';
 import type { z } from 'zod';
 
-export interface Route {
+export interface ApiRoute {
   /** Method and path, with parameters in braces. */
   readonly route: `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} /api/${string}`;
   readonly does: string;
@@ -19,3 +20,6 @@ export const answer = {
   wrong: 'Some fields are missing or not valid',
   slow: 'Too many attempts; see Retry-After',
 } as const;
+
+/** On a controller: what its routes are, for the description of the API. A test compares them with the app. */
+export const Described = DiscoveryService.createDecorator<readonly ApiRoute[]>();

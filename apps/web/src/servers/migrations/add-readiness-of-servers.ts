@@ -1,6 +1,6 @@
 // When each web server last announced that it is ready; the lease of their replacement.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../add-column.js';
+import { addColumn } from '../../database/add-column.js';
 
 export class AddReadinessOfServers1763769600009 implements MigrationInterface {
   readonly name = 'AddReadinessOfServers1763769600009';

@@ -1,6 +1,6 @@
 // The turn of each account, which a transaction takes that adds something to it; the challenge that a passkey was created for.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../add-column.js';
+import { addColumn } from '../../database/add-column.js';
 
 export class AddTurnsOfAccounts1763769600015 implements MigrationInterface {
   readonly name = 'AddTurnsOfAccounts1763769600015';

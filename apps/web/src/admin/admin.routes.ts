@@ -1,8 +1,8 @@
-// The routes for administrators.
-import { auditQuery, userChange, userQuery } from '../admin/admin.schemas.js';
-import { answer, type Route } from './route.js';
+// What the API's description says of these routes.
+import { auditQuery, userChange, userQuery } from './admin.schemas.js';
+import { answer, type ApiRoute } from '../openapi/api-route.js';
 
-export const adminRoutes: readonly Route[] = [
+export const adminRoutes: readonly ApiRoute[] = [
   {
     route: 'GET /api/admin/users',
     does: 'A page of accounts, ordered by address',
@@ -47,11 +47,5 @@ export const adminRoutes: readonly Route[] = [
     for: 'administrators',
     query: auditQuery,
     answers: { 200: 'The events, and where the next page begins', 422: answer.wrong },
-  },
-  {
-    route: 'GET /api/openapi.json',
-    does: 'This description',
-    for: 'administrators',
-    answers: { 200: 'OpenAPI 3.1' },
   },
 ];

@@ -1,6 +1,6 @@
 // The hashes of the tokens in e-mails; when the address of an account was confirmed.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../add-column.js';
+import { addColumn } from '../../database/add-column.js';
 
 export class CreateAccountTokens1763769600005 implements MigrationInterface {
   readonly name = 'CreateAccountTokens1763769600005';

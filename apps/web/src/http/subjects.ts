@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { limits } from '../config/limits.js';
-import { groupsOf, plainAddress } from '../http/plain-address.js';
+import { groupsOf, plainAddress } from '../config/plain-address.js';
 import { canonicalEmail } from '../users/email.js';
 
 /** The key of a login name: the same for each spelling of it, and not the address itself. */

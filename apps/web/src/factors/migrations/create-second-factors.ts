@@ -1,7 +1,7 @@
 // The second factor: the encrypted secret of an authenticator app, the last time step used and the idempotency key of
 // its request, and the hashes of recovery codes.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../add-column.js';
+import { addColumn } from '../../database/add-column.js';
 
 export class CreateSecondFactors1763769600006 implements MigrationInterface {
   readonly name = 'CreateSecondFactors1763769600006';

@@ -1,14 +1,8 @@
-// All routes of the API, from which `openapi.ts` makes the description. A test compares this list with the app.
-import { quantityBody } from '../cart/cart.schemas.js';
-import { accountRoutes } from './account-routes.js';
-import { adminRoutes } from './admin-routes.js';
-import { answer, type Route } from './route.js';
-import { signInRoutes } from './sign-in-routes.js';
+// What the API's description says of these routes.
+import { quantityBody } from './cart.schemas.js';
+import { answer, type ApiRoute } from '../openapi/api-route.js';
 
-export const routes: readonly Route[] = [
-  ...signInRoutes,
-  ...accountRoutes,
-  ...adminRoutes,
+export const cartRoutes: readonly ApiRoute[] = [
   { route: 'GET /api/cart', does: 'The cart', for: 'everybody', answers: { 200: 'The items' } },
   {
     route: 'PUT /api/cart/{item}',

@@ -1,6 +1,6 @@
 // Deactivated accounts.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../add-column.js';
+import { addColumn } from '../../database/add-column.js';
 
 export class AddDeactivation1763769600007 implements MigrationInterface {
   readonly name = 'AddDeactivation1763769600007';

@@ -1,10 +1,21 @@
-// The routes to change one's account: e-mail address, password, second factor, passkeys, export and deletion.
-import { confirmation, deletion, emailChange, forgotten, passwordChange, reset } from '../account/account.schemas.js';
-import { codeInput, passwordInput } from '../factors/factors.schemas.js';
-import { passkeyCreation } from '../passkeys/passkeys.schemas.js';
-import { answer, type Route } from './route.js';
+// What the API's description says of these routes.
+import { confirmation, deletion, emailChange, forgotten, passwordChange, proof, reset } from './account.schemas.js';
+import { answer, type ApiRoute } from '../openapi/api-route.js';
 
-export const accountRoutes: readonly Route[] = [
+export const accountRoutes: readonly ApiRoute[] = [
+  {
+    route: 'POST /api/reauthenticate',
+    does: 'Confirms the identity (re-authentication): by a passkey, by a code if two-step verification is on, else by the password',
+    for: 'signed-in users',
+    body: proof,
+    answers: {
+      204: 'Confirmed for five minutes; the session has a new token',
+      401: 'The passkey was not accepted',
+      403: 'Too many codes were wrong: only a recovery code, a passkey or the link of the e-mail helps',
+      422: answer.wrong,
+      429: answer.slow,
+    },
+  },
   {
     route: 'POST /api/email/verification',
     does: 'Sends the confirmation e-mail again',
@@ -81,66 +92,5 @@ export const accountRoutes: readonly Route[] = [
     for: 'signed-in users',
     body: deletion,
     answers: { 204: 'Deleted', 403: answer.stale, 422: answer.wrong, 429: answer.slow },
-  },
-  {
-    route: 'GET /api/factors',
-    does: 'Whether two-step verification is on, and how many recovery codes are left',
-    for: 'signed-in users',
-    answers: { 200: 'The factors' },
-  },
-  {
-    route: 'POST /api/factors/totp',
-    does: 'Creates the secret for an authenticator app',
-    for: 'signed-in users',
-    body: passwordInput,
-    answers: { 201: 'The secret, also as an otpauth: URI', 422: answer.wrong, 429: answer.slow },
-  },
-  {
-    route: 'POST /api/factors/totp/confirm',
-    does: 'Turns on two-step verification with a code from the app; ends all other sessions',
-    for: 'signed-in users',
-    body: codeInput,
-    answers: { 200: 'The recovery codes, shown once', 403: answer.stale, 422: answer.wrong, 429: answer.slow },
-  },
-  {
-    route: 'DELETE /api/factors/totp',
-    does: 'Turns off two-step verification; ends all other sessions',
-    for: 'signed-in users',
-    body: passwordInput,
-    answers: { 204: 'Turned off', 403: answer.stale, 422: answer.wrong, 429: answer.slow },
-  },
-  {
-    route: 'GET /api/passkeys',
-    does: 'Lists the passkeys of the user',
-    for: 'signed-in users',
-    answers: { 200: 'The passkeys' },
-  },
-  {
-    route: 'POST /api/passkeys/options',
-    does: 'Options to create a passkey',
-    for: 'signed-in users',
-    answers: {
-      200: 'PublicKeyCredentialCreationOptionsJSON of WebAuthn',
-      403: answer.stale,
-      422: 'The user has too many passkeys',
-    },
-  },
-  {
-    route: 'POST /api/passkeys',
-    does: 'Adds a passkey; ends all other sessions unless endOtherSessions is false',
-    for: 'signed-in users',
-    body: passkeyCreation,
-    answers: { 201: 'The passkey', 401: 'The passkey was not accepted', 403: answer.stale, 422: answer.wrong },
-  },
-  {
-    route: 'DELETE /api/passkeys/{id}',
-    does: 'Removes a passkey; ends all other sessions',
-    for: 'signed-in users',
-    answers: {
-      204: 'Removed',
-      403: answer.stale,
-      404: 'The passkey does not exist',
-      422: 'The site requires two-step verification',
-    },
   },
 ];
