@@ -60,6 +60,8 @@ export class SiteCookies {
 export class CookieSet {
   readonly attributes: CookieAttributes;
   private readonly prefix: string;
+  /** What follows each value. */
+  private readonly suffix: string;
 
   constructor(
     private readonly base: string,
@@ -70,6 +72,7 @@ export class CookieSet {
     // Browsers take such names from this host, or by https, only (RFC 6265bis, section 4.1.3).
     const isOfHost = attributes.domain === undefined && path === '/';
     this.prefix = secure ? (isOfHost ? '__Host-' : '__Secure-') : '';
+    this.suffix = stringifySetCookie('n', '', this.attributes).slice('n='.length);
   }
 
   /** @param which `token`, `mark`, `standby`, or what the app calls a cookie of its own */
@@ -90,9 +93,10 @@ export class CookieSet {
    * @param maxAge milliseconds; null for a cookie that ends with the browser
    */
   set(which: string, value: string | null, maxAge: number | null): AddedHeader {
-    const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.ceil(maxAge / 1000) };
-    const header = stringifySetCookie(this.name(which), value ?? '', { ...this.attributes, ...lifetime });
-    return { name: 'Set-Cookie', value: header };
+    const seconds = value === null ? 0 : maxAge === null ? undefined : Math.ceil(maxAge / 1000);
+    const lifetime = seconds === undefined ? '' : `; Max-Age=${seconds}`;
+    const encoded = value === null ? '' : encodeURIComponent(value);
+    return { name: 'Set-Cookie', value: `${this.name(which)}=${encoded}${lifetime}${this.suffix}` };
   }
 
   /** Signs the browser out, whichever kind of sessions it holds. */

@@ -25,7 +25,7 @@ const RECORD: SessionRecord = {
 it('opens a token and a mark of 2026', () => {
   const tokens = new Tokens(SECRETS);
   const token = 'AQGa0_DF6EsPjh0sO0pZaHcHBwcHBwcHBwcHBwcHBwcHBwcHB7-ULB664WJzVqwovrCIxGw';
-  expect(tokens.open(token)).toEqual({ id: ID, secret: Buffer.alloc(20, 7) });
+  expect(tokens.open(token)).toMatchObject({ id: ID, secret: Buffer.alloc(20, 7) });
   expect(tokens.openMark('3.pUw1bgLaMiZDe-_U', ID)).toBe('3');
 });
 

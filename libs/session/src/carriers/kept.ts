@@ -2,7 +2,7 @@
 import type { Found, Mark, SessionRecord, SessionSecrets } from '../port/records.js';
 import type { SessionStore } from '../port/store.js';
 import { StoreUnavailableError } from '../core/errors.js';
-import { hashSecret, type Identity } from '../core/identity.js';
+import { hashSecret } from '../core/identity.js';
 import {
   Carried,
   type AddedHeader,
@@ -13,7 +13,7 @@ import {
   type Recalled,
 } from './carrier.js';
 import type { CookieSet } from './cookies.js';
-import { equal } from './token.js';
+import { equal, type Token } from './token.js';
 
 /** Of how many sessions one request may bring tokens: each may be a read. */
 const MOST_SESSIONS = 3;
@@ -55,18 +55,17 @@ export class KeptCarrier implements Carrier {
    */
   async openToken(
     incoming: Incoming,
-    tokens: readonly Identity[],
+    tokens: readonly Token[],
     seen: Mark | undefined,
     isForeign = false,
   ): Promise<KeptCarried> {
-    const [{ id }] = tokens as [Identity];
+    const [{ id }] = tokens as [Token];
     const found = await this.sessions.find(id, seen);
     if (!found) return this.carried(incoming, undefined, id);
     if (!this.context.rules.isLive(found)) return this.carried(incoming);
-    const browsers = tokens.map((token) => ({ token, hash: hashSecret(token.secret), seen, found, isForeign }));
-    const browser = browsers.find(({ hash }) => this.opens(found.record, hash));
-    if (!browser) this.noteTheft(found.record);
-    return this.carried(incoming, browser);
+    const token = tokens.find(({ hash }) => this.opens(found.record, hash));
+    if (!token) this.noteTheft(found.record);
+    return this.carried(incoming, token && { token, seen, found, isForeign });
   }
 
   private carried(incoming: Incoming, browser?: Browser, lostId?: string): KeptCarried {
@@ -93,9 +92,9 @@ export class KeptCarrier implements Carrier {
    * The tokens that we issued, by session, wherever they stand: others may come from another host or path, and an old one of
    * ours may be a twin that no response has deleted.
    */
-  private tokensOf(incoming: Incoming): [Identity, ...Identity[]][] {
+  private tokensOf(incoming: Incoming): [Token, ...Token[]][] {
     const { tokens, rules } = this.context;
-    const byId = new Map<string, [Identity, ...Identity[]]>();
+    const byId = new Map<string, [Token, ...Token[]]>();
     for (const sealed of this.cookiesOf(incoming).sent(incoming, 'token')) {
       const token = tokens.open(sealed);
       if (!token || rules.isForgotten(token.id)) continue;
@@ -106,7 +105,7 @@ export class KeptCarrier implements Carrier {
     return [...byId.values()];
   }
 
-  private markOf(incoming: Incoming, { id }: Identity): Mark | undefined {
+  private markOf(incoming: Incoming, { id }: Token): Mark | undefined {
     const marks = this.cookiesOf(incoming).sent(incoming, 'mark');
     return marks.map((sealed) => this.context.tokens.openMark(sealed, id)).find((mark) => mark !== undefined);
   }
@@ -114,9 +113,7 @@ export class KeptCarrier implements Carrier {
 
 /** What the browser has sent, and the session that it opens. */
 interface Browser {
-  readonly token: Identity;
-  /** Of the token's secret. */
-  readonly hash: string;
+  readonly token: Token;
   readonly seen: Mark | undefined;
   readonly found: Found;
   readonly isForeign: boolean;
@@ -172,12 +169,12 @@ class KeptCarried extends Carried {
     const { tokens, rules } = this.context;
     const { secrets } = record;
     if (secrets.next !== undefined) {
-      if (!equal(browser.hash, secrets.next)) return undefined;
+      if (!equal(browser.token.hash, secrets.next)) return undefined;
       const previousUntil = rules.now() + rules.limits.grace;
       return { current: secrets.next, since: secrets.since, previous: secrets.current, previousUntil };
     }
     const isDue = rules.now() >= secrets.since + rules.limits.renew && isTouchDue;
-    if (!isDue || !equal(browser.hash, secrets.current)) return undefined;
+    if (!isDue || !equal(browser.token.hash, secrets.current)) return undefined;
     return { ...secrets, since: rules.now(), next: hashSecret(tokens.successors(browser.token)[0]) };
   }
 
@@ -200,16 +197,18 @@ class KeptCarried extends Carried {
     const browser = this.browserOf(record);
     if (!browser) return secret;
     const { current, next } = record.secrets;
+    if (next === undefined && !isReset && !browser.isForeign) return undefined;
+    const { token } = browser;
     const successors = (hash: string) =>
-      this.context.tokens.successors(browser.token).find((candidate) => hashSecret(candidate) === hash);
-    const isCurrent = equal(browser.hash, current);
+      this.context.tokens.successors(token).find((candidate) => hashSecret(candidate) === hash);
+    const isCurrent = equal(token.hash, current);
     // Also once more while the browser has not come back with it.
     const successor = next !== undefined && isCurrent ? successors(next) : undefined;
     if (successor) return successor;
-    if (browser.isForeign) return browser.token.secret;
+    if (browser.isForeign) return token.secret;
     if (!isReset) return undefined;
     // A parallel request has got the successor already: the token of this one is about to open nothing.
-    return isCurrent || equal(browser.hash, next ?? '') ? browser.token.secret : successors(current);
+    return isCurrent || equal(token.hash, next ?? '') ? token.secret : successors(current);
   }
 
   /** Undefined where this request has begun another session than the browser's. */

@@ -1,8 +1,9 @@
 // The two cookies' values: the token, which opens a session, and the mark, which says how new a copy must be.
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { ID_BYTES, SECRET_BYTES, type Identity } from '../core/identity.js';
+import { hashSecret, ID_BYTES, SECRET_BYTES, type Identity } from '../core/identity.js';
 import { checkSecrets, deriveKey, mac } from '../core/secrets.js';
 import type { Mark } from '../port/records.js';
+import { Recent } from './recent.js';
 
 const FORMAT = 1;
 const MAC_BYTES = 16;
@@ -11,6 +12,36 @@ const TOKEN_BYTES = SIGNED_BYTES + MAC_BYTES;
 const TOKEN_LENGTH = Math.ceil((TOKEN_BYTES * 4) / 3);
 const MARK = /^([A-Za-z0-9_-]{1,1000})\.([A-Za-z0-9_-]{16})$/;
 const MARK_MAC_BYTES = 12;
+/** Of how many tokens a server remembers that they are authentic; each takes about half a kilobyte. */
+const REMEMBERED = 4096;
+
+/** What opens a session, as a browser has brought it. */
+export interface Token extends Identity {
+  /** Of the secret, as the store keeps it. */
+  readonly hash: string;
+}
+
+/** One that was found authentic. The secret is decoded when it is asked for: a buffer would keep a slab of others in memory. */
+class VerifiedToken implements Token {
+  readonly #sealed: string;
+
+  constructor(
+    sealed: string,
+    readonly id: string,
+    readonly hash: string,
+  ) {
+    this.#sealed = sealed;
+  }
+
+  get secret(): Buffer {
+    return Buffer.from(this.#sealed, 'base64url').subarray(1 + ID_BYTES, SIGNED_BYTES);
+  }
+}
+
+interface VerifiedMark {
+  readonly sealed: string;
+  readonly mark: Mark;
+}
 
 interface Keys {
   readonly token: Buffer;
@@ -23,9 +54,15 @@ interface Keys {
  *
  * A token is `format | id | secret | HMAC-SHA256, 128 bits`, base64url: 160 random bits of secret (ASVS 7.2.3 asks for
  * 128), and a signature so that what we did not issue is refused before any read.
+ *
+ * Browsers send the same two cookies again and again: what was found authentic is remembered for a while. Only authentic
+ * ones are, so that nobody can fill the memory with others.
  */
 export class Tokens {
   readonly #keys: readonly Keys[];
+  readonly #tokens = new Recent<VerifiedToken>(REMEMBERED);
+  /** By the session's id. */
+  readonly #marks = new Recent<VerifiedMark>(REMEMBERED);
 
   constructor(secrets: readonly string[]) {
     checkSecrets(secrets);
@@ -43,27 +80,48 @@ export class Tokens {
   }
 
   /** The token's parts, or undefined when it is not exactly one that we issued. */
-  open(token: string): Identity | undefined {
+  open(token: string): Token | undefined {
     if (token.length !== TOKEN_LENGTH) return undefined;
+    const known = this.#tokens.get(token);
+    if (known) return known;
+    const verified = this.verify(token);
+    if (verified) this.#tokens.set(verified.sealed, verified.token);
+    return verified?.token;
+  }
+
+  private verify(token: string): { sealed: string; token: VerifiedToken } | undefined {
     const bytes = Buffer.from(token, 'base64url');
-    // Decoding forgives foreign characters and spare bits: only the one canonical spelling is ours.
-    if (bytes.length !== TOKEN_BYTES || bytes[0] !== FORMAT || bytes.toString('base64url') !== token) return undefined;
+    if (bytes.length !== TOKEN_BYTES || bytes[0] !== FORMAT) return undefined;
+    // Decoding forgives foreign characters and spare bits: only the one canonical spelling is ours. It is kept instead of
+    // the given one, which may be a part of the whole header and would hold that in memory.
+    const sealed = bytes.toString('base64url');
+    if (sealed !== token) return undefined;
     const signed = bytes.subarray(0, SIGNED_BYTES);
     const given = bytes.subarray(SIGNED_BYTES);
     if (!this.#keys.some((key) => timingSafeEqual(mac(key.token, signed, MAC_BYTES), given))) return undefined;
-    return { id: bytes.toString('hex', 1, 1 + ID_BYTES), secret: bytes.subarray(1 + ID_BYTES, SIGNED_BYTES) };
+    const id = bytes.toString('hex', 1, 1 + ID_BYTES);
+    const hash = hashSecret(bytes.subarray(1 + ID_BYTES, SIGNED_BYTES));
+    return { sealed, token: new VerifiedToken(sealed, id, hash) };
   }
 
   /** Says that the browser has seen this much of this session. */
   sealMark(id: string, mark: Mark): string {
-    return `${mark}.${markMac(this.#keys[0].mark, id, mark)}`;
+    const sealed = `${mark}.${markMac(this.#keys[0].mark, id, mark)}`;
+    // The browser's next request most likely brings it.
+    this.#marks.set(id, { sealed, mark });
+    return sealed;
   }
 
   /** What the browser has seen of this session; undefined when the mark is missing, another session's or not ours. */
   openMark(sealed: string | undefined, id: string): Mark | undefined {
-    const [, mark, given] = (sealed && MARK.exec(sealed)) || [];
-    if (!mark || !given) return undefined;
-    return this.#keys.some((key) => equal(markMac(key.mark, id, mark), given)) ? mark : undefined;
+    if (!sealed) return undefined;
+    const known = this.#marks.get(id);
+    if (known?.sealed === sealed) return known.mark;
+    const [, mark, given] = MARK.exec(sealed) ?? [];
+    if (!mark || !given || !this.#keys.some((key) => equal(markMac(key.mark, id, mark), given))) return undefined;
+    const copy = copyOf(sealed);
+    this.#marks.set(id, { sealed: copy, mark: copyOf(mark) });
+    return mark;
   }
 
   /**
@@ -86,6 +144,11 @@ export class Tokens {
 
 function markMac(key: Buffer, id: string, mark: Mark): string {
   return createHmac('sha256', key).update(`${id}.${mark}`).digest().toString('base64url', 0, MARK_MAC_BYTES);
+}
+
+/** Of a part of a header, which would stay in memory with it. */
+function copyOf(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
 }
 
 /** Compares two strings in a time that depends on their lengths only. */

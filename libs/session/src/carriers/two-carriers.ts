@@ -60,9 +60,10 @@ export class KeptBesideSealed extends TwoCarriers<KeptCarrier> {
     const records = sent.map((token) => this.sealed.unseal(token)?.record);
     const record = records.find((record) => record && rules.isWithinLimits(record));
     if (!record) return undefined;
-    const opened = { id: record.id, secret: tokens.secretOf(record.id) };
-    if (!(await this.store.lend(record, hashSecret(opened.secret)))) return undefined;
-    return this.own.openToken(incoming, [opened], undefined, true);
+    const secret = tokens.secretOf(record.id);
+    const token = { id: record.id, secret, hash: hashSecret(secret) };
+    if (!(await this.store.lend(record, token.hash))) return undefined;
+    return this.own.openToken(incoming, [token], undefined, true);
   }
 }
 

@@ -17,6 +17,12 @@ export interface Content {
   readonly expiry?: Expiry | undefined;
 }
 
+/** What of a payload is known before its content is decoded. */
+export interface Frame extends Omit<Content, 'data'> {
+  /** Where the JSON text of the content begins, in its current shape; one character follows it. Undefined: not known. */
+  readonly contentAt?: number;
+}
+
 /** The largest payload, in bytes. */
 const PAYLOAD_BYTES = 64 * 1024;
 /** What a payload has beside the content at most: a schema version of five digits, and an end of its own. */
@@ -65,13 +71,14 @@ export class Codec {
   }
 
   /** What stands beside the content; undefined where the content must be decoded to tell whether it can be. */
-  frameOf(payload: string): Omit<Content, 'data'> | undefined {
+  frameOf(payload: string): Frame | undefined {
     const [frame, version, remember, endsAt, maxAge] = FRAME.exec(payload) ?? [];
     const schema = Number(version);
     if (frame === undefined || schema < this.schema) return undefined;
     const expiry =
       endsAt === undefined ? undefined : { endsAt: Number(endsAt), maxAge: maxAge ? Number(maxAge) : null };
-    return { remember: remember === '1', schema, expiry };
+    // The frame's last character is the content's first.
+    return { remember: remember === '1', schema, expiry, contentAt: frame.length - 1 };
   }
 
   /** The content in the current shape, or undefined when the payload is damaged. */

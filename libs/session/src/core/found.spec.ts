@@ -71,7 +71,9 @@ describe('a session that was found', () => {
     const codec = new Codec();
     const payload = codec.encode({ data: CONTENT, remember: false, schema: 1, ...own });
     const { data, expiry, ...decoded } = codec.decode(payload)!;
-    expect([codec.frameOf(payload), data]).toEqual([{ ...decoded, expiry }, CONTENT]);
+    const { contentAt, ...frame } = codec.frameOf(payload)!;
+    expect([frame, data]).toEqual([{ ...decoded, expiry }, CONTENT]);
+    expect(payload.slice(contentAt, -1)).toBe(JSON.stringify(CONTENT));
   });
 
   it('is decoded at once where its version is an earlier one, or its form is unknown', () => {

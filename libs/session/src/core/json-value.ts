@@ -31,13 +31,15 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
  */
 export function toJson(key: string, value: unknown): Json | undefined {
   if (isOwnName(key)) throw ownNameError(key);
-  return value === undefined ? undefined : new JsonCopy(key).of(value);
+  if (value === undefined || value === null || typeof value === 'boolean') return value;
+  return new JsonCopy(key).of(value);
 }
 
 /** Whether a handler's value is still this one; one that cannot be stored is not. */
 export function isStill(key: string, value: unknown, json: Json | undefined): boolean {
   try {
-    return sameJson(toJson(key, value), json);
+    // Most are, and need no copy.
+    return sameJson(value, json) || sameJson(toJson(key, value), json);
   } catch {
     return false;
   }
@@ -45,6 +47,7 @@ export function isStill(key: string, value: unknown, json: Json | undefined): bo
 
 /** Whether this is certainly the JSON value `json`, its properties in the same order. */
 export function sameJson(value: unknown, json: Json | undefined): boolean {
+  if (value === json) return !Object.is(value, -0);
   if (typeof json !== 'object' || json === null) return Object.is(value, json);
   if (typeof value !== 'object' || value === null) return false;
   if (!Array.isArray(json)) {
@@ -52,7 +55,8 @@ export function sameJson(value: unknown, json: Json | undefined): boolean {
     return Object.getOwnPropertySymbols(value).length === 0 && hasSameProperties(value, json as SessionData);
   }
   const items: readonly Json[] = json;
-  if (!isPlainArray(value) || value.length !== items.length || hasExtra(value)) return false;
+  if (!isPlainArray(value) || value.length !== items.length || Object.keys(value).length !== items.length) return false;
+  if (Object.getOwnPropertySymbols(value).length > 0) return false;
   for (let index = 0; index < items.length; index++) if (!sameJson(value[index], items[index])) return false;
   return true;
 }
@@ -183,14 +187,14 @@ class JsonCopy {
 }
 
 /** An object literal's or JSON's, of any realm; or without a prototype, as `querystring.parse` makes them. */
-function isPlain(object: object): boolean {
+export function isPlain(object: object): boolean {
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === Object.prototype || prototype === null) return true;
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
 }
 
 /** Not of a class of its own; of any realm. */
-function isPlainArray(value: object): value is readonly unknown[] {
+export function isPlainArray(value: object): value is readonly unknown[] {
   return Array.isArray(value) && Array.isArray(Object.getPrototypeOf(value));
 }
 

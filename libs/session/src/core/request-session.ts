@@ -242,10 +242,11 @@ export class RequestSession {
   }
 
   private async commit(): Promise<void> {
-    await this.endings.settle();
-    const { commits, endings } = this;
+    const { endings } = this;
+    if (endings.isDue) await endings.settle();
+    const { commits } = this;
     if (this.object === undefined) return;
-    const data = commits.shown.data();
+    const data = commits.shown.data(commits.stored?.data);
     const { stored, bearer } = commits;
     if (!stored) {
       const left = endings.left?.stored;
@@ -254,7 +255,7 @@ export class RequestSession {
       } else if (left) this.isGone = true;
       return endings.endLeft(commits);
     }
-    await endings.endLeft(commits);
+    if (endings.isDue) await endings.endLeft(commits);
     const changes = changesBetween(stored.data, data);
     if (changes.size > 0 || bearer || commits.lifetime.isAsked(stored)) await commits.write(() => changes, data);
     else if (this.isRenewalDue(stored)) await commits.renew();

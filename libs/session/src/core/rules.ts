@@ -2,7 +2,7 @@
 import type { Life } from '../port/abilities.js';
 import type { Mark, SessionData, SessionRecord } from '../port/records.js';
 import type { SiteCookies } from '../carriers/cookies.js';
-import { endIn, type Codec, type Content } from './codec.js';
+import { endIn, type Codec, type Content, type Frame } from './codec.js';
 import { firstEnd, isLiveAt } from './life.js';
 import type { SessionEvent, SessionLimits } from './options.js';
 import { withoutOwnNames } from './own-names.js';
@@ -74,7 +74,7 @@ export class SessionRules {
   }
 
   /** @param decoded the record's content, where nobody else holds it. */
-  asStored(record: SessionRecord, content: Omit<Content, 'data'>, mark?: Mark, decoded?: SessionData): Stored {
-    return new Stored(record, content, this.codec, mark, decoded);
+  asStored(record: SessionRecord, frame: Frame, mark?: Mark, decoded?: SessionData): Stored {
+    return new Stored(record, frame, this.codec, mark, decoded);
   }
 }

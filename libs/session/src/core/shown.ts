@@ -1,7 +1,7 @@
 // What of `req.session` is to be stored, what is put into it, and which changes of it came too late.
 import type { Json, SessionData } from '../port/records.js';
 import { SessionUsageError } from './errors.js';
-import { hasSameProperties, isStill, toJson } from './json-value.js';
+import { isStill, sameJson, toJson } from './json-value.js';
 import { changedKeys } from './merge.js';
 import type { Session } from './session.js';
 import type { Stored } from './stored.js';
@@ -39,39 +39,46 @@ export class Shown {
   isAs(stored: Stored): boolean {
     if (this.content) return true;
     try {
-      return this.symbol === undefined && hasSameProperties(this.session!, stored.data);
+      const { session, symbol } = this;
+      return symbol === undefined && stored.isContentOf(session!);
     } catch {
       // A getter or a proxy of the handler.
       return false;
     }
   }
 
-  /** @throws SessionUsageError for what cannot be stored; it names the key */
-  data(): SessionData {
+  /**
+   * @param stored its content so far: values that are the same are taken from it
+   * @throws SessionUsageError for what cannot be stored; it names the key
+   */
+  data(stored: SessionData = {}): SessionData {
     const data: Record<string, Json> = {};
     const { symbol } = this;
     if (symbol) throw new SessionUsageError(`session[${String(symbol)}] cannot be stored: a key must be a string.`);
     for (const [key, value] of Object.entries(this.session!)) {
-      const json = toJson(key, value);
+      const isStored = Object.hasOwn(stored, key) && sameJson(value, stored[key]);
+      const json = isStored ? stored[key] : toJson(key, value);
       if (json !== undefined) data[key] = json;
     }
     return data;
   }
 
-  /** Puts this content into the session, apart from these keys; values that are the same keep their identity. */
-  show(data: SessionData, except?: ReadonlySet<string>): void {
+  /** Puts this content into the session; values that are the same keep their identity. @param isKept keys that stay as they are */
+  show(data: SessionData, isKept: (key: string) => boolean = () => false): void {
     const { session } = this;
     if (!session) return;
-    for (const key of Object.keys(session)) if (!Object.hasOwn(data, key) && !except?.has(key)) delete session[key];
+    for (const key of Object.keys(session)) if (!Object.hasOwn(data, key) && !isKept(key)) delete session[key];
     for (const [key, value] of Object.entries(data)) {
-      if (except?.has(key)) continue;
+      if (isKept(key)) continue;
       if (!Object.hasOwn(session, key) || !isStill(key, session[key], value)) session[key] = structuredClone(value);
     }
   }
 
   /** The same for what another request has stored; what the handler has changed since `seen` stays as the handler has it. */
   follow(data: SessionData, seen: SessionData): void {
-    if (this.session) this.show(data, changedKeys(seen, this.session));
+    if (!this.session) return;
+    const changed = changedKeys(seen, this.session);
+    this.show(data, (key) => changed.has(key) || (data[key] === seen[key] && Object.hasOwn(data, key)));
   }
 
   /** A key that JSON would leave out. */

@@ -216,7 +216,6 @@ class SessionGate extends AnsweringGate {
   override onClosed(): void {
     this.#isClosed = true;
     this.#opened.reportLateChanges();
-    if (this.wasRead) this.watch();
   }
 
   /** For what still uses it: each change is reported. */
