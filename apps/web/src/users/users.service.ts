@@ -156,7 +156,9 @@ export class UsersService {
       roles: [],
       emailVerifiedAt: null,
       ...withoutTotp,
+      totpUsedBy: '',
       deactivatedAt: null,
+      turn: 0,
     };
     const user = this.users.create({ id, email, name, passwordHash, ...blank, createdAt: new Date() });
     try {
