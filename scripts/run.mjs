@@ -16,6 +16,9 @@ const commands = {
   dev: () => [['apps/demo/dist/dev.js', ...args]],
   admin: () => [[...settingsOfTheDemo(), 'apps/web/dist/admin.js', ...args]],
   routes: () => [['apps/web/dist/write-routes.js', ...args]],
+  'migration:generate': () => [['apps/demo/dist/migration.js', 'generate', ...args]],
+  'migration:run': () => [['apps/demo/dist/migration.js', 'run', ...args]],
+  'migration:revert': () => [['apps/demo/dist/migration.js', 'revert', ...args]],
   bench: () => [['--import', './test/support/typescript.mjs', 'test/bench/run.mjs', ...args]],
   test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
   // `--selectProjects` takes every word up to the next flag; without one the paths in `args` would be projects.

@@ -20,7 +20,7 @@ import {
 import { environmentFile, removeFile, writePrivately } from './state.js';
 
 const PORT = Number(process.env.PORT ?? 3000);
-/** Read by `npm run admin`, so that it works beside this. */
+/** Read by `npm run admin` and `npm run migration:…`, so that they work beside this. */
 const ADMIN_SETTINGS = '.roam/demo.env';
 const PROJECTS = ['libs/mysql-cluster', 'libs/session', 'apps/web'];
 
@@ -115,7 +115,7 @@ async function run(): Promise<void> {
   const url = `http://localhost:${PORT}`;
   databases = await startDatabases({ count: 1, topology: 'single', onProgress: say });
   const settings = webSettings(databases, url);
-  writePrivately(ADMIN_SETTINGS, environmentFile(settings));
+  writePrivately(ADMIN_SETTINGS, environmentFile({ ...settings, ...migrationSettings(databases) }));
   const env = { ...plainEnvironment(), ...settings, SERVER_NAME: 'dev', PORT: String(PORT), METRICS_PORT: '0' };
   say('running the migrations');
   await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), {

@@ -1,6 +1,7 @@
 // The modules of the app that need no setting, each with its controllers, tables, pages and navigation entry. A new feature is
 // one line here.
 import type { Type } from '@nestjs/common';
+import { getMetadataArgsStorage } from 'typeorm';
 import { AccountModule } from './account/account.module.js';
 import { AdminModule } from './admin/admin.module.js';
 import { AuditModule } from './audit/audit.module.js';
@@ -33,3 +34,6 @@ export const features: readonly Type[] = [
 
 /** All migrations of the app, in their order. */
 export const migrations = migrationsOf([DatabaseModule, AuditModule, ...features]);
+
+/** All entities of the app: those that its modules bring. */
+export const entities = getMetadataArgsStorage().tables.map(({ target }) => target as Type);

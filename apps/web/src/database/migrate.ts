@@ -12,21 +12,27 @@ import { assertFitsGroup } from './assert-fits-group.js';
 import { connectCluster, untilItWorks } from './connect.js';
 import { dataSourceOptions } from './data-source.js';
 import type { Migration } from './migrations.js';
+import { repeatable } from './repeatable.js';
 
 /**
- * Several processes may do this at once, on any topology. Every statement can be repeated: a statement that another
- * process or an earlier try has run changes nothing. So no lock is needed, which a group of writable nodes would not keep.
+ * Several processes may do this at once, on any topology. Every statement can be repeated (`repeatable.ts`): a statement that
+ * another process or an earlier try has run changes nothing. So no lock is needed, which a group of writable nodes would not
+ * keep. Returns the names of the migrations that ran.
  * @throws {ClusterUnavailableError} {@link StartError}
  */
-export async function migrate(config: Config, logger: Logger, migrations: readonly Migration[]): Promise<void> {
+export async function migrate(config: Config, logger: Logger, migrations: readonly Migration[]): Promise<string[]> {
   const { urls, migrationUrls } = config.database;
   const cluster = await connectCluster(config, logger, limits.migrationMs, migrationUrls ?? urls);
   const options = { migrations, statementTimeoutMs: limits.migrationMs };
+  const applied: string[] = [];
   const attempt = async () => {
     const source = await new DataSource(dataSourceOptions(cluster, options)).initialize();
     try {
       checkEach(source);
-      for (const { name } of await source.runMigrations()) logger.info({ migration: name }, 'migration applied');
+      for (const { name } of await source.runMigrations()) {
+        applied.push(name);
+        logger.info({ migration: name }, 'migration applied');
+      }
     } finally {
       await source.destroy();
     }
@@ -37,7 +43,40 @@ export async function migrate(config: Config, logger: Logger, migrations: readon
   };
   try {
     await untilItWorks('the migrations', attempt, logger);
+    return applied;
   } finally {
+    await cluster.close();
+  }
+}
+
+/**
+ * Takes the last migration back that has run, and returns its name; undefined if none has. For development: what the tables lose
+ * by it is lost.
+ * @throws {ClusterUnavailableError} {@link Error} for a migration that is none of `migrations`
+ */
+export async function revertLast(
+  config: Config,
+  logger: Logger,
+  migrations: readonly Migration[],
+): Promise<string | undefined> {
+  const { urls, migrationUrls } = config.database;
+  const cluster = await connectCluster(config, logger, limits.migrationMs, migrationUrls ?? urls);
+  const options = { migrations, statementTimeoutMs: limits.migrationMs };
+  const source = new DataSource(dataSourceOptions(cluster, options));
+  let reverted: string | undefined;
+  try {
+    await source.initialize();
+    for (const migration of source.migrations) {
+      const down = migration.down.bind(migration);
+      migration.down = async (runner) => {
+        await repeatable(runner, () => down(runner));
+        reverted = migration.name;
+      };
+    }
+    await source.undoLastMigration();
+    return reverted;
+  } finally {
+    if (source.isInitialized) await source.destroy();
     await cluster.close();
   }
 }
@@ -61,7 +100,7 @@ function checkEach({ migrations: instances }: DataSource): void {
   for (const migration of instances) {
     const up = migration.up.bind(migration);
     migration.up = async (runner) => {
-      await up(runner);
+      await repeatable(runner, () => up(runner));
       await assertFitsGroup(runner);
     };
   }

@@ -1,5 +1,6 @@
 // A user: a person with an account.
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { ascii } from '../database/columns.js';
 
 export type Role = 'admin';
 
@@ -9,18 +10,19 @@ export const withoutTotp = { totpSecret: null, totpSince: null, totpStep: 0 };
 @Entity('users')
 export class User {
   /** Created by the web server, so that a repeated insert finds its own row. */
-  @PrimaryColumn({ type: 'char', length: 36 })
+  @PrimaryColumn({ type: 'char', length: 36, ...ascii })
   id!: string;
 
   /** In canonical form (`email.ts`); unique. */
-  @Column({ type: 'varchar', length: 254 })
+  @Index('users_email', { unique: true })
+  @Column({ type: 'varchar', length: 254, charset: 'utf8mb4', collation: 'utf8mb4_bin' })
   email!: string;
 
   @Column({ type: 'varchar', length: 100 })
   name!: string;
 
   /** Only `UsersService.findWithSecrets` reads it. */
-  @Column({ name: 'password_hash', type: 'varchar', length: 255, select: false })
+  @Column({ name: 'password_hash', type: 'varchar', length: 255, select: false, ...ascii })
   passwordHash?: string;
 
   @Column({ type: 'json' })
@@ -42,9 +44,17 @@ export class User {
   @Column({ name: 'totp_step', type: 'int', unsigned: true, default: 0 })
   totpStep!: number;
 
+  /** The idempotency key of the request that used it. */
+  @Column({ name: 'totp_used_by', type: 'varchar', length: 64, default: '', select: false, ...ascii })
+  totpUsedBy?: string;
+
   /** When the account was deactivated; null while it is active. */
   @Column({ name: 'deactivated_at', type: 'datetime', precision: 3, nullable: true })
   deactivatedAt!: Date | null;
+
+  /** Raised by `UsersService.takeTurn`. */
+  @Column({ type: 'bigint', unsigned: true, default: 0, select: false })
+  turn?: number;
 
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
   createdAt!: Date;
