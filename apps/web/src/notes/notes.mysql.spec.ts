@@ -194,6 +194,77 @@ describe('the picture of a note', () => {
   });
 });
 
+describe('the pages', () => {
+  const formToken = (text: string) => /name="_csrf" value="([^"]+)"/.exec(text)![1];
+
+  it('show the notes of the user, and add, change and delete one by forms', async () => {
+    const { agent, send } = await site.registered();
+    expect((await agent.get('/notes').expect(200)).text).toContain('You have no notes yet.');
+    expect((await agent.get('/')).text).toContain('href="/notes">Notes<');
+    expect((await send('/notes', { title: '<b>Milk</b>', body: '字'.repeat(4_000) })).headers.location).toBe('/notes');
+    const [note] = (await list(agent)).items;
+    expect([note.title, note.body.length]).toEqual(['<b>Milk</b>', 4_000]);
+    expect((await agent.get('/notes')).text).toContain('&lt;b&gt;Milk&lt;/b&gt;');
+
+    const page = await agent.get(`/notes/${note.id}`).expect(200);
+    const form = () => agent.post(`/notes/${note.id}`).field('_csrf', formToken(page.text));
+    const saved = await form().field({ title: 'Oat milk', body: 'a\r\nb' }).attach('picture', png, 'milk.txt');
+    expect([saved.status, saved.headers.location]).toEqual([303, '/notes']);
+    // As a browser sends it where no file was chosen: the picture stays.
+    expect((await form().field({ title: 'Soy milk', body: '' }).attach('picture', Buffer.alloc(0), '')).status).toBe(
+      303,
+    );
+    expect((await list(agent)).items).toMatchObject([{ title: 'Soy milk', body: '' }]);
+    expect((await agent.get('/notes')).text).toContain(`<img src="/api/notes/${note.id}/picture"`);
+
+    const gone = await agent
+      .post(`/notes/${note.id}/delete`)
+      .type('form')
+      .send({ _csrf: formToken(page.text) });
+    expect([gone.status, gone.headers.location]).toEqual([303, '/notes']);
+    expect((await list(agent)).items).toEqual([]);
+    expect((await agent.get(`/notes/${note.id}`)).status).toBe(404);
+  });
+
+  it('show a form again with what was typed and its faults', async () => {
+    const { agent, send } = await site.registered();
+    const refused = await send('/notes', { title: ' ', body: 'two litres' });
+    expect(refused.status).toBe(422);
+    for (const text of ['Enter a title.', 'two litres', 'You have no notes yet.']) expect(refused.text).toContain(text);
+    const note = await add(agent);
+    const _csrf = formToken((await agent.get(`/notes/${note.id}`)).text);
+    const form = agent.post(`/notes/${note.id}`).field({ _csrf, title: 'Oat milk', body: '' });
+    const answer = await form.attach('picture', Buffer.from('<svg/>'), 'milk.png');
+    expect(answer.status).toBe(422);
+    for (const text of ['Choose a picture: PNG', 'value="Oat milk"']) expect(answer.text).toContain(text);
+    expect((await list(agent)).items).toEqual([note]);
+  });
+
+  it('take forms with their token only, of the owner only', async () => {
+    const [owner, other] = [await site.registered(), await site.registered()];
+    const note = await add(owner.agent);
+    const _csrf = await other.token('/notes');
+    for (const path of ['/notes', `/notes/${note.id}`, `/notes/${note.id}/delete`])
+      expect((await owner.agent.post(path).type('form').send({ title: 'Stolen', _csrf })).status).toBe(403);
+    expect((await other.agent.get(`/notes/${note.id}`)).status).toBe(404);
+    for (const path of [`/notes/${note.id}`, `/notes/${note.id}/delete`])
+      expect((await other.agent.post(path).type('form').send({ title: 'Stolen', _csrf })).status).toBe(404);
+    expect((await list(owner.agent)).items).toEqual([note]);
+    expect((await site.browser().get('/notes')).headers.location).toBe('/login?returnTo=%2Fnotes');
+  });
+
+  it('count a form once that comes twice', async () => {
+    const { agent, token, id } = await site.registered();
+    const _csrf = await token('/notes');
+    const key = randomUUID();
+    for (let i = 0; i < 2; i++)
+      expect(
+        (await agent.post('/notes').set('X-Request-Id', key).type('form').send({ _csrf, title: 'Milk' })).status,
+      ).toBe(303);
+    expect(await rowsOf('notes', id)).toHaveLength(1);
+  });
+});
+
 describe('an account', () => {
   it('takes its notes along: to its export, and into nothing when it is deleted', async () => {
     const [leaving, staying] = [await site.registered(), await site.registered()];

@@ -37,7 +37,7 @@ export class TooManyNotesError extends AppError {
 }
 
 /** A fault of the field of a form. */
-export class NotAPictureError extends InvalidInputError {
+class NotAPictureError extends InvalidInputError {
   constructor(message = 'Choose a picture: PNG, JPEG, WebP or GIF.') {
     super({ picture: message });
   }
