@@ -1,7 +1,6 @@
 // Does the effects of the outbox: each row on one web server at a time, again until it succeeds.
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { MysqlCluster } from '@roam/mysql-cluster';
 import { PinoLogger } from 'nestjs-pino';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +10,7 @@ import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { databaseNow } from '../database/lease.js';
 import { SecretBox } from '../database/secret-box.js';
+import { Transactions } from '../database/transactions.js';
 import type { Task } from '../tasks/task-runner.js';
 import { EffectError } from './effect-error.js';
 import { OutboxRow } from './outbox-row.entity.js';
@@ -52,7 +52,7 @@ export class OutboxWorker implements BeforeApplicationShutdown {
   constructor(
     config: Config,
     @InjectRepository(OutboxRow) private readonly rows: Repository<OutboxRow>,
-    private readonly cluster: MysqlCluster,
+    private readonly transactions: Transactions,
     private readonly logger: PinoLogger,
   ) {
     this.box = new SecretBox(config.session.secrets, 'roam outbox');
@@ -92,7 +92,7 @@ export class OutboxWorker implements BeforeApplicationShutdown {
   private async batch(): Promise<number> {
     const kind = In([...this.handlers.keys()]);
     const dueAt = Raw((column) => `${column} <= ${databaseNow}`);
-    const due = await this.cluster.retrying(() =>
+    const due = await this.transactions.statement(() =>
       this.rows.find({ where: { kind, dueAt }, order: { dueAt: 'ASC' }, take: limits.outboxAtOnce }),
     );
     await Promise.all(due.map((row) => this.attempt(row)));
@@ -128,7 +128,7 @@ export class OutboxWorker implements BeforeApplicationShutdown {
     where: FindOptionsWhere<OutboxRow>,
     changes: QueryDeepPartialEntity<OutboxRow>,
   ): Promise<boolean> {
-    const { affected } = await this.cluster.retrying(() => this.rows.update(where, changes));
+    const { affected } = await this.transactions.statement(() => this.rows.update(where, changes));
     return affected === 1;
   }
 }

@@ -25,11 +25,11 @@ export class UsersService {
 
   /** The account with this address, in whatever way it is written. */
   findByEmail(email: string): Promise<User | null> {
-    return this.cluster.retrying(() => findByEmail(this.users, email));
+    return this.transactions.statement(() => findByEmail(this.users, email));
   }
 
   findById(id: string): Promise<User | null> {
-    return this.cluster.retrying(() => this.users.findOneBy({ id }));
+    return this.transactions.statement(() => this.users.findOneBy({ id }));
   }
 
   /** With what proves the identity, which no other read brings along. */
@@ -55,7 +55,7 @@ export class UsersService {
   /** At most `limit` accounts whose address comes after `after` and begins with `search`, ordered by address. */
   list({ search, after, limit }: { search: string; after: string; limit: number }): Promise<User[]> {
     const beginnings = storedForms(search).map((text) => Like(`${text.replace(/[\\%_]/g, '\\$&')}%`));
-    return this.cluster.retrying(() =>
+    return this.transactions.statement(() =>
       this.users.find({
         where: { email: And(MoreThan(after), Or(...beginnings)) },
         order: { email: 'ASC' },
