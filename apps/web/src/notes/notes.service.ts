@@ -1,7 +1,6 @@
 // The notes of each user. Nothing here shows or changes a note of somebody else.
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { MysqlCluster } from '@roam/mysql-cluster';
 import { createHash } from 'node:crypto';
 import { LessThan, type EntityManager, type Repository } from 'typeorm';
 import { Transactions } from '../database/transactions.js';
@@ -53,14 +52,13 @@ export class NotesService implements PersonalData {
     @InjectRepository(Note) private readonly notes: Repository<Note>,
     @InjectRepository(NotePicture) private readonly pictures: Repository<NotePicture>,
     private readonly users: UsersService,
-    private readonly cluster: MysqlCluster,
     private readonly transactions: Transactions,
   ) {}
 
   async list(userId: string, { after }: NoteQuery = {}): Promise<NotePage> {
     const where = after === undefined ? { userId } : { userId, id: LessThan(after) };
     // One more than are shown tells whether there are more.
-    const found = await this.cluster.retrying(() =>
+    const found = await this.transactions.statement(() =>
       this.notes.find({ where, order: { id: 'DESC' }, take: pageSize + 1 }),
     );
     const items = found.slice(0, pageSize);
@@ -70,7 +68,7 @@ export class NotesService implements PersonalData {
   /** @throws {NoteNotFoundError} */
   async find(userId: string, id: string): Promise<Note> {
     const where = own(userId, id);
-    const note = await this.cluster.retrying(() => this.notes.findOneBy(where));
+    const note = await this.transactions.statement(() => this.notes.findOneBy(where));
     if (!note) throw new NoteNotFoundError();
     return note;
   }
@@ -94,7 +92,7 @@ export class NotesService implements PersonalData {
   /** May be repeated. @throws {NoteNotFoundError} */
   async change(userId: string, id: string, change: NoteChange): Promise<Note> {
     const where = own(userId, id);
-    await this.cluster.retrying(() => this.notes.update(where, change));
+    await this.transactions.statement(() => this.notes.update(where, change));
     return this.find(userId, id);
   }
 
@@ -126,13 +124,13 @@ export class NotesService implements PersonalData {
   /** @throws {NoteNotFoundError} also for a note without one */
   async picture(userId: string, id: string): Promise<NotePicture> {
     const { id: noteId } = own(userId, id);
-    const picture = await this.cluster.retrying(() => this.pictures.findOneBy({ noteId, userId }));
+    const picture = await this.transactions.statement(() => this.pictures.findOneBy({ noteId, userId }));
     if (!picture) throw new NoteNotFoundError();
     return picture;
   }
 
   async exportOf({ id: userId }: Owner): Promise<{ notes: object[] }> {
-    const notes = await this.cluster.retrying(() => this.notes.find({ where: { userId }, order: { id: 'ASC' } }));
+    const notes = await this.transactions.statement(() => this.notes.find({ where: { userId }, order: { id: 'ASC' } }));
     return { notes: notes.map((note) => ({ ...note.toJSON(), picture: pictureOf(note) })) };
   }
 
@@ -141,7 +139,7 @@ export class NotesService implements PersonalData {
     // One by one, and beside the transaction: a group refuses one that changes more than 143 MiB. From here on they are
     // nobody's: whoever deletes the account can only go on with that.
     for (const { noteId } of await this.pictures.find({ where: { userId }, select: { noteId: true } }))
-      await this.cluster.retrying(() => this.pictures.delete({ noteId }));
+      await this.transactions.statement(() => this.pictures.delete({ noteId }));
   }
 }
 
