@@ -16,6 +16,7 @@ const commands = {
   dev: () => [['apps/demo/dist/dev.js', ...args]],
   admin: () => [[...settingsOfTheDemo(), 'apps/web/dist/admin.js', ...args]],
   routes: () => [['apps/web/dist/write-routes.js', ...args]],
+  generate: () => [['scripts/generate.mjs', ...args]],
   bench: () => [['--import', './test/support/typescript.mjs', 'test/bench/run.mjs', ...args]],
   test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
   // `--selectProjects` takes every word up to the next flag; without one the paths in `args` would be projects.
@@ -33,7 +34,7 @@ const commands = {
     ...readdirSync('libs').map((lib) => ['node_modules/publint/src/cli.js', `libs/${lib}`]),
   ],
 };
-const needsBuild = !['test:unit'].includes(command);
+const needsBuild = !['test:unit', 'generate'].includes(command);
 
 if (!Object.hasOwn(commands, command))
   fail(`Unknown command "${command ?? ''}". Usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`);

@@ -77,7 +77,7 @@ describe('the notes of a user', () => {
     const { agent } = await site.registered();
     const { id } = await add(agent);
     for (const [answer, fields] of [
-      [await agent.post('/api/notes').send({ title: ' ', body: 'x'.repeat(4_001) }), ['body', 'title']],
+      [await agent.post('/api/notes').send({ title: ' ', body: 'x'.repeat(5_000) }), ['body', 'title']],
       [await agent.post('/api/notes').send({ title: 'a\u0000b' }), ['title']],
       [await agent.patch(`/api/notes/${id}`).send({}), ['body']],
       [await agent.get('/api/notes?after=1'), ['after']],
