@@ -19,6 +19,7 @@ const commands = {
   'migration:generate': () => [['apps/demo/dist/migration.js', 'generate', ...args]],
   'migration:run': () => [['apps/demo/dist/migration.js', 'run', ...args]],
   'migration:revert': () => [['apps/demo/dist/migration.js', 'revert', ...args]],
+  generate: () => [['scripts/generate.mjs', ...args]],
   bench: () => [['--import', './test/support/typescript.mjs', 'test/bench/run.mjs', ...args]],
   test: () => [[...jest, '--selectProjects', 'unit', 'processes', 'mysql', 'e2e', '--maxWorkers=2', ...args]],
   // `--selectProjects` takes every word up to the next flag; without one the paths in `args` would be projects.
@@ -36,7 +37,7 @@ const commands = {
     ...readdirSync('libs').map((lib) => ['node_modules/publint/src/cli.js', `libs/${lib}`]),
   ],
 };
-const needsBuild = !['test:unit'].includes(command);
+const needsBuild = !['test:unit', 'generate'].includes(command);
 
 if (!Object.hasOwn(commands, command))
   fail(`Unknown command "${command ?? ''}". Usage: node scripts/run.mjs ${Object.keys(commands).join('|')}`);

@@ -17,80 +17,81 @@ import { HoldsPersonalData, type Owner, type PersonalData } from './users/person
 
 jest.setTimeout(60_000);
 
-class CreateNotes9999999999999 {
-  readonly name = 'CreateNotes9999999999999';
+class CreateMemos9999999999999 {
+  readonly name = 'CreateMemos9999999999999';
   async up(): Promise<void> {}
   async down(): Promise<void> {}
 }
 
 @Injectable()
 @HoldsPersonalData()
-class Notes implements PersonalData {
+class Memos implements PersonalData {
   constructor(private readonly cluster: MysqlCluster) {}
 
-  async exportOf({ id }: Owner): Promise<{ notes: string[] }> {
+  async exportOf({ id }: Owner): Promise<{ memos: string[] }> {
     const rows = await this.cluster.read<RowDataPacket & { text: string }>(
-      'SELECT text FROM test_notes WHERE user_id = ?',
+      'SELECT text FROM test_memos WHERE user_id = ?',
       [id],
     );
-    return { notes: rows.map(({ text }) => text) };
+    return { memos: rows.map(({ text }) => text) };
   }
 
   async deleteOf(userId: string, manager: EntityManager): Promise<void> {
-    await manager.query('DELETE FROM test_notes WHERE user_id = ?', [userId]);
+    await manager.query('DELETE FROM test_memos WHERE user_id = ?', [userId]);
   }
 }
 
-@Controller('notes')
-@InNavigation({ label: 'Notes', path: '/notes', isShownTo: signedIn })
-class NotesController {
+@Controller('memos')
+@InNavigation({ label: 'Memos', path: '/memos', isShownTo: signedIn })
+class MemosController {
   @Get()
-  @Page('pages/error', 'Notes')
+  @Page('pages/error', 'Memos')
   @UseGuards(SignedInGuard)
   show(@CurrentUser() { name }: SignedIn): object {
     // A template that shows one sentence.
-    return { error: { status: 200, message: `The notes of ${name}.` } };
+    return { error: { status: 200, message: `The memos of ${name}.` } };
   }
 }
 
-@Migrations([CreateNotes9999999999999])
-@Module({ imports: [PagesModule], controllers: [NotesController], providers: [Notes] })
-class NotesModule {}
+@Migrations([CreateMemos9999999999999])
+@Module({ imports: [PagesModule], controllers: [MemosController], providers: [Memos] })
+class MemosModule {}
 
-const site = new Site([NotesModule]);
+const site = new Site([MemosModule]);
 beforeAll(() => site.start(), 180_000);
 afterAll(() => site.stop());
 
 describe('a feature', () => {
   it('brings its pages and their entry in the navigation, for whom it is', async () => {
     const { agent } = await site.registered();
-    const { text } = await agent.get('/notes').expect(200);
-    expect(text).toContain('The notes of Ann.');
-    expect(text).toMatch(/href="\/notes">Notes<[^]*href="\/account">Account</);
-    expect((await site.browser().get('/')).text).not.toContain('/notes');
-    expect((await site.browser().get('/notes')).headers.location).toBe('/login?returnTo=%2Fnotes');
+    const { text } = await agent.get('/memos').expect(200);
+    expect(text).toContain('The memos of Ann.');
+    expect(text).toMatch(/href="\/memos">Memos<[^]*href="\/account">Account</);
+    expect((await site.browser().get('/')).text).not.toContain('/memos');
+    expect((await site.browser().get('/memos')).headers.location).toBe('/login?returnTo=%2Fmemos');
   });
 
   it('adds to the export of an account, and to its deletion', async () => {
-    await site.cluster.write('CREATE TABLE test_notes (user_id CHAR(36) PRIMARY KEY, text VARCHAR(20) NOT NULL)', []);
+    await site.cluster.write('CREATE TABLE test_memos (user_id CHAR(36) PRIMARY KEY, text VARCHAR(20) NOT NULL)', []);
     const [one, other] = [await site.registered(), await site.registered()];
-    for (const { id } of [one, other]) await site.cluster.write('INSERT INTO test_notes VALUES (?, ?)', [id, 'milk']);
+    for (const { id } of [one, other]) await site.cluster.write('INSERT INTO test_memos VALUES (?, ?)', [id, 'milk']);
     expect((await one.agent.get('/api/account/export')).body).toMatchObject({
       account: { id: one.id },
       passkeys: [],
       sessions: [{ current: true }],
-      notes: ['milk'],
+      memos: ['milk'],
     });
     const currentPassword = one.someone.password;
     await one.agent.delete('/api/account').send({ currentPassword }).expect(204);
-    expect(await site.cluster.read('SELECT user_id AS id FROM test_notes', [])).toEqual([{ id: other.id }]);
+    expect(await site.cluster.read('SELECT user_id AS id FROM test_memos', [])).toEqual([{ id: other.id }]);
   });
 
   it('adds its migrations after those of the app', () => {
-    const { name } = CreateNotes9999999999999;
-    expect(migrationsOf([NotesModule]).at(-1)?.name).toBe(name);
-    expect(migrations.map((each) => each.name)).toEqual(migrations.map((each) => each.name).toSorted(byTime));
-    expect(migrations).toHaveLength(15);
+    const { name } = CreateMemos9999999999999;
+    expect(migrationsOf([MemosModule]).at(-1)?.name).toBe(name);
+    const names = migrations.map((each) => each.name);
+    expect(names).toEqual([...new Set(names)].toSorted(byTime));
+    expect(names).toContain('CreateUsers1763769600000');
   });
 });
 

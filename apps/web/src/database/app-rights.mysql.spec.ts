@@ -27,11 +27,11 @@ const config = () =>
   });
 
 /** What the author of a feature adds. */
-class CreateNotes9999999999998 {
-  readonly name = 'CreateNotes9999999999998';
+class CreateMemos9999999999998 {
+  readonly name = 'CreateMemos9999999999998';
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query('CREATE TABLE IF NOT EXISTS notes (id INT NOT NULL PRIMARY KEY)');
+    await runner.query('CREATE TABLE IF NOT EXISTS memos (id INT NOT NULL PRIMARY KEY)');
   }
 }
 
@@ -80,13 +80,13 @@ describe('the migrations with an account of their own', () => {
   it('give it a table that a later migration creates, and take what somebody gave on the audit log', async () => {
     await admin.query("GRANT UPDATE, DELETE ON roam.audit_events TO roam@'%'");
     await admin.query("GRANT DELETE ON roam.* TO roam@'%'");
-    migrations.push(CreateNotes9999999999998 as never);
+    migrations.push(CreateMemos9999999999998 as never);
     try {
       await migrate(config(), logger, migrations);
     } finally {
       migrations.pop();
     }
-    await cluster.write('INSERT INTO notes VALUES (1)', []);
+    await cluster.write('INSERT INTO memos VALUES (1)', []);
     expect(await grants()).toContain('GRANT SELECT ON `roam`.*');
     expect(await grants()).toContain('GRANT INSERT ON `roam`.`audit_events`');
   });
