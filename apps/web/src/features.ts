@@ -10,6 +10,7 @@ import { ClusterModule } from './cluster/cluster.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { migrationsOf } from './database/migrations.js';
 import { LoginModule } from './login/login.module.js';
+import { OpenApiModule } from './openapi/openapi.module.js';
 import { OutboxModule } from './outbox/outbox.module.js';
 import { RepeatsModule } from './repeats/repeats.module.js';
 import { SessionsModule } from './devices/sessions.module.js';
@@ -27,6 +28,7 @@ export const features: readonly Type[] = [
   AccountModule,
   LoginModule,
   AdminModule,
+  OpenApiModule,
   CartModule,
   ClusterModule,
 ];
