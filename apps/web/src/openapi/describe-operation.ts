@@ -44,8 +44,9 @@ export function describeOperation(operation: Operation, route: Handled): Operati
   const classes = guards.map((guard) => (typeof guard === 'function' ? guard : guard.constructor) as Type);
   const required = classes.flatMap((guard) => (Reflect.getMetadata(DECORATORS.API_SECURITY, guard) as []) ?? []);
   const { takesEveryType, bodyBytes } = route.policy;
+  const anyBody = { content: { '*/*': { schema: { description: `At most ${bodyBytes} bytes` } } } };
   return {
-    ...(takesEveryType && { requestBody: { description: `At most ${bodyBytes} bytes`, content: { '*/*': {} } } }),
+    ...(takesEveryType && { requestBody: anyBody }),
     ...operation,
     security: operation.security ?? required,
     responses: {

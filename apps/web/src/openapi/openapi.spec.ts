@@ -131,7 +131,7 @@ describe('the description of a feature', () => {
     apps.push(app);
     const pictures = operationsOf(apiDocument(app, collectRoutes(PicturesModule), config));
     const { requestBody, responses } = pictures.get('POST /api/pictures')!;
-    expect(requestBody).toEqual({ description: 'At most 5000000 bytes', content: { '*/*': {} } });
+    expect(requestBody).toEqual({ content: { '*/*': { schema: { description: 'At most 5000000 bytes' } } } });
     expect(responses[201]).toEqual({ description: 'The picture' });
     expect(codes({ responses }, 502)).toBe('outcome_unknown');
     expect(pictures.get('GET /api/pictures')!.responses[200]).toMatchObject({
