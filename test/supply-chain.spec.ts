@@ -18,7 +18,17 @@ interface Lock {
 }
 
 /** They ask for a notice at most, which each package brings along (SPDX identifiers). */
-const allowed = new Set(['MIT', 'MIT-0', 'ISC', '0BSD', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', 'BlueOak-1.0.0']);
+const allowed = new Set([
+  'MIT',
+  'MIT-0',
+  'ISC',
+  '0BSD',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'Python-2.0',
+]);
 
 /** Packages whose manifest names no licence, and where it stands instead. */
 const elsewhere: Readonly<Record<string, string>> = {

@@ -22,6 +22,7 @@ import { requestContext } from './http/request-context.js';
 import { securityHeaders } from './http/security-headers.js';
 import { StreamLimits } from './http/stream-limits.js';
 import { NestLogger } from './logging/nest-logger.js';
+import { ApiDocument } from './openapi/api-document.js';
 import { serveAssets } from './pages/assets.js';
 import { securityTxt } from './pages/security-txt.js';
 import { RouteTable } from './routes/route-table.js';
@@ -78,6 +79,7 @@ export async function createApp(runtime: Runtime, more: readonly Type[] = []): P
   setUp(app.getHttpServer());
   await app.init();
   assertServed(app, routes);
+  app.get(ApiDocument).of(app, routes);
   limitHandshakes(app, table, config.secure);
   return app;
 }

@@ -12,6 +12,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { migrationsOf } from './database/migrations.js';
 import { LoginModule } from './login/login.module.js';
 import { NotesModule } from './notes/notes.module.js';
+import { OpenApiModule } from './openapi/openapi.module.js';
 import { OutboxModule } from './outbox/outbox.module.js';
 import { RepeatsModule } from './repeats/repeats.module.js';
 import { SessionsModule } from './devices/sessions.module.js';
@@ -29,6 +30,7 @@ export const features: readonly Type[] = [
   AccountModule,
   LoginModule,
   AdminModule,
+  OpenApiModule,
   CartModule,
   NotesModule,
   ClusterModule,

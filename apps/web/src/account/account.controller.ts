@@ -5,6 +5,16 @@ import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { limits } from '../config/limits.js';
+import {
+  EmailTakenError,
+  InvalidPasskeyError,
+  InvalidTokenError,
+  OtherAccountError,
+  ReauthenticationRequiredError,
+  TooManyAttemptsError,
+} from '../http/app.errors.js';
+import { Describe } from '../http/describe.js';
+import { CodesRefusedError } from '../http/refused.errors.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
 import {
@@ -27,11 +37,8 @@ import { AccountService } from './account.service.js';
 import { NotMeService } from './not-me.service.js';
 import { AccountDataService, type DataExport } from './account-data.service.js';
 import { StepUpService } from './step-up.service.js';
-import { Described } from '../openapi/api-route.js';
-import { accountRoutes } from './account.routes.js';
 
 @Controller('api')
-@Described(accountRoutes)
 export class AccountController {
   constructor(
     private readonly accounts: AccountService,
@@ -42,6 +49,11 @@ export class AccountController {
   ) {}
 
   @Post('reauthenticate')
+  @Describe(
+    'Confirms the identity (re-authentication) for five minutes: by a passkey, by a code if two-step verification is on, else by the password',
+    'Confirmed; the session has a new token',
+    [InvalidPasskeyError, CodesRefusedError, TooManyAttemptsError],
+  )
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(204)
@@ -51,6 +63,7 @@ export class AccountController {
   }
 
   @Post('email/verification')
+  @Describe('Sends the confirmation e-mail again', 'The e-mail is being sent', [TooManyAttemptsError])
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   @UseGuards(SignedInGuard)
@@ -59,6 +72,11 @@ export class AccountController {
   }
 
   @Post('email/confirm')
+  @Describe('Confirms an e-mail address with the token of the e-mail', 'Confirmed', [
+    InvalidTokenError,
+    OtherAccountError,
+    EmailTakenError,
+  ])
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
@@ -67,6 +85,11 @@ export class AccountController {
   }
 
   @Put('email')
+  @Describe(
+    'Sends a confirmation e-mail to a new address; the address changes when it is confirmed',
+    'The e-mail is being sent',
+    [ReauthenticationRequiredError, EmailTakenError, TooManyAttemptsError],
+  )
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   @UseGuards(SignedInGuard)
@@ -75,6 +98,11 @@ export class AccountController {
   }
 
   @Post('password/forgotten')
+  @Describe(
+    'Sends an e-mail with a token to set a new password, if there is an account with this address',
+    'The same for every address',
+    [TooManyAttemptsError],
+  )
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   forgotten(@Body({ schema: forgotten }) { email }: Forgotten, @Req() request: Request): Promise<void> {
@@ -82,6 +110,9 @@ export class AccountController {
   }
 
   @Post('password/reset')
+  @Describe('Sets a new password with the token of the e-mail; ends all sessions', 'The password is changed', [
+    InvalidTokenError,
+  ])
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(204)
   reset(@Body({ schema: reset }) input: Reset, @Req() request: Request): Promise<void> {
@@ -89,6 +120,11 @@ export class AccountController {
   }
 
   @Post('not-me')
+  @Describe(
+    'With the token of a notice: ends all sessions and the password, and sends an e-mail to set a new one',
+    'Done',
+    [InvalidTokenError, EmailTakenError],
+  )
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(204)
@@ -97,6 +133,11 @@ export class AccountController {
   }
 
   @Put('password')
+  @Describe(
+    'Changes the password; ends all other sessions unless endOtherSessions is false',
+    'Changed; the session has a new token',
+    [ReauthenticationRequiredError, TooManyAttemptsError],
+  )
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
@@ -105,6 +146,7 @@ export class AccountController {
   }
 
   @Get('account/export')
+  @Describe('Exports the data of the account', 'The data', [ReauthenticationRequiredError])
   @Limits({ time: limits.exportMs })
   @UseGuards(SignedInGuard)
   @Header('Content-Disposition', 'attachment; filename="account.json"')
@@ -113,6 +155,10 @@ export class AccountController {
   }
 
   @Delete('account')
+  @Describe('Deletes the account and ends all its sessions', 'Deleted', [
+    ReauthenticationRequiredError,
+    TooManyAttemptsError,
+  ])
   @HttpCode(204)
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(SignedInGuard)

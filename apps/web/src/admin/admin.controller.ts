@@ -2,6 +2,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, UseGuards } from '@nestjs/common';
 import type { Request } from 'express';
 import type { LoggedEvent } from '../audit/audit-reader.js';
+import { NotSupportedError, ReauthenticationRequiredError } from '../http/app.errors.js';
+import { Describe } from '../http/describe.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
 import { AdminGuard } from './admin.guard.js';
@@ -14,26 +16,30 @@ import {
   type UserQuery,
 } from './admin.schemas.js';
 import { AdminService, type AccountRow } from './admin.service.js';
-import { Described } from '../openapi/api-route.js';
-import { adminRoutes } from './admin.routes.js';
 
 @Controller('api/admin')
-@Described(adminRoutes)
 @UseGuards(AdminGuard)
 export class AdminController {
   constructor(private readonly admin: AdminService) {}
 
   @Get('users')
+  @Describe('A page of accounts, ordered by address', 'The accounts, and where the next page begins')
   list(@Query({ schema: userQuery }) query: UserQuery): Promise<{ users: AccountRow[]; next: string | null }> {
     return this.admin.list(query);
   }
 
   @Get('users/:id')
+  @Describe('An account and its sessions', 'The account')
   show(@Param('id') id: string, @Req() request: Request): ReturnType<AdminService['show']> {
     return this.admin.show(request, id);
   }
 
   @Patch('users/:id')
+  @Describe(
+    'Grants or revokes the administrator role, deactivates or activates the account; ends all its sessions',
+    'Done',
+    [ReauthenticationRequiredError],
+  )
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   change(
@@ -45,6 +51,7 @@ export class AdminController {
   }
 
   @Delete('users/:id/sessions')
+  @Describe('Ends all sessions of a user', 'Ended', [ReauthenticationRequiredError])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   endAll(@Param('id') id: string, @Req() request: Request): Promise<void> {
@@ -52,6 +59,7 @@ export class AdminController {
   }
 
   @Delete('users/:id/sessions/:handle')
+  @Describe('Ends one session of a user', 'Ended', [ReauthenticationRequiredError, NotSupportedError])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   end(@Param('id') id: string, @Param('handle') handle: string, @Req() request: Request): Promise<void> {
@@ -59,6 +67,9 @@ export class AdminController {
   }
 
   @Delete('users/:id/wrong-codes')
+  @Describe('Accepts codes of the authenticator app of a user again, after too many wrong ones', 'Codes are accepted', [
+    ReauthenticationRequiredError,
+  ])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   allowCodes(@Param('id') id: string, @Req() request: Request): Promise<void> {
@@ -66,6 +77,7 @@ export class AdminController {
   }
 
   @Get('audit')
+  @Describe('A page of the audit log, newest first', 'The events, and where the next page begins')
   log(@Query({ schema: auditQuery }) query: AuditQueryInput): Promise<{ events: LoggedEvent[]; next: string | null }> {
     return this.admin.log(query);
   }

@@ -1,10 +1,14 @@
 // Admits administrators only; for all others there is nothing at the address.
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ApiSecurity } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import { NotFoundError, NotSignedInError, OutageError } from '../http/app.errors.js';
+import { Refuses } from '../http/describe.js';
 
 @Injectable()
+@ApiSecurity('session', ['admin'])
+@Refuses([NotSignedInError, NotFoundError, OutageError])
 export class AdminGuard implements CanActivate {
   constructor(private readonly audit: AuditService) {}
 

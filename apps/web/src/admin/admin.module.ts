@@ -1,11 +1,9 @@
 // Administration.
 import { Module } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
 import { AccountModule } from '../account/account.module.js';
 import { MailModule } from '../mail/mail.module.js';
 import { SessionsModule } from '../devices/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
-import { OpenApiController } from '../openapi/openapi.controller.js';
 import { PagesModule } from '../pages/pages.module.js';
 import { AdminPagesController } from './admin-pages.controller.js';
 import { AdminController } from './admin.controller.js';
@@ -13,8 +11,8 @@ import { AdminService } from './admin.service.js';
 import { AuditModule } from '../audit/audit.module.js';
 
 @Module({
-  imports: [AuditModule, AccountModule, DiscoveryModule, MailModule, PagesModule, SessionsModule, UsersModule],
-  controllers: [AdminController, AdminPagesController, OpenApiController],
+  imports: [AuditModule, AccountModule, MailModule, PagesModule, SessionsModule, UsersModule],
+  controllers: [AdminController, AdminPagesController],
   providers: [AdminService],
 })
 export class AdminModule {}

@@ -190,8 +190,23 @@ describe('the description of the API', () => {
     );
     const served = servedRoutes(site.app)
       .map((route) => route.replace(/:(\w+)/g, '{$1}'))
-      .filter((route) => route.includes(' /api/'));
+      .filter((route) => route.includes(' /api/') && route !== 'GET /api/docs');
     expect(described.sort()).toEqual(served.sort());
+  });
+
+  it('ASVS 13.4.5: is a page of administrators too, refused as their other pages are', async () => {
+    const { agent } = await site.registered();
+    const [visitor, user] = [await site.browser().get('/api/docs'), await agent.get('/api/docs')];
+    expect([visitor.status, visitor.headers.location]).toEqual([303, '/login?returnTo=%2Fapi%2Fdocs']);
+    expect([user.status, user.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+    const page = await admin.get('/api/docs?from=nav');
+    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    const { paths } = (await admin.get('/api/openapi.json')).body as { paths: Record<string, object> };
+    for (const [path, methods] of Object.entries(paths))
+      for (const method of Object.keys(methods))
+        expect(page.text).toContain(`<code>${method.toUpperCase()} ${path}</code>`);
+    expect(page.text).toContain('<td>reauthentication_required, second_factor_missing, cross_site</td>');
+    expect((await site.browser().get('/api/docs/more')).headers['content-type']).toMatch(/^application\/json/);
   });
 });
 

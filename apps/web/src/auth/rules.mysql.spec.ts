@@ -7,6 +7,7 @@ import type { Request } from 'express';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Response } from 'supertest';
 import { DataSource } from 'typeorm';
+import { ApiDocument } from '../openapi/api-document.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { Authenticator } from '../passkeys/testing/authenticator.js';
 import { countsOnce } from '../routes/counts-once.js';
@@ -100,7 +101,14 @@ async function contentFor(route: string, actor: string) {
 }
 
 /** Sends a request to a route, with the token of its form. */
-async function ask({ agent, token }: Browser, route: string, actor = ''): Promise<Response> {
+async function ask(browser: Browser, route: string, actor = ''): Promise<Response> {
+  const answer = await send(browser, route, actor);
+  const code = outcome(answer)[1];
+  if (code !== undefined) refused.set(`${route}: ${answer.status} ${code}`, isDescribed(route, answer.status, code));
+  return answer;
+}
+
+async function send({ agent, token }: Browser, route: string, actor: string): Promise<Response> {
   const { path, body } = await contentFor(route, actor);
   const method = route.split(' ')[0].toLowerCase() as 'get' | 'post';
   if (method === 'get') return agent.get(path);
@@ -112,6 +120,14 @@ async function ask({ agent, token }: Browser, route: string, actor = ''): Promis
     .post(path)
     .type('form')
     .send({ ...Object.fromEntries(fields), action, _csrf });
+}
+
+/** Each refusal of the API, and whether its description names it. */
+const refused = new Map<string, boolean>();
+function isDescribed(route: string, status: number, code: string): boolean {
+  const [method, path] = route.replace(/:(\w+)/g, '{$1}').split(' ');
+  const operation = site.app.get(ApiDocument).content.paths[path][method.toLowerCase() as 'get'];
+  return JSON.stringify(operation?.responses[status] ?? '').includes(`"${code}"`);
 }
 
 const refusals = ['not_signed_in', 'second_factor_missing', 'reauthentication_required', 'not_found'];
@@ -209,7 +225,7 @@ describe('a route that is not for everybody', () => {
     expect(
       await passed(
         again,
-        routes.filter((route) => /admin|openapi|cluster/.test(route)),
+        routes.filter((route) => /admin|openapi|docs|cluster/.test(route)),
         former.id,
       ),
     ).toEqual([]);
@@ -239,5 +255,10 @@ describe('a route that is not for everybody', () => {
     const writes = except(forVisitors, withoutFreshProof).filter((route) => /^(?!GET)|export/.test(route));
     await jumpTo(Date.now() + 5 * 60_000 + 1_000);
     expect(await passed(session, writes, id)).toEqual([]);
+  });
+
+  it('is refused by a code that the description of the API names', () => {
+    expect(refused.size).toBeGreaterThan(60);
+    expect([...refused].filter(([, isNamed]) => !isNamed)).toEqual([]);
   });
 });

@@ -4,20 +4,34 @@ import type { Request } from 'express';
 import { confirmation, type Confirmation } from '../account/account.schemas.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import {
+  AccountDeactivatedError,
+  InvalidTokenError,
+  LoginExpiredError,
+  PasskeyRequiredError,
+  ReauthenticationRequiredError,
+  SecondFactorMissingError,
+  TooManyAttemptsError,
+} from '../http/app.errors.js';
+import { Describe } from '../http/describe.js';
+import { CodesRefusedError } from '../http/refused.errors.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { codeInput, passwordInput, type CodeInput, type PasswordInput } from './factors.schemas.js';
 import { SecondFactorService, type Enrolment } from './second-factor.service.js';
-import { Described } from '../openapi/api-route.js';
-import { factorsRoutes } from './factors.routes.js';
 
 @Controller('api')
-@Described(factorsRoutes)
 export class FactorsController {
   constructor(private readonly factors: SecondFactorService) {}
 
   @Post('login/second')
+  @Describe('Second step of signing in: a code from the authenticator app, or a recovery code', 'The user', [
+    LoginExpiredError,
+    CodesRefusedError,
+    AccountDeactivatedError,
+    TooManyAttemptsError,
+  ])
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(200)
@@ -29,6 +43,11 @@ export class FactorsController {
   }
 
   @Post('login/unlock')
+  @Describe(
+    'Accepts codes of the authenticator app again, after too many wrong ones, with the token of the e-mail',
+    'Codes are accepted',
+    [InvalidTokenError],
+  )
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(204)
@@ -37,6 +56,7 @@ export class FactorsController {
   }
 
   @Get('factors')
+  @Describe('Whether two-step verification is on, and how many recovery codes are left', 'The factors')
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
   async list(@Req() request: Request): Promise<{ totp: boolean; recoveryCodes: number }> {
@@ -45,6 +65,10 @@ export class FactorsController {
   }
 
   @Post('factors/totp')
+  @Describe('Creates the secret for an authenticator app', 'The secret, also as an otpauth: URI', [
+    PasskeyRequiredError,
+    TooManyAttemptsError,
+  ])
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
@@ -53,6 +77,11 @@ export class FactorsController {
   }
 
   @Post('factors/totp/confirm')
+  @Describe(
+    'Turns on two-step verification with a code from the app; ends all other sessions',
+    'The recovery codes, shown once',
+    [ReauthenticationRequiredError, PasskeyRequiredError, TooManyAttemptsError],
+  )
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(200)
@@ -65,6 +94,11 @@ export class FactorsController {
   }
 
   @Delete('factors/totp')
+  @Describe('Turns off two-step verification; ends all other sessions', 'Turned off', [
+    ReauthenticationRequiredError,
+    SecondFactorMissingError,
+    TooManyAttemptsError,
+  ])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)

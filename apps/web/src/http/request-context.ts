@@ -35,7 +35,7 @@ export function requestContext(config: Config): RequestHandler {
   };
 }
 
-/** Whether answers to this request are JSON; all others are pages. */
+/** Whether answers to this request are JSON; all others are pages, `/api/docs` among them. */
 export function isApi(request: { readonly url?: string; readonly originalUrl?: string }): boolean {
-  return /^\/api(?:[/?]|$)/.test(request.originalUrl ?? request.url ?? '');
+  return /^\/api(?!\/docs(?:\?|$))(?:[/?]|$)/.test(request.originalUrl ?? request.url ?? '');
 }

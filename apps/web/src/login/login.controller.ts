@@ -5,7 +5,15 @@ import type { Request, Response } from 'express';
 import { RegistrationService } from '../account/registration.service.js';
 import { Config } from '../config/config.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
-import { InvalidCredentialsError, SecondFactorRequiredError } from '../http/app.errors.js';
+import {
+  AccountDeactivatedError,
+  EmailTakenError,
+  InvalidCredentialsError,
+  PasskeyRequiredError,
+  SecondFactorRequiredError,
+  TooManyAttemptsError,
+} from '../http/app.errors.js';
+import { Describe } from '../http/describe.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
 import { WorksInOutage } from '../session/outage.guard.js';
@@ -17,11 +25,8 @@ import { CurrentUser } from '../auth/current-user.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import type { SignedIn } from '../auth/signed-in.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
-import { Described } from '../openapi/api-route.js';
-import { loginRoutes } from './login.routes.js';
 
 @Controller('api')
-@Described(loginRoutes)
 export class LoginController {
   constructor(
     private readonly config: Config,
@@ -31,6 +36,7 @@ export class LoginController {
   ) {}
 
   @Post('register')
+  @Describe('Creates an account and signs in', 'The user', [EmailTakenError, TooManyAttemptsError])
   @Repeatable({ because: countsOnce.account })
   @WithoutSecondFactor(true)
   async register(
@@ -42,6 +48,12 @@ export class LoginController {
   }
 
   @Post('login')
+  @Describe('Signs in; with two-step verification, this is the first step', 'The user', [
+    InvalidCredentialsError,
+    SecondFactorRequiredError,
+    PasskeyRequiredError,
+    AccountDeactivatedError,
+  ])
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @HttpCode(200)
@@ -58,6 +70,10 @@ export class LoginController {
 
   /** 204 when the session has ended on every server; 202 during an outage: this server ends it later. */
   @Post('logout')
+  @Describe('Signs out', {
+    204: 'The session has ended on every server',
+    202: 'Signed out in this browser; the session ends when its store is back',
+  })
   @Repeatable({ because: countsOnce.sameAgain })
   @WorksInOutage(true)
   @WithoutSecondFactor(true)
@@ -71,6 +87,7 @@ export class LoginController {
   }
 
   @Get('me')
+  @Describe('The signed-in user, the web server and the limits of the session', 'The user, the server and the session')
   @UseGuards(SignedInGuard)
   me(@CurrentUser() user: SignedIn, @Session() { info }: RequestSession): object {
     return { user: publicUser(user), server: this.config.server.name, session: info };

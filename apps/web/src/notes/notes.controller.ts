@@ -23,11 +23,10 @@ import { buffer } from 'node:stream/consumers';
 import { CurrentUser } from '../auth/current-user.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import type { SignedIn } from '../auth/signed-in.js';
-import { Described } from '../openapi/api-route.js';
+import { Describe } from '../http/describe.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
 import type { Note } from './note.entity.js';
-import { notesRoutes } from './notes.routes.js';
 import {
   newNote,
   noteChange,
@@ -37,31 +36,43 @@ import {
   type NoteChange,
   type NoteQuery,
 } from './notes.schemas.js';
-import { NoteNotFoundError, NotesService, type NotePage } from './notes.service.js';
+import {
+  NotAPictureError,
+  NoteNotFoundError,
+  NotesService,
+  TooManyNotesError,
+  type NotePage,
+} from './notes.service.js';
 
 @Controller('api/notes')
-@Described(notesRoutes)
 @UseGuards(SignedInGuard)
 export class NotesController {
   constructor(private readonly notes: NotesService) {}
 
   @Get()
+  @Describe(
+    'Lists the notes of the user, the newest first, 20 at a time',
+    'The notes, and what to send as `after` for the next ones',
+  )
   list(@CurrentUser() user: SignedIn, @Query({ schema: noteQuery }) query: NoteQuery): Promise<NotePage> {
     return this.notes.list(user.id, query);
   }
 
   @Post()
+  @Describe('Adds a note', 'The note', [TooManyNotesError])
   @Repeatable()
   create(@CurrentUser() user: SignedIn, @Body({ schema: newNote }) input: NewNote): Promise<Note> {
     return this.notes.create(user.id, input);
   }
 
   @Get(':id')
+  @Describe('Shows a note', 'The note', [NoteNotFoundError])
   show(@CurrentUser() user: SignedIn, @Param('id') id: string): Promise<Note> {
     return this.notes.find(user.id, id);
   }
 
   @Patch(':id')
+  @Describe('Changes the title of a note, its body, or both', 'The note', [NoteNotFoundError])
   @Repeatable({ because: countsOnce.sameAgain })
   change(
     @CurrentUser() user: SignedIn,
@@ -72,6 +83,7 @@ export class NotesController {
   }
 
   @Delete(':id')
+  @Describe('Deletes a note and its picture', 'Nothing', [NoteNotFoundError])
   @Repeatable()
   @HttpCode(204)
   remove(@CurrentUser() user: SignedIn, @Param('id') id: string): Promise<void> {
@@ -80,6 +92,9 @@ export class NotesController {
 
   /** Private, and shown as a picture only: a browser that is sent here runs nothing of it. */
   @Get(':id/picture')
+  @Describe('Shows the picture of a note', { 200: 'The picture', 304: 'The browser has it already' }, [
+    NoteNotFoundError,
+  ])
   async picture(
     @CurrentUser() user: SignedIn,
     @Param('id') id: string,
@@ -104,6 +119,11 @@ export class NotesController {
 
   /** As the body, or as the field `picture` of a form. */
   @Put(':id/picture')
+  @Describe(
+    'Sets the picture of a note: PNG, JPEG, WebP or GIF, at most 5 MB, as the body or as the field `picture` of a form',
+    'Nothing',
+    [NoteNotFoundError, NotAPictureError],
+  )
   @Repeatable({ because: countsOnce.sameAgain })
   @Limits({ body: pictureRequestBytes, time: 10_000 })
   @HttpCode(204)

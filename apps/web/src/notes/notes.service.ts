@@ -36,7 +36,7 @@ export class TooManyNotesError extends AppError {
 }
 
 /** A fault of the field of a form. */
-class NotAPictureError extends InvalidInputError {
+export class NotAPictureError extends InvalidInputError {
   constructor(message = 'Choose a picture: PNG, JPEG, WebP or GIF.') {
     super({ picture: message });
   }

@@ -1,26 +1,40 @@
-// /api/openapi.json: the API's description, for administrators.
+// /api/openapi.json and /api/docs: the API's description, for programs and as a page of administrators.
 import { Controller, Get, UseGuards } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { ApiExcludeEndpoint } from '@nestjs/swagger';
 import { AdminGuard } from '../admin/admin.guard.js';
-import { Config } from '../config/config.js';
-import { cookiesOf } from '../http/cookies.js';
-import { openApi } from './openapi.js';
-import { Described } from './api-route.js';
-import { openapiRoutes } from './openapi.routes.js';
+import { Describe } from '../http/describe.js';
+import type { PageAnswer } from '../pages/page-answer.js';
+import { Page } from '../pages/page.js';
+import { ApiDocument } from './api-document.js';
+import type { Operation } from './describe-operation.js';
 
-@Controller('api/openapi.json')
-@Described(openapiRoutes)
+@Controller('api')
 @UseGuards(AdminGuard)
 export class OpenApiController {
-  constructor(
-    private readonly config: Config,
-    private readonly discovery: DiscoveryService,
-  ) {}
+  constructor(private readonly document: ApiDocument) {}
 
-  @Get()
-  show(): object {
-    const controllers = this.discovery.getControllers({ metadataKey: Described.KEY });
-    const routes = controllers.flatMap((each) => this.discovery.getMetadataByDecorator(Described, each) ?? []);
-    return openApi(this.config.server.publicUrl.origin, cookiesOf(this.config).name('token'), routes);
+  @Get('openapi.json')
+  @Describe('This description', 'OpenAPI 3.1')
+  json(): object {
+    return this.document.content;
   }
+
+  @Get('docs')
+  @Page('openapi/docs', 'API')
+  @ApiExcludeEndpoint()
+  page(): PageAnswer {
+    const { info, paths } = this.document.content;
+    const features: Record<string, object[]> = {};
+    for (const [path, methods] of Object.entries(paths))
+      for (const [method, operation] of Object.entries(methods as Record<string, Operation>)) {
+        const route = { ...operation, is: `${method.toUpperCase()} ${path}`, admits: admitted(operation) };
+        (features[operation.tags![0]] ??= []).push(route);
+      }
+    return { info, features };
+  }
+}
+
+function admitted({ security = [] }: Operation): string {
+  if (security.length === 0) return 'everybody';
+  return security.some(({ session }) => session?.includes('admin')) ? 'administrators' : 'signed-in users';
 }

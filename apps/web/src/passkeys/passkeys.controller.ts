@@ -7,21 +7,34 @@ import type {
 import type { Request } from 'express';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
+import {
+  AccountDeactivatedError,
+  InvalidInputError,
+  InvalidPasskeyError,
+  NotFoundError,
+  PasskeyRequiredError,
+  ReauthenticationRequiredError,
+  SecondFactorMissingError,
+} from '../http/app.errors.js';
+import { Describe } from '../http/describe.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
+import { TooManySessionsError } from '../session/session.errors.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { passkeyCreation, passkeyLogin, type PasskeyCreation, type PasskeyLogin } from './passkeys.schemas.js';
 import { PasskeysService, type PasskeyRow } from './passkeys.service.js';
-import { Described } from '../openapi/api-route.js';
-import { passkeysRoutes } from './passkeys.routes.js';
 
 @Controller('api')
-@Described(passkeysRoutes)
 export class PasskeysController {
   constructor(private readonly passkeys: PasskeysService) {}
 
   /** For sign-in and for re-authentication. */
   @Post('login/passkey/options')
+  @Describe(
+    'Options for a passkey request, to sign in or to confirm the identity',
+    'PublicKeyCredentialRequestOptionsJSON of WebAuthn',
+    [TooManySessionsError],
+  )
   @Repeatable({ because: countsOnce.session })
   @HttpCode(200)
   @WithoutSecondFactor(true)
@@ -30,6 +43,7 @@ export class PasskeysController {
   }
 
   @Post('login/passkey')
+  @Describe('Signs in with a passkey', 'The user', [InvalidPasskeyError, AccountDeactivatedError])
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(200)
   @WithoutSecondFactor(true)
@@ -41,6 +55,7 @@ export class PasskeysController {
   }
 
   @Get('passkeys')
+  @Describe('Lists the passkeys of the user', 'The passkeys')
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
   list(@Req() request: Request): Promise<PasskeyRow[]> {
@@ -48,6 +63,12 @@ export class PasskeysController {
   }
 
   @Post('passkeys/options')
+  @Describe('Options to create a passkey', 'PublicKeyCredentialCreationOptionsJSON of WebAuthn', [
+    ReauthenticationRequiredError,
+    InvalidInputError,
+    SecondFactorMissingError,
+    PasskeyRequiredError,
+  ])
   @Repeatable({ because: countsOnce.session })
   @HttpCode(200)
   @UseGuards(SignedInGuard)
@@ -57,6 +78,12 @@ export class PasskeysController {
   }
 
   @Post('passkeys')
+  @Describe('Adds a passkey; ends all other sessions unless endOtherSessions is false', 'The passkey', [
+    ReauthenticationRequiredError,
+    InvalidPasskeyError,
+    SecondFactorMissingError,
+    PasskeyRequiredError,
+  ])
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
@@ -65,6 +92,11 @@ export class PasskeysController {
   }
 
   @Delete('passkeys/:id')
+  @Describe('Removes a passkey; ends all other sessions', 'Removed', [
+    ReauthenticationRequiredError,
+    NotFoundError,
+    InvalidInputError,
+  ])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)

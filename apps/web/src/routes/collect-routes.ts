@@ -15,6 +15,8 @@ export interface Route {
   /** As the router takes it, such as `/api/cart/:item`. */
   readonly path: string;
   readonly policy: RoutePolicy;
+  /** Where its decorators are; a gateway has none of them. */
+  readonly of?: { readonly controller: Type; readonly handler: Handler };
 }
 
 type Handler = (...parameters: never[]) => unknown;
@@ -44,7 +46,7 @@ function routesOf(controller: Type): Route[] {
     try {
       const policy = policyOf(method, declarationsOf(handler, controller));
       return pathsOf(controller)!.flatMap((prefix) =>
-        paths.map((path) => ({ method, path: join(prefix, path), policy })),
+        paths.map((path) => ({ method, path: join(prefix, path), policy, of: { controller, handler } })),
       );
     } catch (error) {
       throw new Error(`${controller.name}.${name}: ${(error as Error).message}`, { cause: error });
