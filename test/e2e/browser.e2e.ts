@@ -5,6 +5,7 @@ import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { siteName } from '../../apps/web/src/config/site.js';
 import { findChromium, launch } from '../support/chromium.js';
 import { newPerson, type Person } from '../support/people.js';
 
@@ -88,6 +89,8 @@ describeInBrowser('in a browser', () => {
     expect(overflow).toBe(0);
     for (const path of ['/', '/account', '/account/sessions', '/cluster']) {
       await page.goto(path);
+      expect(await page.title()).toMatch(new RegExp(` · ${siteName}$`));
+      expect(await page.locator('.brand').innerText()).toBe(siteName);
       await page.screenshot({ path: `${SCREENSHOTS}/${name} ${path.replaceAll('/', '-')}.png`, fullPage: true });
     }
     await page.getByRole('button', { name: 'Sign out' }).click();

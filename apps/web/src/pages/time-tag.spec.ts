@@ -1,4 +1,6 @@
 // The moments on pages, as a browser without JavaScript shows them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { timeTag } from './time-tag.js';
 
@@ -15,5 +17,17 @@ describe('a moment on a page', () => {
   it('shows a day or seconds too', () => {
     expect(timeTag(iso, 'day')).toMatch(/>2026-07-01<\/time>$/);
     expect(timeTag(iso, 'second')).toMatch(/>2026-07-01 23:04:05 UTC<\/time>$/);
+  });
+
+  it('is shown by no template in another way', () => {
+    const source = 'apps/web/src';
+    const templates = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.eta'),
+    );
+    expect(templates.length).toBeGreaterThan(20);
+    const others = templates.filter((name) =>
+      /<time\b|\bDate\b|toISOString|<%=[^%]*At\b/.test(readFileSync(join(source, name), 'utf8')),
+    );
+    expect(others).toEqual([]);
   });
 });
