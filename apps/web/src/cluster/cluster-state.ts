@@ -12,7 +12,7 @@ export interface Member {
   readonly note: string;
 }
 
-export interface Database extends Member {
+interface Database extends Member {
   /** `host:port` */
   readonly address: string;
 }
