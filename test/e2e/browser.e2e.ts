@@ -5,6 +5,7 @@ import mysql from 'mysql2/promise';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startStack, type Stack } from '@roam/local-stack';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { siteName } from '../../apps/web/src/config/site.js';
 import { findChromium, launch } from '../support/chromium.js';
 import { newPerson, type Person } from '../support/people.js';
 
@@ -88,6 +89,8 @@ describeInBrowser('in a browser', () => {
     expect(overflow).toBe(0);
     for (const path of ['/', '/account', '/account/sessions', '/cluster']) {
       await page.goto(path);
+      expect(await page.title()).toMatch(new RegExp(` · ${siteName}$`));
+      expect(await page.locator('.brand').innerText()).toBe(siteName);
       await page.screenshot({ path: `${SCREENSHOTS}/${name} ${path.replaceAll('/', '-')}.png`, fullPage: true });
     }
     await page.getByRole('button', { name: 'Sign out' }).click();
@@ -210,6 +213,44 @@ describeInBrowser('in a browser', () => {
     expect(found).toEqual([]);
   });
 
+  it('all times are those of the browser, in its language', async () => {
+    const where = { timezoneId: 'Asia/Kolkata', locale: 'de-DE' };
+    const [page, plain] = [await open({ ...desktop, ...where }), await open({ ...desktop, javaScriptEnabled: false })];
+    const person = newPerson();
+    await fill(page, '/register', person);
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await plain.context().addCookies(await page.context().cookies());
+    const format = new Intl.DateTimeFormat(where.locale, {
+      dateStyle: 'medium',
+      timeStyle: 'short',
+      timeZone: where.timezoneId,
+    });
+    for (const path of ['/account', '/account/sessions', '/cluster']) {
+      await Promise.all([page.goto(path), plain.goto(path)]);
+      const times = await page.locator('time').all();
+      expect(times.length).toBeGreaterThan(1);
+      for (const time of times) {
+        const at = new Date((await time.getAttribute('datetime'))!);
+        expect(await time.innerText()).toBe(format.format(at));
+        expect(await time.getAttribute('lang')).toBe(where.locale);
+      }
+      // Without JavaScript they are in UTC, and say so.
+      expect(await plain.locator('time').first().innerText()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/);
+    }
+  });
+
+  it('the cluster shows a web server as online that no proxy is before', async () => {
+    const page = await open();
+    const [server] = stack.servers;
+    const looked = page.waitForResponse((response) => response.url().endsWith('/healthz'));
+    await page.goto(`${server.url}/cluster`);
+    expect((await looked).status()).toBe(200);
+    const [inPicture, inRow] = [`[data-place="server:${server.name}"]`, `[data-server=${server.name}] .state`];
+    for (const place of [inPicture, inRow]) expect(await page.locator(place).getAttribute('class')).toContain('online');
+    expect(await page.locator('svg').getByText('nginx').count()).toBe(0);
+    expect(await page.getByRole('link', { name: /^Open web/ }).count()).toBe(0);
+  });
+
   it('a server that dies between two clicks is not noticed', async () => {
     const page = await open();
     const person = newPerson();
@@ -225,8 +266,10 @@ describeInBrowser('in a browser', () => {
     await victim.kill();
     await database.kill();
     await map.locator('[data-place="server:web2"].down').waitFor();
-    await map.locator(`[data-node$=":${database.port}"] .state:not(.online)`).waitFor();
-    await map.locator(`[data-node$=":${database.port}"] td:nth-of-type(2)`, { hasText: '–' }).waitFor();
+    const row = map.locator('.members li', { hasText: `:${database.port}` });
+    await row.locator('.state:not(.online)').waitFor();
+    await map.locator(`[data-place="node:${database.name}"]:not(.online)`).waitFor();
+    await map.locator('[data-server=web2]').getByText('Down').waitFor();
     for (let click = 1; click <= 6; click++) {
       await page.goto('/');
       await page.getByRole('button', { name: 'Add one lemon' }).click();
@@ -238,7 +281,8 @@ describeInBrowser('in a browser', () => {
     await victim.start();
     await database.start();
     await map.locator('[data-place="server:web2"].online').waitFor();
-    await map.locator(`[data-node$=":${database.port}"] .state.online`).waitFor({ timeout: 60_000 });
+    await row.locator('.state.online').waitFor({ timeout: 60_000 });
+    await map.locator(`[data-place="node:${database.name}"].online`).waitFor();
     expect(await map.locator('#strip li').count()).toBeGreaterThan(5);
     await page.goto('/_server/web2/');
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toContain(person.name);

@@ -115,7 +115,7 @@ it('says where everything is, serves on, and takes everything with it when it is
   const back = async () => (await client.get('/_server/web2/api/me')).status === 200;
   for (let i = 0; i < 100 && !(await back()); i++) await sleep(100);
   expect(await back()).toBe(true);
-  await pressInBrowser(state.url);
+  await pressInBrowser(state.url, state.databases[0].port);
   Object.assign(state, JSON.parse(await readFile(stateFile, 'utf8')));
 
   const pids = [state.nginx, ...state.servers, ...state.databases].map(({ pid }) => pid);
@@ -127,24 +127,32 @@ it('says where everything is, serves on, and takes everything with it when it is
 });
 
 /** The same by a real browser, whose page stays where it is and shows what happens. */
-async function pressInBrowser(url: string): Promise<void> {
+async function pressInBrowser(url: string, port: number): Promise<void> {
   const executable = findChromium();
   if (!executable) return;
   const browser = await launch(executable);
   try {
     const page = await browser.newPage();
     await page.goto(`${url}/cluster`);
-    await page.getByRole('button', { name: 'freeze web3' }).click();
-    await page.getByText('freeze web3: done.').waitFor();
+    const row = page.locator('[data-server=web3]');
+    await row.getByRole('button', { name: 'Freeze web3' }).click();
+    await page.getByText('Freeze web3: done.').waitFor();
     await page.locator('[data-place="server:web3"].down').waitFor();
+    await row.getByText('Down').waitFor();
+    // A MySQL server's buttons stand beside its name and address, and name it as the picture does.
+    const database = page.getByRole('listitem').filter({ has: page.getByRole('button', { name: 'Kill mysql1' }) });
+    await database.getByText('mysql1', { exact: true }).waitFor();
+    await database.getByText(`127.0.0.1:${port}`).waitFor();
+    await page.locator('[data-place="node:mysql1"]').getByText('mysql1').waitFor();
     // nginx may give this to the frozen server once, and repeats no POST: whoever sees "failed" presses again.
-    const answered = page.getByText(/^revive web3: (done|failed)\.$/);
+    const answered = page.getByText(/^Revive web3: (done|failed)\./);
     do {
       await page.evaluate("document.getElementById('answered').textContent = ''");
-      await page.getByRole('button', { name: 'revive web3' }).click();
+      await page.getByRole('button', { name: 'Revive web3' }).click();
       await answered.waitFor();
-    } while ((await answered.textContent()) !== 'revive web3: done.');
+    } while ((await answered.textContent()) !== 'Revive web3: done.');
     await page.locator('[data-place="server:web3"].online').waitFor();
+    await row.getByText('Online').waitFor();
   } finally {
     await browser.close();
   }

@@ -148,8 +148,8 @@ describe.each(rows)('sessions by $name', ({ method, order, merges, lists, withou
 
   it('the page of the cluster shows where sessions are kept, and how that is', async () => {
     const page = (await newClient().get(`${web[0]}/cluster`)).text;
-    const [, table = ''] = /id="places">(.*?)<\/tbody>/s.exec(page) ?? [];
-    const shown = [...table.matchAll(/<th scope="row">(\w+)<\/th><td><span class="state (\w+)">/g)];
+    const [, table = ''] = /id="places">(.*?)<\/ul>/s.exec(page) ?? [];
+    const shown = [...table.matchAll(/<strong>(\w+)<\/strong><\/div><div><span class="state (\w+)">/g)];
     expect(shown.map(([, name, state]) => [name, state])).toEqual(places.map((name) => [name, 'online']));
     for (const name of places) expect(page).toMatch(new RegExp(`data-way="server:web1 (server|mount):${name}"`));
   });
@@ -172,7 +172,7 @@ describe.each(rows)('sessions by $name', ({ method, order, merges, lists, withou
     const answer = await laptop.get(`${web[2]}/api/sessions`);
     expect(answer.status).toBe(lists ? 200 : 501);
     if (lists) expect(answer.json<unknown[]>()).toHaveLength(2);
-    else expect(answer.text).toContain('keeps no list');
+    else expect(answer.text).toContain('cannot list');
     expect((await laptop.get(`${web[0]}/account/sessions`)).status).toBe(200);
     expect((await laptop.delete(`${web[2]}/api/sessions`)).status).toBe(204);
     await expectDead(phone);

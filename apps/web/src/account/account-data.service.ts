@@ -22,7 +22,8 @@ export interface DataExport {
   readonly [part: string]: unknown;
 }
 
-const lastAdministrator = 'You are the only administrator. Make somebody else one before you delete your account.';
+const lastAdministrator =
+  'You are the only administrator. Make another user an administrator before you delete your account.';
 
 @Injectable()
 export class AccountDataService {

@@ -9,7 +9,7 @@ function orNotYou(link: string | undefined, what: string, then = ''): Pick<Mail,
   const how =
     link === undefined
       ? notYou
-      : 'If this was not you, open the link above within three days: it signs everybody out of your account and lets you set a new password.';
+      : 'If this was not you, open the link above within three days: it signs all devices out of your account and lets you set a new password.';
   return {
     paragraphs: [what, `${how}${then}`],
     ...(link !== undefined && { action: { label: 'This was not me', url: link } }),
@@ -20,7 +20,7 @@ export const accountMails = {
   verify: (url: string): Mail => ({
     subject: `Please confirm your e-mail address for ${siteName}`,
     paragraphs: [
-      `This address was given for an account at ${siteName}. Please confirm that it is yours within 24 hours.`,
+      `This e-mail address was entered for an account at ${siteName}. Please confirm that it is yours within 24 hours.`,
       'If you are not signed in, you are asked to sign in first.',
       'If this was not you, you can ignore this e-mail.',
     ],
@@ -68,24 +68,22 @@ export const accountMails = {
     subject: `Wrong codes for your account at ${siteName}`,
     ...orNotYou(
       link,
-      `Somebody who knows your password has entered ${count} wrong codes of the two-step verification, one after the other.`,
+      `Someone who knows your password has entered ${count} wrong codes for two-step verification in a row.`,
     ),
   }),
   unlockCodes: (url: string): Mail => ({
-    subject: `Codes for your account at ${siteName} are not accepted now`,
+    subject: `Codes for your account at ${siteName} are not accepted at the moment`,
     paragraphs: [
-      'Too many wrong codes of the two-step verification were entered for your account. ' +
+      'Too many wrong codes for two-step verification were entered for your account. ' +
         'Codes from your authenticator app are accepted again once you open this link, within 24 hours.',
-      'A recovery code or a passkey works at once.',
-      'If you did not enter these codes, somebody knows your password. Please set a new one first: choose "Forgot your password?" on the sign-in page.',
+      'You can use a recovery code or a passkey at any time.',
+      'If you did not enter these codes, someone knows your password. Please set a new one first: choose "Forgot your password?" on the sign-in page.',
     ],
     action: { label: 'Accept codes again', url },
   }),
   deleted: (): Mail => ({
     subject: `Your account at ${siteName} was deleted`,
-    paragraphs: [
-      'Your account and all that belonged to it have been deleted. The request was confirmed with your password.',
-    ],
+    paragraphs: ['Your account and all its data have been deleted. The request was confirmed with your password.'],
   }),
   deactivated: (): Mail => ({
     subject: `Your account at ${siteName} was deactivated`,
@@ -102,7 +100,7 @@ export const accountMails = {
     subject: `Your e-mail address at ${siteName} was changed`,
     ...orNotYou(
       link,
-      'Your account has another e-mail address now. The former one, which this e-mail went to, can no longer be used to sign in.',
+      'The e-mail address of your account was changed. The address that received this e-mail can no longer be used to sign in.',
     ),
   }),
 } as const;

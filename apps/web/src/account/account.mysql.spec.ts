@@ -85,7 +85,7 @@ describe('a service of breached passwords', () => {
     refused.push(await agent.post('/api/password/reset').send({ token, password }));
     for (const answer of refused) {
       expect(outcome(answer)).toEqual([422, 'invalid_input']);
-      expect(answer.text).toMatch(/known from a data breach/);
+      expect(answer.text).toMatch(/appeared in a data breach/);
     }
     expect(await site.metrics.registry.metrics()).toContain('roam_breach_checks_total{result="breached"} 3');
   });

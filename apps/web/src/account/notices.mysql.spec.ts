@@ -107,7 +107,7 @@ it('the link survives a change of password and address by a thief, who loses bot
   expect((await thief.put('/api/email').send({ email, currentPassword: password })).status).toBe(202);
   const confirmation = await site.mailTo(email, /confirm that it is yours/);
   expect((await thief.post('/api/email/confirm').send({ token: confirmation.token })).status).toBe(204);
-  await site.mailTo(someone.email, /has another e-mail address now/);
+  await site.mailTo(someone.email, /e-mail address of your account was changed/);
   // The thief is told of the next change, with a link to the thief's address.
   const again = { currentPassword: password, password: 'only the thief knows this one' };
   expect((await thief.put('/api/password').send(again)).status).toBe(204);

@@ -18,7 +18,7 @@ export class HomePageController {
   constructor(private readonly cart: CartService) {}
 
   @Get()
-  @Page('cart/home', 'Log in once, roam between servers')
+  @Page('cart/home', 'Home')
   @WithoutSecondFactor(true)
   home(@Session() session?: RequestSession): PageAnswer {
     const items = this.cart.items(session);
@@ -30,7 +30,7 @@ export class HomePageController {
   }
 
   @Post()
-  @Page('cart/home', 'Log in once, roam between servers')
+  @Page('cart/home', 'Home')
   @Repeatable({ because: countsOnce.session })
   @UseGuards(FormGuard)
   changeCart(@Session() session: RequestSession, @Body({ schema: cartForm }) { item, quantity }: CartForm): PageAnswer {

@@ -6,14 +6,15 @@ import type { NodeStatus } from '@roam/mysql-cluster';
 import express from 'express';
 import { parseSettings } from '../config/parse-settings.js';
 import type { SessionPlace } from '../session/session-storage.js';
-import { clusterStream, type ClusterState } from './cluster-stream.js';
+import type { ClusterState } from './cluster-state.js';
+import { clusterStream } from './cluster-stream.js';
 
 const places: readonly SessionPlace[] = [
   { kind: 'mount', name: 'mount1', state: 'fenced', reason: 'no answer within 500 ms' },
 ];
 
 const online: NodeStatus = {
-  name: 'mysql1:3306',
+  name: 'db1.test:3306',
   uuid: undefined,
   state: 'online',
   role: 'primary',
@@ -43,7 +44,7 @@ async function start(settings: Record<string, string> = { SHOW_SERVER: 'on' }) {
   };
   const cluster = {
     nodes: () => fake.nodes,
-    homeOf: (key: string) => `home of ${key}`,
+    homeOf: (key: string) => (key === 'abc' ? online.name : undefined),
     onChange: (listener: () => void) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -75,13 +76,13 @@ describe('the stream of the cluster', () => {
     const stream = moments(`${url}?session=abc`);
     expect((await stream.next()).value).toMatchObject({
       server: 'web1',
-      home: 'home of abc',
-      nodes: [{ name: 'mysql1:3306', state: 'online' }],
-      places: [{ name: 'mount1', state: 'fenced' }],
+      home: 'db1',
+      databases: [{ name: 'db1', address: 'db1.test:3306', state: 'online', note: 'primary, 0 ms behind' }],
+      places: [{ name: 'mount1', state: 'fenced', note: 'no answer within 500 ms' }],
     });
     fake.nodes = [{ ...online, state: 'down' }];
     for (const listener of listeners) listener();
-    expect((await stream.next()).value).toMatchObject({ nodes: [{ state: 'down' }] });
+    expect((await stream.next()).value).toMatchObject({ databases: [{ state: 'down' }] });
     await stream.return(undefined);
   });
 

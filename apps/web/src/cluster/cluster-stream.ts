@@ -6,19 +6,7 @@ import type { Config } from '../config/config.js';
 import type { Readiness } from '../health/readiness.js';
 import type { Route } from '../routes/collect-routes.js';
 import { policyOf } from '../routes/policy.js';
-
-/** The state of the cluster, as the page shows it. */
-export interface ClusterState {
-  /** The web server that sends it. */
-  readonly server: string;
-  readonly nodes: ReturnType<MysqlCluster['nodes']>;
-  /** The mounts or web servers that keep sessions. */
-  readonly places: ReturnType<Readiness['places']>;
-  /** See `Readiness.leader`. */
-  readonly leader: ReturnType<Readiness['leader']>;
-  /** The home node of the session that the page asks for. */
-  readonly home: string | undefined;
-}
+import { clusterState } from './cluster-state.js';
 
 const everyMs = 1_000;
 
@@ -42,16 +30,9 @@ export function clusterStream(
   return (request: Request, response: Response, next: NextFunction) => {
     if (!config.server.show || request.path !== clusterStreamRoute.path || request.method !== 'GET') return next();
     const { session } = request.query;
-    const keepsSessionsInMysql = config.session.method === 'mysql' && typeof session === 'string';
     const send = () => {
       if (readiness.phase === 'draining') return void response.end();
-      const state: ClusterState = {
-        server: config.server.name,
-        nodes: cluster.nodes(),
-        places: readiness.places(),
-        leader: readiness.leader(),
-        home: keepsSessionsInMysql ? cluster.homeOf(session) : undefined,
-      };
+      const state = clusterState(config, cluster, readiness, typeof session === 'string' ? session : undefined);
       // A client that reads too slowly misses a state. The next one is complete.
       if (!response.writableNeedDrain) response.write(`data: ${JSON.stringify(state)}\n\n`);
     };

@@ -1,15 +1,20 @@
 // The live diagram of the cluster: the databases as its server sees them, and a trace of each request of this page.
 /* global document, performance, EventSource, FormData, URLSearchParams */
-const { base, session, asks } = document.currentScript.dataset;
+const { base, session, asks, stateWords } = document.currentScript.dataset;
+const words = JSON.parse(stateWords);
 const byId = (id) => document.getElementById(id);
 const all = (selector) => [...document.querySelectorAll(selector)];
 const place = (name) => all('[data-place]').find((one) => one.dataset.place === name);
-const names = all('[data-server]').map((one) => one.dataset.server);
+const rows = (kind) => new Map(all(`[data-${kind}]`).map((row) => [row.dataset[kind], row]));
+const servers = rows('server');
+const databases = rows('database');
+const names = [...servers.keys()];
 let home;
 let mounts = [];
 
-function made(tag, ...children) {
+function made(tag, classes, ...children) {
   const element = document.createElement(tag);
+  element.className = classes;
   element.append(...children);
   return element;
 }
@@ -17,7 +22,7 @@ function made(tag, ...children) {
 /**
  * The places that keep sessions: mounts, or the memory of the other servers. Each server reports its own view of them.
  */
-function showPlaces(server, places, leader) {
+function showPlaces(server, places) {
   mounts = places.filter(({ kind, state }) => kind === 'mount' && state === 'online').map(({ name }) => name);
   for (const { kind, name, state } of places) {
     if (kind === 'mount') mark(place(`mount:${name}`), state);
@@ -25,12 +30,9 @@ function showPlaces(server, places, leader) {
     for (const way of all('[data-way]').filter((one) => ways.includes(one.dataset.way))) mark(way, state);
   }
   byId('places')?.replaceChildren(
-    ...places.map(({ name, state, reason }) => {
-      const role = leader === undefined ? [] : [made('td', name === leader ? 'leads' : 'follows')];
-      const row = made('tr', made('th', name), made('td', made('span', state)), ...role, made('td', reason ?? ''));
-      row.firstElementChild.scope = 'row';
-      row.querySelector('span').classList.add('state', state);
-      return row;
+    ...places.map(({ name, state, note }) => {
+      const says = [made('span', `state ${state}`, words[state]), ' ', made('small', 'note', note)];
+      return made('li', '', made('div', '', made('strong', '', name)), made('div', '', ...says));
     }),
   );
 }
@@ -40,34 +42,36 @@ function mark(element, state) {
   element?.classList.add(state);
 }
 
+/** The same state in the picture and in the row. */
+function markMember(kind, name, row, state) {
+  mark(place(`${kind}:${name}`), state);
+  const shown = row?.querySelector('.state');
+  mark(shown, state);
+  if (shown) shown.textContent = words[state];
+}
+
 /** The state that a server sends once a second, and at every change. */
-function show({ server, nodes, places, leader, home: newHome }) {
+function show({ server, databases: shown, places, leader, home: newHome }) {
   home = newHome;
-  byId('teller').textContent = server;
-  if (byId('home'))
-    byId('home').textContent = home === undefined ? '' : `Your session is kept on its home node, ${home}.`;
-  for (const { name, state, role, writable, lagMs, reason } of nodes) {
-    mark(place(`node:${name}`), state);
-    const row = all('[data-node]').find((one) => one.dataset.node === name);
-    if (!row) continue;
-    const [stateCell, roleCell, lagCell, noteCell] = row.querySelectorAll('td');
-    mark(stateCell.firstElementChild, state);
-    stateCell.firstElementChild.textContent = state;
-    roleCell.textContent = role === undefined ? '–' : `${writable ? 'writable' : 'read only'}, ${role}`;
-    lagCell.textContent = lagMs === undefined ? '–' : `${Math.round(lagMs)} ms`;
-    noteCell.textContent = reason ?? '';
+  for (const teller of all('.teller')) teller.textContent = server;
+  if (byId('home')) byId('home').textContent = home === undefined ? '' : `Your session is on ${home}.`;
+  for (const { name, state, note } of shown) {
+    const row = databases.get(name);
+    markMember('node', name, row, state);
+    if (row) row.querySelector('.note').textContent = note;
   }
-  showPlaces(server, places, leader);
-  if (byId('leader'))
-    byId('leader').textContent =
-      leader === null
-        ? 'No web server leads now. Changes wait until one does.'
-        : `${leader} leads. The other web servers follow it: they send it all changes.`;
+  showPlaces(server, places);
+  if (byId('leader')) byId('leader').textContent = leader;
 }
 
 /** Highlights the path of the request for a moment. */
 function light(server) {
-  const ways = ['browser proxy', `proxy server:${server}`, home && `server:${server} node:${home}`];
+  const ways = [
+    'browser proxy',
+    `proxy server:${server}`,
+    `browser server:${server}`,
+    home && `server:${server} node:${home}`,
+  ];
   for (const name of mounts) ways.push(`server:${server} mount:${name}`);
   for (const line of all('[data-way]').filter((one) => ways.includes(one.dataset.way))) {
     line.classList.add('lit');
@@ -75,12 +79,10 @@ function light(server) {
   }
 }
 
-/** Sends one request, to any server or to a given one, and adds its bar to the strip. */
-async function ask(server) {
+/** Sends one request, to any server or to the address of a given one, and adds its bar to the strip. */
+async function ask(at = '') {
   const begun = performance.now();
-  const answer = await fetch(`${server ? `/_server/${server}` : ''}${asks}`, { cache: 'no-store' }).catch(
-    () => undefined,
-  );
+  const answer = await fetch(at + asks, { cache: 'no-store' }).catch(() => undefined);
   const ms = Math.round(performance.now() - begun);
   const by = (answer?.ok && answer.headers.get('x-served-by')) || undefined;
   const bar = document.createElement('li');
@@ -96,8 +98,8 @@ async function ask(server) {
 
 async function visitAll() {
   const said = [];
-  for (const name of names) {
-    const answer = await ask(name);
+  for (const [name, { dataset }] of servers) {
+    const answer = await ask(dataset.base);
     const { user, items = {} } = answer?.body ?? {};
     const known = user ? `knows ${user.name}` : `has your cart (different items: ${Object.keys(items).length})`;
     said.push(answer ? `${answer.by} ${known}` : `${name} did not answer`);
@@ -105,17 +107,22 @@ async function visitAll() {
   }
 }
 
-/** Checks whether each server answers; a frozen one does not. */
+/** Checks whether each server that has an address answers; a frozen one does not. */
 function look() {
-  for (const name of names)
-    fetch(`/_server/${name}/healthz`, { cache: 'no-store' })
-      .then(({ ok }) => ok)
-      .catch(() => false)
-      .then((ok) => mark(place(`server:${name}`), ok ? 'online' : 'down'));
+  for (const [name, row] of servers) {
+    if (row.dataset.base === undefined) continue;
+    fetch(`${row.dataset.base}/healthz`, { cache: 'no-store' })
+      .then(
+        // There are proxies that know no address of one server.
+        ({ ok, status }) => (status === 404 ? undefined : ok),
+        () => false,
+      )
+      .then((ok) => ok !== undefined && markMember('server', name, row, ok ? 'online' : 'down'));
+  }
 }
 
 /** Buttons send their request without leaving the page, which would lose its trace. */
-for (const form of all('form.acts'))
+for (const form of all('.acts form'))
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const fields = new URLSearchParams(new FormData(form, event.submitter));
@@ -123,11 +130,12 @@ for (const form of all('form.acts'))
       () => undefined,
     );
     const begun = answer?.type === 'opaqueredirect';
-    byId('answered').textContent = `${fields.get('act')} ${fields.get('name')}: ${begun ? 'done' : 'failed'}.`;
+    const act = `${event.submitter.textContent} ${form.dataset.label}`;
+    byId('answered').textContent = begun ? `${act}: done.` : `${act}: failed. Please try again.`;
   });
 
-byId('live').hidden = false;
-byId('visit').addEventListener('click', visitAll);
+for (const part of all('.live')) part.hidden = false;
+byId('visit')?.addEventListener('click', visitAll);
 const stream = new EventSource(`${base}/api/streams/cluster?session=${encodeURIComponent(session)}`);
 stream.addEventListener('message', ({ data }) => show(JSON.parse(data)));
 const whileSeen = (act) => () => document.visibilityState === 'visible' && act();

@@ -1,4 +1,5 @@
-// The name of the site: in e-mails and authenticator apps, and as a word that is too weak for a password.
+// The name of the site, which stands nowhere else: on pages, in e-mails, authenticator apps, passkeys and the API's
+// description, and as a word that is too weak for a password. Metrics keep their prefix: dashboards and alerts know them by it.
 
 export const siteName = 'roam';
 

@@ -8,7 +8,7 @@ export function limitations({ capabilities, noticesTheft, users }: Abilities): s
     !users.canList && 'Your devices cannot be listed, and you cannot sign them out one by one.',
     !users.canEndAll && 'You cannot sign out your other devices from here.',
     !noticesTheft && 'A stolen copy of your session cookie is not detected. It works until the session ends.',
-    logoutWithinMs > 0 && `After you sign out, it takes up to ${logoutWithinMs / 1000} s until every server knows.`,
+    logoutWithinMs > 0 && `After you sign out, it takes up to ${logoutWithinMs / 1000} s to take effect everywhere.`,
     !mergesKeys && 'If you make two changes at the same moment, for example in two tabs, one may be lost.',
     mergesKeys &&
       !atomicUpdate &&

@@ -91,9 +91,11 @@ export class SessionsService implements PersonalData {
   }
 }
 
-/** If the method keeps no list, the answer says so, and why. */
+/** 501 if the session method keeps no list. */
 function supported<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
-    throw error instanceof SessionUsageError ? new NotSupportedError(error.message) : error;
+    throw error instanceof SessionUsageError
+      ? new NotSupportedError('This site cannot list or end your other sessions.')
+      : error;
   });
 }

@@ -119,7 +119,7 @@ it('the owner is told at the tenth wrong code, once, and gets a link at the fift
   await site.mailTo(someone.email, /accepted again once you open this link/);
   const refused = await atSecondStep(someone);
   for (let i = 0; i < 5; i += 1) expect((await refused.send(guess(i))).status).toBe(403);
-  expect(mailsTo(someone.email, /wrong codes of the two-step verification, one/)).toHaveLength(1);
+  expect(mailsTo(someone.email, /wrong codes for two-step verification in a row/)).toHaveLength(1);
   expect(mailsTo(someone.email, /Accept codes again/)).toHaveLength(1);
   // The link may be lost: an hour later a refused code sends another one, and five work at most.
   for (let hour = 0; hour < 8; hour += 1) {

@@ -132,7 +132,7 @@ export class LoginExpiredError extends AppError {
   readonly status = 401;
 
   constructor() {
-    super('This sign-in has expired or was not started. Please enter your e-mail address and password again.');
+    super('Your sign-in has expired. Please enter your e-mail address and password again.');
   }
 }
 
@@ -251,7 +251,7 @@ export class OutcomeUnknownError extends AppError {
 
   constructor() {
     super(
-      'The server failed while it ran this request: it may have had its effect or not. Look before you send it again.',
+      'Something went wrong, and we cannot tell whether your request was completed. Please check before you try again.',
     );
   }
 }

@@ -104,7 +104,7 @@ export function asAppError(exception: unknown): AppError {
       return new RequestError(
         409,
         'session_conflict',
-        'Your session was changed by too many requests at once. Please try again.',
+        'Too many changes were made at the same time. Please try again.',
       );
   }
   if (typeof status === 'number' && status >= 400 && status < 500) {

@@ -95,7 +95,7 @@ function end(request: Request, response: Response, refusal: Refusal): void {
 const tooMany: Refusal = {
   status: 429,
   code: 'too_many_uploads',
-  message: 'Too many requests of this address are under way at once. Please try again in a moment.',
+  message: 'Too many requests from your address at once. Please try again in a moment.',
   retryAfterSeconds: 1,
 };
 const tooLarge = (limit: number): Refusal => ({

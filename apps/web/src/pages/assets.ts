@@ -38,6 +38,7 @@ export function addAsset(name: string, from: string | URL): void {
 
 addAsset('pico', import.meta.resolve('@picocss/pico/css/pico.min.css'));
 addAsset('app', new URL('./app.css', import.meta.url));
+addAsset('times', new URL('./times.js', import.meta.url));
 addAsset('icon', new URL('./icon.svg', import.meta.url));
 
 /** Serves the assets; needs no session. */

@@ -4,10 +4,12 @@ import { Eta } from 'eta';
 import type { Request } from 'express';
 import { fileURLToPath } from 'node:url';
 import { Config } from '../config/config.js';
+import { siteName } from '../config/site.js';
 import { nonceOf } from '../http/security-headers.js';
 import { passwordLength } from '../users/password-policy.js';
 import { assetPaths } from './assets.js';
 import { Navigation } from './navigation.js';
+import { timeTag } from './time-tag.js';
 
 @Injectable()
 export class Views {
@@ -19,13 +21,14 @@ export class Views {
   ) {}
 
   /**
-   * The page of the template `FOLDER/NAME`, inside the layout. Templates see `data`, and for every request: `base` (the
-   * beginning of each local address), `path`, `user`, `navigation`, `server` if the server's name may be shown, and `asOf`
-   * while the site is read-only.
+   * The page of the template `FOLDER/NAME`, inside the layout. Templates see `data`, and for every request: `site` (the
+   * site's name), `base` (the beginning of each local address), `path`, `user`, `navigation`, `server` if the server's name
+   * may be shown, `asOf` while the site is read-only, and `time` (see `timeTag`).
    */
   page(request: Request, name: string, data: { readonly title: string } & Record<string, unknown>): string {
     const server = this.config.server.show ? this.config.server.name : undefined;
     return this.eta.render(`/${name}`, {
+      site: siteName,
       base: request.base ?? '',
       path: (request.originalUrl ?? '/').split('?')[0],
       user: request.user,
@@ -35,6 +38,7 @@ export class Views {
       nonce: request.res && nonceOf(request.res),
       assets: assetPaths,
       passwordLength,
+      time: timeTag,
       ...data,
     });
   }

@@ -293,7 +293,7 @@ describe('the scripts of a page', () => {
       for (const part of ["default-src 'none'", "object-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"])
         expect(policy).toContain(part);
       const scripts = text.match(/<script[^>]*>/g)!;
-      expect(scripts).toHaveLength(2);
+      expect(scripts).toHaveLength(3);
       for (const script of scripts) expect(script).toContain(`nonce="${nonce}"`);
       return nonce;
     });

@@ -62,6 +62,10 @@ it('misses for a minute a server that was lost, and waits for it', async () => {
   await pass(limits.readyMs + 1_000);
   await third.announce();
   expect(await one.othersAreReady()).toBe(false);
+  expect(await one.list()).toEqual([
+    expect.objectContaining({ name: 'web2', ready: false }),
+    expect.objectContaining({ name: 'web3', ready: true }),
+  ]);
   await pass(limits.missedMs);
   await third.announce();
   expect(await one.othersAreReady()).toBe(true);

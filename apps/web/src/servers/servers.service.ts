@@ -16,6 +16,8 @@ export interface ListedServer {
   readonly name: string;
   /** Milliseconds since 1970. */
   readonly since: number;
+  /** Whether it announced itself lately. */
+  readonly ready: boolean;
 }
 
 const lease = 'replacement';
@@ -49,11 +51,11 @@ export class ServersService implements Turns {
   }
 
   async list(): Promise<ListedServer[]> {
-    const rows = await this.cluster.read<RowDataPacket & ListedServer>(
-      'SELECT name, since FROM servers WHERE since > ? ORDER BY name LIMIT 100',
-      [Date.now() - limits.listedMs],
+    const rows = await this.cluster.read<RowDataPacket & { name: string; since: number; ready: number }>(
+      `SELECT name, since, ready_at > ${databaseNow} - ? AS ready FROM servers WHERE since > ? ORDER BY name LIMIT 100`,
+      [limits.readyMs, Date.now() - limits.listedMs],
     );
-    return rows.map(({ name, since }) => ({ name, since: Number(since) }));
+    return rows.map(({ name, since, ready }) => ({ name, since: Number(since), ready: ready === 1 }));
   }
 
   async othersAreReady(): Promise<boolean> {

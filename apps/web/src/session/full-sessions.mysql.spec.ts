@@ -193,7 +193,7 @@ describe.each(Object.entries(methods))('a full session, kept by %s', (name, open
     await agent.put('/api/cart/apple').send({ quantity: 1 });
     const refused = await agent.post('/api/fill/too-much').send({});
     expect(outcome(refused)).toEqual([409, 'session_full']);
-    expect(refused.text).toMatch(/your session would take \d+ bytes, and the limit is \d+/);
+    expect(refused.text).toMatch(/no room left for this \(\d+ bytes, and the limit is \d+\)/);
     expect(refused.text).not.toContain('plan');
     expect((await agent.get('/api/cart')).body).toEqual({ items: { apple: 1 } });
   });

@@ -7,10 +7,7 @@ export class SessionFullError extends AppError {
   readonly status = 409;
 
   constructor(bytes: number, limit: number) {
-    super(
-      `There is no room left for this: with it your session would take ${bytes} bytes, and the limit is ${limit}. ` +
-        'Please remove something first.',
-    );
+    super(`There is no room left for this (${bytes} bytes, and the limit is ${limit}). Please remove something first.`);
   }
 }
 

@@ -50,7 +50,7 @@ export class PasswordsService implements OnApplicationBootstrap, OnApplicationSh
     );
     if (isBreached)
       throw new InvalidInputError({
-        password: 'This password is known from a data breach. Choose another one.',
+        password: 'This password has appeared in a data breach. Choose another one.',
       });
     return passwordHash;
   }
