@@ -113,6 +113,7 @@ export class AccountController {
   }
 
   @Delete('account')
+  @Limits({ time: limits.leaveMs })
   @HttpCode(204)
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(SignedInGuard)
