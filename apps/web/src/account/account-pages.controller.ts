@@ -56,6 +56,7 @@ export class AccountPagesController {
 
   @Post('leave')
   @Page('account/leave', 'Your data and your account')
+  @Limits({ time: limits.leaveMs })
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard, SignedInGuard)
   leave(

@@ -159,6 +159,7 @@ export class AccountController {
     ReauthenticationRequiredError,
     TooManyAttemptsError,
   ])
+  @Limits({ time: limits.leaveMs })
   @HttpCode(204)
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(SignedInGuard)

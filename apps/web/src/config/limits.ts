@@ -53,6 +53,8 @@ export const limits = {
   replacementLostMs: 120_000,
   /** How long the export of an account may take: it reads sessions on all nodes, and a thousand events. */
   exportMs: 10_000,
+  /** How long the deletion of an account may take: its files are deleted one by one, on all nodes. */
+  leaveMs: 30_000,
   /** How long the demo may take to answer that it has started an action. */
   demoMs: 1_000,
 
