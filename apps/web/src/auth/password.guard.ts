@@ -2,13 +2,10 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request, RequestHandler, Response } from 'express';
 import passport from 'passport';
-import { TooManyAttemptsError } from '../http/app.errors.js';
-import { Refuses } from '../http/describe.js';
 import type { Account } from './account.js';
 import { PasswordStrategy } from './password.strategy.js';
 
 @Injectable()
-@Refuses([TooManyAttemptsError])
 export class PasswordGuard implements CanActivate {
   /** The strategy of this app. `AuthGuard('local')` would use the process's: that of the app that was created last. */
   constructor(private readonly strategy: PasswordStrategy) {}

@@ -53,6 +53,7 @@ export class LoginController {
     SecondFactorRequiredError,
     PasskeyRequiredError,
     AccountDeactivatedError,
+    TooManyAttemptsError,
   ])
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
