@@ -1,8 +1,8 @@
 // Accounts: opens one so that a repeated request finds its own, and finds one by e-mail address.
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { createHash, randomUUID } from 'node:crypto';
 import { And, IsNull, LessThan, Like, MoreThan, Not, Or, type EntityManager, type Repository } from 'typeorm';
+import { idOfRequest, newId } from '../database/ids.js';
 import { isDuplicate } from '../database/is-duplicate.js';
 import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
@@ -153,7 +153,7 @@ export class UsersService {
     requestId: string | undefined,
     together: (user: User, manager: EntityManager) => Promise<unknown>,
   ): Promise<UserWithSecrets> {
-    const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
+    const id = requestId === undefined ? newId() : idOfRequest(requestId, 'user', email);
     const passwordHash = await this.passwords.hashNew(password);
     const blank = {
       roles: [],
@@ -182,12 +182,4 @@ export class UsersService {
       return existing;
     }
   }
-}
-
-/** The same UUID for the same request and address: version 8, RFC 9562's "custom". */
-function idFor(requestId: string, email: string): string {
-  const hex = createHash('sha256').update(`user ${requestId} ${email}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    '-',
-  );
 }
