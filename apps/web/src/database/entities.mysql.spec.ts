@@ -36,7 +36,8 @@ it('are all brought by a module of the app', () => {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.entity.ts'),
   );
-  const tables = files.map((file) => /@Entity\('(\w+)'\)/.exec(readFileSync(join(folder, file), 'utf8'))?.[1]);
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8'));
+  const tables = texts.flatMap((text) => [...text.matchAll(/@Entity\('(\w+)'\)/g)].map(([, table]) => table));
   expect(tables).toContain('users');
   expect(source.entityMetadatas.map(({ tableName }) => tableName).sort()).toEqual(tables.sort());
 });

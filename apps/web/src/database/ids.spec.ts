@@ -4,10 +4,11 @@ import { validate, version } from 'uuid';
 import { idOfRequest, newId } from './ids.js';
 
 it('a new id is a UUID of version 7 that comes after those before', () => {
-  const ids = Array.from({ length: 1_000 }, newId);
+  const ids = Array.from({ length: 1_000 }, () => newId());
   expect(ids.every((id) => validate(id) && version(id) === 7)).toBe(true);
   expect(ids.toSorted()).toEqual(ids);
   expect(new Set(ids).size).toBe(ids.length);
+  expect(newId(0x0123456789ab)).toMatch(/^01234567-89ab-7/);
 });
 
 it('the id of a request is the same for each try and each release, and another one for anything else', () => {

@@ -6,9 +6,10 @@ import { stringify, v7 } from 'uuid';
  * A new id: UUID version 7 (RFC 9562), which begins with the time, so that new rows stand beside each other in the table. In a
  * handler that is `@Repeatable()` without `because` it is all that a row needs: the row of an earlier try is rolled back, or the
  * handler is not run again. Choose it before `Transactions.run`, whose work may run again.
+ * @param now milliseconds since 1970, if the row has a time of its own
  */
-export function newId(): string {
-  return v7();
+export function newId(now?: number): string {
+  return now === undefined ? v7() : v7({ msecs: now });
 }
 
 /**
