@@ -50,15 +50,15 @@ const mails: readonly Mutation[] = [
     {
       numbers: ['6.6.2'],
       test: 'CVE-2026-22751: the token of a mail is used once',
-      replace: "(claimed_by = '' OR claimed_by = ?)`,",
-      by: '(TRUE OR claimed_by = ?)`,',
+      replace: "const unused = { ...works, claimedBy: In(['', idempotencyKey]) };",
+      by: 'const unused = works;',
     },
   ]),
 ];
 
 const codes: readonly Mutation[] = [
   ...mutationsOf('apps/web/src/factors/recovery-codes.service.ts', factors, [
-    { numbers: ['6.4.4'], test: RECOVERY_CODE, replace: "(used_by = '' OR used_by = ?)", by: '(TRUE OR used_by = ?)' },
+    { numbers: ['6.4.4'], test: RECOVERY_CODE, replace: ", usedBy: In(['', idempotencyKey])", by: '' },
     {
       numbers: ['6.5.2'],
       test: RECOVERY_CODE,
@@ -159,14 +159,14 @@ const passkeyMutations: readonly Mutation[] = [
     {
       numbers: ['6.7.1'],
       test: 'several can belong to one account; the same one to no other',
-      replace: 'ON DUPLICATE KEY UPDATE hash = passkeys.hash',
-      by: 'ON DUPLICATE KEY UPDATE user_id = VALUES(user_id)',
+      replace: '(Passkey, { hash, userId, removedBy',
+      by: '(Passkey, { hash, removedBy',
     },
     {
       numbers: ['6.7.2'],
       test: 'is asked for without a session, and no copy of the answer and its cookie counts again',
-      replace: 'AND (asked_at < ? OR (asked_at = ? AND used_by = ?))',
-      by: 'AND (TRUE OR asked_at < ? OR (asked_at = ? AND used_by = ?))',
+      replace: '        .andWhere(isNew)\n',
+      by: '',
     },
   ]),
   ...mutationsOf('apps/web/src/passkeys/challenges.ts', passkeys, [

@@ -45,8 +45,8 @@ export const reviewed: readonly Mutation[] = [
       numbers: ['6.5.1'],
       test: 'ASVS 6.5.1: takes each code of the app once, and none after five minutes',
       // Only the code that was used last would be refused.
-      replace: '(totp_step < ? OR',
-      by: '(totp_step <> ? OR',
+      replace: 'totpStep: LessThan(step)',
+      by: 'totpStep: Not(step)',
     },
   ]),
   ...mutationsOf('apps/web/src/passkeys/passkeys.service.ts', passkeys, [

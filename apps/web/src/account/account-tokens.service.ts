@@ -1,14 +1,13 @@
 // The tokens in e-mails: random, for one purpose, for a short time, used once. Only their hashes are stored.
 import { Injectable } from '@nestjs/common';
-import { MysqlCluster } from '@roam/mysql-cluster';
-import type { RowDataPacket } from 'mysql2';
+import { InjectRepository } from '@nestjs/typeorm';
 import { createHash, randomBytes } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
+import { In, MoreThan, Not, type EntityManager, type Repository } from 'typeorm';
 import { limits } from '../config/limits.js';
+import { Transactions } from '../database/transactions.js';
 import { UsersService } from '../users/users.service.js';
 import { HoldsPersonalData, type PersonalData } from '../users/personal-data.js';
-
-export type TokenPurpose = 'verify-email' | 'change-email' | 'reset-password' | 'unlock-codes' | 'not-me';
+import { AccountToken, type TokenPurpose } from './account-token.entity.js';
 
 /** How long each token works, in milliseconds (OWASP ASVS 6.5.5 for tokens that set a password). */
 const lifetimes: Readonly<Record<TokenPurpose, number>> = {
@@ -19,16 +18,10 @@ const lifetimes: Readonly<Record<TokenPurpose, number>> = {
   'not-me': limits.noticeTokenMs,
 };
 
-const protective = "'unlock-codes', 'not-me'";
+const protective: readonly TokenPurpose[] = ['unlock-codes', 'not-me'];
 
 /** What a token allows. */
-export interface TokenGrant {
-  readonly purpose: TokenPurpose;
-  readonly userId: string;
-  /** The address that the mail went to. */
-  readonly email: string;
-  readonly endSessions: boolean;
-}
+export type TokenGrant = Readonly<Pick<AccountToken, 'purpose' | 'userId' | 'email' | 'endSessions'>>;
 
 export function newToken(): string {
   return randomBytes(32).toString('base64url');
@@ -38,7 +31,8 @@ export function newToken(): string {
 @HoldsPersonalData()
 export class AccountTokensService implements PersonalData {
   constructor(
-    private readonly cluster: MysqlCluster,
+    @InjectRepository(AccountToken) private readonly tokens: Repository<AccountToken>,
+    private readonly transactions: Transactions,
     private readonly users: UsersService,
   ) {}
 
@@ -51,12 +45,7 @@ export class AccountTokensService implements PersonalData {
   async outstanding({ purpose, userId }: TokenGrant, manager: EntityManager, isPretended = false): Promise<number> {
     // One after the other: two requests at once must not both take the last place. And none after the account is deleted.
     if (!(await this.users.takeTurn(userId, manager)) && !isPretended) return Infinity;
-    const [{ count }] = await manager.query<{ count: number }[]>(
-      `SELECT COUNT(*) AS count FROM account_tokens
-       WHERE user_id = ? AND purpose = ? AND claimed_by = '' AND expires_at > ?`,
-      [userId, purpose, Date.now()],
-    );
-    return Number(count);
+    return manager.countBy(AccountToken, { userId, purpose, claimedBy: '', expiresAt: MoreThan(Date.now()) });
   }
 
   /**
@@ -66,10 +55,10 @@ export class AccountTokensService implements PersonalData {
   async issue(token: string, grant: TokenGrant, manager: EntityManager, isPretended = false): Promise<void> {
     const { purpose, userId, endSessions } = grant;
     const email = isPretended ? '' : grant.email;
-    await manager.query(
-      `INSERT INTO account_tokens (hash, purpose, user_id, email, end_sessions, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
-      [hashOf(token), purpose, userId, email, endSessions, Date.now() + lifetimes[purpose]],
-    );
+    const expiresAt = Date.now() + lifetimes[purpose];
+    const row = { hash: hashOf(token), purpose, userId, email, endSessions, expiresAt };
+    // TypeORM would read the defaults of the new row back.
+    await manager.createQueryBuilder().insert().into(AccountToken).values(row).updateEntity(false).execute();
   }
 
   /**
@@ -77,14 +66,13 @@ export class AccountTokensService implements PersonalData {
    * was used with the same idempotency key is found: a repeated request then continues where the first try stopped.
    */
   async find(purpose: TokenPurpose, token: string, idempotencyKey = ''): Promise<TokenGrant | undefined> {
-    const [row] = await this.cluster.read<RowDataPacket>(
-      `SELECT user_id AS userId, email, end_sessions AS endSessions FROM account_tokens
-       WHERE hash = ? AND purpose = ? AND claimed_by IN ('', ?) AND expires_at > ?`,
-      [hashOf(token), purpose, idempotencyKey, Date.now()],
+    const claimedBy = In(['', idempotencyKey]);
+    const row = await this.transactions.statement(() =>
+      this.tokens.findOneBy({ hash: hashOf(token), purpose, claimedBy, expiresAt: MoreThan(Date.now()) }),
     );
     if (!row) return undefined;
-    const { userId, email, endSessions } = row as { userId: string; email: string; endSessions: number };
-    return { purpose, userId, email, endSessions: endSessions === 1 };
+    const { userId, email, endSessions } = row;
+    return { purpose, userId, email, endSessions };
   }
 
   /**
@@ -92,17 +80,17 @@ export class AccountTokensService implements PersonalData {
    * with the same idempotency key gets it again, whether the cluster or a proxy repeats it.
    */
   async use(purpose: TokenPurpose, token: string, idempotencyKey: string): Promise<TokenGrant | undefined> {
-    const { affectedRows } = await this.cluster.write(
-      `UPDATE account_tokens SET claimed_by = ?
-       WHERE hash = ? AND purpose = ? AND expires_at > ? AND (claimed_by = '' OR claimed_by = ?)`,
-      [idempotencyKey, hashOf(token), purpose, Date.now(), idempotencyKey],
+    const works = { hash: hashOf(token), purpose, expiresAt: MoreThan(Date.now()) };
+    const unused = { ...works, claimedBy: In(['', idempotencyKey]) };
+    const { affected } = await this.transactions.statement(() =>
+      this.tokens.update(unused, { claimedBy: idempotencyKey }),
     );
-    return affectedRows > 0 ? this.find(purpose, token, idempotencyKey) : undefined;
+    return affected === 1 ? this.find(purpose, token, idempotencyKey) : undefined;
   }
 
   /** In a transaction: removes all tokens of the user, used or not, with the addresses that they went to. */
   async deleteOf(userId: string, manager: EntityManager): Promise<void> {
-    await manager.query('DELETE FROM account_tokens WHERE user_id = ?', [userId]);
+    await manager.delete(AccountToken, { userId });
   }
 
   /**
@@ -110,16 +98,14 @@ export class AccountTokensService implements PersonalData {
    * account stay: a thief who changes the password must not take them from the owner.
    */
   async revoke(userId: string, purpose?: TokenPurpose): Promise<void> {
-    await this.cluster.write(
-      `DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = '' AND purpose = COALESCE(?, purpose)
-       AND purpose NOT IN (${protective})`,
-      [userId, purpose ?? null],
-    );
+    const purposes =
+      purpose === undefined ? Not(In(protective)) : In([purpose].filter((each) => !protective.includes(each)));
+    await this.transactions.statement(() => this.tokens.delete({ userId, claimedBy: '', purpose: purposes }));
   }
 
   /** The same for all of them. */
   async revokeAll(userId: string): Promise<void> {
-    await this.cluster.write("DELETE FROM account_tokens WHERE user_id = ? AND claimed_by = ''", [userId]);
+    await this.transactions.statement(() => this.tokens.delete({ userId, claimedBy: '' }));
   }
 }
 

@@ -1,9 +1,11 @@
 // One's account: the API and the pages.
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule } from '../auth/auth.module.js';
 import { FactorsController } from '../factors/factors.controller.js';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { FactorProofs } from '../factors/factor-proofs.service.js';
+import { RecoveryCode } from '../factors/recovery-code.entity.js';
 import { RecoveryCodesService } from '../factors/recovery-codes.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { MailModule } from '../mail/mail.module.js';
@@ -11,6 +13,7 @@ import { OutboxModule } from '../outbox/outbox.module.js';
 import { SessionsModule } from '../devices/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { Challenges } from '../passkeys/challenges.js';
+import { Passkey } from '../passkeys/passkey.entity.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
 import { PasskeysController } from '../passkeys/passkeys.controller.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
@@ -43,6 +46,7 @@ import { ThrottlingModule } from '../throttling/throttling.module.js';
 ])
 @Module({
   imports: [
+    TypeOrmModule.forFeature([Passkey, RecoveryCode]),
     ThrottlingModule,
     AuditModule,
     AuthModule,

@@ -1,7 +1,9 @@
 // Notices to the owner of an account, for the modules that change one or sign in to it.
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { AccountToken } from './account-token.entity.js';
 import { AccountTokensService } from './account-tokens.service.js';
 import { NoticesService } from './notices.service.js';
 import { Migrations } from '../database/migrations.js';
@@ -10,7 +12,7 @@ import { ThrottlingModule } from '../throttling/throttling.module.js';
 
 @Migrations([CreateAccountTokens1763769600005])
 @Module({
-  imports: [ThrottlingModule, MailModule, UsersModule],
+  imports: [ThrottlingModule, MailModule, UsersModule, TypeOrmModule.forFeature([AccountToken])],
   providers: [AccountTokensService, NoticesService],
   exports: [AccountTokensService, NoticesService],
 })

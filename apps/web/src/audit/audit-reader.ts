@@ -1,8 +1,10 @@
 // Reads the audit log: for administrators, and for a user's own events.
 import { Injectable } from '@nestjs/common';
-import { MysqlCluster } from '@roam/mysql-cluster';
-import type { RowDataPacket } from 'mysql2';
+import { InjectRepository } from '@nestjs/typeorm';
+import { LessThan, type Repository } from 'typeorm';
+import { Transactions } from '../database/transactions.js';
 import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
+import { AuditRow } from './audit-row.entity.js';
 
 /** An event as the API shows it. */
 export interface LoggedEvent {
@@ -32,31 +34,28 @@ const exportedEvents = 1_000;
 @Injectable()
 @HoldsPersonalData()
 export class AuditReader implements PersonalData {
-  constructor(private readonly cluster: MysqlCluster) {}
+  constructor(
+    @InjectRepository(AuditRow) private readonly rows: Repository<AuditRow>,
+    private readonly transactions: Transactions,
+  ) {}
 
   async find({ userId, event, before, limit }: AuditQuery): Promise<LoggedEvent[]> {
-    const conditions: [string, string][] = [];
-    if (userId !== undefined) conditions.push(['user_id = ?', userId]);
-    if (event !== undefined) conditions.push(['event = ?', event]);
-    // Ids begin with the time.
-    if (before !== undefined) conditions.push(['id < UNHEX(?)', before]);
-    const where = conditions.map(([condition]) => condition).join(' AND ') || 'TRUE';
-    const rows = await this.cluster.read<RowDataPacket>(
-      `SELECT LOWER(HEX(id)) AS id, at, event, user_id AS userId, ip, server, details FROM audit_events
-       WHERE ${where} ORDER BY id DESC LIMIT ?`,
-      [...conditions.map(([, value]) => value), limit],
-    );
-    return (rows as (Omit<LoggedEvent, 'at'> & { at: Date | string })[]).map(
-      ({ id, at, event, userId, ip, server, details }) => ({
-        id,
-        at: new Date(at).toISOString(),
-        event,
-        userId,
-        ip,
-        server,
-        details,
-      }),
-    );
+    const where = {
+      ...(userId !== undefined && { userId }),
+      ...(event !== undefined && { event }),
+      // Ids begin with the time.
+      ...(before !== undefined && { id: LessThan(Buffer.from(before, 'hex')) }),
+    };
+    const rows = await this.transactions.statement(() => this.rows.find({ where, order: { id: 'DESC' }, take: limit }));
+    return rows.map(({ id, at, event, userId, ip, server, details }) => ({
+      id: id.toString('hex'),
+      at: at.toISOString(),
+      event,
+      userId,
+      ip,
+      server,
+      details,
+    }));
   }
 
   /** The newest events. */

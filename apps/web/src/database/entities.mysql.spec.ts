@@ -2,6 +2,9 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { startDatabases, type Databases } from '@roam/local-stack';
 import { MysqlCluster } from '@roam/mysql-cluster';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { DataSource } from 'typeorm';
 import { parseSettings } from '../config/parse-settings.js';
@@ -26,6 +29,17 @@ afterAll(async () => {
   await source?.destroy();
   await cluster?.close();
   await databases?.stop();
+});
+
+it('are all brought by a module of the app', () => {
+  const folder = fileURLToPath(new URL('..', import.meta.url));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.entity.ts'),
+  );
+  const texts = files.map((file) => readFileSync(join(folder, file), 'utf8'));
+  const tables = texts.flatMap((text) => [...text.matchAll(/@Entity\('(\w+)'\)/g)].map(([, table]) => table));
+  expect(tables).toContain('users');
+  expect(source.entityMetadatas.map(({ tableName }) => tableName).sort()).toEqual(tables.sort());
 });
 
 it('say what the migrations have made: of no entity a column, a key or a default differs', async () => {

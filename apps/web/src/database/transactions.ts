@@ -22,7 +22,7 @@ export class Transactions {
    * @throws the error of `work`; {@link ClusterUnavailableError} or MySQL's error when attempts or time are used up
    *
    * ```ts
-   * const id = randomUUID();
+   * const id = newId();
    * await transactions.run(async (manager) => {
    *   await manager.save(Order, { id, item });
    *   await outbox.put({ kind: 'mail', key: id, content }, manager);

@@ -1,9 +1,10 @@
 // Recovery codes: ten per user, each signs in once in place of the authenticator app.
 import { Injectable } from '@nestjs/common';
-import { MysqlCluster } from '@roam/mysql-cluster';
-import type { RowDataPacket } from 'mysql2';
+import { InjectRepository } from '@nestjs/typeorm';
 import { createHash, randomBytes } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
+import { In, type EntityManager, type Repository } from 'typeorm';
+import { Transactions } from '../database/transactions.js';
+import { RecoveryCode } from './recovery-code.entity.js';
 import { base32 } from './totp.js';
 import { HoldsPersonalData, type PersonalData } from '../users/personal-data.js';
 
@@ -12,17 +13,19 @@ const count = 10;
 @Injectable()
 @HoldsPersonalData()
 export class RecoveryCodesService implements PersonalData {
-  constructor(private readonly cluster: MysqlCluster) {}
+  constructor(
+    @InjectRepository(RecoveryCode) private readonly codes: Repository<RecoveryCode>,
+    private readonly transactions: Transactions,
+  ) {}
 
   /** In a transaction that has the user's turn. New codes, which replace all earlier ones; they cannot be shown again. */
   async renew(userId: string, manager: EntityManager): Promise<string[]> {
     // 125 bits each: enough for a plain hash (OWASP ASVS 6.5.2).
     const codes = Array.from({ length: count }, () => base32(randomBytes(16)).slice(0, 25));
     await this.deleteOf(userId, manager);
-    await manager.query(
-      `INSERT IGNORE INTO recovery_codes (hash, user_id) VALUES ${codes.map(() => '(?, ?)').join()}`,
-      codes.flatMap((code) => [hashOf(code), userId]),
-    );
+    const rows = codes.map((code) => ({ hash: hashOf(code), userId }));
+    // TypeORM would read the defaults of the new rows back.
+    await manager.createQueryBuilder().insert().into(RecoveryCode).values(rows).updateEntity(false).execute();
     return codes.map((code) => code.match(/.{5}/g)!.join('-'));
   }
 
@@ -31,25 +34,20 @@ export class RecoveryCodesService implements PersonalData {
    * the same idempotency key succeeds again.
    */
   async use(userId: string, code: string, idempotencyKey: string): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write(
-      `UPDATE recovery_codes SET used_by = ? WHERE hash = ? AND user_id = ? AND (used_by = '' OR used_by = ?)`,
-      [idempotencyKey, hashOf(code.replace(/[\s-]/g, '').toUpperCase()), userId, idempotencyKey],
-    );
-    return affectedRows > 0;
+    const hash = hashOf(code.replace(/[\s-]/g, '').toUpperCase());
+    const unused = { hash, userId, usedBy: In(['', idempotencyKey]) };
+    const { affected } = await this.transactions.statement(() => this.codes.update(unused, { usedBy: idempotencyKey }));
+    return affected === 1;
   }
 
   /** The number of unused codes. */
-  async left(userId: string): Promise<number> {
-    const [row] = await this.cluster.read<RowDataPacket>(
-      `SELECT COUNT(*) AS n FROM recovery_codes WHERE user_id = ? AND used_by = ''`,
-      [userId],
-    );
-    return Number((row as { n: number }).n);
+  left(userId: string): Promise<number> {
+    return this.transactions.statement(() => this.codes.countBy({ userId, usedBy: '' }));
   }
 
   /** In a transaction. */
   async deleteOf(userId: string, manager: EntityManager): Promise<void> {
-    await manager.query('DELETE FROM recovery_codes WHERE user_id = ?', [userId]);
+    await manager.delete(RecoveryCode, { userId });
   }
 }
 

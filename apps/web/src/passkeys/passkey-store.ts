@@ -1,31 +1,12 @@
 // The passkeys in the database.
 import { Injectable } from '@nestjs/common';
-import { MysqlCluster } from '@roam/mysql-cluster';
-import type { RowDataPacket } from 'mysql2';
+import { InjectRepository } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
-import type { EntityManager } from 'typeorm';
+import { In, LessThan, Not, type EntityManager, type Repository } from 'typeorm';
+import { isDuplicate } from '../database/is-duplicate.js';
+import { Transactions } from '../database/transactions.js';
 import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
-
-/** A stored passkey: public data only. */
-export interface Passkey {
-  /** Its id in the API: the hash of `credentialId`, in base64url. */
-  readonly id: string;
-  readonly userId: string;
-  readonly credentialId: Buffer;
-  readonly publicKey: Buffer;
-  /** How often it was used, if the authenticator counts; else 0. */
-  readonly counter: number;
-  readonly transports: readonly string[];
-  readonly name: string;
-  readonly createdAt: Date;
-  readonly usedAt: Date | null;
-  /**
-   * When the challenge of the last use was issued, in milliseconds since 1970, and the idempotency key of that use; 0
-   * and empty before.
-   */
-  readonly askedAt: number;
-  readonly usedBy: string;
-}
+import { Passkey } from './passkey.entity.js';
 
 export interface NewPasskey extends Pick<Passkey, 'credentialId' | 'publicKey' | 'counter' | 'transports' | 'name'> {
   /** That the browser answered: it counts once. */
@@ -41,38 +22,28 @@ export interface Use {
   readonly idempotencyKey: string;
 }
 
-const columns = `hash, user_id AS userId, credential_id AS credentialId, public_key AS publicKey, counter, transports,
-  name, created_at AS createdAt, used_at AS usedAt, asked_at AS askedAt, used_by AS usedBy`;
-
 @Injectable()
 @HoldsPersonalData()
 export class PasskeyStore implements PersonalData {
-  constructor(private readonly cluster: MysqlCluster) {}
+  constructor(
+    @InjectRepository(Passkey) private readonly passkeys: Repository<Passkey>,
+    private readonly transactions: Transactions,
+  ) {}
 
-  async find(credentialId: Buffer): Promise<Passkey | undefined> {
-    const [row] = await this.cluster.read<RowDataPacket>(
-      `SELECT ${columns} FROM passkeys WHERE hash = ? AND removed_by = ''`,
-      [hashOf(credentialId)],
-    );
-    return row && passkey(row);
+  find(credentialId: Buffer): Promise<Passkey | null> {
+    return this.transactions.statement(() => this.passkeys.findOneBy({ hash: hashOf(credentialId), removedBy: '' }));
   }
 
   /** The passkeys of a user, oldest first. */
-  async listOf(userId: string): Promise<Passkey[]> {
-    const rows = await this.cluster.read<RowDataPacket>(
-      `SELECT ${columns} FROM passkeys WHERE user_id = ? AND removed_by = '' ORDER BY created_at`,
-      [userId],
+  listOf(userId: string): Promise<Passkey[]> {
+    return this.transactions.statement(() =>
+      this.passkeys.find({ where: { userId, removedBy: '' }, order: { createdAt: 'ASC' } }),
     );
-    return rows.map(passkey);
   }
 
   /** In a transaction: how many others than `except` the user has. */
-  async countOf(userId: string, manager: EntityManager, except?: string): Promise<number> {
-    const [{ count }] = await manager.query<{ count: number }[]>(
-      "SELECT COUNT(*) AS count FROM passkeys WHERE user_id = ? AND hash <> ? AND removed_by = ''",
-      [userId, Buffer.from(except ?? '', 'base64url')],
-    );
-    return Number(count);
+  countOf(userId: string, manager: EntityManager, except = ''): Promise<number> {
+    return manager.countBy(Passkey, { userId, hash: Not(Buffer.from(except, 'base64url')), removedBy: '' });
   }
 
   /**
@@ -80,15 +51,15 @@ export class PasskeyStore implements PersonalData {
    * created for the same challenge. May be repeated.
    */
   async add(userId: string, credential: NewPasskey, manager: EntityManager): Promise<boolean> {
-    const { credentialId, publicKey, counter, transports, name, challenge } = credential;
-    const hash = hashOf(credentialId);
-    await manager.query(
-      `INSERT INTO passkeys (hash, user_id, credential_id, public_key, counter, transports, name, created_at, challenge)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON DUPLICATE KEY UPDATE hash = passkeys.hash`,
-      [hash, userId, credentialId, publicKey, counter, JSON.stringify(transports), name, now(), hashOf(challenge)],
-    );
-    const own = "SELECT 1 FROM passkeys WHERE hash = ? AND user_id = ? AND removed_by = ''";
-    return (await manager.query<unknown[]>(own, [hash, userId])).length > 0;
+    const { challenge, ...rest } = credential;
+    const hash = hashOf(rest.credentialId);
+    const row = { hash, userId, ...rest, createdAt: new Date(), challenge: hashOf(challenge) };
+    // TypeORM would read the defaults of the new row back.
+    const insert = manager.createQueryBuilder().insert().into(Passkey).values(row).updateEntity(false);
+    await insert.execute().catch((error: unknown) => {
+      if (!isDuplicate(error)) throw error;
+    });
+    return (await manager.countBy(Passkey, { hash, userId, removedBy: '' })) > 0;
   }
 
   /**
@@ -96,12 +67,17 @@ export class PasskeyStore implements PersonalData {
    * when the passkey is removed. A repetition with the same idempotency key succeeds again. The counter never decreases.
    */
   async use({ credentialId }: Passkey, { counter, askedAt, idempotencyKey }: Use): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write(
-      `UPDATE passkeys SET counter = GREATEST(counter, ?), used_at = ?, asked_at = ?, used_by = ?
-       WHERE hash = ? AND removed_by = '' AND (asked_at < ? OR (asked_at = ? AND used_by = ?))`,
-      [counter, now(), askedAt, idempotencyKey, hashOf(credentialId), askedAt, askedAt, idempotencyKey],
+    const isNew = [{ askedAt: LessThan(askedAt) }, { askedAt, usedBy: idempotencyKey }];
+    const { affected } = await this.transactions.statement(() =>
+      this.passkeys
+        .createQueryBuilder()
+        .update({ counter: () => 'GREATEST(counter, :counter)', usedAt: new Date(), askedAt, usedBy: idempotencyKey })
+        .where({ hash: hashOf(credentialId), removedBy: '' })
+        .andWhere(isNew)
+        .setParameter('counter', counter)
+        .execute(),
     );
-    return affectedRows > 0;
+    return affected === 1;
   }
 
   /**
@@ -109,23 +85,18 @@ export class PasskeyStore implements PersonalData {
    * such passkey. A repetition with the same idempotency key succeeds again.
    */
   async disable(userId: string, id: string, idempotencyKey: string, manager: EntityManager): Promise<boolean> {
-    const { affectedRows } = await manager.query<{ affectedRows: number }>(
-      `UPDATE passkeys SET removed_by = ? WHERE hash = ? AND user_id = ? AND removed_by IN ('', ?)`,
-      [idempotencyKey, Buffer.from(id, 'base64url'), userId, idempotencyKey],
-    );
-    return affectedRows > 0;
+    const present = { hash: Buffer.from(id, 'base64url'), userId, removedBy: In(['', idempotencyKey]) };
+    const { affected } = await manager.update(Passkey, present, { removedBy: idempotencyKey });
+    return affected === 1;
   }
 
   async remove(userId: string, id: string): Promise<void> {
-    await this.cluster.write('DELETE FROM passkeys WHERE hash = ? AND user_id = ?', [
-      Buffer.from(id, 'base64url'),
-      userId,
-    ]);
+    await this.transactions.statement(() => this.passkeys.delete({ hash: Buffer.from(id, 'base64url'), userId }));
   }
 
   /** In a transaction. */
   async deleteOf(userId: string, manager: EntityManager): Promise<void> {
-    await manager.query('DELETE FROM passkeys WHERE user_id = ?', [userId]);
+    await manager.delete(Passkey, { userId });
   }
 
   async exportOf({ id }: Owner): Promise<{ passkeys: object[] }> {
@@ -134,19 +105,10 @@ export class PasskeyStore implements PersonalData {
   }
 }
 
-function passkey(row: RowDataPacket): Passkey {
-  const { hash, ...rest } = row as Omit<Passkey, 'id'> & { hash: Buffer };
-  return { ...rest, id: hash.toString('base64url') };
-}
-
 export function passkeyId(credentialId: Buffer): string {
   return hashOf(credentialId).toString('base64url');
 }
 
 function hashOf(value: Buffer | string): Buffer {
   return createHash('sha256').update(value).digest();
-}
-
-function now(): string {
-  return new Date().toISOString().slice(0, -1);
 }

@@ -37,7 +37,8 @@ import { FactorFailures } from '../factors/factor-failures.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Challenges } from './challenges.js';
-import { passkeyId, PasskeyStore, type Passkey } from './passkey-store.js';
+import type { Passkey } from './passkey.entity.js';
+import { passkeyId, PasskeyStore } from './passkey-store.js';
 import type { PasskeyCreation, PasskeyLogin } from './passkeys.schemas.js';
 
 const maxPerUser = 20;
@@ -257,7 +258,7 @@ export class PasskeysService {
   }
 }
 
-function owner(passkey: Passkey | undefined): { userId?: string } {
+function owner(passkey: Passkey | null): { userId?: string } {
   return passkey ? { userId: passkey.userId } : {};
 }
 

@@ -1,9 +1,8 @@
 // Accounts: opens one so that a repeated request finds its own, and finds one by e-mail address.
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { MysqlCluster } from '@roam/mysql-cluster';
-import { createHash, randomUUID } from 'node:crypto';
-import { And, Like, MoreThan, Or, type EntityManager, type Repository } from 'typeorm';
+import { And, IsNull, LessThan, Like, MoreThan, Not, Or, type EntityManager, type Repository } from 'typeorm';
+import { idOfRequest, newId } from '../database/ids.js';
 import { isDuplicate } from '../database/is-duplicate.js';
 import { Transactions } from '../database/transactions.js';
 import { EmailTakenError } from '../http/app.errors.js';
@@ -18,7 +17,6 @@ import type { Registration } from './user.schemas.js';
 export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
-    private readonly cluster: MysqlCluster,
     private readonly transactions: Transactions,
     private readonly passwords: PasswordsService,
   ) {}
@@ -75,11 +73,8 @@ export class UsersService {
    * which no lock of one node would show to the others. False if there is no such account, and nothing may be added.
    */
   async takeTurn(id: string, manager: EntityManager): Promise<boolean> {
-    const { affectedRows } = await manager.query<{ affectedRows: number }>(
-      'UPDATE users SET turn = turn + 1 WHERE id = ?',
-      [id],
-    );
-    return affectedRows > 0;
+    const { affected } = await manager.increment(User, { id }, 'turn', 1);
+    return affected === 1;
   }
 
   /** In a transaction: `findById` would read beside it. */
@@ -103,12 +98,15 @@ export class UsersService {
     idempotencyKey: string,
     manager: EntityManager,
   ): Promise<boolean> {
-    const { affectedRows } = await manager.query<{ affectedRows: number }>(
-      `UPDATE users SET totp_secret = ?, totp_since = UTC_TIMESTAMP(3), totp_step = ?, totp_used_by = ?
-       WHERE id = ? AND (totp_since IS NULL OR (totp_step = ? AND totp_used_by = ?))`,
-      [sealed, step, idempotencyKey, id, step, idempotencyKey],
+    const { affected } = await manager.update(
+      User,
+      [
+        { id, totpSince: IsNull() },
+        { id, totpStep: step, totpUsedBy: idempotencyKey },
+      ],
+      { totpSecret: sealed, totpSince: () => 'UTC_TIMESTAMP(3)', totpStep: step, totpUsedBy: idempotencyKey },
     );
-    return affectedRows > 0;
+    return affected === 1;
   }
 
   /**
@@ -116,12 +114,17 @@ export class UsersService {
    * repetition with the same idempotency key succeeds again.
    */
   async useTotpStep(id: string, step: number, idempotencyKey: string): Promise<boolean> {
-    const { affectedRows } = await this.cluster.write(
-      `UPDATE users SET totp_step = ?, totp_used_by = ?
-       WHERE id = ? AND totp_since IS NOT NULL AND (totp_step < ? OR (totp_step = ? AND totp_used_by = ?))`,
-      [step, idempotencyKey, id, step, step, idempotencyKey],
+    const { affected } = await this.transactions.statement((manager) =>
+      manager.update(
+        User,
+        [
+          { id, totpSince: Not(IsNull()), totpStep: LessThan(step) },
+          { id, totpSince: Not(IsNull()), totpStep: step, totpUsedBy: idempotencyKey },
+        ],
+        { totpStep: step, totpUsedBy: idempotencyKey },
+      ),
     );
-    return affectedRows > 0;
+    return affected === 1;
   }
 
   /** Stores another hash in place of the checked one; false if that was replaced meanwhile. */
@@ -150,7 +153,7 @@ export class UsersService {
     requestId: string | undefined,
     together: (user: User, manager: EntityManager) => Promise<unknown>,
   ): Promise<UserWithSecrets> {
-    const id = requestId === undefined ? randomUUID() : idFor(requestId, email);
+    const id = requestId === undefined ? newId() : idOfRequest(requestId, 'user', email);
     const passwordHash = await this.passwords.hashNew(password);
     const blank = {
       roles: [],
@@ -179,12 +182,4 @@ export class UsersService {
       return existing;
     }
   }
-}
-
-/** The same UUID for the same request and address: version 8, RFC 9562's "custom". */
-function idFor(requestId: string, email: string): string {
-  const hex = createHash('sha256').update(`user ${requestId} ${email}`).digest('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(
-    '-',
-  );
 }

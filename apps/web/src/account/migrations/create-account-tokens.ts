@@ -1,6 +1,5 @@
 // The hashes of the tokens in e-mails; when the address of an account was confirmed.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../../database/add-column.js';
 
 export class CreateAccountTokens1763769600005 implements MigrationInterface {
   readonly name = 'CreateAccountTokens1763769600005';
@@ -18,7 +17,7 @@ export class CreateAccountTokens1763769600005 implements MigrationInterface {
         KEY account_tokens_user (user_id, purpose),
         KEY account_tokens_expires_at (expires_at)
       ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4`);
-    await addColumn(runner, 'users', 'email_verified_at DATETIME(3) NULL');
+    await runner.query('ALTER TABLE users ADD COLUMN email_verified_at DATETIME(3) NULL');
   }
 
   async down(runner: QueryRunner): Promise<void> {

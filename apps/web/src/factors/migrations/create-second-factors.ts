@@ -1,19 +1,16 @@
 // The second factor: the encrypted secret of an authenticator app, the last time step used and the idempotency key of
 // its request, and the hashes of recovery codes.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../../database/add-column.js';
 
 export class CreateSecondFactors1763769600006 implements MigrationInterface {
   readonly name = 'CreateSecondFactors1763769600006';
 
   async up(runner: QueryRunner): Promise<void> {
-    await addColumn(runner, 'users', 'totp_secret VARBINARY(64) NULL');
-    await addColumn(runner, 'users', 'totp_since DATETIME(3) NULL');
-    await addColumn(runner, 'users', 'totp_step INT UNSIGNED NOT NULL DEFAULT 0');
-    await addColumn(
-      runner,
-      'users',
-      "totp_used_by VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''",
+    await runner.query('ALTER TABLE users ADD COLUMN totp_secret VARBINARY(64) NULL');
+    await runner.query('ALTER TABLE users ADD COLUMN totp_since DATETIME(3) NULL');
+    await runner.query('ALTER TABLE users ADD COLUMN totp_step INT UNSIGNED NOT NULL DEFAULT 0');
+    await runner.query(
+      "ALTER TABLE users ADD COLUMN totp_used_by VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''",
     );
     await runner.query(`
       CREATE TABLE IF NOT EXISTS recovery_codes (

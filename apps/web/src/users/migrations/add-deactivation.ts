@@ -1,12 +1,11 @@
 // Deactivated accounts.
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { addColumn } from '../../database/add-column.js';
 
 export class AddDeactivation1763769600007 implements MigrationInterface {
   readonly name = 'AddDeactivation1763769600007';
 
   async up(runner: QueryRunner): Promise<void> {
-    await addColumn(runner, 'users', 'deactivated_at DATETIME(3) NULL');
+    await runner.query('ALTER TABLE users ADD COLUMN deactivated_at DATETIME(3) NULL');
   }
 
   async down(runner: QueryRunner): Promise<void> {
