@@ -1,14 +1,16 @@
 // A note of a user, and its picture, which has a table of its own so that lists stay cheap.
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { ascii } from '../database/columns.js';
 import type { ImageType } from '../http/image-type.js';
 
 @Entity('notes')
+@Index('notes_user', ['userId', 'id'])
 export class Note {
   /** Made by the web server, and in the order of time. */
-  @PrimaryColumn({ type: 'char', length: 36 })
+  @PrimaryColumn({ type: 'char', length: 36, ...ascii })
   id!: string;
 
-  @Column({ name: 'user_id', type: 'char', length: 36 })
+  @Column({ name: 'user_id', type: 'char', length: 36, ...ascii })
   userId!: string;
 
   @Column({ type: 'varchar', length: 200 })
@@ -18,7 +20,7 @@ export class Note {
   body!: string;
 
   /** The hash of the picture; null without one. */
-  @Column({ name: 'picture_hash', type: 'char', length: 43, nullable: true })
+  @Column({ name: 'picture_hash', type: 'char', length: 43, nullable: true, ...ascii })
   pictureHash!: string | null;
 
   @Column({ name: 'created_at', type: 'datetime', precision: 3 })
@@ -33,13 +35,14 @@ export class Note {
 
 @Entity('note_pictures')
 export class NotePicture {
-  @PrimaryColumn({ name: 'note_id', type: 'char', length: 36 })
+  @PrimaryColumn({ name: 'note_id', type: 'char', length: 36, ...ascii })
   noteId!: string;
 
-  @Column({ name: 'user_id', type: 'char', length: 36 })
+  @Index('note_pictures_user')
+  @Column({ name: 'user_id', type: 'char', length: 36, ...ascii })
   userId!: string;
 
-  @Column({ type: 'varchar', length: 20 })
+  @Column({ type: 'varchar', length: 20, ...ascii })
   type!: ImageType;
 
   @Column({ type: 'mediumblob' })

@@ -4,7 +4,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { createHash } from 'node:crypto';
 import { LessThan, type EntityManager, type Repository } from 'typeorm';
 import { Transactions } from '../database/transactions.js';
-import { uuidV7 } from '../database/uuid-v7.js';
+import { newId } from '../database/ids.js';
 import { AppError, InvalidInputError, NotFoundError, NotSignedInError } from '../http/app.errors.js';
 import { imageTypeOf } from '../http/image-type.js';
 import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
@@ -79,7 +79,7 @@ export class NotesService implements PersonalData {
    */
   create(userId: string, input: NewNote): Promise<Note> {
     const now = new Date();
-    const note = this.notes.create({ id: uuidV7(+now), userId, ...input, pictureHash: null, createdAt: now });
+    const note = this.notes.create({ id: newId(+now), userId, ...input, pictureHash: null, createdAt: now });
     return this.transactions.run(async (manager) => {
       // First: requests that add something to one account come one after the other, or two would take the last place.
       if (!(await this.users.takeTurn(userId, manager))) throw new NotSignedInError();
