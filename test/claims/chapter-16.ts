@@ -44,7 +44,7 @@ const events: readonly Mutation[] = [
     {
       numbers: ['16.3.1'],
       test: 'signs in without password or code, on any server, with a new session',
-      replace: "this.audit.note('login', request, {}, { remember, by });",
+      replace: "this.audit.note('login', caller, {}, { remember, by });",
       by: '',
     },
   ]),
@@ -76,7 +76,7 @@ const events: readonly Mutation[] = [
     {
       numbers: ['16.3.3'],
       test: ROLES,
-      replace: "if (role !== undefined) this.note(request, id, role ? 'grant' : 'revoke');",
+      replace: "if (role !== undefined) this.note(caller, id, role ? 'grant' : 'revoke');",
       by: '',
     },
   ]),

@@ -1,6 +1,7 @@
 // /api/admin: users, their sessions and the audit log, for administrators.
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Session, UseGuards } from '@nestjs/common';
+import type { Session as RequestSession } from '@roam/session';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import type { LoggedEvent } from '../audit/audit-reader.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
@@ -29,8 +30,8 @@ export class AdminController {
   }
 
   @Get('users/:id')
-  show(@Param('id') id: string, @Req() request: Request): ReturnType<AdminService['show']> {
-    return this.admin.show(request, id);
+  show(@Param('id') id: string, @Session() session: RequestSession): ReturnType<AdminService['show']> {
+    return this.admin.show(id, session.id);
   }
 
   @Patch('users/:id')
@@ -39,30 +40,30 @@ export class AdminController {
   change(
     @Param('id') id: string,
     @Body({ schema: userChange }) change: UserChange,
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
   ): Promise<void> {
-    return this.admin.change(request, id, change);
+    return this.admin.change(caller, id, change);
   }
 
   @Delete('users/:id/sessions')
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
-  endAll(@Param('id') id: string, @Req() request: Request): Promise<void> {
-    return this.admin.endSessions(request, id);
+  endAll(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.admin.endSessions(caller, id);
   }
 
   @Delete('users/:id/sessions/:handle')
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
-  end(@Param('id') id: string, @Param('handle') handle: string, @Req() request: Request): Promise<void> {
-    return this.admin.endSessions(request, id, handle);
+  end(@Param('id') id: string, @Param('handle') handle: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.admin.endSessions(caller, id, handle);
   }
 
   @Delete('users/:id/wrong-codes')
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
-  allowCodes(@Param('id') id: string, @Req() request: Request): Promise<void> {
-    return this.admin.allowCodes(request, id);
+  allowCodes(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.admin.allowCodes(caller, id);
   }
 
   @Get('audit')
