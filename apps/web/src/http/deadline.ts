@@ -2,6 +2,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Heartbeat } from '../health/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
+import { beforeHead } from './before-head.js';
 import type { ErrorAnswers } from './error-answers.js';
 
 declare global {
@@ -39,13 +40,12 @@ export function deadline(
     if (request.socket.destroyed) return;
     request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
     request.limitMs = limitMs(request);
-    const before = response.writeHead.bind(response) as (...head: unknown[]) => Response;
     // An answer from before a pause must not be sent after it, whichever timer or result of a store comes first.
-    const writeHead = (...head: unknown[]) => {
+    beforeHead(response, (status) => {
       heartbeat.now();
-      return before(...head);
-    };
-    response.writeHead = writeHead as Response['writeHead'];
+      return status;
+    });
+    const writeHead = response.writeHead.bind(response);
     const end = response.end.bind(response) as (body: string) => void;
     const timer = setTimeout(
       () => {

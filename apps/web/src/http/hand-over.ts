@@ -3,6 +3,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import type { Readiness } from '../health/readiness.js';
+import { beforeHead } from './before-head.js';
 import { cookiesOf, readCookies } from './cookies.js';
 
 declare global {
@@ -46,13 +47,11 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       const { isRepeatable } = request.policy;
       const handedOver = isRepeatable ? 504 : 421;
       if (cannotBeServed(request)) return void response.writeHead(handedOver, { 'Retry-After': '1' }).end();
-      const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
-      response.writeHead = ((...head: unknown[]) => {
+      beforeHead(response, (status) => {
         // Between web server and nginx these two say that another server is to be asked; a handler's own would too.
-        if (head[0] === 421 || head[0] === 504) head[0] = 500;
-        if (head[0] === 503 && (isRepeatable || !request.hasBegun) && shouldFailOver()) head[0] = handedOver;
-        return writeHead(...head);
-      }) as typeof response.writeHead;
+        if (status === 421 || status === 504) return 500;
+        return status === 503 && (isRepeatable || !request.hasBegun) && shouldFailOver() ? handedOver : status;
+      });
     }
     next();
   };
