@@ -80,7 +80,7 @@ const codes: readonly Mutation[] = [
     {
       numbers: ['6.3.5'],
       test: 'a new device is told to the owner, a known one and the registration are not',
-      replace: "if (!isKnown && by !== 'registration') this.notices.newDevice(caller, account.user);",
+      replace: "if (!isKnown && by !== 'registration') this.onNewDevice(caller, account.user);",
       by: 'void isKnown;',
     },
   ]),

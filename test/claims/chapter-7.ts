@@ -195,7 +195,12 @@ const ends: readonly Mutation[] = [
   ]),
   ...mutationsOf('apps/web/src/devices/sessions.service.ts', stepUp, [
     { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(caller.user!);\n    const ended', by: 'const ended' },
-    { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(caller.user!);\n    await supported', by: 'await supported' },
+    {
+      numbers: ['7.5.2'],
+      test: PROOF,
+      replace: 'assertFresh(caller.user!);\n    await supported',
+      by: 'await supported',
+    },
   ]),
   ...mutationsOf('apps/web/src/pages/layout.eta', pages, [
     {

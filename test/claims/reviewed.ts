@@ -83,7 +83,7 @@ export const reviewed: readonly Mutation[] = [
       by: "await this.signIns.signIn(\n      caller,\n      { user, epoch: Math.max(epoch, await this.sessions.epochOf(userId)) },\n      remember,\n      'password and code',\n    );",
     },
   ]),
-  ...mutationsOf('apps/web/src/session/session.options.ts', 'apps/web/src/audit/refusals.mysql.spec.ts', [
+  ...mutationsOf('apps/web/src/session.options.ts', 'apps/web/src/audit/refusals.mysql.spec.ts', [
     {
       numbers: ['16.3.3'],
       test: 'ASVS 16.3.3: a copy of a session token that is used after the renewal of the token leaves an event',

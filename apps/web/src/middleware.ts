@@ -7,7 +7,7 @@ import type { Admission } from './http/admission.js';
 import { bodyParsers } from './http/body-parsers.js';
 import { asCurrentRequest } from './http/current-request.js';
 import { deadline } from './http/deadline.js';
-import type { ErrorAnswers } from './http/error-answers.js';
+import type { ErrorAnswers } from './errors/error-answers.js';
 import { handOver } from './http/hand-over.js';
 import { httpsOnly } from './http/https-only.js';
 import { Receiving } from './http/receiving.js';

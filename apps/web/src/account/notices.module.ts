@@ -1,5 +1,6 @@
 // Notices to the owner of an account, for the modules that change one or sign in to it.
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
 import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountTokensService } from './account-tokens.service.js';
@@ -10,7 +11,7 @@ import { ThrottlingModule } from '../throttling/throttling.module.js';
 
 @Migrations([CreateAccountTokens1763769600005])
 @Module({
-  imports: [ThrottlingModule, MailModule, UsersModule],
+  imports: [AuthModule, ThrottlingModule, MailModule, UsersModule],
   providers: [AccountTokensService, NoticesService],
   exports: [AccountTokensService, NoticesService],
 })

@@ -10,7 +10,7 @@ import { seeOther, type PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminGuard } from '../auth/admin.guard.js';
 import { auditQuery, userQuery, type AuditQueryInput, type UserQuery } from './admin.schemas.js';
 import { AdminService } from './admin.service.js';
 

@@ -5,7 +5,7 @@ import { Caller, CurrentCaller } from '../http/caller.js';
 import type { LoggedEvent } from '../audit/audit-reader.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminGuard } from '../auth/admin.guard.js';
 import {
   auditQuery,
   userChange,

@@ -2,7 +2,6 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import type { RequestHandler } from 'express';
 import passport from 'passport';
-import { NoticesModule } from '../account/notices.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
@@ -14,7 +13,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { ThrottlingModule } from '../throttling/throttling.module.js';
 
 @Module({
-  imports: [ThrottlingModule, AuditModule, NoticesModule, UsersModule],
+  imports: [ThrottlingModule, AuditModule, UsersModule],
   providers: [KnownAddresses, KnownDevices, PasswordCheck, SecondFactorRule, SessionSpace, SignInService],
   exports: [KnownDevices, PasswordCheck, SecondFactorRule, SessionSpace, SignInService],
 })

@@ -6,7 +6,7 @@ import { Config } from '../config/config.js';
 import type { Caller } from '../http/caller.js';
 import { cookiesOf } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
-import { accountKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 import { unknownUserId } from '../users/unknown-user.js';
 import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';

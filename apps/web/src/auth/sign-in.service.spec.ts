@@ -6,7 +6,7 @@ import { SignInService } from './sign-in.service.js';
 it('keeps no secrets of the account in the session, and binds it to the user', async () => {
   const nothing = {} as never;
   const other = { isDemandedOf: () => true, makeRoom: () => undefined, note: () => undefined } as never;
-  const signIns = new SignInService(nothing, nothing, nothing, nothing, other, other, other);
+  const signIns = new SignInService(nothing, nothing, nothing, other, other, other);
   const bound: object[] = [];
   const session = {
     regenerate: () => Promise.resolve(),

@@ -2,7 +2,6 @@
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
 import passport from 'passport';
-import { NoticesService } from '../account/notices.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { AccountDeactivatedError } from '../http/app.errors.js';
@@ -10,7 +9,7 @@ import type { Caller } from '../http/caller.js';
 import { cookiesOf } from '../http/cookies.js';
 import { limits } from '../config/limits.js';
 import { SessionSpace } from '../session/session-space.js';
-import { hasSecrets, publicUser } from '../users/user.entity.js';
+import { hasSecrets, publicUser, type User } from '../users/user.entity.js';
 import type { Account } from './account.js';
 import { KnownDevices } from './known-devices.js';
 import { SecondFactorRule } from './second-factor-rule.js';
@@ -34,11 +33,13 @@ class UnprovedSignInError extends Error {
 
 @Injectable()
 export class SignInService {
+  /** Called after a sign-in by a browser that was not known; `NoticesService` tells the owner. */
+  onNewDevice: (caller: Caller, user: User) => void = () => undefined;
+
   constructor(
     private readonly config: Config,
     private readonly sessions: UserSessions,
     private readonly devices: KnownDevices,
-    private readonly notices: NoticesService,
     private readonly audit: AuditService,
     private readonly rule: SecondFactorRule,
     private readonly space: SessionSpace,
@@ -60,7 +61,7 @@ export class SignInService {
     this.audit.note('login', caller, {}, { remember, by });
     if (!hasSecrets(account.user)) return;
     const isKnown = this.devices.remember(caller, account.user);
-    if (!isKnown && by !== 'registration') this.notices.newDevice(caller, account.user);
+    if (!isKnown && by !== 'registration') this.onNewDevice(caller, account.user);
   }
 
   /**

@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
-import type { Heartbeat } from '../health/heartbeat.js';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { beforeHead } from './before-head.js';
 import { overloaded, refuse } from './plain-answer.js';
 import { whenOver } from './when-over.js';

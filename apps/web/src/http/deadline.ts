@@ -1,9 +1,9 @@
 // Answers 503 to a request that exceeds its time limit, before the proxy gives up.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import type { Heartbeat } from '../health/heartbeat.js';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
 import { beforeHead } from './before-head.js';
-import type { ErrorAnswers } from './error-answers.js';
+import type { Answers } from './end-failed.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -31,7 +31,7 @@ const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appe
  */
 export function deadline(
   limitMs: (request: Request) => number,
-  answers: ErrorAnswers,
+  answers: Answers,
   heartbeat: Heartbeat,
 ): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {

@@ -1,7 +1,7 @@
 // /api/openapi.json: the API's description, for administrators.
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { AdminGuard } from '../admin/admin.guard.js';
+import { AdminGuard } from '../auth/admin.guard.js';
 import { Config } from '../config/config.js';
 import { cookiesOf } from '../http/cookies.js';
 import { openApi } from './openapi.js';

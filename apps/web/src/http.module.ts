@@ -2,15 +2,15 @@
 import { Global, Inject, Module, type DynamicModule, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { RequestHandler } from 'express';
-import { Readiness } from '../health/readiness.js';
-import { Heartbeat } from '../health/heartbeat.js';
-import { PagesModule } from '../pages/pages.module.js';
-import { BegunInterceptor } from './begun.interceptor.js';
-import { ErrorAnswers } from './error-answers.js';
-import { ErrorFilter } from './error.filter.js';
-import { StreamLimits } from './stream-limits.js';
-import { validationPipe } from './validation.js';
-import { AuditModule } from '../audit/audit.module.js';
+import { Readiness } from './health/readiness.js';
+import { Heartbeat } from './lifecycle/heartbeat.js';
+import { PagesModule } from './pages/pages.module.js';
+import { BegunInterceptor } from './http/begun.interceptor.js';
+import { ErrorAnswers } from './errors/error-answers.js';
+import { ErrorFilter } from './errors/error.filter.js';
+import { StreamLimits } from './http/stream-limits.js';
+import { validationPipe } from './http/validation.js';
+import { AuditModule } from './audit/audit.module.js';
 
 type MakeMiddleware = (answers: ErrorAnswers) => RequestHandler[];
 const MIDDLEWARE = Symbol('middleware');
