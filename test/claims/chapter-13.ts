@@ -86,7 +86,7 @@ export const chapter13: readonly Mutation[] = [
       by: "else values[name] = path.padEnd(64, 'qwertzuiop');",
     },
   ]),
-  ...mutationsOf('apps/web/src/http/error-answers.ts', 'apps/web/src/http/error-answers.spec.ts', [
+  ...mutationsOf('apps/web/src/errors/error-answers.ts', 'apps/web/src/errors/error-answers.spec.ts', [
     {
       numbers: ['13.4.2', '16.5.1'],
       test: SILENT,
@@ -94,7 +94,7 @@ export const chapter13: readonly Mutation[] = [
       by: "return new RequestError(500, 'internal_error', String(exception));",
     },
   ]),
-  ...mutationsOf('apps/web/src/http/error-answers.ts', pages, [
+  ...mutationsOf('apps/web/src/errors/error-answers.ts', pages, [
     {
       numbers: ['13.4.2', '16.5.1'],
       test: 'ASVS 16.5.1: is answered with a request id, and without its message or stack',
@@ -189,7 +189,7 @@ export const chapter14: readonly Mutation[] = [
     {
       numbers: ['14.3.1'],
       test: 'logout answers 204 to whoever asks, and expires the cookies by name',
-      replace: "response.setHeader('Clear-Site-Data', '\"storage\"');",
+      replace: 'caller.clearStorage();',
       by: '',
     },
   ]),

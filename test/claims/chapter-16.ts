@@ -44,7 +44,7 @@ const events: readonly Mutation[] = [
     {
       numbers: ['16.3.1'],
       test: 'signs in without password or code, on any server, with a new session',
-      replace: "this.audit.note('login', request, {}, { remember, by });",
+      replace: "this.audit.note('login', caller, {}, { remember, by });",
       by: '',
     },
   ]),
@@ -56,7 +56,7 @@ const events: readonly Mutation[] = [
       by: "of === 'code' ? 'attempt-throttled' : 'reauthentication-failed'",
     },
   ]),
-  ...mutationsOf('apps/web/src/admin/admin.guard.ts', admin, [
+  ...mutationsOf('apps/web/src/auth/admin.guard.ts', admin, [
     {
       numbers: ['16.3.2'],
       test: 'ASVS 8.2.1: is the only one for whom the pages and the API exist',
@@ -64,7 +64,7 @@ const events: readonly Mutation[] = [
       by: '',
     },
   ]),
-  ...mutationsOf('apps/web/src/http/error.filter.ts', pages, [
+  ...mutationsOf('apps/web/src/errors/error.filter.ts', pages, [
     {
       numbers: ['16.3.4'],
       test: UNEXPECTED,
@@ -76,7 +76,7 @@ const events: readonly Mutation[] = [
     {
       numbers: ['16.3.3'],
       test: ROLES,
-      replace: "if (role !== undefined) this.note(request, id, role ? 'grant' : 'revoke');",
+      replace: "if (role !== undefined) this.note(caller, id, role ? 'grant' : 'revoke');",
       by: '',
     },
   ]),
@@ -96,7 +96,7 @@ const rights: readonly Mutation[] = mutationsOf(
 );
 
 const faults: readonly Mutation[] = [
-  ...mutationsOf('apps/web/src/lifecycle/store-watch.ts', pages, [
+  ...mutationsOf('apps/web/src/health/store-watch.ts', pages, [
     {
       numbers: ['16.5.2'],
       test: 'stops listening until it is back, and nobody is signed out',
@@ -120,7 +120,7 @@ const faults: readonly Mutation[] = [
       by: '',
     },
   ]),
-  ...mutationsOf('apps/web/src/lifecycle/uncaught-errors.ts', 'apps/web/src/lifecycle/uncaught-errors.spec.ts', [
+  ...mutationsOf('apps/web/src/errors/uncaught-errors.ts', 'apps/web/src/errors/uncaught-errors.spec.ts', [
     {
       numbers: ['16.5.4'],
       test: 'counts and logs what belongs to no request, and marks the server',

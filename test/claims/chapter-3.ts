@@ -48,8 +48,8 @@ const cookies: readonly Mutation[] = [
     {
       numbers: ['3.3.4'],
       test: COOKIES,
-      replace: '{ ...this.attributes, ...lifetime }',
-      by: '{ ...this.attributes, httpOnly: false, ...lifetime }',
+      replace: "stringifySetCookie('n', '', this.attributes)",
+      by: "stringifySetCookie('n', '', { ...this.attributes, httpOnly: false })",
       also: ['expires both cookies by name at logout, also when nobody was logged in'],
     },
   ]),
@@ -127,8 +127,8 @@ const site: readonly Mutation[] = [
     {
       numbers: ['3.5.3'],
       test: LINK,
-      replace: "const isValidToken = await this.accounts.isValidToken(request, 'confirm', token);",
-      by: "const isValidToken = await this.accounts.isValidToken(request, 'confirm', token);\n    await this.accounts.confirmEmail(request, String(token));",
+      replace: "const isValidToken = await this.accounts.isValidToken(caller, 'confirm', token);",
+      by: "const isValidToken = await this.accounts.isValidToken(caller, 'confirm', token);\n    await this.accounts.confirmEmail(caller, String(token));",
     },
   ]),
   ...mutationsOf('apps/web/src/pages/form-tokens.ts', pages, [

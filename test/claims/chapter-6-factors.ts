@@ -16,13 +16,13 @@ const mails: readonly Mutation[] = [
     {
       numbers: ['6.3.6'],
       test: RESET,
-      replace: 'this.throttle.forget({ account: user.email, ip: request.ip });',
-      by: 'await this.signIns.signIn(request, { user, epoch: await this.sessions.epochOf(user.id) }, false);',
+      replace: 'this.throttle.forget({ account: user.email, ip: caller.ip });',
+      by: 'await this.signIns.signIn(caller, { user, epoch: await this.sessions.epochOf(user.id) }, false);',
     },
     {
       numbers: ['6.3.6'],
       test: 'is confirmed by nobody but who is signed in to its account: the link leads to the login, and from there back',
-      replace: 'if (grant.userId !== request.user.id) throw new OtherAccountError();',
+      replace: 'if (grant.userId !== caller.user.id) throw new OtherAccountError();',
       by: '',
     },
     {
@@ -80,7 +80,7 @@ const codes: readonly Mutation[] = [
     {
       numbers: ['6.3.5'],
       test: 'a new device is told to the owner, a known one and the registration are not',
-      replace: "if (!isKnown && by !== 'registration') this.notices.newDevice(request, account.user);",
+      replace: "if (!isKnown && by !== 'registration') this.onNewDevice(caller, account.user);",
       by: 'void isKnown;',
     },
   ]),
@@ -151,8 +151,8 @@ const passkeyMutations: readonly Mutation[] = [
     {
       numbers: ['6.5.6'],
       test: PASSKEY_CHANGED,
-      replace: 'return this.passkeys.remove(request, id);',
-      by: 'return Promise.resolve(void [request, id]);',
+      replace: 'return this.passkeys.remove(caller, id);',
+      by: 'return Promise.resolve(void [caller, id]);',
     },
   ]),
   ...mutationsOf('apps/web/src/passkeys/passkey-store.ts', passkeys, [

@@ -74,12 +74,12 @@ const passwords: readonly Mutation[] = [
       by: 'if (passwordHash === undefined) return false;\n    const against = passwordHash;',
     },
   ]),
-  ...mutationsOf('apps/web/src/auth/password.strategy.ts', account, [
+  ...mutationsOf('apps/web/src/auth/password-check.ts', account, [
     {
       numbers: ['6.2.10'],
       test: 'ASVS 6.2.10: never expires',
-      replace: 'if (!user || !matches) {',
-      by: 'if (!user || !matches || Date.now() - user.createdAt.getTime() > 366 * 24 * 3_600_000) {',
+      replace: 'if (!user || !matches) return false;',
+      by: 'if (!user || !matches || Date.now() - user.createdAt.getTime() > 366 * 24 * 3_600_000) return false;',
     },
   ]),
   ...mutationsOf('apps/web/src/users/breached-passwords.ts', account, [
@@ -155,13 +155,13 @@ const guessing: readonly Mutation[] = [
     {
       numbers: ['6.3.8'],
       test: 'ASVS 6.3.8: does not tell whether there is such an account, and is bounded for both',
-      replace: "this.audit.note('password-forgotten', request, { email });",
+      replace: "this.audit.note('password-forgotten', caller, { email });",
       by: 'if (!(await this.users.findByEmail(email))) throw new InvalidTokenError();',
     },
     {
       numbers: ['6.3.8'],
       test: 'that another account has meanwhile is not taken from it',
-      replace: 'await this.throttle.mail({ account: email, ip: request.ip });',
+      replace: 'await this.throttle.mail({ account: email, ip: caller.ip });',
       by: '',
     },
   ]),

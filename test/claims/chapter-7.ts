@@ -72,7 +72,7 @@ const tokens: readonly Mutation[] = [
       numbers: ['7.2.4'],
       test: PROOF,
       replace:
-        "await this.signIns.renew(request, account, { proved: true, ...(by !== 'password' && { twoFactors: true }) });",
+        "await this.signIns.renew(caller, account, { proved: true, ...(by !== 'password' && { twoFactors: true }) });",
       by: 'void account;',
     },
   ]),
@@ -94,7 +94,7 @@ const tokens: readonly Mutation[] = [
     {
       numbers: ['7.5.1'],
       test: 'when added makes no proof of identity younger',
-      replace: 'authenticatedAt: proved ? Date.now() : request.user!.authenticatedAt,',
+      replace: 'authenticatedAt: proved ? Date.now() : caller.user!.authenticatedAt,',
       by: 'authenticatedAt: Date.now(),',
     },
   ]),
@@ -117,7 +117,7 @@ const ends: readonly Mutation[] = [
     {
       numbers: ['7.5.3'],
       test: 'ASVS 7.5.3: acts with a fresh proof of identity only',
-      replace: 'assertFresh(request);',
+      replace: 'assertFresh(caller.user!);',
       by: '',
     },
   ]),
@@ -125,13 +125,13 @@ const ends: readonly Mutation[] = [
     {
       numbers: ['7.4.2'],
       test: 'ASVS 7.4.2: deletes their account with the password, which ends every session and frees the address',
-      replace: 'await this.sessions.endAll(user.id, request.session);',
+      replace: 'await this.sessions.endAll(user.id, caller.session);',
       by: '',
     },
     {
       numbers: ['7.5.3'],
       test: 'takes their data along, with a fresh proof of identity, and nothing secret in it',
-      replace: 'assertFresh(request);',
+      replace: 'assertFresh(caller.user!);',
       by: '',
     },
   ]),
@@ -147,27 +147,27 @@ const ends: readonly Mutation[] = [
     {
       numbers: ['7.4.3'],
       test: NEW_PASSWORD,
-      replace: 'if (endOtherSessions) await this.sessions.endAll(before.id, request.session);',
+      replace: 'if (endOtherSessions) await this.sessions.endAll(before.id, caller.session);',
       by: '',
     },
     {
       numbers: ['7.4.3'],
       test: 'leaves the other sessions alone where that is asked for',
-      replace: 'if (endOtherSessions) await this.sessions.endAll(before.id, request.session);',
-      by: 'await this.sessions.endAll(before.id, request.session);',
+      replace: 'if (endOtherSessions) await this.sessions.endAll(before.id, caller.session);',
+      by: 'await this.sessions.endAll(before.id, caller.session);',
     },
     {
       numbers: ['7.5.1'],
       test: 'ASVS 7.4.3: changes when the new address is confirmed, tells the old one, and ends other sessions',
-      replace: 'const { user } = await this.proveFully(request, currentPassword);',
-      by: 'const user = await this.current(request);',
+      replace: 'const { user } = await this.proveFully(caller, currentPassword);',
+      by: 'const user = await this.current(caller.user);',
     },
   ]),
   ...mutationsOf('apps/web/src/account/account.service.ts', stepUp, [
     {
       numbers: ['7.5.1'],
       test: 'ASVS 7.5.1: where there is a second factor, changes nothing about it without that',
-      replace: 'if ((await this.current(request)).totpSince) assertFresh(request);',
+      replace: 'if ((await this.current(caller.user)).totpSince) assertFresh(caller.user!);',
       by: '',
     },
   ]),
@@ -175,7 +175,7 @@ const ends: readonly Mutation[] = [
     {
       numbers: ['7.5.1'],
       test: 'ASVS 7.5.1: is known to the session that began it only, and while its proof is fresh',
-      replace: 'assertFresh(request);',
+      replace: 'assertFresh(caller.user!);',
       by: '',
     },
   ]),
@@ -183,19 +183,24 @@ const ends: readonly Mutation[] = [
     {
       numbers: ['7.4.3'],
       test: 'ASVS 7.4.3: when turned off, ends the other sessions, and gives this one a new token',
-      replace: "await this.sessions.endAll(user.id, request.session);\n    this.audit.note('factor-removed'",
+      replace: "await this.sessions.endAll(user.id, caller.session);\n    this.audit.note('factor-removed'",
       by: "this.audit.note('factor-removed'",
     },
     {
       numbers: ['7.4.3'],
       test: 'ASVS 6.3.3: is asked for after the password, on the pages',
-      replace: "await this.sessions.endAll(user.id, request.session);\n    this.audit.note('factor-added'",
+      replace: "await this.sessions.endAll(user.id, caller.session);\n    this.audit.note('factor-added'",
       by: "this.audit.note('factor-added'",
     },
   ]),
   ...mutationsOf('apps/web/src/devices/sessions.service.ts', stepUp, [
-    { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(request);\n    const ended', by: 'const ended' },
-    { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(request);\n    await supported', by: 'await supported' },
+    { numbers: ['7.5.2'], test: PROOF, replace: 'assertFresh(caller.user!);\n    const ended', by: 'const ended' },
+    {
+      numbers: ['7.5.2'],
+      test: PROOF,
+      replace: 'assertFresh(caller.user!);\n    await supported',
+      by: 'await supported',
+    },
   ]),
   ...mutationsOf('apps/web/src/pages/layout.eta', pages, [
     {

@@ -57,11 +57,11 @@ export const chapter11: readonly Mutation[] = [
       by: 'this.#keys.slice(0, 1).some((key) => timingSafeEqual(mac(key.token,',
     },
   ]),
-  ...mutationsOf('apps/web/src/auth/password.strategy.ts', account, [
+  ...mutationsOf('apps/web/src/auth/password-check.ts', account, [
     {
       numbers: ['11.2.2'],
       test: 'ASVS 11.4.2: is hashed anew at a login when the parameters have changed',
-      replace: 'if (this.passwords.isOutdated(user.passwordHash)) this.rehash(user, password);',
+      replace: 'if (this.passwords.isOutdated(account.user.passwordHash)) this.rehash(account.user, password);',
       by: '',
     },
   ]),

@@ -32,7 +32,7 @@ export const reviewed: readonly Mutation[] = [
       by: 'await this.tokens.revoke(user.id);',
     },
   ]),
-  ...mutationsOf('apps/web/src/auth/password.strategy.ts', 'apps/web/src/account/equal-work.mysql.spec.ts', [
+  ...mutationsOf('apps/web/src/auth/password-check.ts', 'apps/web/src/account/equal-work.mysql.spec.ts', [
     {
       numbers: ['6.3.8'],
       test: 'where a password is wrong',
@@ -53,8 +53,8 @@ export const reviewed: readonly Mutation[] = [
     {
       numbers: ['6.5.6'],
       test: 'ASVS 7.4.3 and 6.3.7: when added or removed, ends the other sessions, gives a new token, and is told by mail',
-      replace: 'await this.changed(request, user, true, isLast',
-      by: 'await this.changed(request, user, false, isLast',
+      replace: 'await this.changed(caller, user, true, isLast',
+      by: 'await this.changed(caller, user, false, isLast',
       also: ['that is removed while all sessions are ended brings none back'],
     },
   ]),
@@ -63,15 +63,15 @@ export const reviewed: readonly Mutation[] = [
       numbers: ['6.7.2'],
       test: 'is asked for without a session, and no copy of the answer and its cookie counts again',
       // Whoever has a copy could make the challenge a later one.
-      replace: "${request.user?.id ?? 'visitor'} ${askedAt} ${challenge}",
-      by: "${request.user?.id ?? 'visitor'} ${askedAt > 0} ${challenge}",
+      replace: "${caller.user?.id ?? 'visitor'} ${askedAt} ${challenge}",
+      by: "${caller.user?.id ?? 'visitor'} ${askedAt > 0} ${challenge}",
     },
   ]),
   ...mutationsOf('apps/web/src/auth/sign-in.service.ts', stepUp, [
     {
       numbers: ['7.3.2'],
       test: 'ASVS 7.3.2: a session lasts as long as the user chose at sign-in, also after a new proof of identity',
-      replace: 'remember: request.session!.info.remember,',
+      replace: 'remember: caller.session!.info.remember,',
       by: 'remember: true,',
     },
   ]),
@@ -79,11 +79,11 @@ export const reviewed: readonly Mutation[] = [
     {
       numbers: ['7.4.3'],
       test: 'ASVS 7.4.3: leaves no session of a sign-in whose password was changed between its two steps',
-      replace: "await this.signIns.signIn(request, { user, epoch }, remember, 'password and code');",
-      by: "await this.signIns.signIn(\n      request,\n      { user, epoch: Math.max(epoch, await this.sessions.epochOf(userId)) },\n      remember,\n      'password and code',\n    );",
+      replace: "await this.signIns.signIn(caller, { user, epoch }, remember, 'password and code');",
+      by: "await this.signIns.signIn(\n      caller,\n      { user, epoch: Math.max(epoch, await this.sessions.epochOf(userId)) },\n      remember,\n      'password and code',\n    );",
     },
   ]),
-  ...mutationsOf('apps/web/src/session/session.options.ts', 'apps/web/src/audit/refusals.mysql.spec.ts', [
+  ...mutationsOf('apps/web/src/session.options.ts', 'apps/web/src/audit/refusals.mysql.spec.ts', [
     {
       numbers: ['16.3.3'],
       test: 'ASVS 16.3.3: a copy of a session token that is used after the renewal of the token leaves an event',
@@ -91,7 +91,7 @@ export const reviewed: readonly Mutation[] = [
       by: "if (event.type === 'theft' && event.id === '')\n        audit.noteWithoutRequest(",
     },
   ]),
-  ...mutationsOf('apps/web/src/auth/password.strategy.ts', stepUp, [
+  ...mutationsOf('apps/web/src/auth/password-check.ts', stepUp, [
     {
       numbers: ['7.2.4'],
       test: 'ASVS 7.2.4: a sign-in that was begun before all sessions were ended opens none',

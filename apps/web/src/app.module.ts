@@ -9,15 +9,16 @@ import { EnrolmentGuard } from './auth/enrolment.guard.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { features } from './features.js';
-import { ErrorAnswers } from './http/error-answers.js';
-import { HttpModule } from './http/http.module.js';
+import { ErrorAnswers } from './errors/error-answers.js';
+import { HttpModule } from './http.module.js';
 import { StreamLimits } from './http/stream-limits.js';
 import { requestLogging } from './logging/logging.js';
 import { NestLogger } from './logging/nest-logger.js';
+import { innerMiddleware } from './middleware.js';
 import { OutboxWorker } from './outbox/outbox-worker.js';
 import type { Runtime } from './runtime.js';
 import { OutageGuard } from './session/outage.guard.js';
-import { sessionOptions } from './session/session.options.js';
+import { sessionOptions } from './session.options.js';
 import { expiredRows } from './tasks/expired-rows.js';
 import { sessionCleanup } from './tasks/session-cleanup.js';
 import { TaskRunner } from './tasks/task-runner.js';
@@ -34,7 +35,7 @@ export class AppModule {
         // Middleware runs in this order: the log, then bodies and the time limit, then the session, then the user.
         LoggerModule.forRoot(requestLogging(logger)),
         AuditModule,
-        HttpModule.forRoot(heartbeat, readiness),
+        HttpModule.forRoot(heartbeat, readiness, (answers) => innerMiddleware(runtime, answers)),
         SessionModule.forRootAsync({
           imports: [AuditModule],
           inject: [ErrorAnswers, PinoLogger, AuditService, StreamLimits],

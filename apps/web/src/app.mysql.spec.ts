@@ -6,7 +6,7 @@ import type { RowDataPacket } from 'mysql2';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { PublicListener } from './lifecycle/public-listener.js';
-import { StoreWatch } from './lifecycle/store-watch.js';
+import { StoreWatch } from './health/store-watch.js';
 import { routesOfApp } from './routes-of-app.js';
 import { servedRoutes } from './routes/served-routes.js';
 import { outcome, person, Site } from './testing/site.js';

@@ -6,25 +6,16 @@ import express from 'express';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { AppModule } from './app.module.js';
 import { AuditService } from './audit/audit.service.js';
-import { clusterStream } from './cluster/cluster-stream.js';
 import { limits } from './config/limits.js';
-import { healthEndpoints } from './health/health-endpoints.js';
 import { Admission } from './http/admission.js';
 import { clientAddresses } from './http/client-addresses.js';
 import { CrossSiteAdapter } from './http/cross-site.adapter.js';
-import { asCurrentRequest } from './http/current-request.js';
 import { limitHandshakes } from './http/handshakes.js';
-import { httpsOnly } from './http/https-only.js';
-import { handOver } from './http/hand-over.js';
 import { answerClientErrors } from './http/client-errors.js';
-import { Receiving } from './http/receiving.js';
-import { requestContext } from './http/request-context.js';
-import { securityHeaders } from './http/security-headers.js';
 import { StreamLimits } from './http/stream-limits.js';
 import { NestLogger } from './logging/nest-logger.js';
+import { outerMiddleware } from './middleware.js';
 import { ApiDocument } from './openapi/api-document.js';
-import { serveAssets } from './pages/assets.js';
-import { securityTxt } from './pages/security-txt.js';
 import { RouteTable } from './routes/route-table.js';
 import { allRoutes } from './routes-of-app.js';
 import { assertServed } from './routes/served-routes.js';
@@ -33,7 +24,7 @@ import { BreachedPasswords } from './users/breached-passwords.js';
 
 /** The app, initialised but not listening. @param more modules beside the app's own */
 export async function createApp(runtime: Runtime, more: readonly Type[] = []): Promise<NestExpressApplication> {
-  const { config, cluster, store, logger, metrics, heartbeat, readiness } = runtime;
+  const { config, cluster, store, logger, metrics, heartbeat } = runtime;
   // Routes are case-sensitive, since the path decides which rules apply: `/API/me` must not be `/api/me`. Nest's
   // adapter makes the router, so this comes first.
   const server = express().set('case sensitive routing', true);
@@ -58,22 +49,7 @@ export async function createApp(runtime: Runtime, more: readonly Type[] = []): P
   metrics.countBreachChecks(app.get(BreachedPasswords));
   const routes = allRoutes(root);
   const table = new RouteTable(routes);
-  app.use(
-    table.middleware(),
-    requestContext(config),
-    metrics.middleware(),
-    securityHeaders(config),
-    asCurrentRequest(),
-    healthEndpoints(readiness),
-    httpsOnly(config),
-    app.get(StreamLimits).middleware(),
-    clusterStream(config, cluster, readiness),
-    serveAssets(),
-    securityTxt(config),
-    handOver(config, readiness),
-    new Receiving().middleware(),
-    admission.middleware(),
-  );
+  app.use(...outerMiddleware(runtime, { table, admission, streams: app.get(StreamLimits) }));
   // Refuses requests that another site made the browser send: by `Sec-Fetch-Site`, else by `Origin`.
   app.enableCsrfProtection({ trustedOrigins: [config.server.publicUrl.origin] });
   setUp(app.getHttpServer());

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config/config.js';
 import type { Metrics } from './health/metrics.js';
 import type { Readiness } from './health/readiness.js';
-import type { Heartbeat } from './health/heartbeat.js';
+import type { Heartbeat } from './lifecycle/heartbeat.js';
 
 export interface Runtime {
   readonly config: Config;

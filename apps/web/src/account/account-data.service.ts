@@ -1,11 +1,11 @@
 // Exports the data of an account, and deletes the account.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
-import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
 import { InvalidInputError } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf } from '../mail/mail.service.js';
 import { administratorsBeside } from '../users/administrators.js';
@@ -38,11 +38,11 @@ export class AccountDataService {
   ) {}
 
   /** @throws {ReauthenticationRequiredError} */
-  async export(request: Request): Promise<DataExport> {
-    assertFresh(request);
-    const { id, email, name, roles, emailVerifiedAt, totpSince, createdAt } = await this.accounts.current(request);
-    this.audit.note('data-exported', request);
-    const parts = await this.data.exportOf({ id, sessionId: request.sessionID });
+  async export(caller: Caller): Promise<DataExport> {
+    assertFresh(caller.user!);
+    const { id, email, name, roles, emailVerifiedAt, totpSince, createdAt } = await this.accounts.current(caller.user);
+    this.audit.note('data-exported', caller);
+    const parts = await this.data.exportOf({ id, sessionId: caller.session?.id });
     return {
       exportedAt: new Date().toISOString(),
       account: { id, email, name, roles, emailVerifiedAt, secondFactorSince: totpSince, createdAt },
@@ -55,15 +55,15 @@ export class AccountDataService {
    * address. If it fails half way, the account is deactivated, and the user can repeat the request.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async delete(request: Request, currentPassword: string): Promise<void> {
-    const { user } = await this.accounts.proveFully(request, currentPassword);
+  async delete(caller: Caller, currentPassword: string): Promise<void> {
+    const { user } = await this.accounts.proveFully(caller, currentPassword);
     await this.transactions.run(async (manager) => {
       if (user.roles.includes('admin') && !(await administratorsBeside(user.id, manager)).others)
         throw new InvalidInputError({ currentPassword: lastAdministrator });
       await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() }, manager);
     });
-    await this.sessions.endAll(user.id, request.session);
-    const cause = causeOf(request);
+    await this.sessions.endAll(user.id, caller.session);
+    const cause = causeOf(caller);
     await this.transactions.run(async (manager) => {
       // First: a request that adds something to the account meanwhile has done so before this, or finds no account.
       await this.users.remove(user.id, manager);
@@ -72,6 +72,6 @@ export class AccountDataService {
       await this.mails.notify(recipientOf(user), accountMails.deleted(), options);
     });
     await this.sessions.endAll(user.id);
-    this.audit.note('account-deleted', request, { userId: user.id });
+    this.audit.note('account-deleted', caller, { userId: user.id });
   }
 }

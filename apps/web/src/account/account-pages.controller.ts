@@ -1,7 +1,9 @@
 // The pages of one's account: what it is, and to change, export and delete it.
-import { Body, Controller, Get, Header, Post, Query, Req, Res, Session, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, Header, Post, Query, Session, UseGuards } from '@nestjs/common';
 import type { Session as RequestSession } from '@roam/session';
-import type { Request, Response } from 'express';
+import type { SignedIn } from '../auth/signed-in.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
@@ -59,14 +61,10 @@ export class AccountPagesController {
   @Limits({ time: limits.leaveMs })
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard, SignedInGuard)
-  leave(
-    @Req() request: Request,
-    @Res({ passthrough: true }) response: Response,
-    @Body() form: Form = {},
-  ): Promise<PageAnswer> {
+  leave(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     return inForm(form, '/', async () => {
-      await this.accountData.delete(request, parsed(deletion, form).currentPassword);
-      await this.signIns.signOut(request, response);
+      await this.accountData.delete(caller, parsed(deletion, form).currentPassword);
+      await this.signIns.signOut(caller);
     });
   }
 
@@ -75,16 +73,16 @@ export class AccountPagesController {
   @UseGuards(SignedInGuard)
   @Header('Cache-Control', 'no-store')
   @Header('Content-Disposition', 'attachment; filename="account.json"')
-  export(@Req() request: Request): Promise<DataExport> {
-    return this.accountData.export(request);
+  export(@CurrentCaller() caller: Caller): Promise<DataExport> {
+    return this.accountData.export(caller);
   }
 
   @Get('confirm')
   @Page('account/step-up', 'Confirm your identity')
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
-  async stepUpForm(@Req() request: Request, @Query('returnTo') returnTo?: unknown): Promise<PageAnswer> {
-    return { ...empty, asks: await this.stepUp.asks(request), returnTo: localPath(returnTo) };
+  async stepUpForm(@CurrentUser() user: SignedIn, @Query('returnTo') returnTo?: unknown): Promise<PageAnswer> {
+    return { ...empty, asks: await this.stepUp.asks(user), returnTo: localPath(returnTo) };
   }
 
   @Post('confirm')
@@ -92,10 +90,10 @@ export class AccountPagesController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard, SignedInGuard)
-  async confirmIdentity(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  async confirmIdentity(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     const returnTo = localPath(form.returnTo);
-    const asks = await this.stepUp.asks(request);
-    return inForm(form, returnTo, () => this.stepUp.prove(request, parsed(proof, form)), { asks, returnTo });
+    const asks = await this.stepUp.asks(caller.user!);
+    return inForm(form, returnTo, () => this.stepUp.prove(caller, parsed(proof, form)), { asks, returnTo });
   }
 
   @Get('password')
@@ -109,33 +107,33 @@ export class AccountPagesController {
   @Page('account/password', 'Change your password')
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard, SignedInGuard)
-  changePassword(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  changePassword(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     return inForm(form, '/account?done=password', () =>
-      this.accounts.changePassword(request, parsed(passwordChange, withCheckbox(form))),
+      this.accounts.changePassword(caller, parsed(passwordChange, withCheckbox(form))),
     );
   }
 
   @Get('email')
   @Page('account/email', 'Change your e-mail address')
   @UseGuards(SignedInGuard)
-  async emailForm(@Req() request: Request): Promise<PageAnswer> {
-    return { ...empty, verified: await this.isVerified(request) };
+  async emailForm(@CurrentUser() user: SignedIn): Promise<PageAnswer> {
+    return { ...empty, verified: await this.isVerified(user) };
   }
 
   @Post('email')
   @Page('account/email', 'Change your e-mail address')
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard, SignedInGuard)
-  async changeEmail(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
-    const verified = await this.isVerified(request);
+  async changeEmail(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
+    const verified = await this.isVerified(caller.user!);
     const work = () =>
       form.again === undefined
-        ? this.accounts.changeEmail(request, parsed(emailChange, withCheckbox(form)))
-        : this.accounts.sendVerification(request);
+        ? this.accounts.changeEmail(caller, parsed(emailChange, withCheckbox(form)))
+        : this.accounts.sendVerification(caller);
     return inForm(form, '/account?done=mail', work, { verified });
   }
 
-  private async isVerified(request: Request): Promise<boolean> {
-    return (await this.accounts.current(request)).emailVerifiedAt !== null;
+  private async isVerified(user: SignedIn): Promise<boolean> {
+    return (await this.accounts.current(user)).emailVerifiedAt !== null;
   }
 }

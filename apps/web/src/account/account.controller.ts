@@ -1,6 +1,6 @@
 // /api/account, /api/email, /api/password, /api/reauthenticate: changes of one's account, and the proof that they need.
-import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, UseGuards } from '@nestjs/common';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
@@ -58,8 +58,8 @@ export class AccountController {
   @WithoutSecondFactor(true)
   @HttpCode(204)
   @UseGuards(SignedInGuard)
-  reauthenticate(@Body({ schema: proof }) input: Proof, @Req() request: Request): Promise<void> {
-    return this.stepUp.prove(request, input);
+  reauthenticate(@Body({ schema: proof }) input: Proof, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.stepUp.prove(caller, input);
   }
 
   @Post('email/verification')
@@ -67,8 +67,8 @@ export class AccountController {
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   @UseGuards(SignedInGuard)
-  sendVerification(@Req() request: Request): Promise<void> {
-    return this.accounts.sendVerification(request);
+  sendVerification(@CurrentCaller() caller: Caller): Promise<void> {
+    return this.accounts.sendVerification(caller);
   }
 
   @Post('email/confirm')
@@ -80,8 +80,11 @@ export class AccountController {
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
-  confirmEmail(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
-    return this.accounts.confirmEmail(request, token);
+  confirmEmail(
+    @Body({ schema: confirmation }) { token }: Confirmation,
+    @CurrentCaller() caller: Caller,
+  ): Promise<void> {
+    return this.accounts.confirmEmail(caller, token);
   }
 
   @Put('email')
@@ -93,8 +96,8 @@ export class AccountController {
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
   @UseGuards(SignedInGuard)
-  changeEmail(@Body({ schema: emailChange }) change: EmailChange, @Req() request: Request): Promise<void> {
-    return this.accounts.changeEmail(request, change);
+  changeEmail(@Body({ schema: emailChange }) change: EmailChange, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.accounts.changeEmail(caller, change);
   }
 
   @Post('password/forgotten')
@@ -105,8 +108,8 @@ export class AccountController {
   )
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(202)
-  forgotten(@Body({ schema: forgotten }) { email }: Forgotten, @Req() request: Request): Promise<void> {
-    return this.accounts.forgotten(request, email);
+  forgotten(@Body({ schema: forgotten }) { email }: Forgotten, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.accounts.forgotten(caller, email);
   }
 
   @Post('password/reset')
@@ -115,8 +118,8 @@ export class AccountController {
   ])
   @Repeatable({ because: countsOnce.usedUp })
   @HttpCode(204)
-  reset(@Body({ schema: reset }) input: Reset, @Req() request: Request): Promise<void> {
-    return this.accounts.reset(request, input);
+  reset(@Body({ schema: reset }) input: Reset, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.accounts.reset(caller, input);
   }
 
   @Post('not-me')
@@ -128,8 +131,8 @@ export class AccountController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(204)
-  sayNotMe(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
-    return this.notMe.act(request, token);
+  sayNotMe(@Body({ schema: confirmation }) { token }: Confirmation, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.notMe.act(caller, token);
   }
 
   @Put('password')
@@ -141,8 +144,11 @@ export class AccountController {
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
-  changePassword(@Body({ schema: passwordChange }) change: PasswordChange, @Req() request: Request): Promise<void> {
-    return this.accounts.changePassword(request, change);
+  changePassword(
+    @Body({ schema: passwordChange }) change: PasswordChange,
+    @CurrentCaller() caller: Caller,
+  ): Promise<void> {
+    return this.accounts.changePassword(caller, change);
   }
 
   @Get('account/export')
@@ -150,8 +156,8 @@ export class AccountController {
   @Limits({ time: limits.exportMs })
   @UseGuards(SignedInGuard)
   @Header('Content-Disposition', 'attachment; filename="account.json"')
-  export(@Req() request: Request): Promise<DataExport> {
-    return this.accountData.export(request);
+  export(@CurrentCaller() caller: Caller): Promise<DataExport> {
+    return this.accountData.export(caller);
   }
 
   @Delete('account')
@@ -165,10 +171,9 @@ export class AccountController {
   @UseGuards(SignedInGuard)
   async delete(
     @Body({ schema: deletion }) { currentPassword }: Deletion,
-    @Req() request: Request,
-    @Res({ passthrough: true }) response: Response,
+    @CurrentCaller() caller: Caller,
   ): Promise<void> {
-    await this.accountData.delete(request, currentPassword);
-    await this.signIns.signOut(request, response);
+    await this.accountData.delete(caller, currentPassword);
+    await this.signIns.signOut(caller);
   }
 }

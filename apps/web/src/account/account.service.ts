@@ -1,13 +1,13 @@
 // Changes of an account: confirms or changes its e-mail address, changes its password or resets it by e-mail.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
-import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import { Refusals } from '../audit/refusals.js';
 import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { KnownDevices } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import type { SignedIn } from '../auth/signed-in.js';
 import { Transactions } from '../database/transactions.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { FactorFailures } from '../factors/factor-failures.js';
@@ -19,6 +19,7 @@ import {
   NotSignedInError,
   OtherAccountError,
 } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { WrongProofError } from '../http/refused.errors.js';
 import { causeOf } from '../mail/cause-of.js';
 import { PasskeyStore } from '../passkeys/passkey-store.js';
@@ -68,30 +69,30 @@ export class AccountService {
   ) {}
 
   /** The account of the signed-in user. */
-  async current(request: Request): Promise<User> {
-    const user = request.user && (await this.users.findById(request.user.id));
+  async current(signedIn: SignedIn | undefined): Promise<User> {
+    const user = signedIn && (await this.users.findById(signedIn.id));
     if (!user) throw new NotSignedInError();
     return user;
   }
 
   /** The same for a proof of identity. The epoch is read before everything that is checked, as at sign-in. */
-  async account(request: Request): Promise<Provable> {
-    if (!request.user) throw new NotSignedInError();
-    const epoch = await this.sessions.epochOf(request.user.id);
-    const user = await this.users.findWithSecrets(request.user.id);
+  async account(signedIn: SignedIn | undefined): Promise<Provable> {
+    if (!signedIn) throw new NotSignedInError();
+    const epoch = await this.sessions.epochOf(signedIn.id);
+    const user = await this.users.findWithSecrets(signedIn.id);
     if (!user) throw new NotSignedInError();
     return { user, epoch };
   }
 
   /** Sends the e-mail that confirms the address again. @throws {TooManyAttemptsError} */
-  async sendVerification(request: Request): Promise<void> {
-    const user = await this.current(request);
+  async sendVerification(caller: Caller): Promise<void> {
+    const user = await this.current(caller.user);
     await this.throttle.mail({
       account: user.email,
-      ip: request.ip,
-      device: await this.devices.find(request, user.email),
+      ip: caller.ip,
+      device: await this.devices.find(caller, user.email),
     });
-    const options = { ...causeOf(request), byOwner: true };
+    const options = { ...causeOf(caller), byOwner: true };
     if (!user.emailVerifiedAt) await this.tokenMails.verify(user, options);
   }
 
@@ -100,21 +101,21 @@ export class AccountService {
    * takes as long (OWASP ASVS 6.3.8).
    * @throws {TooManyAttemptsError}
    */
-  async forgotten(request: Request, email: string): Promise<void> {
-    const device = await this.devices.find(request, email);
-    await this.throttle.mail({ account: email, ip: request.ip, device });
-    this.audit.note('password-forgotten', request, { email });
-    const options = { ...causeOf(request), byOwner: device !== undefined };
+  async forgotten(caller: Caller, email: string): Promise<void> {
+    const device = await this.devices.find(caller, email);
+    await this.throttle.mail({ account: email, ip: caller.ip, device });
+    this.audit.note('password-forgotten', caller, { email });
+    const options = { ...causeOf(caller), byOwner: device !== undefined };
     await this.tokenMails.forgotten(email, options);
   }
 
   /** Whether the link of an e-mail still works. One that does not is a refusal, though the page only says so. */
-  async isValidToken(request: Request, purpose: LinkPurpose | 'confirm', token: unknown): Promise<boolean> {
+  async isValidToken(caller: Caller, purpose: LinkPurpose | 'confirm', token: unknown): Promise<boolean> {
     if (typeof token !== 'string') return false;
     const purposes = purpose === 'confirm' ? (['verify-email', 'change-email'] as const) : [purpose];
     const grants = await Promise.all(purposes.map((one) => this.tokens.find(one, token)));
     if (grants.some((grant) => grant !== undefined)) return true;
-    this.refusals.note(request, new InvalidTokenError());
+    this.refusals.note(caller, new InvalidTokenError());
     return false;
   }
 
@@ -124,8 +125,8 @@ export class AccountService {
    * @throws {InvalidTokenError}
    * @throws {InvalidInputError} when the password is not good enough; the token can be used again
    */
-  async reset(request: Request, { token, password }: Reset): Promise<void> {
-    const cause = causeOf(request);
+  async reset(caller: Caller, { token, password }: Reset): Promise<void> {
+    const cause = causeOf(caller);
     const grant = await this.tokens.find('reset-password', token, cause.key);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
@@ -154,8 +155,8 @@ export class AccountService {
         await this.failures.forget(user.id, manager);
       });
     }
-    this.throttle.forget({ account: user.email, ip: request.ip });
-    this.audit.note('password-reset', request, { userId: user.id }, { factorsRemoved: unproved });
+    this.throttle.forget({ account: user.email, ip: caller.ip });
+    this.audit.note('password-reset', caller, { userId: user.id }, { factorsRemoved: unproved });
   }
 
   /**
@@ -164,27 +165,24 @@ export class AccountService {
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    * @throws {NotSignedInError} when another request has changed the password meanwhile
    */
-  async changePassword(
-    request: Request,
-    { currentPassword, password, endOtherSessions }: PasswordChange,
-  ): Promise<void> {
-    const { user: before, epoch, password: present } = await this.proveFully(request, currentPassword, password);
+  async changePassword(caller: Caller, { currentPassword, password, endOtherSessions }: PasswordChange): Promise<void> {
+    const { user: before, epoch, password: present } = await this.proveFully(caller, currentPassword, password);
     assertAllowed(password, before);
     const isNew = normalizedPassword(present) !== normalizedPassword(password);
-    const passwordHash = isNew ? await this.replacePassword(request, before, password) : before.passwordHash;
+    const passwordHash = isNew ? await this.replacePassword(caller, before, password) : before.passwordHash;
     await this.tokens.revoke(before.id);
-    if (endOtherSessions) await this.sessions.endAll(before.id, request.session);
-    const { user } = await this.account(request);
+    if (endOtherSessions) await this.sessions.endAll(before.id, caller.session);
+    const { user } = await this.account(caller.user);
     // A request that sets another password after this read ends this session by the epoch, which is older.
     if (user.passwordHash !== passwordHash) throw new NotSignedInError();
-    this.devices.remember(request, request.res!, user);
-    await this.signIns.renew(request, { user, epoch }, { proved: true });
-    this.audit.note('password-changed', request, {}, { endOtherSessions, ...(!isNew && { unchanged: true }) });
+    this.devices.remember(caller, user);
+    await this.signIns.renew(caller, { user, epoch }, { proved: true });
+    this.audit.note('password-changed', caller, {}, { endOtherSessions, ...(!isNew && { unchanged: true }) });
   }
 
-  private async replacePassword(request: Request, user: UserWithSecrets, password: string): Promise<string> {
+  private async replacePassword(caller: Caller, user: UserWithSecrets, password: string): Promise<string> {
     const passwordHash = await this.passwords.hashNew(password);
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     await this.transactions.run(async (manager) => {
       if (!(await this.users.replaceHash(user, passwordHash, manager))) throw new NotSignedInError();
       const options = { ...cause, manager };
@@ -198,12 +196,12 @@ export class AccountService {
    * then.
    * @throws {InvalidInputError} @throws {EmailTakenError} @throws {TooManyAttemptsError}
    */
-  async changeEmail(request: Request, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
-    const { user } = await this.proveFully(request, currentPassword);
+  async changeEmail(caller: Caller, { email, currentPassword, endOtherSessions }: EmailChange): Promise<void> {
+    const { user } = await this.proveFully(caller, currentPassword);
     // Before the look-up, whose result shows whether an address has an account.
-    await this.throttle.mail({ account: email, ip: request.ip });
+    await this.throttle.mail({ account: email, ip: caller.ip });
     if (await this.users.findByEmail(email)) throw new EmailTakenError().concerning({ userId: user.id, email });
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     const grant = { purpose: 'change-email', userId: user.id, email, endSessions: endOtherSessions } as const;
     await this.transactions.run(async (manager) => {
       // It may have been deleted since the proof.
@@ -212,7 +210,7 @@ export class AccountService {
       await this.tokenMails.send(user, grant, options);
       await this.notices.send(user, (link) => accountMails.emailChanging(link), options);
     });
-    this.audit.note('email-change-asked', request);
+    this.audit.note('email-change-asked', caller);
   }
 
   /**
@@ -220,29 +218,29 @@ export class AccountService {
    * of the e-mail would confirm an account that somebody else opened.
    * @throws {NotSignedInError} @throws {InvalidTokenError} @throws {OtherAccountError} @throws {EmailTakenError}
    */
-  async confirmEmail(request: Request, token: string): Promise<void> {
-    if (!request.user) throw new NotSignedInError();
-    const idempotencyKey = idempotencyKeyOf(request);
+  async confirmEmail(caller: Caller, token: string): Promise<void> {
+    if (!caller.user) throw new NotSignedInError();
+    const idempotencyKey = idempotencyKeyOf(caller);
     const grant =
       (await this.tokens.find('verify-email', token, idempotencyKey)) ??
       (await this.tokens.find('change-email', token, idempotencyKey));
     if (!grant) throw new InvalidTokenError();
-    if (grant.userId !== request.user.id) throw new OtherAccountError();
+    if (grant.userId !== caller.user.id) throw new OtherAccountError();
     if (!(await this.tokens.use(grant.purpose, token, idempotencyKey))) throw new InvalidTokenError();
-    await (grant.purpose === 'verify-email' ? this.confirmAddress(request, grant) : this.changeAddress(request, grant));
+    await (grant.purpose === 'verify-email' ? this.confirmAddress(caller, grant) : this.changeAddress(caller, grant));
   }
 
-  private async confirmAddress(request: Request, { userId, email }: TokenGrant): Promise<void> {
+  private async confirmAddress(caller: Caller, { userId, email }: TokenGrant): Promise<void> {
     const user = await this.users.findById(userId);
     if (user?.email !== email) throw new InvalidTokenError();
     await this.users.change(userId, { emailVerifiedAt: user.emailVerifiedAt ?? new Date() });
     await this.tokens.revoke(userId, 'verify-email');
-    this.audit.note('email-verified', request, { userId });
+    this.audit.note('email-verified', caller, { userId });
   }
 
-  private async changeAddress(request: Request, { userId, email, endSessions }: TokenGrant): Promise<void> {
+  private async changeAddress(caller: Caller, { userId, email, endSessions }: TokenGrant): Promise<void> {
     const before = await this.users.findById(userId);
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     await this.transactions.run(async (manager) => {
       await this.users.change(userId, { email, emailVerifiedAt: new Date() }, manager);
       // A repeated request finds the new address already.
@@ -251,10 +249,10 @@ export class AccountService {
       await this.notices.send(before, (link) => accountMails.emailChanged(link), options);
     });
     await this.tokens.revoke(userId);
-    if (endSessions) await this.sessions.endAll(userId, request.session);
+    if (endSessions) await this.sessions.endAll(userId, caller.session);
     // A session keeps its user's address, so this session is renewed. Last, so that a proxy can repeat the request.
-    await this.signIns.renew(request, { user: await this.current(request) });
-    this.audit.note('email-changed', request, { userId }, { endSessions });
+    await this.signIns.renew(caller, { user: await this.current(caller.user) });
+    this.audit.note('email-changed', caller, { userId }, { endSessions });
   }
 
   /**
@@ -262,13 +260,13 @@ export class AccountService {
    * session: neither failed sign-ins nor another session prevent a signed-in user from re-authenticating.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async prove(request: Request, ...passwords: string[]): Promise<Proved> {
-    const account = await this.account(request);
+  async prove(caller: Caller, ...passwords: string[]): Promise<Proved> {
+    const account = await this.account(caller.user);
     const { user } = account;
     const attempt = {
       account: `${user.id} password`,
-      ip: request.ip,
-      device: this.devices.ownOf(request, user),
+      ip: caller.ip,
+      device: this.devices.ownOf(caller, user),
       userId: user.id,
     };
     const password = await this.throttle.attempt(attempt, () => this.matching(user, passwords));
@@ -281,9 +279,9 @@ export class AccountService {
    * re-authentication must be fresh (OWASP ASVS 7.5.1).
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async proveFully(request: Request, ...passwords: string[]): Promise<Proved> {
-    if ((await this.current(request)).totpSince) assertFresh(request);
-    return this.prove(request, ...passwords);
+  async proveFully(caller: Caller, ...passwords: string[]): Promise<Proved> {
+    if ((await this.current(caller.user)).totpSince) assertFresh(caller.user!);
+    return this.prove(caller, ...passwords);
   }
 
   private async matching({ passwordHash }: UserWithSecrets, passwords: readonly string[]): Promise<string | false> {

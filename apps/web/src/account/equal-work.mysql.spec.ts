@@ -1,7 +1,7 @@
 // The statements that a request for an address causes, counted by MySQL: the same whether it has an account or not.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
-import { accountKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 import { person, Site } from '../testing/site.js';
 import { until } from '../testing/time.js';
 import { PasswordsService } from '../users/passwords.service.js';

@@ -1,7 +1,7 @@
 // The pages of links in mails. Each asks first: programs that scan e-mails follow links too. Its address holds a token, so no
 // other site may get it as a referrer.
-import { Body, Controller, Get, Header, Post, Query, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Get, Header, Post, Query, UseGuards } from '@nestjs/common';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidInputError, InvalidTokenError, NotSignedInError } from '../http/app.errors.js';
@@ -38,17 +38,17 @@ export class LinkPagesController {
   @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
-  forgotten(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  forgotten(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     return inForm(form, '/password/forgotten?done=mail', () =>
-      this.accounts.forgotten(request, parsed(forgotten, form).email),
+      this.accounts.forgotten(caller, parsed(forgotten, form).email),
     );
   }
 
   @Get('password/reset')
   @Page('account/reset', 'Set a new password')
   @Secret()
-  async resetForm(@Req() request: Request, @Query('token') token?: unknown): Promise<PageAnswer> {
-    const isValidToken = await this.accounts.isValidToken(request, 'reset-password', token);
+  async resetForm(@CurrentCaller() caller: Caller, @Query('token') token?: unknown): Promise<PageAnswer> {
+    const isValidToken = await this.accounts.isValidToken(caller, 'reset-password', token);
     return { form: {}, fields: {}, token: isValidToken ? token : undefined };
   }
 
@@ -58,21 +58,21 @@ export class LinkPagesController {
   @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
-  reset(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  reset(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     const { token } = form;
-    return inForm(form, '/login?done=reset', () => this.accounts.reset(request, parsed(reset, form)), { token });
+    return inForm(form, '/login?done=reset', () => this.accounts.reset(caller, parsed(reset, form)), { token });
   }
 
   @Get('email/confirm')
   @Page('account/confirm', 'Confirm your e-mail address')
   @Secret()
   async confirmForm(
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
     @Query('token') token?: unknown,
     @Query('done') done?: unknown,
   ): Promise<PageAnswer> {
-    const isValidToken = await this.accounts.isValidToken(request, 'confirm', token);
-    if (isValidToken && !request.user) throw new NotSignedInError();
+    const isValidToken = await this.accounts.isValidToken(caller, 'confirm', token);
+    if (isValidToken && !caller.user) throw new NotSignedInError();
     return { done, token: isValidToken ? token : undefined };
   }
 
@@ -81,12 +81,11 @@ export class LinkPagesController {
   @Secret()
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
-  async confirm(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  async confirm(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     const { token } = form;
     // Through the page of the link, which knows the address to return to.
-    if (!request.user && typeof token === 'string')
-      return seeOther(`/email/confirm?token=${encodeURIComponent(token)}`);
-    const work = () => this.accounts.confirmEmail(request, parsed(confirmation, form).token);
+    if (!caller.user && typeof token === 'string') return seeOther(`/email/confirm?token=${encodeURIComponent(token)}`);
+    const work = () => this.accounts.confirmEmail(caller, parsed(confirmation, form).token);
     return inForm(form, '/email/confirm?done=confirmed', work, { token });
   }
 
@@ -95,11 +94,11 @@ export class LinkPagesController {
   @Secret()
   @WithoutSecondFactor(true)
   unlockForm(
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
     @Query('token') token?: unknown,
     @Query('done') done?: unknown,
   ): Promise<PageAnswer> {
-    return this.ask(request, 'unlock-codes', token, done);
+    return this.ask(caller, 'unlock-codes', token, done);
   }
 
   @Post('login/unlock')
@@ -109,8 +108,8 @@ export class LinkPagesController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
-  unlock(@Req() request: Request, @Body() form: unknown): Promise<PageAnswer> {
-    return act(form, '/login/unlock', (token) => this.factors.unlock(request, token));
+  unlock(@CurrentCaller() caller: Caller, @Body() form: unknown): Promise<PageAnswer> {
+    return act(form, '/login/unlock', (token) => this.factors.unlock(caller, token));
   }
 
   @Get('not-me')
@@ -118,11 +117,11 @@ export class LinkPagesController {
   @Secret()
   @WithoutSecondFactor(true)
   notMeForm(
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
     @Query('token') token?: unknown,
     @Query('done') done?: unknown,
   ): Promise<PageAnswer> {
-    return this.ask(request, 'not-me', token, done);
+    return this.ask(caller, 'not-me', token, done);
   }
 
   @Post('not-me')
@@ -132,17 +131,17 @@ export class LinkPagesController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
-  sayNotMe(@Req() request: Request, @Body() form: unknown): Promise<PageAnswer> {
-    return act(form, '/not-me', (token) => this.notMe.act(request, token));
+  sayNotMe(@CurrentCaller() caller: Caller, @Body() form: unknown): Promise<PageAnswer> {
+    return act(form, '/not-me', (token) => this.notMe.act(caller, token));
   }
 
   private async ask(
-    request: Request,
+    caller: Caller,
     purpose: 'unlock-codes' | 'not-me',
     token: unknown,
     done: unknown,
   ): Promise<PageAnswer> {
-    const isValid = await this.accounts.isValidToken(request, purpose, token);
+    const isValid = await this.accounts.isValidToken(caller, purpose, token);
     return { token: isValid ? token : undefined, done: done !== undefined };
   }
 }

@@ -1,10 +1,10 @@
 // The answer to "This was not me": nobody stays signed in, the password ends, and a new one is set by mail.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
-import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { AuditService } from '../audit/audit.service.js';
 import { InvalidTokenError } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { causeOf } from '../mail/cause-of.js';
 import { PasswordsService } from '../users/passwords.service.js';
 import { UsersService } from '../users/users.service.js';
@@ -27,8 +27,8 @@ export class NotMeService {
    * (OWASP ASVS 6.5.5). If the address of the account was changed since, it is the one of the notice again.
    * @throws {InvalidTokenError} @throws {EmailTakenError}
    */
-  async act(request: Request, token: string): Promise<void> {
-    const cause = causeOf(request);
+  async act(caller: Caller, token: string): Promise<void> {
+    const cause = causeOf(caller);
     const grant = await this.tokens.find('not-me', token, cause.key);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || !(await this.tokens.use('not-me', token, cause.key))) throw new InvalidTokenError();
@@ -43,6 +43,6 @@ export class NotMeService {
     // Before the answer: it promises that no session is left.
     await this.sessions.endAll(user.id);
     await this.tokenMails.forgotten(email, { ...cause, byOwner: true });
-    this.audit.note('not-me', request, { userId: user.id });
+    this.audit.note('not-me', caller, { userId: user.id });
   }
 }

@@ -1,6 +1,7 @@
 // Notices to the owner of an account, for the modules that change one or sign in to it.
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthModule } from '../auth/auth.module.js';
 import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountToken } from './account-token.entity.js';
@@ -12,7 +13,7 @@ import { ThrottlingModule } from '../throttling/throttling.module.js';
 
 @Migrations([CreateAccountTokens1763769600005])
 @Module({
-  imports: [ThrottlingModule, MailModule, UsersModule, TypeOrmModule.forFeature([AccountToken])],
+  imports: [AuthModule, ThrottlingModule, MailModule, UsersModule, TypeOrmModule.forFeature([AccountToken])],
   providers: [AccountTokensService, NoticesService],
   exports: [AccountTokensService, NoticesService],
 })

@@ -1,10 +1,11 @@
 // Tells the owner of an account what happened to it, with a link that says "This was not me" (OWASP ASVS 6.3.7).
 import { Injectable } from '@nestjs/common';
-import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
+import { SignInService } from '../auth/sign-in.service.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { Transactions } from '../database/transactions.js';
+import type { Caller } from '../http/caller.js';
 import type { Mail } from '../mail/mail.js';
 import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf, type SendOptions } from '../mail/mail.service.js';
@@ -25,7 +26,10 @@ export class NoticesService {
     private readonly throttle: ThrottleService,
     private readonly transactions: Transactions,
     private readonly logger: PinoLogger,
-  ) {}
+    signIns: SignInService,
+  ) {
+    signIns.onNewDevice = (caller, user) => this.newDevice(caller, user);
+  }
 
   /**
    * In the transaction of what it is about. Where the owner has as many links that work as there may be, the mail says how to
@@ -45,11 +49,11 @@ export class NoticesService {
    * A sign-in by a browser that was not known. Returns at once: no sign-in waits for a mail or fails because of it. Only who
    * has the password causes one, and a few a day at most.
    */
-  newDevice(request: Request, user: User): void {
+  private newDevice(caller: Caller, user: User): void {
     if (!this.config.accounts.newDeviceMails) return;
-    const cause = causeOf(request);
-    const device = deviceName(request.get('user-agent') ?? '');
-    const about = { device: device.includes(' on ') ? device : 'an unknown device', ip: request.ip ?? '' };
+    const cause = causeOf(caller);
+    const device = deviceName(caller.userAgent);
+    const about = { device: device.includes(' on ') ? device : 'an unknown device', ip: caller.ip ?? '' };
     this.mailNewDevice(user, about, cause).catch((error: unknown) =>
       this.logger.warn({ err: error, userId: user.id }, 'could not mail the notice of a new device to a user'),
     );

@@ -1,6 +1,6 @@
 // Registration: opens an account and signs in. For the API and for the page.
 import { Injectable } from '@nestjs/common';
-import type { Request } from 'express';
+import type { Caller } from '../http/caller.js';
 import { causeOf } from '../mail/cause-of.js';
 import { AuditService } from '../audit/audit.service.js';
 import { SignInService } from '../auth/sign-in.service.js';
@@ -21,15 +21,15 @@ export class RegistrationService {
   ) {}
 
   /** @throws {EmailTakenError} @throws {TooManyAttemptsError} */
-  async register(request: Request, input: Registration): Promise<User> {
-    const cause = causeOf(request);
-    const user = await this.throttle.registration(request.ip, () =>
-      this.users.register(input, request.trustedId, (opened, manager) =>
+  async register(caller: Caller, input: Registration): Promise<User> {
+    const cause = causeOf(caller);
+    const user = await this.throttle.registration(caller.ip, () =>
+      this.users.register(input, caller.trustedId, (opened, manager) =>
         this.tokenMails.verify(opened, { ...cause, manager, byOwner: false }),
       ),
     );
-    this.audit.note('registered', request, { userId: user.id, email: user.email });
-    await this.signIns.signIn(request, { user, epoch: 0 }, false, 'registration');
+    this.audit.note('registered', caller, { userId: user.id, email: user.email });
+    await this.signIns.signIn(caller, { user, epoch: 0 }, false, 'registration');
     return user;
   }
 }

@@ -1,12 +1,13 @@
 // Re-authentication (step-up): by a passkey, else by the second factor if there is one, else by the password.
 import { Injectable } from '@nestjs/common';
-import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import type { Account } from '../auth/account.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import type { SignedIn } from '../auth/signed-in.js';
 import { PasskeysService } from '../passkeys/passkeys.service.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidInputError, InvalidPasskeyError } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import type { Proof } from './account.schemas.js';
 import { AccountService } from './account.service.js';
 
@@ -21,8 +22,8 @@ export class StepUpService {
   ) {}
 
   /** The proof that the signed-in user has to give if it is not a passkey: the name of its field. */
-  async asks(request: Request): Promise<'code' | 'currentPassword'> {
-    return (await this.accounts.current(request)).totpSince ? 'code' : 'currentPassword';
+  async asks(user: SignedIn): Promise<'code' | 'currentPassword'> {
+    return (await this.accounts.current(user)).totpSince ? 'code' : 'currentPassword';
   }
 
   /**
@@ -30,13 +31,13 @@ export class StepUpService {
    * confirmed.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async prove(request: Request, proof: Proof): Promise<void> {
+  async prove(caller: Caller, proof: Proof): Promise<void> {
     if (proof.passkey) {
-      const account = await this.passkeys.prove(request, proof.passkey);
-      if (account.user.id !== request.user!.id) throw new InvalidPasskeyError();
-      return this.proved(request, account, 'passkey');
+      const account = await this.passkeys.prove(caller, proof.passkey);
+      if (account.user.id !== caller.user!.id) throw new InvalidPasskeyError();
+      return this.proved(caller, account, 'passkey');
     }
-    const asked = await this.asks(request);
+    const asked = await this.asks(caller.user!);
     const given = proof[asked];
     if (given === undefined)
       throw new InvalidInputError({
@@ -46,13 +47,13 @@ export class StepUpService {
             : 'Enter your current password.',
       });
     const account =
-      asked === 'code' ? await this.factors.prove(request, given) : await this.accounts.prove(request, given);
-    await this.proved(request, account, asked === 'code' ? 'code' : 'password');
+      asked === 'code' ? await this.factors.prove(caller, given) : await this.accounts.prove(caller, given);
+    await this.proved(caller, account, asked === 'code' ? 'code' : 'password');
   }
 
-  private async proved(request: Request, account: Account, by: 'passkey' | 'code' | 'password'): Promise<void> {
+  private async proved(caller: Caller, account: Account, by: 'passkey' | 'code' | 'password'): Promise<void> {
     // A password alone adds nothing to what the session has proved.
-    await this.signIns.renew(request, account, { proved: true, ...(by !== 'password' && { twoFactors: true }) });
-    this.audit.note('reauthenticated', request, {}, { by });
+    await this.signIns.renew(caller, account, { proved: true, ...(by !== 'password' && { twoFactors: true }) });
+    this.audit.note('reauthenticated', caller, {}, { by });
   }
 }

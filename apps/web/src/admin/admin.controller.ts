@@ -1,12 +1,13 @@
 // /api/admin: users, their sessions and the audit log, for administrators.
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query, Session, UseGuards } from '@nestjs/common';
+import type { Session as RequestSession } from '@roam/session';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import type { LoggedEvent } from '../audit/audit-reader.js';
 import { NotSupportedError, ReauthenticationRequiredError } from '../http/app.errors.js';
 import { Describe } from '../http/describe.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
-import { AdminGuard } from './admin.guard.js';
+import { AdminGuard } from '../auth/admin.guard.js';
 import {
   auditQuery,
   userChange,
@@ -30,8 +31,8 @@ export class AdminController {
 
   @Get('users/:id')
   @Describe('An account and its sessions', 'The account')
-  show(@Param('id') id: string, @Req() request: Request): ReturnType<AdminService['show']> {
-    return this.admin.show(request, id);
+  show(@Param('id') id: string, @Session() session: RequestSession): ReturnType<AdminService['show']> {
+    return this.admin.show(id, session.id);
   }
 
   @Patch('users/:id')
@@ -45,25 +46,25 @@ export class AdminController {
   change(
     @Param('id') id: string,
     @Body({ schema: userChange }) change: UserChange,
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
   ): Promise<void> {
-    return this.admin.change(request, id, change);
+    return this.admin.change(caller, id, change);
   }
 
   @Delete('users/:id/sessions')
   @Describe('Ends all sessions of a user', 'Ended', [ReauthenticationRequiredError])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
-  endAll(@Param('id') id: string, @Req() request: Request): Promise<void> {
-    return this.admin.endSessions(request, id);
+  endAll(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.admin.endSessions(caller, id);
   }
 
   @Delete('users/:id/sessions/:handle')
   @Describe('Ends one session of a user', 'Ended', [ReauthenticationRequiredError, NotSupportedError])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
-  end(@Param('id') id: string, @Param('handle') handle: string, @Req() request: Request): Promise<void> {
-    return this.admin.endSessions(request, id, handle);
+  end(@Param('id') id: string, @Param('handle') handle: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.admin.endSessions(caller, id, handle);
   }
 
   @Delete('users/:id/wrong-codes')
@@ -72,8 +73,8 @@ export class AdminController {
   ])
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
-  allowCodes(@Param('id') id: string, @Req() request: Request): Promise<void> {
-    return this.admin.allowCodes(request, id);
+  allowCodes(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.admin.allowCodes(caller, id);
   }
 
   @Get('audit')

@@ -1,7 +1,6 @@
 // Administration: users, their sessions and roles, deactivated accounts, the audit log.
 import { Injectable } from '@nestjs/common';
 import { UserSessions } from '@roam/session/nest';
-import type { Request } from 'express';
 import type { EntityManager } from 'typeorm';
 import { accountMails } from '../account/account-mails.js';
 import { AuditReader, type LoggedEvent } from '../audit/audit-reader.js';
@@ -10,6 +9,7 @@ import { assertFresh } from '../auth/fresh.js';
 import { Transactions } from '../database/transactions.js';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { InvalidInputError, NotFoundError } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { causeOf } from '../mail/cause-of.js';
 import { MailService, recipientOf } from '../mail/mail.service.js';
 import { SessionsService, type Device } from '../devices/sessions.service.js';
@@ -49,12 +49,15 @@ export class AdminService {
     return { users: page.map(row), next: users.length > pageSize ? page[pageSize - 1].email : null };
   }
 
-  /** The account and its sessions. These are undefined if the session method keeps no list. @throws {NotFoundError} */
-  async show(request: Request, id: string): Promise<{ user: AccountRow; wrongCodes: number; sessions?: Device[] }> {
+  /** The account and its sessions; `current` is the one that asks. They are undefined if the session method keeps no list. @throws {NotFoundError} */
+  async show(
+    id: string,
+    current: string | undefined,
+  ): Promise<{ user: AccountRow; wrongCodes: number; sessions?: Device[] }> {
     const user = row(await this.find(id));
     const wrongCodes = await this.failures.of(id);
     if (!this.devices.canList) return { user, wrongCodes };
-    return { user, wrongCodes, sessions: await this.devices.listOf(request, id) };
+    return { user, wrongCodes, sessions: await this.devices.list(id, current) };
   }
 
   /** A page of the audit log, newest first. */
@@ -73,23 +76,23 @@ export class AdminService {
    * they keep the user's roles (OWASP ASVS 7.2.4, 7.4.2).
    * @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError}
    */
-  async change(request: Request, id: string, { admin, active }: UserChange): Promise<void> {
-    const user = await this.subject(request, id);
-    if (id === request.user!.id)
+  async change(caller: Caller, id: string, { admin, active }: UserChange): Promise<void> {
+    const user = await this.subject(caller, id);
+    if (id === caller.user!.id)
       throw new InvalidInputError({ body: 'You cannot change your own role or deactivate your own account.' });
     const role = admin !== undefined && admin !== user.roles.includes('admin') ? admin : undefined;
     const state = active !== undefined && active !== (user.deactivatedAt === null) ? active : undefined;
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     if (role !== undefined || state !== undefined)
       await this.transactions.run(async (manager) => {
-        await this.assertMayAct(request, manager);
+        await this.assertMayAct(caller, manager);
         if (role !== undefined) await this.users.setRoles(id, withRole(user.roles, role), manager);
         if (state !== undefined) await this.users.change(id, { deactivatedAt: state ? null : new Date() }, manager);
         const options = { ...cause, manager };
         if (state === false) await this.mails.notify(recipientOf(user), accountMails.deactivated(), options);
       });
-    if (role !== undefined) this.note(request, id, role ? 'grant' : 'revoke');
-    if (state !== undefined) this.note(request, id, state ? 'activate' : 'deactivate');
+    if (role !== undefined) this.note(caller, id, role ? 'grant' : 'revoke');
+    if (state !== undefined) this.note(caller, id, state ? 'activate' : 'deactivate');
     // Even if nothing had to be changed: an earlier try may have stopped before this.
     await this.sessions.endAll(id);
   }
@@ -98,36 +101,36 @@ export class AdminService {
    * Of two administrators who take each other's right at once one is too late: whoever acts is left, so that somebody is.
    * @throws {NotFoundError} as for everybody else who is no administrator
    */
-  private async assertMayAct(request: Request, manager: EntityManager): Promise<void> {
-    const { isOne } = await administratorsBeside(request.user!.id, manager);
+  private async assertMayAct(caller: Caller, manager: EntityManager): Promise<void> {
+    const { isOne } = await administratorsBeside(caller.user!.id, manager);
     if (!isOne) throw new NotFoundError();
   }
 
   /** @throws {NotFoundError} @throws {ReauthenticationRequiredError} */
-  async endSessions(request: Request, id: string, handle?: string): Promise<void> {
-    await this.subject(request, id);
+  async endSessions(caller: Caller, id: string, handle?: string): Promise<void> {
+    await this.subject(caller, id);
     if (handle === undefined) await this.sessions.endAll(id);
     else if (!(await this.devices.endOf(id, handle)))
       throw new NotFoundError('This session does not exist or has already ended.');
-    this.note(request, id, handle === undefined ? 'end-all' : 'end-session');
+    this.note(caller, id, handle === undefined ? 'end-all' : 'end-session');
   }
 
   /**
    * Accepts codes of the user's authenticator app again, after too many wrong ones.
    * @throws {NotFoundError} @throws {ReauthenticationRequiredError}
    */
-  async allowCodes(request: Request, id: string): Promise<void> {
-    await this.subject(request, id);
+  async allowCodes(caller: Caller, id: string): Promise<void> {
+    await this.subject(caller, id);
     await this.failures.forget(id);
-    this.note(request, id, 'allow-codes');
+    this.note(caller, id, 'allow-codes');
   }
 
-  private note(request: Request, userId: string, act: string): void {
-    this.audit.note('admin', request, { userId }, { command: act, by: request.user!.id });
+  private note(caller: Caller, userId: string, act: string): void {
+    this.audit.note('admin', caller, { userId }, { command: act, by: caller.user!.id });
   }
 
-  private async subject(request: Request, id: string): Promise<User> {
-    assertFresh(request);
+  private async subject(caller: Caller, id: string): Promise<User> {
+    assertFresh(caller.user!);
     return this.find(id);
   }
 

@@ -1,6 +1,6 @@
 // The events of the audit log (OWASP ASVS 5.0, V16.2 and V16.3).
 import { randomBytes } from 'node:crypto';
-import { accountKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 
 /** The names of the events. They are stable. */
 export type AuditEventName =

@@ -1,7 +1,6 @@
 // The audit log: each event as a line of the JSON log at once, and as a row of its table soon after.
 import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { MysqlCluster } from '@roam/mysql-cluster';
-import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Config } from '../config/config.js';
 import { auditEvent, type AuditEvent, type AuditEventName, type AuditEventInput } from './audit-event.js';
@@ -9,6 +8,13 @@ import { AuditWriter } from './audit-writer.js';
 
 /** The user or login name that an event is about, if that is not the signed-in user. */
 export type EventSubject = Pick<AuditEventInput, 'userId' | 'email'>;
+
+/** What an event says of its request: as a caller has it, and a request of Express. */
+export interface AuditedRequest {
+  readonly id: unknown;
+  readonly ip?: string;
+  readonly user?: { readonly id: string };
+}
 
 @Injectable()
 export class AuditService implements BeforeApplicationShutdown {
@@ -35,7 +41,12 @@ export class AuditService implements BeforeApplicationShutdown {
   }
 
   /** Records an event of this request. Returns at once, and never throws. */
-  note(event: AuditEventName, request: Request, whom: EventSubject = {}, details: AuditEvent['details'] = {}): void {
+  note(
+    event: AuditEventName,
+    request: AuditedRequest,
+    whom: EventSubject = {},
+    details: AuditEvent['details'] = {},
+  ): void {
     this.add({ event, userId: request.user?.id, ...whom, ip: request.ip, requestId: request.id as string, details });
   }
 

@@ -1,15 +1,16 @@
 // Every refusal of an identity check becomes an event of the audit log here, and nowhere else (OWASP ASVS 16.3.1, 16.3.3).
 import { Injectable } from '@nestjs/common';
-import type { Request } from 'express';
 import { AppError } from '../http/app.errors.js';
 import { WrongProofError } from '../http/refused.errors.js';
 import type { AuditEvent, AuditEventName } from './audit-event.js';
-import { AuditService } from './audit.service.js';
+import { AuditService, type AuditedRequest } from './audit.service.js';
+
+type Refused = AuditedRequest & { readonly path: string };
 
 type Refusal = readonly [AuditEventName, AuditEvent['details']?];
 
 /** The event of each refusal, by the code of its error. Errors without one are no refusals: faults of input, and others. */
-const refusals: Readonly<Record<string, (request: Request) => Refusal>> = {
+const refusals: Readonly<Record<string, (request: Refused) => Refusal>> = {
   invalid_credentials: () => ['login-failed'],
   passkey_required: () => ['login-failed', { reason: 'passkey-required' }],
   account_deactivated: (request) => [failedProof(request), { reason: 'deactivated' }],
@@ -35,7 +36,7 @@ export class Refusals {
    * Called with each error that a request is answered by, by the filter for what a handler throws and by `PageResponder.refuse`
    * for what a page shows. Notes each once.
    */
-  note(request: Request, error: unknown): void {
+  note(request: Refused, error: unknown): void {
     if (!(error instanceof AppError) || this.noted.has(error)) return;
     this.noted.add(error);
     const refusal = error instanceof WrongProofError ? wrongProof(error) : refusals[error.code]?.(request);
@@ -47,7 +48,7 @@ export class Refusals {
   }
 }
 
-function failedProof(request: Request): AuditEventName {
+function failedProof(request: Refused): AuditEventName {
   return request.user ? 'reauthentication-failed' : 'login-failed';
 }
 

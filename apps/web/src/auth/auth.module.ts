@@ -2,11 +2,10 @@
 import { Module, type MiddlewareConsumer, type NestModule } from '@nestjs/common';
 import type { RequestHandler } from 'express';
 import passport from 'passport';
-import { NoticesModule } from '../account/notices.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { KnownAddresses } from './known-addresses.js';
 import { KnownDevices } from './known-devices.js';
-import { PasswordStrategy } from './password.strategy.js';
+import { PasswordCheck } from './password-check.js';
 import { SecondFactorRule } from './second-factor-rule.js';
 import { SessionSpace } from '../session/session-space.js';
 import { SignInService } from './sign-in.service.js';
@@ -14,9 +13,9 @@ import { AuditModule } from '../audit/audit.module.js';
 import { ThrottlingModule } from '../throttling/throttling.module.js';
 
 @Module({
-  imports: [ThrottlingModule, AuditModule, NoticesModule, UsersModule],
-  providers: [KnownAddresses, KnownDevices, PasswordStrategy, SecondFactorRule, SessionSpace, SignInService],
-  exports: [KnownDevices, PasswordStrategy, SecondFactorRule, SessionSpace, SignInService],
+  imports: [ThrottlingModule, AuditModule, UsersModule],
+  providers: [KnownAddresses, KnownDevices, PasswordCheck, SecondFactorRule, SessionSpace, SignInService],
+  exports: [KnownDevices, PasswordCheck, SecondFactorRule, SessionSpace, SignInService],
 })
 export class AuthModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

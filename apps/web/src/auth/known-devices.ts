@@ -1,12 +1,12 @@
 // Browsers that have signed in to an account: whoever guesses its password elsewhere does not keep them out.
 import { Injectable } from '@nestjs/common';
-import type { CookieSet } from '@roam/session';
-import type { Request, Response } from 'express';
+import type { CookieSet, Session } from '@roam/session';
 import { hash, randomBytes } from 'node:crypto';
 import { Config } from '../config/config.js';
-import { cookiesOf, readCookies } from '../http/cookies.js';
+import type { Caller } from '../http/caller.js';
+import { cookiesOf } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
-import { accountKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 import { unknownUserId } from '../users/unknown-user.js';
 import type { UserWithSecrets } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -48,37 +48,37 @@ export class KnownDevices {
    * As `idOf`. Only a browser that has a cookie for the address costs a look at it. Anybody can write such a cookie: what it
    * costs does not tell whether there is an account.
    */
-  async find(request: Request, email: string): Promise<string | undefined> {
-    if (this.tokensFor(request, email).length === 0) return undefined;
+  async find(caller: Caller, email: string): Promise<string | undefined> {
+    if (this.tokensFor(caller, email).length === 0) return undefined;
     const id = (await this.users.findByEmail(email))?.id ?? unknownUserId;
     const user = await this.users.findWithSecrets(id);
-    return user ? this.idOf(request, user) : undefined;
+    return user ? this.idOf(caller, user) : undefined;
   }
 
   /**
    * Whose attempts at this account a request counts with: the session, where its user is signed in, else the browser that has
    * signed in before. Strangers' attempts count for neither.
    */
-  ownOf(request: Request, user: UserWithSecrets): string | undefined {
-    return request.user?.id === user.id ? sessionDevice(request) : this.idOf(request, user);
+  ownOf(caller: Caller, user: UserWithSecrets): string | undefined {
+    return caller.user?.id === user.id ? sessionDevice(caller.session!) : this.idOf(caller, user);
   }
 
   /** The browser's id, if it has signed in to the account with its present password. */
-  private idOf(request: Request, user: UserWithSecrets): string | undefined {
-    return this.tokensFor(request, user.email).find((token) => this.isValid(token, user))?.device;
+  private idOf(caller: Caller, user: UserWithSecrets): string | undefined {
+    return this.tokensFor(caller, user.email).find((token) => this.isValid(token, user))?.device;
   }
 
   /**
    * After a whole sign-in, or a change of the password, by this browser: a password alone makes no device known where the
    * account has a second factor. @returns whether it was known before
    */
-  remember(request: Request, response: Response, user: UserWithSecrets): boolean {
-    if (this.idOf(request, user) !== undefined) return true;
+  remember(caller: Caller, user: UserWithSecrets): boolean {
+    if (this.idOf(caller, user) !== undefined) return true;
     const [account, device] = [shortKey(user.email), randomBytes(12).toString('base64url')];
-    const others = this.tokens(request).filter((token) => token.account !== account);
+    const others = this.tokens(caller).filter((token) => token.account !== account);
     const tokens = [{ account, device, signature: this.signatures.sign(signed(device, user)) }, ...others];
     const value = tokens.slice(0, MAX_ACCOUNTS).map((token) => `${token.account}.${token.device}.${token.signature}`);
-    response.cookie(this.cookie, value.join('~'), { ...this.cookies.attributes, maxAge: MAX_AGE_MS });
+    caller.setCookie(this.cookie, value.join('~'), { ...this.cookies.attributes, maxAge: MAX_AGE_MS });
     return false;
   }
 
@@ -86,13 +86,13 @@ export class KnownDevices {
     return this.signatures.verify(signed(device, user), signature);
   }
 
-  private tokensFor(request: Request, email: string): Token[] {
+  private tokensFor(caller: Caller, email: string): Token[] {
     const account = shortKey(email);
-    return this.tokens(request).filter((token) => token.account === account);
+    return this.tokens(caller).filter((token) => token.account === account);
   }
 
-  private tokens(request: Request): Token[] {
-    const parts = readCookies(request, this.cookie).flatMap((value) => value.split('~').slice(0, MAX_ACCOUNTS));
+  private tokens(caller: Caller): Token[] {
+    const parts = caller.cookies(this.cookie).flatMap((value) => value.split('~').slice(0, MAX_ACCOUNTS));
     return parts.flatMap((part) => {
       const [account = '', device = '', signature = ''] = part.split('.');
       return /^[\w-]{16}$/.test(device) ? [{ account, device, signature }] : [];
@@ -101,8 +101,8 @@ export class KnownDevices {
 }
 
 /** The counter of a signed-in user's attempts: a session of their own, which no stranger has. */
-export function sessionDevice(request: Request): string {
-  return `session-${accountKey(request.sessionID ?? '')}`;
+export function sessionDevice(session: Session): string {
+  return `session-${accountKey(session.id)}`;
 }
 
 function shortKey(email: string): string {

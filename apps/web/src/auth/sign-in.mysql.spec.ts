@@ -1,16 +1,31 @@
 // Signing in by ways that people know from Passport and Nest, and from two tabs at once.
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Controller, Injectable, Module, Post, Req, UseGuards, type ExecutionContext } from '@nestjs/common';
-import { AuthGuard } from '@nestjs/passport';
+import { Controller, Injectable, Module, Post, UseGuards, type ExecutionContext } from '@nestjs/common';
+import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import type { Request } from 'express';
+import { Strategy } from 'passport-local';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { Repeatable } from '../routes/decorators.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { person, Site } from '../testing/site.js';
 import type { Account } from './account.js';
 import { AuthModule } from './auth.module.js';
+import { PasswordCheck } from './password-check.js';
 import { SignInService } from './sign-in.service.js';
 
 jest.setTimeout(60_000);
+
+/** As Nest's documentation has it. */
+@Injectable()
+class LocalStrategy extends PassportStrategy(Strategy) {
+  constructor(private readonly passwords: PasswordCheck) {
+    super({ usernameField: 'email', passReqToCallback: true });
+  }
+
+  validate(request: Request, email: string, password: string): Promise<Account> {
+    return this.passwords.accountOf(new Caller(request), { email, password, remember: false });
+  }
+}
 
 /** As Nest's documentation has it. */
 @Injectable()
@@ -29,8 +44,8 @@ class GuardsController {
   @Post('local')
   @Repeatable({ because: countsOnce.session })
   @UseGuards(AuthGuard('local'))
-  async local(@Req() request: Request): Promise<void> {
-    await this.signIns.signIn(request, request.user as unknown as Account, false);
+  async local(@CurrentCaller() caller: Caller): Promise<void> {
+    await this.signIns.signIn(caller, caller.user as unknown as Account, false);
   }
 
   @Post('log-in')
@@ -39,7 +54,7 @@ class GuardsController {
   logIn(): void {}
 }
 
-@Module({ imports: [AuthModule], controllers: [GuardsController] })
+@Module({ imports: [AuthModule], controllers: [GuardsController], providers: [LocalStrategy] })
 class GuardsModule {}
 
 const site = new Site([GuardsModule]);
@@ -72,7 +87,7 @@ describe("Passport's guards", () => {
     const answer = await agent.post('/api/guards/log-in').send(someone);
     expect(answer.status).toBe(500);
     expect((await get('/api/me')).status).toBe(401);
-    expect(site.logged.join('')).toContain('sign in by SignInService.signIn(request, account, remember) instead');
+    expect(site.logged.join('')).toContain('sign in by SignInService.signIn(caller, account, remember) instead');
     expect(JSON.stringify(answer.body) + site.logged.join('')).not.toContain('argon2');
   });
 });

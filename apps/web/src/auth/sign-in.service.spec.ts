@@ -1,23 +1,33 @@
-// What Passport puts into the session of a user who signs in.
-import { describe, expect, it } from '@jest/globals';
-import passport from 'passport';
+// What a sign-in puts into the session.
+import { expect, it } from '@jest/globals';
 import { User } from '../users/user.entity.js';
 import { SignInService } from './sign-in.service.js';
 
-type Serialize = (user: object, request: object, done: (error: unknown, kept: object) => void) => void;
-
-describe('the signed-in user in the session', () => {
-  it('has no secrets of the account, even if a strategy hands over the whole account', async () => {
-    const nothing = {} as never;
-    new SignInService(nothing, nothing, nothing, nothing, nothing, nothing, nothing);
-    const bound: object[] = [];
-    const request = { session: { bind: (binding: object) => bound.push(binding) } };
-    const shown = { id: '7', email: 'ann@example.org', name: 'Ann', roles: [] };
-    const how = { authenticatedAt: 1, userAgent: 'Firefox', ip: '192.0.2.1', twoFactors: true, mustEnrol: true };
-    const user = Object.assign(new User(), shown, how, { passwordHash: '$argon2', epoch: 3, remember: true });
-    const serialize = passport.serializeUser.bind(passport) as unknown as Serialize;
-    const kept = await new Promise((resolve) => serialize(user, request, (_, result) => resolve(result)));
-    expect(kept).toEqual({ ...shown, ...how });
-    expect(bound).toEqual([{ userId: '7', epoch: 3, remember: true }]);
-  });
+it('keeps no secrets of the account in the session, and binds it to the user', async () => {
+  const nothing = {} as never;
+  const other = { isDemandedOf: () => true, makeRoom: () => undefined, note: () => undefined } as never;
+  const signIns = new SignInService(nothing, nothing, nothing, other, other, other);
+  const bound: object[] = [];
+  const session = {
+    regenerate: () => Promise.resolve(),
+    bind(binding: object) {
+      bound.push(binding);
+      return { save: () => Promise.resolve() };
+    },
+  };
+  const shown = { id: '7', email: 'ann@example.org', name: 'Ann', roles: [] };
+  const caller = { session, userAgent: 'Firefox', ip: '192.0.2.1' };
+  const user = Object.assign(new User(), shown, { totpSecret: Buffer.from('secret') });
+  await signIns.signIn(caller as never, { user, epoch: 3 }, true);
+  const kept = {
+    ...shown,
+    authenticatedAt: expect.any(Number),
+    userAgent: 'Firefox',
+    ip: '192.0.2.1',
+    mustEnrol: true,
+  };
+  expect([caller, session]).toMatchObject([{ user: kept }, { passport: { user: kept } }]);
+  expect(JSON.stringify(session)).not.toContain('secret');
+  expect(Object.keys(caller).length).toBe(4);
+  expect(bound).toEqual([{ userId: '7', epoch: 3, remember: true }]);
 });

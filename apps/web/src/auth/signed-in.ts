@@ -2,7 +2,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { sessionOf } from '@roam/session/nest';
 import type { Request } from 'express';
-import type { Account } from './account.js';
 import type { PublicUser } from '../users/user.entity.js';
 
 /** `request.user` of a signed-in request. */
@@ -23,12 +22,6 @@ declare global {
   namespace Express {
     // eslint-disable-next-line @typescript-eslint/no-empty-object-type
     interface User extends SignedIn {}
-    interface Request {
-      /** Set by `PasswordGuard` when e-mail address and password were right. */
-      account?: Account;
-      /** Set by `PasswordGuard` when they were wrong: whose they were to be, for the audit log. */
-      attempted?: { readonly email: string; readonly userId?: string };
-    }
   }
 }
 

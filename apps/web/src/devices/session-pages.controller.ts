@@ -1,6 +1,9 @@
 // The page of the user's devices.
-import { Body, Controller, Get, Post, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Get, Post, Session, UseGuards } from '@nestjs/common';
+import type { Session as RequestSession } from '@roam/session';
+import type { SignedIn } from '../auth/signed-in.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { FormGuard } from '../pages/form.guard.js';
 import { seeOther, type PageAnswer } from '../pages/page-answer.js';
@@ -16,18 +19,18 @@ export class SessionPagesController {
   @Get()
   @Page('devices/sessions', 'Devices')
   @UseGuards(SignedInGuard)
-  async devices(@Req() request: Request): Promise<PageAnswer> {
+  async devices(@CurrentUser() user: SignedIn, @Session() { id }: RequestSession): Promise<PageAnswer> {
     // Even if the method cannot list them, all others can be ended.
-    return { devices: this.sessions.canList ? await this.sessions.list(request) : undefined };
+    return { devices: this.sessions.canList ? await this.sessions.list(user.id, id) : undefined };
   }
 
   @Post()
   @Page('devices/sessions', 'Devices')
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard, SignedInGuard)
-  async endDevices(@Req() request: Request, @Body('handle') handle?: unknown): Promise<PageAnswer> {
-    if (typeof handle === 'string') await this.sessions.end(request, handle);
-    else await this.sessions.endOthers(request);
+  async endDevices(@CurrentCaller() caller: Caller, @Body('handle') handle?: unknown): Promise<PageAnswer> {
+    if (typeof handle === 'string') await this.sessions.end(caller, handle);
+    else await this.sessions.endOthers(caller);
     return seeOther('/account/sessions');
   }
 }

@@ -2,11 +2,11 @@
 import { Injectable } from '@nestjs/common';
 import { SessionUsageError } from '@roam/session';
 import { SessionManager } from '@roam/session/nest';
-import type { Request } from 'express';
 import { AuditService } from '../audit/audit.service.js';
 import { assertFresh } from '../auth/fresh.js';
 import { signedInOf, type SignedIn } from '../auth/signed-in.js';
 import { NotFoundError, NotSupportedError } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { limitations } from './limitations.js';
 import { deviceName } from './user-agent.js';
 import { HoldsPersonalData, type Owner, type PersonalData } from '../users/personal-data.js';
@@ -29,16 +29,8 @@ export class SessionsService implements PersonalData {
     private readonly audit: AuditService,
   ) {}
 
-  list(request: Request): Promise<Device[]> {
-    return this.listOf(request, request.user!.id);
-  }
-
-  /** The devices of any user, for administrators; `current` is the device of the request. */
-  listOf(request: Request, userId: string): Promise<Device[]> {
-    return this.devicesOf(userId, request.sessionID);
-  }
-
-  private async devicesOf(userId: string, current: string | undefined): Promise<Device[]> {
+  /** @param current the id of the session that asks */
+  async list(userId: string, current: string | undefined): Promise<Device[]> {
     const summaries = await supported(this.sessions.users.list(userId));
     return summaries.map(({ id, createdAt, lastSeenAt, data }) => {
       const user: Partial<SignedIn> | undefined = signedInOf(data);
@@ -64,14 +56,14 @@ export class SessionsService implements PersonalData {
   }
 
   /** @throws {NotFoundError} when the user has no such session */
-  async end(request: Request, handle: string): Promise<void> {
-    assertFresh(request);
+  async end(caller: Caller, handle: string): Promise<void> {
+    assertFresh(caller.user!);
     const ended =
-      handle === request.sessionID
-        ? await request.session!.destroy().then(() => true)
-        : await this.endOf(request.user!.id, handle);
+      handle === caller.session?.id
+        ? await caller.session.destroy().then(() => true)
+        : await this.endOf(caller.user!.id, handle);
     if (!ended) throw new NotFoundError('This session does not exist or has already ended.');
-    this.audit.note('session-ended', request, {}, { session: handle });
+    this.audit.note('session-ended', caller, {}, { session: handle });
   }
 
   /** False if the user has no such session. For administrators, and for `end`. */
@@ -79,15 +71,15 @@ export class SessionsService implements PersonalData {
     return supported(this.sessions.users.end(userId, handle));
   }
 
-  async endOthers(request: Request): Promise<void> {
-    assertFresh(request);
-    await supported(this.sessions.users.endAll(request.user!.id, request.session));
-    this.audit.note('other-sessions-ended', request);
+  async endOthers(caller: Caller): Promise<void> {
+    assertFresh(caller.user!);
+    await supported(this.sessions.users.endAll(caller.user!.id, caller.session));
+    this.audit.note('other-sessions-ended', caller);
   }
 
   /** Without the sessions where the method keeps no list. */
   async exportOf({ id, sessionId }: Owner): Promise<{ sessions?: Device[] }> {
-    return this.canList ? { sessions: await this.devicesOf(id, sessionId) } : {};
+    return this.canList ? { sessions: await this.list(id, sessionId) } : {};
   }
 }
 

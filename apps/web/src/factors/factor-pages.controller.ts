@@ -1,7 +1,10 @@
 // The pages of the second factor: the second step of signing in, and turning it on and off.
-import { Body, Controller, Get, Post, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Get, Post, Session, UseGuards } from '@nestjs/common';
 import { renderSVG } from 'uqr';
+import type { Session as RequestSession } from '@roam/session';
+import type { SignedIn } from '../auth/signed-in.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { InvalidInputError } from '../http/app.errors.js';
@@ -24,8 +27,8 @@ export class FactorPagesController {
   @Get('login/second')
   @Page('factors/second-step', title)
   @WithoutSecondFactor(true)
-  secondStepForm(@Req() request: Request): PageAnswer {
-    return this.factors.isPending(request) ? { fields: {} } : seeOther('/login');
+  secondStepForm(@Session() session?: RequestSession): PageAnswer {
+    return this.factors.isPending(session) ? { fields: {} } : seeOther('/login');
   }
 
   @Post('login/second')
@@ -34,12 +37,12 @@ export class FactorPagesController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
-  async secondStep(@Req() request: Request, @Body() form: unknown): Promise<PageAnswer> {
+  async secondStep(@CurrentCaller() caller: Caller, @Body() form: unknown): Promise<PageAnswer> {
     // Another tab of this browser has completed it.
-    if (request.user && !this.factors.isPending(request)) return seeOther('/account');
+    if (caller.user && !this.factors.isPending(caller.session)) return seeOther('/account');
     try {
       const { code } = parsed(codeInput, form);
-      return seeOther((await this.factors.complete(request, code)).returnTo);
+      return seeOther((await this.factors.complete(caller, code)).returnTo);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof CodesRefusedError)) throw error;
       return refused(error, error instanceof CodesRefusedError ? { fields: { code: error.message } } : {});
@@ -50,8 +53,8 @@ export class FactorPagesController {
   @Page('factors/two-step', title)
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
-  async show(@Req() request: Request): Promise<PageAnswer> {
-    return { ...(await this.state(request)), fields: {} };
+  async show(@CurrentUser() user: SignedIn, @Session() session: RequestSession): Promise<PageAnswer> {
+    return { ...(await this.state(user, session)), fields: {} };
   }
 
   @Post('account/two-step')
@@ -59,25 +62,25 @@ export class FactorPagesController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard, SignedInGuard)
-  async change(@Req() request: Request, @Body() form: { readonly action?: unknown } = {}): Promise<PageAnswer> {
+  async change(@CurrentCaller() caller: Caller, @Body() form: { readonly action?: unknown } = {}): Promise<PageAnswer> {
     try {
       if (form.action === 'confirm') {
-        const recoveryCodes = await this.factors.confirm(request, parsed(codeInput, form).code);
+        const recoveryCodes = await this.factors.confirm(caller, parsed(codeInput, form).code);
         // Not a redirect: the codes are shown once, and stored nowhere.
         return shown('factors/recovery-codes', { title: 'Recovery codes', recoveryCodes });
       }
       const { currentPassword } = parsed(passwordInput, form);
-      if (form.action === 'remove') await this.factors.remove(request, currentPassword);
-      else await this.factors.enrol(request, currentPassword);
+      if (form.action === 'remove') await this.factors.remove(caller, currentPassword);
+      else await this.factors.enrol(caller, currentPassword);
     } catch (error) {
       if (!(error instanceof InvalidInputError)) throw error;
-      return refused(error, await this.state(request));
+      return refused(error, await this.state(caller.user!, caller.session!));
     }
     return seeOther('/account/two-step');
   }
 
-  private async state(request: Request): Promise<PageData> {
-    const { since, recoveryCodes, enrolment, missing } = await this.factors.state(request);
+  private async state(user: SignedIn, session: RequestSession): Promise<PageData> {
+    const { since, recoveryCodes, enrolment, missing } = await this.factors.state(user, session);
     const picture = enrolment && renderSVG(enrolment.uri, { border: 2 });
     return { missing, since, recoveryCodes, enrolment, picture };
   }

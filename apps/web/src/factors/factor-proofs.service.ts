@@ -1,6 +1,5 @@
 // Proves an identity by the second factor: a code of the authenticator app, or a recovery code.
 import { Injectable } from '@nestjs/common';
-import type { Request } from 'express';
 import { accountMails } from '../account/account-mails.js';
 import { NoticesService } from '../account/notices.service.js';
 import { TokenMailsService } from '../account/token-mails.service.js';
@@ -10,6 +9,7 @@ import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { SecretBox } from '../database/secret-box.js';
 import { Transactions } from '../database/transactions.js';
+import type { Caller } from '../http/caller.js';
 import { CodesRefusedError, WrongProofError } from '../http/refused.errors.js';
 import { causeOf } from '../mail/cause-of.js';
 import type { SendOptions } from '../mail/mail.service.js';
@@ -44,24 +44,24 @@ export class FactorProofs {
    * of their own, which would keep the owner out.
    * @throws {WrongProofError} @throws {CodesRefusedError} @throws {TooManyAttemptsError}
    */
-  async assert(request: Request, user: UserWithSecrets, code: string): Promise<void> {
+  async assert(caller: Caller, user: UserWithSecrets, code: string): Promise<void> {
     const attempt = {
       account: `${user.id} second factor`,
       userId: user.id,
-      ip: request.ip,
-      device: this.devices.ownOf(request, user),
+      ip: caller.ip,
+      device: this.devices.ownOf(caller, user),
       isBoundedElsewhere: true,
     };
-    const proved = await this.throttle.attempt(attempt, () => this.check(request, user, code));
+    const proved = await this.throttle.attempt(attempt, () => this.check(caller, user, code));
     if (!proved)
       throw new WrongProofError('code', 'This code is wrong, has expired or has already been used.').concerning({
         userId: user.id,
       });
   }
 
-  private async check(request: Request, user: UserWithSecrets, code: string): Promise<boolean> {
+  private async check(caller: Caller, user: UserWithSecrets, code: string): Promise<boolean> {
     const compact = code.replace(/\s/g, '');
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     const { key } = cause;
     const secret = /^\d{6}$/.test(compact) ? user.totpSecret : undefined;
     const counted = await this.failures.count(user.id, Boolean(secret));
@@ -74,7 +74,7 @@ export class FactorProofs {
       : await this.codes.use(user.id, code, key);
     if (isRight) {
       await this.failures.forget(user.id);
-      if (!secret) this.audit.note('recovery-code-used', request, { userId: user.id });
+      if (!secret) this.audit.note('recovery-code-used', caller, { userId: user.id });
       return true;
     }
     if (counted.failures >= limits.factorFailures) await this.sendUnlock(user, counted, cause);

@@ -1,6 +1,9 @@
 // /api/factors: the second factor of the signed-in user; and the second step of signing in.
-import { Body, Controller, Delete, Get, HttpCode, Post, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Post, Session, UseGuards } from '@nestjs/common';
+import type { Session as RequestSession } from '@roam/session';
+import type { SignedIn } from '../auth/signed-in.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { confirmation, type Confirmation } from '../account/account.schemas.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
@@ -37,9 +40,9 @@ export class FactorsController {
   @HttpCode(200)
   async complete(
     @Body({ schema: codeInput }) { code }: CodeInput,
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
   ): Promise<{ user: PublicUser }> {
-    return { user: publicUser((await this.factors.complete(request, code)).user) };
+    return { user: publicUser((await this.factors.complete(caller, code)).user) };
   }
 
   @Post('login/unlock')
@@ -51,16 +54,19 @@ export class FactorsController {
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
   @HttpCode(204)
-  unlock(@Body({ schema: confirmation }) { token }: Confirmation, @Req() request: Request): Promise<void> {
-    return this.factors.unlock(request, token);
+  unlock(@Body({ schema: confirmation }) { token }: Confirmation, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.factors.unlock(caller, token);
   }
 
   @Get('factors')
   @Describe('Whether two-step verification is on, and how many recovery codes are left', 'The factors')
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
-  async list(@Req() request: Request): Promise<{ totp: boolean; recoveryCodes: number }> {
-    const { since, recoveryCodes } = await this.factors.state(request);
+  async list(
+    @CurrentUser() user: SignedIn,
+    @Session() session: RequestSession,
+  ): Promise<{ totp: boolean; recoveryCodes: number }> {
+    const { since, recoveryCodes } = await this.factors.state(user, session);
     return { totp: since !== null, recoveryCodes };
   }
 
@@ -72,8 +78,8 @@ export class FactorsController {
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
-  enrol(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<Enrolment> {
-    return this.factors.enrol(request, input.currentPassword);
+  enrol(@Body({ schema: passwordInput }) input: PasswordInput, @CurrentCaller() caller: Caller): Promise<Enrolment> {
+    return this.factors.enrol(caller, input.currentPassword);
   }
 
   @Post('factors/totp/confirm')
@@ -88,9 +94,9 @@ export class FactorsController {
   @UseGuards(SignedInGuard)
   async confirm(
     @Body({ schema: codeInput }) { code }: CodeInput,
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
   ): Promise<{ recoveryCodes: string[] }> {
-    return { recoveryCodes: await this.factors.confirm(request, code) };
+    return { recoveryCodes: await this.factors.confirm(caller, code) };
   }
 
   @Delete('factors/totp')
@@ -102,7 +108,7 @@ export class FactorsController {
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
-  remove(@Body({ schema: passwordInput }) input: PasswordInput, @Req() request: Request): Promise<void> {
-    return this.factors.remove(request, input.currentPassword);
+  remove(@Body({ schema: passwordInput }) input: PasswordInput, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.factors.remove(caller, input.currentPassword);
   }
 }

@@ -1,7 +1,7 @@
 // The second step of signing in: an authenticator app's code, or a recovery code.
 import { Injectable } from '@nestjs/common';
+import type { Session } from '@roam/session';
 import { UserSessions } from '@roam/session/nest';
-import type { Request } from 'express';
 import { randomBytes } from 'node:crypto';
 import { AccountService } from '../account/account.service.js';
 import { AccountTokensService } from '../account/account-tokens.service.js';
@@ -11,6 +11,7 @@ import { assertFresh, isFresh } from '../auth/fresh.js';
 import { SecondFactorRule } from '../auth/second-factor-rule.js';
 import { sessionDevice } from '../auth/known-devices.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import type { SignedIn } from '../auth/signed-in.js';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { siteName } from '../config/site.js';
@@ -24,6 +25,7 @@ import {
   PasskeyRequiredError,
   SecondFactorMissingError,
 } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { WrongProofError } from '../http/refused.errors.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { causeOf } from '../mail/cause-of.js';
@@ -109,7 +111,7 @@ export class SecondFactorService {
    * @throws {PasskeyRequiredError} if the site requires one and it is a passkey: otherwise the password alone would be
    * enough to set up another
    */
-  async begin(request: Request, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
+  async begin(caller: Caller, { user, epoch }: Account, remember: boolean, returnTo = '/account'): Promise<boolean> {
     if (!user.totpSince) {
       if (this.rule.isDemandedOf(user) && (await this.passkeys.listOf(user.id)).length > 0)
         throw new PasskeyRequiredError().concerning({ userId: user.id });
@@ -118,16 +120,16 @@ export class SecondFactorService {
     const endsAt = Date.now() + limits.secondStepMs;
     const after = Buffer.byteLength(returnTo) <= limits.returnToBytes ? returnTo : '/account';
     const pending: Pending = { userId: user.id, epoch, remember, returnTo: after, endsAt };
-    this.space.makeRoom(request.session!, { [key]: pending });
-    this.sessions.proved(request.session!);
-    request.session![key] = pending;
-    this.audit.note('second-factor-asked', request, { userId: user.id });
+    this.space.makeRoom(caller.session!, { [key]: pending });
+    this.sessions.proved(caller.session!);
+    caller.session![key] = pending;
+    this.audit.note('second-factor-asked', caller, { userId: user.id });
     return true;
   }
 
   /** Whether this session has a sign-in that waits for its second step. */
-  isPending(request: Request): boolean {
-    const pending = request.session?.[key];
+  isPending(session: Session | undefined): boolean {
+    const pending = session?.[key];
     return pending !== undefined && Date.now() < pending.endsAt;
   }
 
@@ -135,14 +137,14 @@ export class SecondFactorService {
    * Signs in with the code of the app or a recovery code.
    * @throws {LoginExpiredError} @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async complete(request: Request, code: string): Promise<{ user: User; returnTo: string }> {
-    if (!this.isPending(request)) throw new LoginExpiredError();
-    const { userId, epoch, remember, returnTo } = request.session![key]!;
+  async complete(caller: Caller, code: string): Promise<{ user: User; returnTo: string }> {
+    if (!this.isPending(caller.session)) throw new LoginExpiredError();
+    const { userId, epoch, remember, returnTo } = caller.session![key]!;
     const user = await this.users.findWithSecrets(userId);
     if (!user) throw new LoginExpiredError();
-    await this.proofs.assert(request, user, code);
-    delete request.session![key];
-    await this.signIns.signIn(request, { user, epoch }, remember, 'password and code');
+    await this.proofs.assert(caller, user, code);
+    delete caller.session![key];
+    await this.signIns.signIn(caller, { user, epoch }, remember, 'password and code');
     return { user, returnTo };
   }
 
@@ -150,28 +152,28 @@ export class SecondFactorService {
    * The account of the signed-in user, if this is a code of theirs. @throws {InvalidInputError} @throws
    * {TooManyAttemptsError}
    */
-  async prove(request: Request, code: string): Promise<Account> {
-    const account = await this.accounts.account(request);
-    await this.proofs.assert(request, account.user, code);
+  async prove(caller: Caller, code: string): Promise<Account> {
+    const account = await this.accounts.account(caller.user);
+    await this.proofs.assert(caller, account.user, code);
     return account;
   }
 
   /** Allows codes of the app again, by the link of an e-mail, once. @throws {InvalidTokenError} */
-  async unlock(request: Request, token: string): Promise<void> {
-    const key = idempotencyKeyOf(request);
+  async unlock(caller: Caller, token: string): Promise<void> {
+    const key = idempotencyKeyOf(caller);
     const grant = await this.tokens.find('unlock-codes', token, key);
     const user = grant && (await this.users.findById(grant.userId));
     if (!user || user.email !== grant.email) throw new InvalidTokenError();
     if (!(await this.tokens.use('unlock-codes', token, key))) throw new InvalidTokenError();
     await this.failures.forget(user.id);
-    this.audit.note('codes-allowed', request, { userId: user.id });
+    this.audit.note('codes-allowed', caller, { userId: user.id });
   }
 
-  async state(request: Request): Promise<FactorState> {
-    const user = await this.accounts.current(request);
-    const isMissing = this.rule.isMissingIn(request.user!);
+  async state(signedIn: SignedIn, session: Session): Promise<FactorState> {
+    const user = await this.accounts.current(signedIn);
+    const isMissing = this.rule.isMissingIn(signedIn);
     const hasOne = user.totpSince !== null || (isMissing && (await this.passkeys.listOf(user.id)).length > 0);
-    const secret = !user.totpSince && isFresh(request) && this.enrolling(request, user);
+    const secret = !user.totpSince && isFresh(signedIn) && this.enrolling(session, user);
     return {
       since: user.totpSince,
       recoveryCodes: await this.codes.left(user.id),
@@ -184,16 +186,16 @@ export class SecondFactorService {
    * Creates a secret for an app. It is in force when `confirm` has seen a code of it, in this session and soon.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError}
    */
-  async enrol(request: Request, password: string): Promise<Enrolment> {
-    const account = await this.accounts.prove(request, password);
+  async enrol(caller: Caller, password: string): Promise<Enrolment> {
+    const account = await this.accounts.prove(caller, password);
     const { user } = account;
-    await this.assertMayEnrol(request, user);
+    await this.assertMayEnrol(caller.user!, user);
     if (user.totpSince) throw new InvalidInputError({ currentPassword: 'Two-step verification is already on.' });
     const secret = randomBytes(20);
     const sealed = this.box.seal(user.id, secret).toString('base64url');
-    this.space.makeRoom(request.session!, { [enrolmentKey]: sealed });
-    request.session![enrolmentKey] = sealed;
-    await this.signIns.renew(request, account, { proved: true });
+    this.space.makeRoom(caller.session!, { [enrolmentKey]: sealed });
+    caller.session![enrolmentKey] = sealed;
+    await this.signIns.renew(caller, account, { proved: true });
     return this.enrolment(user, secret);
   }
 
@@ -201,20 +203,20 @@ export class SecondFactorService {
    * Turns the second factor on, ends all other sessions, and creates the recovery codes.
    * @throws {InvalidInputError} @throws {TooManyAttemptsError} @throws {ReauthenticationRequiredError}
    */
-  async confirm(request: Request, code: string): Promise<string[]> {
-    assertFresh(request);
-    const user = await this.accounts.current(request);
-    const secret = this.enrolling(request, user);
+  async confirm(caller: Caller, code: string): Promise<string[]> {
+    assertFresh(caller.user!);
+    const user = await this.accounts.current(caller.user);
+    const secret = this.enrolling(caller.session!, user);
     const wrong = new WrongProofError('code', 'This code is wrong. Enter the code that the app shows now.');
     if (!secret) throw wrong;
-    await this.assertMayEnrol(request, user);
+    await this.assertMayEnrol(caller.user!, user);
     const step = await this.throttle.attempt(
       // The secret is this session's, which others know nothing of.
-      { account: `${user.id} enrolment`, userId: user.id, ip: request.ip, device: sessionDevice(request) },
+      { account: `${user.id} enrolment`, userId: user.id, ip: caller.ip, device: sessionDevice(caller.session!) },
       async () => stepOf(secret, code.replace(/\s/g, ''), Date.now()) ?? false,
     );
     if (step === false) throw wrong;
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     const recoveryCodes = await this.transactions.run(async (manager) => {
       const sealed = this.box.seal(user.id, secret);
       if (!(await this.users.addTotp(user.id, sealed, step, cause.key, manager))) throw wrong;
@@ -223,18 +225,18 @@ export class SecondFactorService {
       await this.failures.forget(user.id, manager);
       return this.codes.renew(user.id, manager);
     });
-    delete request.session![enrolmentKey];
-    await this.signIns.renew(request, { user }, { twoFactors: true });
-    await this.sessions.endAll(user.id, request.session);
-    this.audit.note('factor-added', request, {}, { factor: 'totp' });
+    delete caller.session![enrolmentKey];
+    await this.signIns.renew(caller, { user }, { twoFactors: true });
+    await this.sessions.endAll(user.id, caller.session);
+    this.audit.note('factor-added', caller, {}, { factor: 'totp' });
     return recoveryCodes;
   }
 
   /** Turns the second factor off. @throws {InvalidInputError} @throws {SecondFactorMissingError} */
-  async remove(request: Request, password: string): Promise<void> {
-    if (this.rule.isMissingIn(request.user!)) throw new SecondFactorMissingError();
-    const { user, epoch } = await this.accounts.proveFully(request, password);
-    const cause = causeOf(request);
+  async remove(caller: Caller, password: string): Promise<void> {
+    if (this.rule.isMissingIn(caller.user!)) throw new SecondFactorMissingError();
+    const { user, epoch } = await this.accounts.proveFully(caller, password);
+    const cause = causeOf(caller);
     const isLast = await this.transactions.run(async (manager) => {
       // Another request may be about to remove a passkey: one of them is the last factor.
       if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
@@ -250,23 +252,23 @@ export class SecondFactorService {
       await this.notices.send(user, (link) => accountMails.secondFactor(false, link), options);
       return isOnly;
     });
-    await this.signIns.renew(request, { user, epoch }, { proved: true, ...(isLast && { twoFactors: false }) });
-    await this.sessions.endAll(user.id, request.session);
-    this.audit.note('factor-removed', request, {}, { factor: 'totp' });
+    await this.signIns.renew(caller, { user, epoch }, { proved: true, ...(isLast && { twoFactors: false }) });
+    await this.sessions.endAll(user.id, caller.session);
+    this.audit.note('factor-removed', caller, {}, { factor: 'totp' });
   }
 
   /**
    * Where the site requires a second factor, a session without one sets up the first only: otherwise a password alone would be
    * enough to set up an app beside a passkey. @throws {PasskeyRequiredError}
    */
-  private async assertMayEnrol(request: Request, user: User): Promise<void> {
-    if (this.rule.isMissingIn(request.user!) && (await this.passkeys.listOf(user.id)).length > 0)
+  private async assertMayEnrol(signedIn: SignedIn, user: User): Promise<void> {
+    if (this.rule.isMissingIn(signedIn) && (await this.passkeys.listOf(user.id)).length > 0)
       throw new PasskeyRequiredError();
   }
 
   /** The secret of the app that is being set up in this session, if there is one. */
-  private enrolling(request: Request, user: User): Buffer | undefined {
-    const sealed = request.session![enrolmentKey];
+  private enrolling(session: Session, user: User): Buffer | undefined {
+    const sealed = session[enrolmentKey];
     return sealed === undefined ? undefined : this.box.open(user.id, Buffer.from(sealed, 'base64url')).secret;
   }
 

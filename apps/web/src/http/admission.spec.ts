@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { Heartbeat } from '../health/heartbeat.js';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { policyOf } from '../routes/policy.js';
 import { Admission } from './admission.js';
 import { asCurrentRequest, currentExchange } from './current-request.js';

@@ -1,9 +1,9 @@
 // Admission: a limited number of requests run, a limited number wait briefly, and the others are answered 503.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import onHeaders from 'on-headers';
 import type { Logger } from 'pino';
-import type { Heartbeat } from '../health/heartbeat.js';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
+import { beforeHead } from './before-head.js';
 import { overloaded, refuse } from './plain-answer.js';
 import { whenOver } from './when-over.js';
 
@@ -84,7 +84,11 @@ export class Admission {
       this.admitNext();
     };
     whenOver(request, response, leave);
-    if (request.policy.isStream) onHeaders(response, leave);
+    if (request.policy.isStream)
+      beforeHead(response, (status) => {
+        leave();
+        return status;
+      });
     next();
   }
 

@@ -19,6 +19,19 @@ export abstract class AppError extends Error {
   }
 }
 
+/** An error of this status and code. By itself a violation of the protocol: a body that cannot be read, an unknown address. */
+export class RequestError extends AppError {
+  /** @param retryAfter seconds */
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    override readonly retryAfter?: number,
+  ) {
+    super(message);
+  }
+}
+
 /** The fault of each field, by field name. */
 export type FieldFaults = Readonly<Record<string, string>>;
 
@@ -31,12 +44,9 @@ export class InvalidInputError extends AppError {
   }
 }
 
-export class InvalidCredentialsError extends AppError {
-  readonly code = 'invalid_credentials';
-  readonly status = 401;
-
+export class InvalidCredentialsError extends RequestError {
   constructor() {
-    super('The e-mail address or the password is wrong. Please try again.');
+    super(401, 'invalid_credentials', 'The e-mail address or the password is wrong. Please try again.');
   }
 }
 
@@ -58,138 +68,110 @@ export class TooManyAttemptsError extends AppError {
 }
 
 /** The credentials were right, but the account is deactivated. */
-export class AccountDeactivatedError extends AppError {
-  readonly code = 'account_deactivated';
-  readonly status = 403;
-
+export class AccountDeactivatedError extends RequestError {
   constructor() {
-    super('This account is deactivated. Please contact the administrator of this site.');
+    super(403, 'account_deactivated', 'This account is deactivated. Please contact the administrator of this site.');
   }
 }
 
 /** The token of an e-mail is unknown, has expired or was used. */
-export class InvalidTokenError extends AppError {
-  readonly code = 'invalid_token';
-  readonly status = 400;
-
+export class InvalidTokenError extends RequestError {
   constructor() {
-    super('This link has expired or has already been used. Please request a new one.');
+    super(400, 'invalid_token', 'This link has expired or has already been used. Please request a new one.');
   }
 }
 
 /** The token of an e-mail belongs to another account than the signed-in one. */
-export class OtherAccountError extends AppError {
-  readonly code = 'other_account';
-  readonly status = 403;
-
+export class OtherAccountError extends RequestError {
   constructor() {
-    super('This link belongs to another account. Please sign out, open the link again and sign in to that account.');
+    super(
+      403,
+      'other_account',
+      'This link belongs to another account. Please sign out, open the link again and sign in to that account.',
+    );
   }
 }
 
 /** The password was right; the code of the second factor is still missing. */
-export class SecondFactorRequiredError extends AppError {
-  readonly code = 'second_factor_required';
-  readonly status = 401;
-
+export class SecondFactorRequiredError extends RequestError {
   constructor() {
-    super('Please enter the code from your authenticator app, or a recovery code.');
+    super(401, 'second_factor_required', 'Please enter the code from your authenticator app, or a recovery code.');
   }
 }
 
 /** The site requires a second factor and this account has none: only setting one up is allowed. */
-export class SecondFactorMissingError extends AppError {
-  readonly code = 'second_factor_missing';
-  readonly status = 403;
-
+export class SecondFactorMissingError extends RequestError {
   constructor() {
-    super('This site requires two-step verification. Please set it up, or add a passkey, to continue.');
+    super(
+      403,
+      'second_factor_missing',
+      'This site requires two-step verification. Please set it up, or add a passkey, to continue.',
+    );
   }
 }
 
 /** The site requires a second factor, and the account's one is a passkey, which replaces the password. */
-export class PasskeyRequiredError extends AppError {
-  readonly code = 'passkey_required';
-  readonly status = 401;
-
+export class PasskeyRequiredError extends RequestError {
   constructor() {
-    super('This site does not accept a password alone. Please sign in with one of your passkeys.');
+    super(
+      401,
+      'passkey_required',
+      'This site does not accept a password alone. Please sign in with one of your passkeys.',
+    );
   }
 }
 
 /** The signature is not by a known passkey, or not for the challenge of this browser. */
-export class InvalidPasskeyError extends AppError {
-  readonly code = 'invalid_passkey';
-  readonly status = 401;
-
+export class InvalidPasskeyError extends RequestError {
   constructor() {
-    super('This passkey was not accepted. Please try again, or use another passkey.');
+    super(401, 'invalid_passkey', 'This passkey was not accepted. Please try again, or use another passkey.');
   }
 }
 
-export class LoginExpiredError extends AppError {
-  readonly code = 'login_expired';
-  readonly status = 401;
-
+export class LoginExpiredError extends RequestError {
   constructor() {
-    super('Your sign-in has expired. Please enter your e-mail address and password again.');
+    super(401, 'login_expired', 'Your sign-in has expired. Please enter your e-mail address and password again.');
   }
 }
 
-export class NotSignedInError extends AppError {
-  readonly code = 'not_signed_in';
-  readonly status = 401;
-
+export class NotSignedInError extends RequestError {
   constructor() {
-    super('Please sign in to continue.');
+    super(401, 'not_signed_in', 'Please sign in to continue.');
   }
 }
 
-export class EmailTakenError extends AppError {
-  readonly code = 'email_taken';
-  readonly status = 409;
-
+export class EmailTakenError extends RequestError {
   constructor() {
-    super('An account with this e-mail address already exists. Please use another address.');
+    super(409, 'email_taken', 'An account with this e-mail address already exists. Please use another address.');
   }
 }
 
 /** The last re-authentication is too old; pages redirect to the form for a new one. */
-export class ReauthenticationRequiredError extends AppError {
-  readonly code = 'reauthentication_required';
-  readonly status = 403;
-
+export class ReauthenticationRequiredError extends RequestError {
   constructor() {
-    super('Please confirm your identity to continue.');
+    super(403, 'reauthentication_required', 'Please confirm your identity to continue.');
   }
 }
 
-export class InvalidFormTokenError extends AppError {
-  readonly code = 'invalid_form_token';
-  readonly status = 403;
-
+export class InvalidFormTokenError extends RequestError {
   constructor() {
-    super('This form has expired. Please go back, reload the page and try again.');
+    super(403, 'invalid_form_token', 'This form has expired. Please go back, reload the page and try again.');
   }
 }
 
 /** Another site made the browser send the request. */
-export class CrossSiteError extends AppError {
-  readonly code = 'cross_site';
-  readonly status = 403;
-
+export class CrossSiteError extends RequestError {
   constructor() {
-    super('This request came from another site and was refused. Please use the pages of this site.');
+    super(403, 'cross_site', 'This request came from another site and was refused. Please use the pages of this site.');
   }
 }
 
 /** A form came without the cookie that every page sets. */
-export class CookiesOffError extends AppError {
-  readonly code = 'cookies_off';
-  readonly status = 403;
-
+export class CookiesOffError extends RequestError {
   constructor() {
     super(
+      403,
+      'cookies_off',
       'Your browser sent no cookies, and this site needs them to keep you signed in. ' +
         'Please allow cookies for this site, reload the page and try again.',
     );
@@ -212,70 +194,50 @@ export class NotSupportedError extends AppError {
 }
 
 /** The server is overloaded. Final: not to be retried on another server. */
-export class OverloadedError extends AppError {
-  readonly code = 'overloaded';
-  readonly status = 503;
-  override readonly retryAfter = 2;
-
+export class OverloadedError extends RequestError {
   constructor() {
-    super('The server is busy. Please try again in a moment.');
+    super(503, 'overloaded', 'The server is busy. Please try again in a moment.', 2);
   }
 }
 
 /** The request exceeded its time limit. */
-export class DeadlineError extends AppError {
-  readonly code = 'timeout';
-  readonly status = 503;
-  override readonly retryAfter = 1;
-
+export class DeadlineError extends RequestError {
   constructor() {
-    super('The request took too long. Please try again in a moment.');
+    super(503, 'timeout', 'The request took too long. Please try again in a moment.', 1);
   }
 }
 
 /** A store that the request needs does not answer. */
-export class UnavailableError extends AppError {
-  readonly code = 'unavailable';
-  readonly status = 503;
-  override readonly retryAfter = 2;
-
+export class UnavailableError extends RequestError {
   constructor() {
-    super('The service is temporarily unavailable. You have not been signed out. Please try again shortly.');
+    super(
+      503,
+      'unavailable',
+      'The service is temporarily unavailable. You have not been signed out. Please try again shortly.',
+      2,
+    );
   }
 }
 
 /** A request that may not be repeated failed after its handler had begun. */
-export class OutcomeUnknownError extends AppError {
-  readonly code = 'outcome_unknown';
-  readonly status = 502;
-
+export class OutcomeUnknownError extends RequestError {
   constructor() {
     super(
+      502,
+      'outcome_unknown',
       'Something went wrong, and we cannot tell whether your request was completed. Please check before you try again.',
     );
   }
 }
 
 /** The session store does not answer, and the site is read-only. */
-export class OutageError extends AppError {
-  readonly code = 'outage';
-  readonly status = 503;
-  override readonly retryAfter = 2;
-
+export class OutageError extends RequestError {
   constructor() {
     super(
+      503,
+      'outage',
       'Changes are not possible at the moment, and nothing was changed. You have not been signed out. Please try again shortly.',
+      2,
     );
-  }
-}
-
-/** A violation of the protocol: the body cannot be read, the method or address does not exist, and so on. */
-export class RequestError extends AppError {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
   }
 }

@@ -4,10 +4,10 @@ import { MemorySessionStore, SessionManager, sessionMiddleware } from '@roam/ses
 import express, { type Request, type Response } from 'express';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Heartbeat } from '../health/heartbeat.js';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
 import type { AppError } from './app.errors.js';
 import { deadline } from './deadline.js';
-import type { ErrorAnswers } from './error-answers.js';
+import type { ErrorAnswers } from '../errors/error-answers.js';
 
 const answers = {
   to: ({ status, code }: AppError) => ({ status, headers: { 'Retry-After': '1' }, body: code }),

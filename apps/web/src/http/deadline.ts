@@ -1,8 +1,9 @@
 // Answers 503 to a request that exceeds its time limit, before the proxy gives up.
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import type { Heartbeat } from '../health/heartbeat.js';
+import type { Heartbeat } from '../lifecycle/heartbeat.js';
 import { DeadlineError } from './app.errors.js';
-import type { ErrorAnswers } from './error-answers.js';
+import { beforeHead } from './before-head.js';
+import type { Answers } from './end-failed.js';
 
 declare global {
   // eslint-disable-next-line @typescript-eslint/no-namespace
@@ -30,7 +31,7 @@ const methods = ['write', 'end', 'writeHead', 'flushHeaders', 'setHeader', 'appe
  */
 export function deadline(
   limitMs: (request: Request) => number,
-  answers: ErrorAnswers,
+  answers: Answers,
   heartbeat: Heartbeat,
 ): RequestHandler {
   return (request: Request, response: Response, next: NextFunction) => {
@@ -39,13 +40,12 @@ export function deadline(
     if (request.socket.destroyed) return;
     request.since = heartbeat.unreadSince - (request.waitedMs ?? 0);
     request.limitMs = limitMs(request);
-    const before = response.writeHead.bind(response) as (...head: unknown[]) => Response;
     // An answer from before a pause must not be sent after it, whichever timer or result of a store comes first.
-    const writeHead = (...head: unknown[]) => {
+    beforeHead(response, (status) => {
       heartbeat.now();
-      return before(...head);
-    };
-    response.writeHead = writeHead as Response['writeHead'];
+      return status;
+    });
+    const writeHead = response.writeHead.bind(response);
     const end = response.end.bind(response) as (body: string) => void;
     const timer = setTimeout(
       () => {

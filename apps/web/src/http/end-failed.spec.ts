@@ -16,8 +16,8 @@ import { Refusals } from '../audit/refusals.js';
 import { until } from '../testing/time.js';
 import { asCurrentRequest, currentExchange } from './current-request.js';
 import { endFailed } from './end-failed.js';
-import { ErrorAnswers } from './error-answers.js';
-import { ErrorFilter } from './error.filter.js';
+import { ErrorAnswers } from '../errors/error-answers.js';
+import { ErrorFilter } from '../errors/error.filter.js';
 
 const logged: string[] = [];
 const logger = { error: (_: object, message: string) => logged.push(message), debug: () => undefined };

@@ -1,8 +1,18 @@
 // Ends a request whose handler failed outside of the normal error handling.
 import type { Response } from 'express';
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Exchange } from './current-request.js';
-import type { ErrorAnswer } from './error-answers.js';
+
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The answers to errors, as `ErrorAnswers` makes them. */
+export interface Answers {
+  to(error: unknown, request: IncomingMessage): ErrorAnswer;
+}
 
 /**
  * - `answered`: with the given answer;

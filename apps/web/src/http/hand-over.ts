@@ -2,7 +2,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
-import type { Readiness } from '../health/readiness.js';
+import { beforeHead } from './before-head.js';
 import { cookiesOf, readCookies } from './cookies.js';
 
 declare global {
@@ -15,6 +15,13 @@ declare global {
   }
 }
 
+/** As `Readiness` knows it. */
+interface StoreState {
+  isOut(): boolean;
+  isRecovering(): boolean;
+  missing(): string | undefined;
+}
+
 /**
  * 503 is final. 504 makes nginx ask the next server, under the same `X-Request-Id`, so that the request counts once: until
  * a server that was cut off has left its port, the others serve for it. A request that may not be repeated is handed over
@@ -25,7 +32,7 @@ declare global {
  * When the databases are known to be out of reach, the requests of signed-in users are handed over before any work is done:
  * in an outage each request comes to every server, while all waiting requests are refused at once.
  */
-export function handOver(config: Config, readiness: Readiness): RequestHandler {
+export function handOver(config: Config, readiness: StoreState): RequestHandler {
   const { standbyPort } = config.server;
   const token = cookiesOf(config).name('token');
   // With `read-only` another server may still show the session.
@@ -46,13 +53,11 @@ export function handOver(config: Config, readiness: Readiness): RequestHandler {
       const { isRepeatable } = request.policy;
       const handedOver = isRepeatable ? 504 : 421;
       if (cannotBeServed(request)) return void response.writeHead(handedOver, { 'Retry-After': '1' }).end();
-      const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => Response;
-      response.writeHead = ((...head: unknown[]) => {
+      beforeHead(response, (status) => {
         // Between web server and nginx these two say that another server is to be asked; a handler's own would too.
-        if (head[0] === 421 || head[0] === 504) head[0] = 500;
-        if (head[0] === 503 && (isRepeatable || !request.hasBegun) && shouldFailOver()) head[0] = handedOver;
-        return writeHead(...head);
-      }) as typeof response.writeHead;
+        if (status === 421 || status === 504) return 500;
+        return status === 503 && (isRepeatable || !request.hasBegun) && shouldFailOver() ? handedOver : status;
+      });
     }
     next();
   };

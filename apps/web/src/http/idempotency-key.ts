@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { RequestError } from './app.errors.js';
 
 /** The key that a proxy gives, which every try of a request that it repeats has. At most 64 ASCII characters. */
-export function idempotencyKeyOf(request: Request): string {
+export function idempotencyKeyOf(request: Pick<Request, 'trustedId'>): string {
   return request.trustedId ?? randomUUID();
 }
 

@@ -1,14 +1,8 @@
-// The keys that attempts are counted by: an account in any spelling, and the network of a client.
+// The keys that attempts are counted by: the network of a client.
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { limits } from '../config/limits.js';
 import { groupsOf, plainAddress } from '../config/plain-address.js';
-import { canonicalEmail } from '../users/email.js';
-
-/** The key of a login name: the same for each spelling of it, and not the address itself. */
-export function accountKey(email: string): string {
-  return digest(canonicalEmail(email));
-}
 
 /**
  * The key of an IP address, the same for each spelling of it. For IPv6 its first 64 bits: a client has the whole network
@@ -31,6 +25,7 @@ export function roomKey(ip: string | undefined, shared: readonly string[], subje
   return digest(`${plain} ${room}`);
 }
 
-function digest(text: string): string {
+/** Short enough for a key, and not the text itself. */
+export function digest(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 32);
 }

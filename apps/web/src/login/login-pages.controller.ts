@@ -1,10 +1,10 @@
 // The pages to sign in, to register and to sign out.
-import { Body, Controller, Get, Post, Query, Req, Res, UseGuards } from '@nestjs/common';
-import type { Request, Response } from 'express';
+import { Body, Controller, Get, Post, Query, UseGuards } from '@nestjs/common';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { RegistrationService } from '../account/registration.service.js';
 import { CurrentUser } from '../auth/current-user.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
-import { PasswordGuard } from '../auth/password.guard.js';
+import { PasswordCheck } from '../auth/password-check.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import type { SignedIn } from '../auth/signed-in.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
@@ -24,6 +24,7 @@ type Form = Readonly<Record<string, unknown>>;
 @Controller()
 export class LoginPagesController {
   constructor(
+    private readonly passwords: PasswordCheck,
     private readonly factors: SecondFactorService,
     private readonly registrations: RegistrationService,
     private readonly signIns: SignInService,
@@ -47,14 +48,14 @@ export class LoginPagesController {
   @ForVisitors(true)
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
-  @UseGuards(FormGuard, PasswordGuard)
-  async login(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  @UseGuards(FormGuard)
+  async login(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     const returnTo = localPath(form.returnTo);
     try {
-      const { remember } = parsed(credentials, form);
-      if (!request.account) throw new InvalidCredentialsError().concerning(request.attempted ?? {});
-      if (await this.factors.begin(request, request.account, remember, returnTo)) return seeOther('/login/second');
-      await this.signIns.signIn(request, request.account, remember);
+      const given = parsed(credentials, form);
+      const account = await this.passwords.accountOf(caller, given);
+      if (await this.factors.begin(caller, account, given.remember, returnTo)) return seeOther('/login/second');
+      await this.signIns.signIn(caller, account, given.remember);
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof InvalidCredentialsError)) throw error;
       return again(error, form, { returnTo });
@@ -75,9 +76,9 @@ export class LoginPagesController {
   @Repeatable({ because: countsOnce.account })
   @WithoutSecondFactor(true)
   @UseGuards(FormGuard)
-  async register(@Req() request: Request, @Body() form: Form = {}): Promise<PageAnswer> {
+  async register(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
     try {
-      await this.registrations.register(request, parsed(registration, form));
+      await this.registrations.register(caller, parsed(registration, form));
     } catch (error) {
       if (!(error instanceof InvalidInputError || error instanceof EmailTakenError)) throw error;
       return again(error, form);
@@ -91,8 +92,8 @@ export class LoginPagesController {
   @UseGuards(FormGuard)
   @WorksInOutage(true)
   @WithoutSecondFactor(true)
-  async logout(@Req() request: Request, @Res({ passthrough: true }) response: Response): Promise<PageAnswer> {
-    const logout = await this.signIns.signOut(request, response);
+  async logout(@CurrentCaller() caller: Caller): Promise<PageAnswer> {
+    const logout = await this.signIns.signOut(caller);
     if (logout === 'ended') return seeOther('/');
     return shown('login/signed-out', { title: 'Signed out in this browser' }, 202);
   }

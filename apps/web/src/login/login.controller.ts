@@ -1,7 +1,8 @@
 // /api: registration, sign-in, sign-out, and the signed-in user.
-import { Body, Controller, Get, HttpCode, Post, Req, Res, Session, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Res, Session, UseGuards } from '@nestjs/common';
 import type { Session as RequestSession } from '@roam/session';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { RegistrationService } from '../account/registration.service.js';
 import { Config } from '../config/config.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
@@ -20,7 +21,7 @@ import { WorksInOutage } from '../session/outage.guard.js';
 import { publicUser, type PublicUser } from '../users/user.entity.js';
 import { credentials, registration, type Credentials, type Registration } from '../users/user.schemas.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
-import { PasswordGuard } from '../auth/password.guard.js';
+import { PasswordCheck } from '../auth/password-check.js';
 import { CurrentUser } from '../auth/current-user.js';
 import { SignInService } from '../auth/sign-in.service.js';
 import type { SignedIn } from '../auth/signed-in.js';
@@ -30,6 +31,7 @@ import { SignedInGuard } from '../auth/signed-in.guard.js';
 export class LoginController {
   constructor(
     private readonly config: Config,
+    private readonly passwords: PasswordCheck,
     private readonly factors: SecondFactorService,
     private readonly registrations: RegistrationService,
     private readonly signIns: SignInService,
@@ -41,9 +43,9 @@ export class LoginController {
   @WithoutSecondFactor(true)
   async register(
     @Body({ schema: registration }) input: Registration,
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
   ): Promise<{ user: PublicUser }> {
-    const user = await this.registrations.register(request, input);
+    const user = await this.registrations.register(caller, input);
     return { user: publicUser(user) };
   }
 
@@ -58,15 +60,14 @@ export class LoginController {
   @Repeatable({ because: countsOnce.session })
   @WithoutSecondFactor(true)
   @HttpCode(200)
-  @UseGuards(PasswordGuard)
   async login(
-    @Body({ schema: credentials }) { remember }: Credentials,
-    @Req() request: Request,
+    @Body({ schema: credentials }) given: Credentials,
+    @CurrentCaller() caller: Caller,
   ): Promise<{ user: PublicUser }> {
-    if (!request.account) throw new InvalidCredentialsError().concerning(request.attempted ?? {});
-    if (await this.factors.begin(request, request.account, remember)) throw new SecondFactorRequiredError();
-    await this.signIns.signIn(request, request.account, remember);
-    return { user: publicUser(request.account.user) };
+    const account = await this.passwords.accountOf(caller, given);
+    if (await this.factors.begin(caller, account, given.remember)) throw new SecondFactorRequiredError();
+    await this.signIns.signIn(caller, account, given.remember);
+    return { user: publicUser(account.user) };
   }
 
   /** 204 when the session has ended on every server; 202 during an outage: this server ends it later. */
@@ -79,10 +80,10 @@ export class LoginController {
   @WorksInOutage(true)
   @WithoutSecondFactor(true)
   async logout(
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) response: Response,
   ): Promise<{ logout: 'pending' } | undefined> {
-    const logout = await this.signIns.signOut(request, response);
+    const logout = await this.signIns.signOut(caller);
     response.status(logout === 'ended' ? 204 : 202);
     return logout === 'ended' ? undefined : { logout };
   }

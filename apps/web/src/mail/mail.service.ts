@@ -8,7 +8,7 @@ import { limits } from '../config/limits.js';
 import { Transactions } from '../database/transactions.js';
 import { currentExchange } from '../http/current-request.js';
 import { Outbox } from '../outbox/outbox.js';
-import { accountKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 import type { User } from '../users/user.entity.js';
 import { MailCounts, type Count } from './mail-counts.js';
 import { nobody, type AddressedMail, type Mail } from './mail.js';

@@ -1,7 +1,7 @@
 // /api/openapi.json and /api/docs: the API's description, for programs and as a page of administrators.
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
-import { AdminGuard } from '../admin/admin.guard.js';
+import { AdminGuard } from '../auth/admin.guard.js';
 import { Describe } from '../http/describe.js';
 import type { PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';

@@ -2,11 +2,11 @@
 // session.
 import { Injectable } from '@nestjs/common';
 import type { CookieSet } from '@roam/session';
-import type { Request } from 'express';
 import { Config } from '../config/config.js';
 import { limits } from '../config/limits.js';
 import { InvalidPasskeyError } from '../http/app.errors.js';
-import { cookiesOf, readCookies } from '../http/cookies.js';
+import type { Caller } from '../http/caller.js';
+import { cookiesOf } from '../http/cookies.js';
 import { Signatures } from '../http/signatures.js';
 
 export type Purpose = 'create' | 'get';
@@ -31,30 +31,30 @@ export class Challenges {
     this.cookie = this.cookies.name('passkey');
   }
 
-  remember(request: Request, purpose: Purpose, challenge: string): void {
+  remember(caller: Caller, purpose: Purpose, challenge: string): void {
     const asked = { challenge, askedAt: Date.now() };
-    const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(signedText(request, purpose, asked))}`;
-    request.res!.cookie(this.cookie, value, { ...this.cookies.attributes, maxAge: limits.secondStepMs });
+    const value = `${asked.askedAt}.${challenge}.${this.signatures.sign(signedText(caller, purpose, asked))}`;
+    caller.setCookie(this.cookie, value, { ...this.cookies.attributes, maxAge: limits.secondStepMs });
   }
 
   /**
    * The challenge of this browser; deletes its cookie.
    * @throws {InvalidPasskeyError} if there is none, or if it was for another purpose, another user, or has expired
    */
-  take(request: Request, purpose: Purpose): Challenge {
-    request.res!.clearCookie(this.cookie, this.cookies.attributes);
-    const sent = readCookies(request, this.cookie).map((value) => {
+  take(caller: Caller, purpose: Purpose): Challenge {
+    caller.clearCookie(this.cookie, this.cookies.attributes);
+    const sent = caller.cookies(this.cookie).map((value) => {
       const [time, challenge = '', signature = ''] = value.split('.');
       return { asked: { challenge, askedAt: Number(time) }, signature };
     });
     const ours = sent.find(({ asked, signature }) =>
-      this.signatures.verify(signedText(request, purpose, asked), signature),
+      this.signatures.verify(signedText(caller, purpose, asked), signature),
     );
     if (!ours || Date.now() >= ours.asked.askedAt + limits.secondStepMs) throw new InvalidPasskeyError();
     return ours.asked;
   }
 }
 
-function signedText(request: Request, purpose: Purpose, { challenge, askedAt }: Challenge): string {
-  return `${purpose} ${request.user?.id ?? 'visitor'} ${askedAt} ${challenge}`;
+function signedText(caller: Caller, purpose: Purpose, { challenge, askedAt }: Challenge): string {
+  return `${purpose} ${caller.user?.id ?? 'visitor'} ${askedAt} ${challenge}`;
 }

@@ -1,6 +1,8 @@
 // The page of the user's passkeys.
-import { Body, Controller, Get, Post, Req, UseGuards } from '@nestjs/common';
-import type { Request } from 'express';
+import { Body, Controller, Get, Post, UseGuards } from '@nestjs/common';
+import type { SignedIn } from '../auth/signed-in.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import { addAsset } from '../pages/assets.js';
@@ -22,16 +24,16 @@ export class PasskeyPagesController {
   @Page('passkeys/passkeys', 'Passkeys')
   @WithoutSecondFactor(true)
   @UseGuards(SignedInGuard)
-  async list(@Req() request: Request): Promise<PageAnswer> {
-    return { passkeys: await this.passkeys.list(request) };
+  async list(@CurrentUser() user: SignedIn): Promise<PageAnswer> {
+    return { passkeys: await this.passkeys.list(user) };
   }
 
   @Post()
   @Page('passkeys/passkeys', 'Passkeys')
   @Repeatable({ because: countsOnce.sameAgain })
   @UseGuards(FormGuard, SignedInGuard)
-  async remove(@Req() request: Request, @Body('remove') id?: unknown): Promise<PageAnswer> {
-    if (typeof id === 'string') await this.passkeys.remove(request, id);
+  async remove(@CurrentCaller() caller: Caller, @Body('remove') id?: unknown): Promise<PageAnswer> {
+    if (typeof id === 'string') await this.passkeys.remove(caller, id);
     return seeOther('/account/passkeys');
   }
 }

@@ -1,10 +1,12 @@
 // /api/passkeys, and signing in with a passkey.
-import { Body, Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import type {
   PublicKeyCredentialCreationOptionsJSON,
   PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server';
-import type { Request } from 'express';
+import type { SignedIn } from '../auth/signed-in.js';
+import { CurrentUser } from '../auth/current-user.js';
+import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SignedInGuard } from '../auth/signed-in.guard.js';
 import {
@@ -38,8 +40,8 @@ export class PasskeysController {
   @Repeatable({ because: countsOnce.session })
   @HttpCode(200)
   @WithoutSecondFactor(true)
-  requestOptions(@Req() request: Request): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    return this.passkeys.requestOptions(request);
+  requestOptions(@CurrentCaller() caller: Caller): Promise<PublicKeyCredentialRequestOptionsJSON> {
+    return this.passkeys.requestOptions(caller);
   }
 
   @Post('login/passkey')
@@ -49,17 +51,17 @@ export class PasskeysController {
   @WithoutSecondFactor(true)
   async signIn(
     @Body({ schema: passkeyLogin }) input: PasskeyLogin,
-    @Req() request: Request,
+    @CurrentCaller() caller: Caller,
   ): Promise<{ user: PublicUser }> {
-    return { user: publicUser((await this.passkeys.signIn(request, input)).user) };
+    return { user: publicUser((await this.passkeys.signIn(caller, input)).user) };
   }
 
   @Get('passkeys')
   @Describe('Lists the passkeys of the user', 'The passkeys')
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
-  list(@Req() request: Request): Promise<PasskeyRow[]> {
-    return this.passkeys.list(request);
+  list(@CurrentUser() user: SignedIn): Promise<PasskeyRow[]> {
+    return this.passkeys.list(user);
   }
 
   @Post('passkeys/options')
@@ -73,8 +75,8 @@ export class PasskeysController {
   @HttpCode(200)
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
-  creationOptions(@Req() request: Request): Promise<PublicKeyCredentialCreationOptionsJSON> {
-    return this.passkeys.creationOptions(request);
+  creationOptions(@CurrentCaller() caller: Caller): Promise<PublicKeyCredentialCreationOptionsJSON> {
+    return this.passkeys.creationOptions(caller);
   }
 
   @Post('passkeys')
@@ -87,8 +89,8 @@ export class PasskeysController {
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(SignedInGuard)
   @WithoutSecondFactor(true)
-  add(@Body({ schema: passkeyCreation }) input: PasskeyCreation, @Req() request: Request): Promise<PasskeyRow> {
-    return this.passkeys.add(request, input);
+  add(@Body({ schema: passkeyCreation }) input: PasskeyCreation, @CurrentCaller() caller: Caller): Promise<PasskeyRow> {
+    return this.passkeys.add(caller, input);
   }
 
   @Delete('passkeys/:id')
@@ -100,7 +102,7 @@ export class PasskeysController {
   @Repeatable({ because: countsOnce.sameAgain })
   @HttpCode(204)
   @UseGuards(SignedInGuard)
-  remove(@Param('id') id: string, @Req() request: Request): Promise<void> {
-    return this.passkeys.remove(request, id);
+  remove(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
+    return this.passkeys.remove(caller, id);
   }
 }

@@ -10,7 +10,6 @@ import {
   type PublicKeyCredentialCreationOptionsJSON,
   type PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/server';
-import type { Request } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { AccountService } from '../account/account.service.js';
 import { accountMails } from '../account/account-mails.js';
@@ -20,6 +19,7 @@ import type { Account } from '../auth/account.js';
 import { assertFresh } from '../auth/fresh.js';
 import { SecondFactorRule } from '../auth/second-factor-rule.js';
 import { SignInService } from '../auth/sign-in.service.js';
+import type { SignedIn } from '../auth/signed-in.js';
 import { Config } from '../config/config.js';
 import { siteName } from '../config/site.js';
 import { Transactions } from '../database/transactions.js';
@@ -31,6 +31,7 @@ import {
   PasskeyRequiredError,
   SecondFactorMissingError,
 } from '../http/app.errors.js';
+import type { Caller } from '../http/caller.js';
 import { idempotencyKeyOf } from '../http/idempotency-key.js';
 import { causeOf } from '../mail/cause-of.js';
 import { FactorFailures } from '../factors/factor-failures.js';
@@ -73,16 +74,16 @@ export class PasskeysService {
     private readonly logger: PinoLogger,
   ) {}
 
-  async list(request: Request): Promise<PasskeyRow[]> {
-    return (await this.store.listOf(request.user!.id)).map(row);
+  async list(user: SignedIn): Promise<PasskeyRow[]> {
+    return (await this.store.listOf(user.id)).map(row);
   }
 
   /** The options to create a passkey. @throws {ReauthenticationRequiredError} @throws {InvalidInputError} */
-  async creationOptions(request: Request): Promise<PublicKeyCredentialCreationOptionsJSON> {
-    assertFresh(request);
-    const user = await this.accounts.current(request);
+  async creationOptions(caller: Caller): Promise<PublicKeyCredentialCreationOptionsJSON> {
+    assertFresh(caller.user!);
+    const user = await this.accounts.current(caller.user);
     const existing = await this.store.listOf(user.id);
-    this.assertMayAdd(request, user, existing.length);
+    this.assertMayAdd(caller.user!, user, existing.length);
     const options = await generateRegistrationOptions({
       rpName: siteName,
       rpID: this.config.server.publicUrl.hostname,
@@ -94,7 +95,7 @@ export class PasskeysService {
       // The browser finds it without a login name, and always verifies the user's finger, face or PIN.
       authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
     });
-    this.challenges.remember(request, 'create', options.challenge);
+    this.challenges.remember(caller, 'create', options.challenge);
     return options;
   }
 
@@ -102,10 +103,10 @@ export class PasskeysService {
    * Stores the passkey that the browser created.
    * @throws {InvalidPasskeyError} @throws {ReauthenticationRequiredError}
    */
-  async add(request: Request, { response, name, endOtherSessions }: PasskeyCreation): Promise<PasskeyRow> {
-    assertFresh(request);
-    const { challenge: expectedChallenge } = this.challenges.take(request, 'create');
-    const user = await this.accounts.current(request);
+  async add(caller: Caller, { response, name, endOtherSessions }: PasskeyCreation): Promise<PasskeyRow> {
+    assertFresh(caller.user!);
+    const { challenge: expectedChallenge } = this.challenges.take(caller, 'create');
+    const user = await this.accounts.current(caller.user);
     const { verified, registrationInfo } = await this.checked(() =>
       verifyRegistrationResponse({ response, expectedChallenge, ...this.expected, requireUserVerification: true }),
     );
@@ -121,24 +122,24 @@ export class PasskeysService {
       name: name || 'Passkey',
       challenge: expectedChallenge,
     };
-    const cause = causeOf(request);
+    const cause = causeOf(caller);
     await this.transactions.run(async (manager) => {
       // Several requests at once must not all take the last place.
       if (!(await this.users.takeTurn(user.id, manager))) throw new NotSignedInError();
-      this.assertMayAdd(request, user, await this.store.countOf(user.id, manager, passkeyId(credentialId)));
+      this.assertMayAdd(caller.user!, user, await this.store.countOf(user.id, manager, passkeyId(credentialId)));
       if (!(await this.store.add(user.id, added, manager))) throw new InvalidPasskeyError();
       const options = { ...cause, manager };
       await this.notices.send(user, (link) => accountMails.passkey(true, link), options);
     });
-    await this.changed(request, user, endOtherSessions, 'added');
+    await this.changed(caller, user, endOtherSessions, 'added');
     return row((await this.store.find(credentialId))!);
   }
 
   /** @throws {NotFoundError} @throws {InvalidInputError} @throws {ReauthenticationRequiredError} */
-  async remove(request: Request, id: string): Promise<void> {
-    assertFresh(request);
-    const user = await this.accounts.current(request);
-    const cause = causeOf(request);
+  async remove(caller: Caller, id: string): Promise<void> {
+    assertFresh(caller.user!);
+    const user = await this.accounts.current(caller.user);
+    const cause = causeOf(caller);
     const isLast = await this.transactions.run(async (manager) => {
       // Another request may be about to remove the other factor: one of them is the last.
       await this.users.takeTurn(user.id, manager);
@@ -154,7 +155,7 @@ export class PasskeysService {
       await this.notices.send(user, (link) => accountMails.passkey(false, link), options);
       return isOnly;
     });
-    await this.changed(request, user, true, isLast ? 'last removed' : 'removed');
+    await this.changed(caller, user, true, isLast ? 'last removed' : 'removed');
     // Last, so that a repeated request still finds it while work is left to do.
     await this.store.remove(user.id, id);
   }
@@ -163,36 +164,36 @@ export class PasskeysService {
    * Where the site requires a second factor, a session without one sets up the first only.
    * @throws {InvalidInputError} @throws {SecondFactorMissingError} @throws {PasskeyRequiredError}
    */
-  private assertMayAdd(request: Request, user: User, has: number): void {
+  private assertMayAdd(signedIn: SignedIn, user: User, has: number): void {
     if (has >= maxPerUser)
       throw new InvalidInputError({ body: `You already have ${maxPerUser} passkeys. Please remove one first.` });
-    if (!this.rule.isMissingIn(request.user!)) return;
+    if (!this.rule.isMissingIn(signedIn)) return;
     if (user.totpSince) throw new SecondFactorMissingError();
     if (has > 0) throw new PasskeyRequiredError();
   }
 
   /** The options to use a passkey; a signed-in user can only use their own. */
-  async requestOptions(request: Request): Promise<PublicKeyCredentialRequestOptionsJSON> {
-    const own = request.user && (await this.store.listOf(request.user.id));
+  async requestOptions(caller: Caller): Promise<PublicKeyCredentialRequestOptionsJSON> {
+    const own = caller.user && (await this.store.listOf(caller.user.id));
     const options = await generateAuthenticationOptions({
       rpID: this.config.server.publicUrl.hostname,
       userVerification: 'required',
       ...(own && { allowCredentials: own.map(descriptor) }),
     });
-    this.challenges.remember(request, 'get', options.challenge);
+    this.challenges.remember(caller, 'get', options.challenge);
     return options;
   }
 
   /** Signs in. @throws {InvalidPasskeyError} @throws {AccountDeactivatedError} */
-  async signIn(request: Request, { response, remember }: PasskeyLogin): Promise<Account> {
-    const account = await this.prove(request, response);
-    await this.signIns.signIn(request, account, remember, 'passkey');
+  async signIn(caller: Caller, { response, remember }: PasskeyLogin): Promise<Account> {
+    const account = await this.prove(caller, response);
+    await this.signIns.signIn(caller, account, remember, 'passkey');
     return account;
   }
 
   /** The account whose passkey has signed the challenge of this browser. @throws {InvalidPasskeyError} */
-  async prove(request: Request, response: AuthenticationResponseJSON): Promise<Account> {
-    const { challenge: expectedChallenge, askedAt } = this.challenges.take(request, 'get');
+  async prove(caller: Caller, response: AuthenticationResponseJSON): Promise<Account> {
+    const { challenge: expectedChallenge, askedAt } = this.challenges.take(caller, 'get');
     const passkey = await this.store.find(Buffer.from(response.id, 'base64url'));
     const refuse = (): never => {
       throw new InvalidPasskeyError().concerning(owner(passkey));
@@ -205,7 +206,7 @@ export class PasskeysService {
     const handle = response.response.userHandle;
     if (!user || (handle && Buffer.from(handle, 'base64url').toString() !== user.id)) return refuse();
     const { credentialId, publicKey } = passkey;
-    const idempotencyKey = idempotencyKeyOf(request);
+    const idempotencyKey = idempotencyKeyOf(caller);
     // A request that a proxy repeats may have been counted at its first try.
     const isRepeated = passkey.askedAt === askedAt && passkey.usedBy === idempotencyKey;
     const counter = isRepeated ? 0 : passkey.counter;
@@ -247,14 +248,14 @@ export class PasskeysService {
    * committed with the change (6.3.7).
    */
   private async changed(
-    request: Request,
+    caller: Caller,
     user: User,
     endOthers: boolean,
     what: 'added' | 'removed' | 'last removed',
   ): Promise<void> {
-    await this.signIns.renew(request, { user }, what === 'removed' ? {} : { twoFactors: what === 'added' });
-    if (endOthers) await this.sessions.endAll(user.id, request.session);
-    this.audit.note(what === 'added' ? 'factor-added' : 'factor-removed', request, {}, { factor: 'passkey' });
+    await this.signIns.renew(caller, { user }, what === 'removed' ? {} : { twoFactors: what === 'added' });
+    if (endOthers) await this.sessions.endAll(user.id, caller.session);
+    this.audit.note(what === 'added' ? 'factor-added' : 'factor-removed', caller, {}, { factor: 'passkey' });
   }
 }
 

@@ -12,7 +12,7 @@ import type { Request, Response } from 'express';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { RequestError } from '../http/app.errors.js';
 import { hasBody } from '../http/has-body.js';
-import { Heartbeat } from '../health/heartbeat.js';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { isClaimed, Repeatable } from '../routes/decorators.js';
 import { claimOf, type Claim } from './claim.js';
 import { RequestClaims, type EarlierTry } from './request-claims.js';

@@ -19,7 +19,7 @@ import { migrations } from '../features.js';
 import { totpCode } from '../factors/totp.js';
 import { Metrics } from '../health/metrics.js';
 import { Readiness } from '../health/readiness.js';
-import { Heartbeat } from '../health/heartbeat.js';
+import { Heartbeat } from '../lifecycle/heartbeat.js';
 import { rootLogger } from '../logging/logging.js';
 import { MailCatcher, type CaughtMail } from '../mail/testing/mail-catcher.js';
 import { until } from './time.js';

@@ -10,7 +10,8 @@ import { TooManyAttemptsError } from '../http/app.errors.js';
 import { KeyedSemaphore } from '../http/keyed-semaphore.js';
 import { delayAfter, type GrowingDelay } from './growing-delay.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
-import { accountKey, roomKey } from '../http/subjects.js';
+import { roomKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 
 export interface Attempt {
   /** The login name as the user entered it. */

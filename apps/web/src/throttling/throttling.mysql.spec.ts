@@ -15,7 +15,7 @@ import { expiredRows } from '../tasks/expired-rows.js';
 import { TaskRunner } from '../tasks/task-runner.js';
 import { until } from '../testing/time.js';
 import { MysqlRateLimiter } from './mysql-rate-limiter.js';
-import { accountKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 import { ThrottleService } from './throttle.service.js';
 
 jest.setTimeout(60_000);

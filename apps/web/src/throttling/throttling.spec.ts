@@ -2,7 +2,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { delayAfter } from './growing-delay.js';
 import { limits } from '../config/limits.js';
-import { accountKey, addressKey, roomKey } from '../http/subjects.js';
+import { addressKey, roomKey } from '../http/subjects.js';
+import { accountKey } from '../users/account-key.js';
 
 describe('ASVS 6.3.1: delayAfter', () => {
   it('grows from a second to its bound, after some free failures, and never locks for ever', () => {

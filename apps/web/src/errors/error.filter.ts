@@ -3,10 +3,15 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { Request, Response } from 'express';
 import { PinoLogger } from 'nestjs-pino';
 import { Refusals } from '../audit/refusals.js';
-import { AppError, NotSignedInError, ReauthenticationRequiredError, SecondFactorMissingError } from './app.errors.js';
+import {
+  AppError,
+  NotSignedInError,
+  ReauthenticationRequiredError,
+  SecondFactorMissingError,
+} from '../http/app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
-import { endFailed } from './end-failed.js';
-import { isApi } from './request-context.js';
+import { endFailed } from '../http/end-failed.js';
+import { isApi } from '../http/request-context.js';
 
 @Catch()
 export class ErrorFilter implements ExceptionFilter {

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SessionEndedError, SessionTooLargeError, StoreUnavailableError, TooManySessionsError } from '@roam/session';
 import type { Request } from 'express';
 import { QueryFailedError } from 'typeorm';
-import { DeadlineError, InvalidCredentialsError } from './app.errors.js';
+import { DeadlineError, InvalidCredentialsError } from '../http/app.errors.js';
 import { asAppError, ErrorAnswers } from './error-answers.js';
 import { policyOf } from '../routes/policy.js';
 

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Metrics } from '../health/metrics.js';
 import { currentExchange } from '../http/current-request.js';
 import { endFailed } from '../http/end-failed.js';
-import type { ErrorAnswers } from '../http/error-answers.js';
-import type { Replacement } from './replacement.js';
+import type { ErrorAnswers } from './error-answers.js';
+import type { Replacement } from '../lifecycle/replacement.js';
 
 /** The maximum number of log lines per second. */
 const maxLines = 20;

@@ -22,7 +22,7 @@ import { PinoLogger } from 'nestjs-pino';
 import { AuditService } from '../audit/audit.service.js';
 import { Refusals } from '../audit/refusals.js';
 import { Views } from '../pages/views.js';
-import { CrossSiteAdapter } from './cross-site.adapter.js';
+import { CrossSiteAdapter } from '../http/cross-site.adapter.js';
 import { ErrorAnswers } from './error-answers.js';
 import { ErrorFilter } from './error.filter.js';
 

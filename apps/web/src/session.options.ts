@@ -3,13 +3,13 @@ import type { SessionEvent, SessionOptions } from '@roam/session';
 import '@roam/session/types';
 import type { Request } from 'express';
 import type { PinoLogger } from 'nestjs-pino';
-import type { AuditService } from '../audit/audit.service.js';
-import { cookieOptions } from '../http/cookies.js';
-import { isOver } from '../http/deadline.js';
-import type { ErrorAnswers } from '../http/error-answers.js';
-import type { StreamLimits } from '../http/stream-limits.js';
-import type { Runtime } from '../runtime.js';
-import { VisitorSessions } from '../throttling/visitor-sessions.js';
+import type { AuditService } from './audit/audit.service.js';
+import { cookieOptions } from './http/cookies.js';
+import { isOver } from './http/deadline.js';
+import type { ErrorAnswers } from './errors/error-answers.js';
+import type { StreamLimits } from './http/stream-limits.js';
+import type { Runtime } from './runtime.js';
+import { VisitorSessions } from './throttling/visitor-sessions.js';
 
 /** What the options use of the app. */
 interface Reports {

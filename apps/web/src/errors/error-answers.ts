@@ -16,18 +16,13 @@ import {
   OutcomeUnknownError,
   RequestError,
   UnavailableError,
-} from './app.errors.js';
-import { mayHaveHadEffect } from './begun.interceptor.js';
-import { isApi } from './request-context.js';
+} from '../http/app.errors.js';
+import { mayHaveHadEffect } from '../http/begun.interceptor.js';
+import type { ErrorAnswer } from '../http/end-failed.js';
+import { isApi } from '../http/request-context.js';
 
 const invalid = 'The request is not valid. Please check it and try again.';
 const failed = 'The request failed. Please try again.';
-
-export interface ErrorAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 @Injectable()
 export class ErrorAnswers {

@@ -1,8 +1,8 @@
 // Closes the public port while the server cannot serve (no store for the sessions, or paused), and opens it again.
 import type { Logger } from 'pino';
 import { limits } from '../config/limits.js';
-import type { Readiness } from '../health/readiness.js';
-import type { PublicListener } from './public-listener.js';
+import type { Readiness } from './readiness.js';
+import type { PublicListener } from '../lifecycle/public-listener.js';
 
 const checkEveryMs = 100;
 const settleMs = 50;
