@@ -1,7 +1,7 @@
 // The web app of a former commit, built beside this one, for tests of a rolling deploy.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const PROJECT = join(import.meta.dirname, '../..');
 /** Where npm has installed dependencies of one workspace only. */
@@ -23,7 +23,7 @@ export function hasCommit(commit: string): boolean {
  */
 export function buildFormer(commit: string): string {
   const cache = join(PROJECT, '.roam/cache');
-  const dir = join(cache, `former-${commit}`);
+  const dir = join(cache, `former-release-${commit}`);
   const app = join(dir, 'apps/web/dist');
   if (existsSync(dir)) return app;
   const draft = `${dir}.draft-${process.pid}`;
@@ -49,7 +49,8 @@ function linkDependencies(draft: string): void {
   for (const name of readdirSync(installed)) if (name !== '@roam') symlinkSync(join(installed, name), join(own, name));
   for (const name of readdirSync(join(installed, '@roam'))) {
     const folder = ['libs', 'apps'].map((parent) => join(draft, parent, name)).find((each) => existsSync(each));
-    if (folder) symlinkSync(folder, join(own, '@roam', name));
+    // Relative: the folder is renamed when it is whole. A link that leads nowhere would let Node take this release's package.
+    if (folder) symlinkSync(relative(join(own, '@roam'), folder), join(own, '@roam', name));
   }
   for (const workspace of WORKSPACES) {
     const nested = join(PROJECT, workspace, 'node_modules');
