@@ -1,5 +1,4 @@
 // Every route that checks an identity leaves an event when it refuses, over a real MySQL server.
-import type { Type } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { RowDataPacket } from 'mysql2';
@@ -7,9 +6,9 @@ import type supertest from 'supertest';
 import { FactorFailures } from '../factors/factor-failures.js';
 import { limits } from '../config/limits.js';
 import { routesOfApp } from '../routes-of-app.js';
+import { isAudited } from '../testing/is-audited.js';
 import { appCode, person, Site } from '../testing/site.js';
 import { backToNow, jumpTo, until } from '../testing/time.js';
-import { AuditService } from './audit.service.js';
 
 jest.setTimeout(120_000);
 
@@ -179,15 +178,9 @@ async function events(): Promise<string[]> {
   return (await read()).map((row) => (row as { event: string }).event);
 }
 
-/** Whether it, or a service that it has, writes to the audit log. A feature that does not checks no identity either. */
-function isAudited(type: Type): boolean {
-  const parts = (Reflect.getMetadata('design:paramtypes', type) ?? []) as Type[];
-  return type === AuditService || parts.some(isAudited);
-}
-
 it('every route that changes something is known to check an identity or not', () => {
   const changing = routesOfApp()
-    .filter(({ method, of: handled }) => method !== 'GET' && handled && isAudited(handled.controller))
+    .filter((route) => route.method !== 'GET' && isAudited(route))
     .map(({ method, path }) => `${method} ${path}`);
   const known = [...Object.keys(checks).filter((route) => !route.startsWith('GET ')), ...unchecked];
   expect(changing.sort()).toEqual(known.sort());
