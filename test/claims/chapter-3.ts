@@ -48,8 +48,8 @@ const cookies: readonly Mutation[] = [
     {
       numbers: ['3.3.4'],
       test: COOKIES,
-      replace: "stringifySetCookie('n', '', this.attributes)",
-      by: "stringifySetCookie('n', '', { ...this.attributes, httpOnly: false })",
+      replace: '{ path, httpOnly: true, sameSite, secure, ...attributes }',
+      by: '{ path, httpOnly: false, sameSite, secure, ...attributes }',
       also: ['expires both cookies by name at logout, also when nobody was logged in'],
     },
   ]),

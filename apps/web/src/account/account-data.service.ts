@@ -63,6 +63,8 @@ export class AccountDataService {
       await this.users.change(user.id, { deactivatedAt: user.deactivatedAt ?? new Date() }, manager);
     });
     await this.sessions.endAll(user.id, caller.session);
+    // Each in a transaction of its own, while this request holds no connection.
+    await this.data.deleteMuchOf(user.id);
     const cause = causeOf(caller);
     await this.transactions.run(async (manager) => {
       // First: a request that adds something to the account meanwhile has done so before this, or finds no account.

@@ -12,7 +12,7 @@ import { refused, seeOther, type PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
-import { newNote, noteQuery, pictureRequestBytes, type NoteQuery } from './notes.schemas.js';
+import { newNote, noteQuery, pictureRequestBytes, pictureUpload, type NoteQuery } from './notes.schemas.js';
 import { NotesService, TooManyNotesError } from './notes.service.js';
 
 type Form = Readonly<Record<string, unknown>>;
@@ -58,7 +58,7 @@ export class NotesPagesController {
   @Repeatable({ because: countsOnce.sameAgain })
   @Limits({ body: pictureRequestBytes, time: 10_000 })
   @UseGuards(FormGuard, SignedInGuard)
-  @UseInterceptors(FileInterceptor('picture'))
+  @UseInterceptors(FileInterceptor('picture', pictureUpload))
   async change(
     @CurrentUser() user: SignedIn,
     @Param('id') id: string,

@@ -32,6 +32,7 @@ import {
   noteChange,
   noteQuery,
   pictureRequestBytes,
+  pictureUpload,
   type NewNote,
   type NoteChange,
   type NoteQuery,
@@ -127,7 +128,7 @@ export class NotesController {
   @Repeatable({ because: countsOnce.sameAgain })
   @Limits({ body: pictureRequestBytes, time: 10_000 })
   @HttpCode(204)
-  @UseInterceptors(FileInterceptor('picture'))
+  @UseInterceptors(FileInterceptor('picture', pictureUpload))
   async putPicture(
     @CurrentUser() user: SignedIn,
     @Param('id') id: string,

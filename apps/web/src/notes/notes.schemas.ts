@@ -9,6 +9,8 @@ const maxBody = 4_000;
 /** Bytes of a picture, and of a request that brings one: a form has its other fields beside it. */
 export const pictureBytes = 5 * 1024 * 1024;
 export const pictureRequestBytes = pictureBytes + 64 * 1024;
+/** What a form with a picture may have in number: the form of a note has four fields. */
+export const pictureUpload = { limits: { files: 1, fields: 10, parts: 11 } };
 
 const title = z
   .string('Enter a title.')

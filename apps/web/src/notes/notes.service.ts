@@ -134,12 +134,18 @@ export class NotesService implements PersonalData {
     return { notes: notes.map((note) => ({ ...note.toJSON(), picture: pictureOf(note) })) };
   }
 
+  /** One by one: they are up to 500 MB. */
+  async deleteMuchOf(userId: string): Promise<void> {
+    const found = await this.transactions.statement(() =>
+      this.pictures.find({ where: { userId }, select: { noteId: true } }),
+    );
+    for (const { noteId } of found) await this.transactions.statement(() => this.pictures.delete({ noteId }));
+  }
+
   async deleteOf(userId: string, manager: EntityManager): Promise<void> {
     await manager.delete(Note, { userId });
-    // One by one, and beside the transaction: a group refuses one that changes more than 143 MiB. From here on they are
-    // nobody's: whoever deletes the account can only go on with that.
-    for (const { noteId } of await this.pictures.find({ where: { userId }, select: { noteId: true } }))
-      await this.transactions.statement(() => this.pictures.delete({ noteId }));
+    // Those that came meanwhile.
+    await manager.delete(NotePicture, { userId });
   }
 }
 

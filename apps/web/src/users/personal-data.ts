@@ -13,6 +13,11 @@ export interface Owner {
 export interface PersonalData {
   /** The parts of the export that it adds, by name. */
   exportOf?(owner: Owner): Promise<Readonly<Record<string, unknown>>>;
+  /**
+   * Deletes what is too much for the transaction that deletes the account: a group refuses one that changes more than
+   * 143 MiB. Called before it, when the account is deactivated. May be repeated.
+   */
+  deleteMuchOf?(userId: string): Promise<void>;
   /** Deletes all of a user, in the transaction that deletes the account. May be repeated. */
   deleteOf?(userId: string, manager: EntityManager): Promise<void>;
 }
@@ -28,6 +33,10 @@ export class AllPersonalData {
   async exportOf(owner: Owner): Promise<Record<string, unknown>> {
     const parts = await Promise.all(this.holders().map(async (holder) => holder.exportOf?.(owner)));
     return Object.assign({}, ...parts) as Record<string, unknown>;
+  }
+
+  async deleteMuchOf(userId: string): Promise<void> {
+    for (const holder of this.holders()) await holder.deleteMuchOf?.(userId);
   }
 
   async deleteOf(userId: string, manager: EntityManager): Promise<void> {

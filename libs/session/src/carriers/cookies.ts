@@ -60,8 +60,8 @@ export class SiteCookies {
 export class CookieSet {
   readonly attributes: CookieAttributes;
   private readonly prefix: string;
-  /** What follows each value. */
-  private readonly suffix: string;
+  /** What stands around the values that most responses set: those of the session's cookies that end with the browser. */
+  private readonly around: Readonly<Record<string, readonly [before: string, after: string]>>;
 
   constructor(
     private readonly base: string,
@@ -72,7 +72,7 @@ export class CookieSet {
     // Browsers take such names from this host, or by https, only (RFC 6265bis, section 4.1.3).
     const isOfHost = attributes.domain === undefined && path === '/';
     this.prefix = secure ? (isOfHost ? '__Host-' : '__Secure-') : '';
-    this.suffix = stringifySetCookie('n', '', this.attributes).slice('n='.length);
+    this.around = Object.fromEntries(['token', 'mark'].map((which) => [which, this.aroundValueOf(which)]));
   }
 
   /** @param which `token`, `mark`, `standby`, or what the app calls a cookie of its own */
@@ -93,10 +93,16 @@ export class CookieSet {
    * @param maxAge milliseconds; null for a cookie that ends with the browser
    */
   set(which: string, value: string | null, maxAge: number | null): AddedHeader {
-    const seconds = value === null ? 0 : maxAge === null ? undefined : Math.ceil(maxAge / 1000);
-    const lifetime = seconds === undefined ? '' : `; Max-Age=${seconds}`;
-    const encoded = value === null ? '' : encodeURIComponent(value);
-    return { name: 'Set-Cookie', value: `${this.name(which)}=${encoded}${lifetime}${this.suffix}` };
+    const around = maxAge === null && value !== null ? this.around[which] : undefined;
+    if (around) return { name: 'Set-Cookie', value: around[0] + encodeURIComponent(value!) + around[1] };
+    const lifetime = value === null ? { maxAge: 0 } : maxAge === null ? {} : { maxAge: Math.ceil(maxAge / 1000) };
+    const header = stringifySetCookie(this.name(which), value ?? '', { ...this.attributes, ...lifetime });
+    return { name: 'Set-Cookie', value: header };
+  }
+
+  private aroundValueOf(which: string): [string, string] {
+    const before = `${this.name(which)}=`;
+    return [before, stringifySetCookie(this.name(which), '', this.attributes).slice(before.length)];
   }
 
   /** Signs the browser out, whichever kind of sessions it holds. */
@@ -143,5 +149,5 @@ function check(name: string, options: Omit<CookieOptions, 'secure'>, secure: Coo
     throw new TypeError(
       `Browsers refuse cookies with ${needsHttps} that are not Secure: set secure: true, or leave it out.`,
     );
-  new CookieSet(name, options, true).set('token', 'value', 0);
+  new CookieSet(name, options, true);
 }

@@ -1,4 +1,4 @@
-// What was found out lately, by what it was found out from: a bounded memory.
+// A bounded cache of the entries that were used last.
 
 /** The entries used last: `size` of them at least, as soon as there were so many, and twice as many at most. */
 export class Recent<T extends object> {

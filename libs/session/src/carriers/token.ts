@@ -12,16 +12,16 @@ const TOKEN_BYTES = SIGNED_BYTES + MAC_BYTES;
 const TOKEN_LENGTH = Math.ceil((TOKEN_BYTES * 4) / 3);
 const MARK = /^([A-Za-z0-9_-]{1,1000})\.([A-Za-z0-9_-]{16})$/;
 const MARK_MAC_BYTES = 12;
-/** Of how many tokens a server remembers that they are authentic; each takes about half a kilobyte. */
+/** The number of tokens, and of marks, that a server remembers; at times twice as many. */
 const REMEMBERED = 4096;
 
-/** What opens a session, as a browser has brought it. */
+/** What opens a session, as a browser has brought it. Do not spread one: its secret is computed. */
 export interface Token extends Identity {
   /** Of the secret, as the store keeps it. */
   readonly hash: string;
 }
 
-/** One that was found authentic. The secret is decoded when it is asked for: a buffer would keep a slab of others in memory. */
+/** A verified token. It decodes its secret on demand, because a kept buffer would hold its slab of others in memory. */
 class VerifiedToken implements Token {
   readonly #sealed: string;
 
@@ -55,8 +55,8 @@ interface Keys {
  * A token is `format | id | secret | HMAC-SHA256, 128 bits`, base64url: 160 random bits of secret (ASVS 7.2.3 asks for
  * 128), and a signature so that what we did not issue is refused before any read.
  *
- * Browsers send the same two cookies again and again: what was found authentic is remembered for a while. Only authentic
- * ones are, so that nobody can fill the memory with others.
+ * Browsers send the same two cookies again and again, so the server caches those that it has verified. Forged ones never
+ * enter the cache.
  */
 export class Tokens {
   readonly #keys: readonly Keys[];
@@ -146,7 +146,7 @@ function markMac(key: Buffer, id: string, mark: Mark): string {
   return createHmac('sha256', key).update(`${id}.${mark}`).digest().toString('base64url', 0, MARK_MAC_BYTES);
 }
 
-/** Of a part of a header, which would stay in memory with it. */
+/** Copies a part of a header, so that the header can be freed. */
 function copyOf(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }

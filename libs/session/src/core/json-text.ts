@@ -1,4 +1,4 @@
-// Whether the JSON text of a value tells all of it, so that two values may be compared by their texts.
+// Tells whether JSON represents a value without loss, so that two values can be compared by their texts.
 import { isPlain, isPlainArray } from './json-value.js';
 
 /**
