@@ -24,6 +24,8 @@ const PORT = Number(process.env.PORT ?? 3000);
 const ADMIN_SETTINGS = '.roam/demo.env';
 const PROJECTS = ['libs/mysql-cluster', 'libs/session', 'apps/web'];
 
+/** Ctrl-C was pressed, or something failed. */
+let isEnding = false;
 const children: ChildProcess[] = [];
 let databases: Databases | undefined;
 
@@ -31,11 +33,14 @@ function say(message: string): void {
   stderr.write(`roam: ${message}\n`);
 }
 
-async function end(): Promise<never> {
+async function end(code = 0): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
+  // First: who finds the file takes the database for a running one.
+  if (databases) removeFile(ADMIN_SETTINGS);
   for (const child of children) child.kill('SIGTERM');
   await databases?.stop();
-  removeFile(ADMIN_SETTINGS);
-  process.exit(0);
+  process.exit(code);
 }
 
 /** Compiles one project at every change; resolves after the first time. */
@@ -133,6 +138,7 @@ async function run(): Promise<void> {
 try {
   await run();
 } catch (error) {
-  say(error instanceof StackError ? error.message : String(error));
-  process.exit(1);
+  // What fails because all is being stopped is no error.
+  if (!isEnding) say(error instanceof StackError ? error.message : String(error));
+  await end(1);
 }

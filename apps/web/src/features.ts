@@ -1,5 +1,5 @@
 // The modules of the app that need no setting, each with its controllers, tables, pages and navigation entry. A new feature is
-// one line here.
+// named here, and nowhere else.
 import type { Type } from '@nestjs/common';
 import { getMetadataArgsStorage } from 'typeorm';
 import { AccountModule } from './account/account.module.js';

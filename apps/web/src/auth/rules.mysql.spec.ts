@@ -95,7 +95,11 @@ async function contentFor(route: string, actor: string) {
     await passkeys().add(actor, { ...spare, credentialId: randomBytes(16) }, site.app.get(DataSource).manager);
     passkey = (await passkeys().listOf(actor)).find(({ name }) => name === 'Spare')!.id;
   }
-  const ids = { ':id': victim?.id ?? (passkey || randomUUID()), ':item': 'apple', ':handle': await handle(victim?.id ?? actor) };
+  const ids = {
+    ':id': victim?.id ?? (passkey || randomUUID()),
+    ':item': 'apple',
+    ':handle': await handle(victim?.id ?? actor),
+  };
   const path = route.split(' ')[1].replace(/:\w+/g, (name) => ids[name as keyof typeof ids]);
   const proof = { currentPassword: wrong, code: '000000' };
   const change = { email: person().email, password: 'a completely new one', token: 'x'.repeat(43) };
