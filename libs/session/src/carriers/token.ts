@@ -82,14 +82,10 @@ export class Tokens {
   /** The token's parts, or undefined when it is not exactly one that we issued. */
   open(token: string): Token | undefined {
     if (token.length !== TOKEN_LENGTH) return undefined;
-    const known = this.#tokens.get(token);
-    if (known) return known;
-    const verified = this.verify(token);
-    if (verified) this.#tokens.set(verified.sealed, verified.token);
-    return verified?.token;
+    return this.#tokens.get(token) ?? this.verify(token);
   }
 
-  private verify(token: string): { sealed: string; token: VerifiedToken } | undefined {
+  private verify(token: string): Token | undefined {
     const bytes = Buffer.from(token, 'base64url');
     if (bytes.length !== TOKEN_BYTES || bytes[0] !== FORMAT) return undefined;
     // Decoding forgives foreign characters and spare bits: only the one canonical spelling is ours. It is kept instead of
@@ -100,8 +96,9 @@ export class Tokens {
     const given = bytes.subarray(SIGNED_BYTES);
     if (!this.#keys.some((key) => timingSafeEqual(mac(key.token, signed, MAC_BYTES), given))) return undefined;
     const id = bytes.toString('hex', 1, 1 + ID_BYTES);
-    const hash = hashSecret(bytes.subarray(1 + ID_BYTES, SIGNED_BYTES));
-    return { sealed, token: new VerifiedToken(sealed, id, hash) };
+    const verified = new VerifiedToken(sealed, id, hashSecret(bytes.subarray(1 + ID_BYTES, SIGNED_BYTES)));
+    this.#tokens.set(sealed, verified);
+    return verified;
   }
 
   /** Says that the browser has seen this much of this session. */
@@ -119,8 +116,7 @@ export class Tokens {
     if (known?.sealed === sealed) return known.mark;
     const [, mark, given] = MARK.exec(sealed) ?? [];
     if (!mark || !given || !this.#keys.some((key) => equal(markMac(key.mark, id, mark), given))) return undefined;
-    const copy = copyOf(sealed);
-    this.#marks.set(id, { sealed: copy, mark: copyOf(mark) });
+    this.#marks.set(id, { sealed: copyOf(sealed), mark: copyOf(mark) });
     return mark;
   }
 

@@ -43,6 +43,7 @@ it.each<[string, unknown]>([
   ['undefined in a list', [undefined]],
   ['a hole in a list', Array(1)],
   ['a list with a name', named],
+  ['a list with a name that no loop shows', Object.defineProperty([1], 'total', { value: 1 })],
   ['a list with a symbol', Object.assign([1], { [symbol]: 1 })],
   ['an object with a symbol', { [symbol]: 1 }],
   ['a function', () => 1],

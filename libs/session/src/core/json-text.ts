@@ -1,5 +1,5 @@
 // Tells whether JSON represents a value without loss, so that two values can be compared by their texts.
-import { isPlain, isPlainArray } from './json-value.js';
+import { hasExtra, isPlain, isPlainArray } from './json-value.js';
 
 /**
  * Whether `JSON.stringify` leaves out and changes nothing of the enumerable properties that have names, and makes a text of
@@ -20,8 +20,8 @@ function roomAfter(value: unknown, room: number): number {
       return Number.isFinite(value) && !Object.is(value, -0) ? room - 1 : -1;
     case 'object':
       if (value === null) return room - 1;
-      if (Object.getOwnPropertySymbols(value).length > 0) return -1;
       if (Array.isArray(value)) return isPlainArray(value) ? roomAfterItems(value, room) : -1;
+      if (Object.getOwnPropertySymbols(value).length > 0) return -1;
       return isPlain(value) ? roomAfterProperties(value, room) : -1;
     default:
       return -1;
@@ -41,6 +41,5 @@ function roomAfterProperties(holder: object, room: number): number {
 function roomAfterItems(array: readonly unknown[], room: number): number {
   let rest = room - 1;
   for (let index = 0; index < array.length && rest >= 0; index++) rest = roomAfter(array[index], rest);
-  // Properties beside the items are not in the text.
-  return rest >= 0 && Object.keys(array).length === array.length ? rest : -1;
+  return rest >= 0 && !hasExtra(array) ? rest : -1;
 }

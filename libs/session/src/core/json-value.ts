@@ -55,8 +55,7 @@ export function sameJson(value: unknown, json: Json | undefined): boolean {
     return Object.getOwnPropertySymbols(value).length === 0 && hasSameProperties(value, json as SessionData);
   }
   const items: readonly Json[] = json;
-  if (!isPlainArray(value) || value.length !== items.length || Object.keys(value).length !== items.length) return false;
-  if (Object.getOwnPropertySymbols(value).length > 0) return false;
+  if (!isPlainArray(value) || value.length !== items.length || hasExtra(value)) return false;
   for (let index = 0; index < items.length; index++) if (!sameJson(value[index], items[index])) return false;
   return true;
 }
@@ -198,8 +197,8 @@ export function isPlainArray(value: object): value is readonly unknown[] {
   return Array.isArray(value) && Array.isArray(Object.getPrototypeOf(value));
 }
 
-/** More than its items and its length. */
-function hasExtra(array: readonly unknown[]): boolean {
+/** More or less than its items and its length: a property, a symbol or a hole, which the JSON text does not tell. */
+export function hasExtra(array: readonly unknown[]): boolean {
   return Reflect.ownKeys(array).length !== array.length + 1;
 }
 
