@@ -30,7 +30,7 @@ const PATHS = 'api assets metrics';
 class Refusal extends Error {}
 
 /**
- * Writes the files and the line of features.ts, and returns their paths.
+ * Writes the files and the lines of features.ts, and returns their paths.
  * @throws {Refusal} that says what to do
  */
 function generateFeature(root, name, singular, now = Date.now()) {
@@ -97,7 +97,7 @@ function checkIsFree(at, name, names, sources) {
   );
   if (user)
     throw new Refusal(`"${name}" is taken: ${join(SOURCES, user)} has a path or a table of this name; ${choose}`);
-  const words = new Set([...`${KEYWORDS} ${TABLES} ${PATHS}`.split(' ')]);
+  const words = new Set(`${KEYWORDS} ${TABLES} ${PATHS}`.split(' '));
   const taken = sources.flatMap(({ path, text }) => [...otherIdentifiers(text, path.endsWith('.eta'))]);
   const reserved = [name, ...identifiersOf(names)].find((word) => words.has(word) || taken.includes(word));
   if (reserved) throw new Refusal(`"${name}" is reserved: "${reserved}" means something else in the code; ${choose}`);

@@ -4,34 +4,17 @@ import { once } from 'node:events';
 import { cpSync, existsSync, watch as fsWatch } from 'node:fs';
 import { join } from 'node:path';
 import { stderr } from 'node:process';
-import {
-  guarded,
-  isFree,
-  migrate,
-  migrationSettings,
-  plainEnvironment,
-  projectDir,
-  roamDir,
-  StackError,
-  startDatabases,
-  webSettings,
-  type Databases,
-} from '@roam/local-stack';
-import { environmentFile, removeFile, writePrivately } from './state.js';
+import { guarded, isFree, plainEnvironment, projectDir, StackError, type Databases } from '@roam/local-stack';
+import { runMigrations, say, sayError, startDatabase } from './development-database.js';
+import { ADMIN_SETTINGS, environmentFile, removeFile, writePrivately } from './state.js';
 
 const PORT = Number(process.env.PORT ?? 3000);
-/** Read by `npm run admin` and `npm run migration:…`, so that they work beside this. */
-const ADMIN_SETTINGS = '.roam/demo.env';
 const PROJECTS = ['libs/mysql-cluster', 'libs/session', 'apps/web'];
 
 /** Ctrl-C was pressed, or something failed. */
 let isEnding = false;
 const children: ChildProcess[] = [];
 let databases: Databases | undefined;
-
-function say(message: string): void {
-  stderr.write(`roam: ${message}\n`);
-}
 
 async function end(code = 0): Promise<void> {
   if (isEnding) return;
@@ -118,15 +101,17 @@ async function run(): Promise<void> {
       `Port ${PORT} is in use by another program: choose another one, for example PORT=${PORT + 1} npm run dev`,
     );
   const url = `http://localhost:${PORT}`;
-  databases = await startDatabases({ count: 1, topology: 'single', onProgress: say });
-  const settings = webSettings(databases, url);
-  writePrivately(ADMIN_SETTINGS, environmentFile({ ...settings, ...migrationSettings(databases) }));
-  const env = { ...plainEnvironment(), ...settings, SERVER_NAME: 'dev', PORT: String(PORT), METRICS_PORT: '0' };
-  say('running the migrations');
-  await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'dev-migrate.log'), {
-    ...env,
-    ...migrationSettings(databases),
-  });
+  const database = await startDatabase(url);
+  ({ databases } = database);
+  writePrivately(ADMIN_SETTINGS, environmentFile(database.migrating));
+  await runMigrations(database, 'dev-migrate.log');
+  const env = {
+    ...plainEnvironment(),
+    ...database.settings,
+    SERVER_NAME: 'dev',
+    PORT: String(PORT),
+    METRICS_PORT: '0',
+  };
   const restartAtChanges = serve(env);
   say(`the web app starts at ${url}; press Ctrl-C to stop it`);
   await Promise.all(PROJECTS.map(compile));
@@ -139,6 +124,6 @@ try {
   await run();
 } catch (error) {
   // What fails because all is being stopped is no error.
-  if (!isEnding) say(error instanceof StackError ? error.message : String(error));
+  if (!isEnding) sayError(error);
   await end(1);
 }

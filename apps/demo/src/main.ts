@@ -10,12 +10,9 @@ import { costsOf, type Costs } from './cost.js';
 import { FlagError, HELP, parseFlags, type DemoFlags } from './flags.js';
 import { methodVariants, type MethodVariant } from './method-variants.js';
 import { table, type Report, type Step } from './report.js';
-import { environmentFile, removeFile, stateOf, writePrivately } from './state.js';
+import { ADMIN_SETTINGS, environmentFile, removeFile, stateOf, writePrivately } from './state.js';
 import { answersHttp, supervise } from './supervise.js';
 import { walk, type WalkResult } from './walk.js';
-
-/** Read by `npm run admin`, so that it works beside the demo. */
-const ADMIN_SETTINGS = '.roam/demo.env';
 
 /** How often the leader is looked for. Milliseconds. */
 const LOOK_MS = 1_000;

@@ -3,20 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stderr } from 'node:process';
 import { parseEnv } from 'node:util';
-import {
-  guarded,
-  migrate,
-  migrationSettings,
-  plainEnvironment,
-  projectDir,
-  roamDir,
-  StackError,
-  startDatabases,
-  webSettings,
-  type Databases,
-} from '@roam/local-stack';
+import { guarded, plainEnvironment, projectDir, type Databases } from '@roam/local-stack';
+import { runMigrations, say, sayError, startDatabase } from './development-database.js';
+import { ADMIN_SETTINGS } from './state.js';
 
 type Environment = NodeJS.ProcessEnv;
 
@@ -24,10 +14,6 @@ const [command, ...rest] = process.argv.slice(2);
 const needsDatabase =
   command === 'generate' ? rest.length > 0 : rest.length === 0 && ['run', 'revert'].includes(command);
 let databases: Databases | undefined;
-
-function say(message: string): void {
-  stderr.write(`roam: ${message}\n`);
-}
 
 /** The settings of this process, if they name a database. */
 function given(): Environment | undefined {
@@ -37,7 +23,7 @@ function given(): Environment | undefined {
 
 /** Those of a running `npm run dev`. A demo's file lacks the account that changes tables. */
 function ofDev(): Environment | undefined {
-  const file = join(projectDir, '.roam/demo.env');
+  const file = join(projectDir, ADMIN_SETTINGS);
   const settings = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
   return settings.MIGRATION_DATABASE_URLS ? { ...plainEnvironment(), ...settings } : undefined;
 }
@@ -47,13 +33,10 @@ async function own(): Promise<Environment> {
   say(
     'no database is named by DATABASE_URLS, and "npm run dev" does not run: using a new one, which ends with this command',
   );
-  databases = await startDatabases({ count: 1, topology: 'single', onProgress: say });
-  const settings = webSettings(databases, 'http://localhost:3000');
-  const env = { ...plainEnvironment(), ...settings, ...migrationSettings(databases) };
-  if (command === 'run') return env;
-  say('running the migrations');
-  await migrate(join(projectDir, 'apps/web/dist/migrate.js'), join(roamDir(), 'migration.log'), env);
-  return env;
+  const database = await startDatabase('http://localhost:3000');
+  ({ databases } = database);
+  if (command !== 'run') await runMigrations(database, 'migration.log');
+  return { ...plainEnvironment(), ...database.migrating };
 }
 
 async function run(): Promise<number> {
@@ -68,7 +51,7 @@ async function run(): Promise<number> {
 try {
   process.exitCode = await run();
 } catch (error) {
-  say(error instanceof StackError ? error.message : String(error));
+  sayError(error);
   process.exitCode = 1;
 } finally {
   await databases?.stop();

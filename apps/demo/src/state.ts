@@ -3,6 +3,9 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { leaderOf, type Stack, type StackProcess } from '@roam/local-stack';
 
+/** Read by `npm run admin` and `npm run migration:…`, so that they work beside a demo or `npm run dev`. */
+export const ADMIN_SETTINGS = '.roam/demo.env';
+
 export interface DemoState {
   readonly url: string;
   readonly method: string;

@@ -27,7 +27,7 @@ import { TaskRunner } from './tasks/task-runner.js';
 export class AppModule {
   /** @param more modules beside the app's own */
   static forRoot(runtime: Runtime, more: readonly Type[] = []): DynamicModule {
-    const { config, cluster, logger, heartbeat, readiness } = runtime;
+    const { config, cluster, logger } = runtime;
     return {
       module: AppModule,
       imports: [
@@ -35,7 +35,7 @@ export class AppModule {
         // Middleware runs in this order: the log, then bodies and the time limit, then the session, then the user.
         LoggerModule.forRoot(requestLogging(logger)),
         AuditModule,
-        HttpModule.forRoot(heartbeat, readiness, (answers) => innerMiddleware(runtime, answers)),
+        HttpModule.forRoot(runtime, (answers) => innerMiddleware(runtime, answers)),
         SessionModule.forRootAsync({
           imports: [AuditModule],
           inject: [ErrorAnswers, PinoLogger, AuditService, StreamLimits],

@@ -11,6 +11,7 @@ import { ErrorFilter } from './errors/error.filter.js';
 import { StreamLimits } from './http/stream-limits.js';
 import { validationPipe } from './http/validation.js';
 import { AuditModule } from './audit/audit.module.js';
+import type { Runtime } from './runtime.js';
 
 type MakeMiddleware = (answers: ErrorAnswers) => RequestHandler[];
 const MIDDLEWARE = Symbol('middleware');
@@ -36,7 +37,7 @@ export class HttpModule implements NestModule {
   ) {}
 
   /** @param middleware after the log, before the session */
-  static forRoot(heartbeat: Heartbeat, readiness: Readiness, middleware: MakeMiddleware): DynamicModule {
+  static forRoot({ heartbeat, readiness }: Runtime, middleware: MakeMiddleware): DynamicModule {
     const providers = [
       { provide: Heartbeat, useValue: heartbeat },
       { provide: Readiness, useValue: readiness },

@@ -12,7 +12,7 @@ import { parsed } from '../http/validation.js';
 import { FormGuard } from '../pages/form.guard.js';
 import { localPath } from '../pages/local-path.js';
 import { InNavigation, signedIn } from '../pages/navigation.js';
-import type { PageAnswer } from '../pages/page-answer.js';
+import type { Form, PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
@@ -20,7 +20,7 @@ import { SessionsService } from '../devices/sessions.service.js';
 import { AccountDataService, type DataExport } from './account-data.service.js';
 import { deletion, emailChange, passwordChange, proof } from './account.schemas.js';
 import { AccountService } from './account.service.js';
-import { inForm, withCheckbox, type Form } from './in-form.js';
+import { inForm, withCheckbox } from './in-form.js';
 import { StepUpService } from './step-up.service.js';
 
 /** The messages on the account's page after a redirect, by the value of `done`. */

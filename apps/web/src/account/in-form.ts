@@ -1,8 +1,6 @@
 // The work of the forms about one's account.
 import { AppError, ReauthenticationRequiredError } from '../http/app.errors.js';
-import { refused, seeOther, type PageAnswer, type PageData } from '../pages/page-answer.js';
-
-export type Form = Readonly<Record<string, unknown>>;
+import { refused, seeOther, type Form, type PageAnswer, type PageData } from '../pages/page-answer.js';
 
 /** Runs the work of a form and redirects to `next`; faults are shown in the form, with `data`. */
 export async function inForm(

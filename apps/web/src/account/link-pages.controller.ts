@@ -1,23 +1,24 @@
 // The pages of links in mails. Each asks first: programs that scan e-mails follow links too. Its address holds a token, so no
 // other site may get it as a referrer.
-import { Body, Controller, Get, Header, Post, Query, UseGuards } from '@nestjs/common';
+import { applyDecorators, Body, Controller, Get, Header, Post, Query, UseGuards } from '@nestjs/common';
 import { Caller, CurrentCaller } from '../http/caller.js';
 import { WithoutSecondFactor } from '../auth/enrolment.guard.js';
 import { SecondFactorService } from '../factors/second-factor.service.js';
 import { InvalidInputError, InvalidTokenError, NotSignedInError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
 import { FormGuard, ForVisitors } from '../pages/form.guard.js';
-import { refused, seeOther, type PageAnswer } from '../pages/page-answer.js';
+import { refused, seeOther, type Form, type PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
 import { confirmation, forgotten, reset } from './account.schemas.js';
 import { AccountService } from './account.service.js';
-import { inForm, type Form } from './in-form.js';
+import { inForm } from './in-form.js';
 import { NotMeService } from './not-me.service.js';
 
-/** A header of every page whose address holds a token. */
-const Secret = () => Header('Referrer-Policy', 'no-referrer');
+/** A page whose address holds a token. */
+const LinkPage = (view: string, title: string): MethodDecorator =>
+  applyDecorators(Page(view, title), Header('Referrer-Policy', 'no-referrer'));
 
 @Controller()
 export class LinkPagesController {
@@ -45,16 +46,14 @@ export class LinkPagesController {
   }
 
   @Get('password/reset')
-  @Page('account/reset', 'Set a new password')
-  @Secret()
+  @LinkPage('account/reset', 'Set a new password')
   async resetForm(@CurrentCaller() caller: Caller, @Query('token') token?: unknown): Promise<PageAnswer> {
     const isValidToken = await this.accounts.isValidToken(caller, 'reset-password', token);
     return { form: {}, fields: {}, token: isValidToken ? token : undefined };
   }
 
   @Post('password/reset')
-  @Page('account/reset', 'Set a new password')
-  @Secret()
+  @LinkPage('account/reset', 'Set a new password')
   @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
@@ -64,8 +63,7 @@ export class LinkPagesController {
   }
 
   @Get('email/confirm')
-  @Page('account/confirm', 'Confirm your e-mail address')
-  @Secret()
+  @LinkPage('account/confirm', 'Confirm your e-mail address')
   async confirmForm(
     @CurrentCaller() caller: Caller,
     @Query('token') token?: unknown,
@@ -77,8 +75,7 @@ export class LinkPagesController {
   }
 
   @Post('email/confirm')
-  @Page('account/confirm', 'Confirm your e-mail address')
-  @Secret()
+  @LinkPage('account/confirm', 'Confirm your e-mail address')
   @Repeatable({ because: countsOnce.usedUp })
   @UseGuards(FormGuard)
   async confirm(@CurrentCaller() caller: Caller, @Body() form: Form = {}): Promise<PageAnswer> {
@@ -90,8 +87,7 @@ export class LinkPagesController {
   }
 
   @Get('login/unlock')
-  @Page('account/unlock', 'Accept codes again')
-  @Secret()
+  @LinkPage('account/unlock', 'Accept codes again')
   @WithoutSecondFactor(true)
   unlockForm(
     @CurrentCaller() caller: Caller,
@@ -102,8 +98,7 @@ export class LinkPagesController {
   }
 
   @Post('login/unlock')
-  @Page('account/unlock', 'Accept codes again')
-  @Secret()
+  @LinkPage('account/unlock', 'Accept codes again')
   @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)
@@ -113,8 +108,7 @@ export class LinkPagesController {
   }
 
   @Get('not-me')
-  @Page('account/not-me', 'This was not me')
-  @Secret()
+  @LinkPage('account/not-me', 'This was not me')
   @WithoutSecondFactor(true)
   notMeForm(
     @CurrentCaller() caller: Caller,
@@ -125,8 +119,7 @@ export class LinkPagesController {
   }
 
   @Post('not-me')
-  @Page('account/not-me', 'This was not me')
-  @Secret()
+  @LinkPage('account/not-me', 'This was not me')
   @ForVisitors(true)
   @Repeatable({ because: countsOnce.usedUp })
   @WithoutSecondFactor(true)

@@ -12,14 +12,12 @@ import { EmailTakenError, InvalidCredentialsError, InvalidInputError, type AppEr
 import { parsed } from '../http/validation.js';
 import { FormGuard, ForVisitors } from '../pages/form.guard.js';
 import { localPath } from '../pages/local-path.js';
-import { refused, seeOther, shown, type PageAnswer, type Refused } from '../pages/page-answer.js';
+import { refused, seeOther, shown, type Form, type PageAnswer, type Refused } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Repeatable } from '../routes/decorators.js';
 import { WorksInOutage } from '../session/outage.guard.js';
 import { credentials, registration } from '../users/user.schemas.js';
-
-type Form = Readonly<Record<string, unknown>>;
 
 @Controller()
 export class LoginPagesController {

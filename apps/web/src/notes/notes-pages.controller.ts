@@ -8,14 +8,12 @@ import { InvalidInputError } from '../http/app.errors.js';
 import { parsed } from '../http/validation.js';
 import { FormGuard } from '../pages/form.guard.js';
 import { InNavigation, signedIn } from '../pages/navigation.js';
-import { refused, seeOther, type PageAnswer } from '../pages/page-answer.js';
+import { refused, seeOther, type Form, type PageAnswer } from '../pages/page-answer.js';
 import { Page } from '../pages/page.js';
 import { countsOnce } from '../routes/counts-once.js';
 import { Limits, Repeatable } from '../routes/decorators.js';
 import { newNote, noteQuery, pictureRequestBytes, pictureUpload, type NoteQuery } from './notes.schemas.js';
 import { NotesService, TooManyNotesError } from './notes.service.js';
-
-type Form = Readonly<Record<string, unknown>>;
 
 @Controller('notes')
 @InNavigation({ label: 'Notes', path: '/notes', isShownTo: signedIn })

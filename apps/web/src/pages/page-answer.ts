@@ -5,6 +5,9 @@ import type { AppError } from '../http/app.errors.js';
 /** What the template sees beside what `Views` gives to every page. */
 export type PageData = Readonly<Record<string, unknown>>;
 
+/** What a form has sent, before it is checked. */
+export type Form = Readonly<Record<string, unknown>>;
+
 /** The usual page of a handler: see `@Page`. */
 export const PageView = Reflector.createDecorator<{ readonly view: string; readonly title: string }>();
 

@@ -10,7 +10,7 @@ import { PageInterceptor } from './page.interceptor.js';
  * ```ts
  * @Get()
  * @Page('notes/notes', 'Notes')
- * async list(@CurrentUser() user: SignedIn) { return { notes: await this.notes.listOf(user.id) }; }
+ * async list(@CurrentUser() user: SignedIn) { return this.notes.list(user.id); }
  * ```
  */
 export const Page = (view: string, title: string): MethodDecorator =>
